@@ -1,0 +1,36 @@
+"""The one place where values change: `submit` from any thread, `frame` once a frame."""
+
+import queue
+from types import MappingProxyType
+
+from .params import DEFAULTS, checked
+
+
+class Control:
+    """Holds the values of all parameters and the commands that wait to be carried out."""
+
+    def __init__(self, values=()):
+        self._values = MappingProxyType({**DEFAULTS, **checked(dict(values))})
+        self._edits = queue.SimpleQueue()
+        self._commands = queue.SimpleQueue()
+
+    def submit(self, edits):
+        """Change parameters at the next frame: {name: value}. Any thread; ValueError if one is no parameter."""
+        self._edits.put(checked(edits))
+
+    def command(self, name, argument=None):
+        """Ask for a command of `params.COMMANDS` at the next frame, with a number or a text. Any thread."""
+        self._commands.put((name, argument))
+
+    def frame(self):
+        """All values of this frame, as one mapping that never changes. Main thread."""
+        changed = {}
+        for _ in range(self._edits.qsize()):  # not "until empty": a flood must not hold the frame
+            changed.update(self._edits.get_nowait())
+        if changed:
+            self._values = MappingProxyType({**self._values, **changed})
+        return self._values
+
+    def commands(self):
+        """The commands asked for since the last call: [(name, argument)]. Main thread."""
+        return [self._commands.get_nowait() for _ in range(self._commands.qsize())]

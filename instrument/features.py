@@ -1,0 +1,61 @@
+"""The table of what `listen` publishes: the second table beside `params`, read by sender and receiver."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One published value: OSC type `kind` ("f", "i" or "s"); an event is sent when it happens, as 1."""
+
+    name: str
+    kind: str
+    unit: str
+    doc: str
+    event: bool = False
+
+    @property
+    def address(self):
+        return "/hs/" + self.name.replace(".", "/")
+
+
+# Continuous 0..1 levels are linear in decibels: 0 at -60 dBFS, 1 at 0 dBFS.
+FEATURES = (
+    Feature("top.index", "i", "", "Number of the top class; -1 before the first decision."),
+    Feature("top.prob", "f", "0..1", "Smoothed probability of the top class."),
+    Feature("top.name", "s", "", "Name of the top class."),
+    Feature("top.changed", "i", "", "The top class has changed.", event=True),
+    Feature("known", "f", "0..1", "1 a known class, 0 silence or unknown."),
+    Feature("audio.level", "f", "0..1", "Loudness of the last 20 ms (RMS)."),
+    Feature("audio.peak", "f", "0..1", "Peak of the last 20 ms."),
+    Feature("audio.low", "f", "0..1", "Level below 200 Hz."),
+    Feature("audio.mid", "f", "0..1", "Level from 200 to 2,000 Hz."),
+    Feature("audio.high", "f", "0..1", "Level above 2,000 Hz."),
+    Feature("audio.centroid", "f", "0..1", "Brightness: spectral centroid on a logarithmic axis, 50 Hz to 11 kHz."),
+    Feature("audio.flatness", "f", "0..1", "0 a tone, 1 noise."),
+    Feature("audio.pulse", "f", "0..1", "1 at an onset, falling by half every 100 ms."),
+    Feature("onset", "f", "", "A sound begins.", event=True),
+    Feature("beat.bpm", "f", "1/min", "Tempo; 0 while unknown."),
+    Feature("beat.phase", "f", "0..1", "Position within the beat."),
+    Feature("frame", "i", "", "Number of the tick."),
+    Feature("ms", "i", "ms", "Capture time since start."),
+    Feature("stat.latency_ms", "f", "ms", "From the end of the window to its decision."),
+    Feature("stat.hops_per_s", "f", "1/s", "Decisions a second."),
+    Feature("stat.overflows", "i", "", "Audio blocks lost since start."),
+)
+
+RAW = Feature("raw", "f", "0..1", "All class probabilities of this hop, unsmoothed, packed in one message.")
+CLASS = "class."  # + class name: smoothed probability, one address per class
+
+BY_NAME = {row.name: row for row in FEATURES}
+EVENTS = tuple(row.name for row in FEATURES if row.event)
+
+# Modulation source (params.SOURCES) -> feature.
+SOURCE_FEATURES = {
+    "level": "audio.level", "low": "audio.low", "mid": "audio.mid", "high": "audio.high",
+    "pulse": "audio.pulse", "beat": "beat.phase", "centroid": "audio.centroid", "known": "known", "top": "top.prob",
+}
+
+
+def class_feature(name):
+    """Row of the smoothed probability of one class."""
+    return Feature(CLASS + name, "f", "0..1", f"Smoothed probability of {name}.")

@@ -1,0 +1,1 @@
+"""Training, evaluation and teaching: everything that changes or judges weights."""

@@ -1,0 +1,93 @@
+"""Teach the network to see: distil an ImageNet network's features and answers on unlabelled pictures.
+
+Loss: relative squared error of 1x1 adaptors on stages 2, 3, 4 against the teacher's `3b`, `4c`, `5b`
+(feature hints: Romero et al., "FitNets", 2015), plus the divergence of the softened answers
+(Hinton et al., "Distilling the Knowledge in a Neural Network", 2015). The teacher's weights are only
+read; what is written is our own.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..model.googlenet import load_googlenet
+from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
+from .pictures import crops, read_squares
+from .run import Run, epoch_indices, generator, track
+
+HINTS = {1: "3b", 2: "4c", 3: "5b"}  # student stage index -> teacher layer
+HINT_CHANNELS = {"3b": 480, "4c": 512, "5b": 1024}
+TEMPERATURE = 2.0
+ANSWER_WEIGHT = 0.15  # features carry the dream, so they lead
+
+
+class Seeing(nn.Module):
+    """The student with the adaptors that compare it to its teacher."""
+
+    def __init__(self, net, teacher):
+        super().__init__()
+        self.net = net
+        self.adaptors = nn.ModuleDict(
+            {layer: nn.Conv2d(WIDTHS[i], HINT_CHANNELS[layer], 1) for i, layer in HINTS.items()})
+        self._teacher = [teacher]  # in a list: not a part of our weights
+
+    def losses(self, pictures):
+        """(feature error, answer divergence) for pictures in 0..1."""
+        with torch.no_grad():
+            hints = self._teacher[0].activations(pictures)
+            answer = self._teacher[0].logits(hints)
+        stages = self.net.use("picture").stages(normalise(pictures))
+        errors = [_relative_error(self.adaptors[layer](stages[i]), hints[layer]) for i, layer in HINTS.items()]
+        logits = self.net.heads["picture"](stages[-1].mean((2, 3)))
+        return sum(errors), divergence(logits, answer, TEMPERATURE)
+
+
+def normalise(pictures):
+    """ImageNet normalisation of pictures in 0..1, shape (batch, 3, h, w)."""
+    mean = torch.tensor(PICTURE_MEAN, device=pictures.device).view(1, 3, 1, 1)
+    std = torch.tensor(PICTURE_STD, device=pictures.device).view(1, 3, 1, 1)
+    return (pictures - mean) / std
+
+
+def divergence(logits, target, temperature):
+    """Kullback-Leibler divergence of softened answers, scaled by temperature squared."""
+    answer = F.log_softmax(logits / temperature, 1)
+    wanted = F.log_softmax(target / temperature, 1)
+    return F.kl_div(answer, wanted, reduction="batchmean", log_target=True) * temperature**2
+
+
+def _relative_error(student, teacher):
+    if student.shape != teacher.shape:
+        teacher = F.adaptive_avg_pool2d(teacher, student.shape[2:])
+    return (student - teacher).square().mean() / teacher.square().mean()
+
+
+def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, seed=0):
+    """Train `steps` steps on the pictures below a folder; resumes from `out`; returns the network."""
+    settings = dict(pictures=str(pictures), teacher=str(teacher), steps=steps, batch=batch, side=side,
+                    rate=rate, seed=seed)
+    run = Run(out, settings)
+    torch.manual_seed(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    teacher = load_googlenet(teacher).to(device, memory_format=torch.channels_last)
+    seeing = Seeing(HearSee(), teacher).to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(seeing.parameters(), rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.05)
+    first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)
+    squares = read_squares(pictures, side, progress=track)
+    seeing.train()
+    shown = [0.0, 0.0]
+    for step in track(range(first, steps), "seeing", first, lambda: "features {:.3f} answers {:.3f}".format(*shown)):
+        indices = epoch_indices(len(squares), step, batch, seed)
+        picture = crops(squares, indices, generator(seed, 1, step), side).to(device)
+        features, answers = seeing.losses(picture.contiguous(memory_format=torch.channels_last))
+        optimiser.zero_grad(set_to_none=True)
+        (features + ANSWER_WEIGHT * answers).backward()
+        optimiser.step()
+        schedule.step()
+        shown = [0.98 * old + 0.02 * new.item() if step > first else new.item()
+                 for old, new in zip(shown, (features, answers))]
+        if (step + 1) % 100 == 0 or step + 1 == steps:
+            run.save(step + 1, model=seeing, optimiser=optimiser, schedule=schedule)
+            run.log(step=step + 1, features=shown[0], answers=shown[1])
+    return seeing.net

@@ -1,0 +1,70 @@
+"""Natural pictures for teaching the network to see: read once, cropped fresh every step."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+KINDS = (".jpg", ".jpeg", ".png")
+
+
+def read_squares(folder, side=96, split="train", progress=lambda items, _: items):
+    """Centre squares of every picture below `folder` (zip files included), as uint8 (n, 3, side, side).
+
+    `split` keeps the pictures whose path names it; a folder without such names gives all of them.
+    Raises ValueError where there is no picture.
+    """
+    names = sorted(_names(Path(folder)), key=str)
+    kept = [name for name in names if split in name[1].split("/")] or names
+    if not kept:
+        raise ValueError(f"no pictures in {folder}: expected {', '.join(KINDS)} files or zips of them")
+    squares = np.empty((len(kept), 3, side, side), np.uint8)
+    archives = {}
+    for i, (archive, name) in enumerate(progress(kept, "reading pictures")):
+        squares[i] = _square(_bytes(archive, name, archives), side)
+    return torch.from_numpy(squares)
+
+
+def _names(folder):
+    for path in folder.rglob("*"):
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                yield from ((path, name) for name in archive.namelist() if name.lower().endswith(KINDS))
+        elif path.suffix.lower() in KINDS:
+            yield None, path.as_posix()
+
+
+def _bytes(archive, name, archives):
+    if archive is None:
+        return Path(name).read_bytes()
+    if archive not in archives:
+        archives[archive] = zipfile.ZipFile(archive)
+    return archives[archive].read(name)
+
+
+def _square(data, side):
+    with Image.open(io.BytesIO(data)) as picture:
+        picture = picture.convert("RGB")
+        edge = min(picture.size)
+        left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
+        square = picture.resize((side, side), Image.Resampling.BICUBIC, (left, top, left + edge, top + edge))
+    return np.asarray(square).transpose(2, 0, 1)
+
+
+def crops(squares, indices, generator, side=96, smallest=0.75):
+    """Random crops of `smallest`..1 of the edge, flipped and brightened, float (n, 3, side, side) in 0..1."""
+    n = len(indices)
+    scale = torch.empty(n).uniform_(smallest, 1, generator=generator)
+    shift = torch.empty(n, 2).uniform_(-1, 1, generator=generator) * (1 - scale)[:, None]
+    flip = torch.randint(0, 2, (n,), generator=generator) * 2 - 1
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = scale * flip, scale, shift
+    batch = squares[indices].float() / 255
+    grid = F.affine_grid(theta, (n, 3, side, side), align_corners=False)
+    batch = F.grid_sample(batch, grid, padding_mode="reflection", align_corners=False)
+    gain = torch.empty(n, 1, 1, 1).uniform_(0.7, 1.3, generator=generator)
+    return (batch * gain).clamp(0, 1)

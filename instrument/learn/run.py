@@ -1,0 +1,77 @@
+"""What every training run shares: seeds per step, checkpoints that survive a kill, progress bars."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def generator(*seeds):
+    """A random generator that depends on nothing but these integers, so that a resumed run goes on alike."""
+    mixed = 0
+    for seed in seeds:
+        mixed = (mixed * 1_000_003 + seed + 1) % (2**63 - 1)
+    return torch.Generator().manual_seed(mixed)
+
+
+def epoch_indices(count, step, batch, seed):
+    """Indices of the batch at `step` (any step, without the ones before): shuffled epochs, end to end."""
+    wanted = range(step * batch, (step + 1) * batch)
+    orders = {}
+    for position in wanted:
+        epoch = position // count
+        if epoch not in orders:
+            orders[epoch] = torch.randperm(count, generator=generator(seed, epoch))
+    return torch.stack([orders[p // count][p % count] for p in wanted])
+
+
+class Run:
+    """A folder with a checkpoint, a log of JSON lines and the settings that started it."""
+
+    def __init__(self, folder, settings):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self._check_settings()
+
+    def _check_settings(self):
+        path = self.folder / "settings.json"
+        if path.exists() and json.loads(path.read_text()) != self.settings:
+            raise ValueError(f"{self.folder} holds a run with other settings (see {path}): "
+                             "choose another --out, or give the same settings to resume")
+        path.write_text(json.dumps(self.settings, indent=1))
+
+    def save(self, step, **parts):
+        """Write the checkpoint whole or not at all."""
+        state = {name: part.state_dict() for name, part in parts.items()}
+        part = self.folder / "checkpoint.part"
+        torch.save({"step": step, **state}, part)
+        os.replace(part, self.folder / "checkpoint.pt")
+
+    def resume(self, **parts):
+        """Load the checkpoint into `parts`; returns the step to go on with, 0 for a new run."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return 0
+        state = torch.load(path, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return state["step"]
+
+    def log(self, **values):
+        """Append one JSON line to `log.jsonl`."""
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(values) + "\n")
+
+
+def track(items, what, start=0, note=lambda: ""):
+    """Yield `items` behind a progress bar; `note()` gives the text at its end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+               TextColumn("{task.fields[note]}"))
+    with Progress(*columns) as progress:
+        task = progress.add_task(what, total=start + len(items), completed=start, note="")
+        for item in items:
+            yield item
+            progress.update(task, advance=1, note=note())

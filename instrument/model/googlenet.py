@@ -1,0 +1,103 @@
+"""The original BVLC GoogLeNet: the network of the first DeepDreams (Szegedy et al., 2014).
+
+Weights come from a safetensors file with the Caffe layer names as keys. It is not
+torchvision's `googlenet`, which has batch normalisation and other weights.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+# name: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection
+INCEPTIONS = {
+    "3a": (192, 64, 96, 128, 16, 32, 32), "3b": (256, 128, 128, 192, 32, 96, 64),
+    "4a": (480, 192, 96, 208, 16, 48, 64), "4b": (512, 160, 112, 224, 24, 64, 64),
+    "4c": (512, 128, 128, 256, 24, 64, 64), "4d": (512, 112, 144, 288, 32, 64, 64),
+    "4e": (528, 256, 160, 320, 32, 128, 128), "5a": (832, 256, 160, 320, 32, 128, 128),
+    "5b": (832, 384, 192, 384, 48, 128, 128),
+}
+BGR_MEAN = (104.0, 117.0, 123.0)
+
+
+class Inception(nn.Module):
+    """One inception module: four parallel paths, concatenated."""
+
+    def __init__(self, before, one, reduce3, three, reduce5, five, pool):
+        super().__init__()
+        self.paths = nn.ModuleDict({
+            "1x1": nn.Conv2d(before, one, 1), "3x3_reduce": nn.Conv2d(before, reduce3, 1),
+            "3x3": nn.Conv2d(reduce3, three, 3, padding=1), "5x5_reduce": nn.Conv2d(before, reduce5, 1),
+            "5x5": nn.Conv2d(reduce5, five, 5, padding=2), "pool_proj": nn.Conv2d(before, pool, 1),
+        })
+
+    def forward(self, x):
+        path = self.paths
+        branches = (
+            path["1x1"](x),
+            path["3x3"](F.relu(path["3x3_reduce"](x))),
+            path["5x5"](F.relu(path["5x5_reduce"](x))),
+            path["pool_proj"](F.max_pool2d(x, 3, 1, 1)),
+        )
+        return F.relu(torch.cat(branches, 1))
+
+
+class GoogLeNet(nn.Module):
+    """BVLC GoogLeNet without its auxiliary heads; input is RGB in 0..1, (batch, 3, h, w)."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3)
+        self.reduce2 = nn.Conv2d(64, 64, 1)
+        self.conv2 = nn.Conv2d(64, 192, 3, padding=1)
+        self.inceptions = nn.ModuleDict({name: Inception(*shape) for name, shape in INCEPTIONS.items()})
+        self.classifier = nn.Linear(1024, 1000)
+        self.register_buffer("mean", torch.tensor(BGR_MEAN).view(1, 3, 1, 1), persistent=False)
+
+    def activations(self, x):
+        """Outputs of conv2 and of every inception by name ("conv2", "3a" ... "5b")."""
+        x = x.flip(1) * 255 - self.mean
+        x = _norm(_pool(F.relu(self.conv1(x))))
+        x = _norm(F.relu(self.conv2(F.relu(self.reduce2(x)))))
+        outputs = {"conv2": x}
+        for name, inception in self.inceptions.items():
+            x = inception(_pool(x) if name in ("3a", "4a", "5a") else x)
+            outputs[name] = x
+        return outputs
+
+    def logits(self, activations):
+        """ImageNet logits, shape (batch, 1000), from the activations."""
+        return self.classifier(activations["5b"].mean((2, 3)))
+
+    def forward(self, x):
+        return self.logits(self.activations(x))
+
+
+def _pool(x):
+    return F.max_pool2d(x, 3, 2, ceil_mode=True)
+
+
+def _norm(x):
+    return F.local_response_norm(x, 5, 1e-4, 0.75)
+
+
+def load_googlenet(path):
+    """Read BVLC GoogLeNet from a safetensors file with Caffe layer names."""
+    from safetensors.torch import load_file
+
+    tensors = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
+    state = {}
+    for name, tensor in tensors.items():
+        state[_our_name(name)] = tensor.flatten(1) if name == "loss3/classifier.weight" else tensor
+    net = GoogLeNet()
+    net.load_state_dict(state)
+    return net.eval().requires_grad_(False)
+
+
+def _our_name(name):
+    layer, kind = name.rsplit(".", 1)
+    plain = {"conv1/7x7_s2": "conv1", "conv2/3x3_reduce": "reduce2", "conv2/3x3": "conv2",
+             "loss3/classifier": "classifier"}
+    if layer in plain:
+        return f"{plain[layer]}.{kind}"
+    inception, path = layer.removeprefix("inception_").split("/")
+    return f"inceptions.{inception}.paths.{path}.{kind}"

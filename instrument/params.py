@@ -1,0 +1,235 @@
+"""THE table of parameters: everything a person can turn is one row here.
+
+Flags, OSC addresses, GLSL uniforms, MIDI numbers, presets, HUD texts and the table in the
+README are made from these rows. Rename a row only by adding its old name to `OLD_NAMES`.
+"""
+
+import math
+from dataclasses import dataclass
+
+MODES = ("centre", "drift", "breathe", "strips", "tunnel", "rotate", "spiral")
+SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top")
+SWITCH = ("off", "on")
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One row: `lo`..`hi` in `unit`, bent by `curve` ("lin", "exp" or "step")."""
+
+    name: str
+    default: float
+    lo: float
+    hi: float
+    unit: str
+    curve: str
+    cc: int | None
+    doc: str
+    labels: tuple[str, ...] = ()  # of a stepped row: labels[int(value)]
+    key: str = ""  # a key that steps a stepped row on, wrapping round
+
+    @property
+    def group(self):
+        return self.name.split(".")[0]
+
+    @property
+    def address(self):
+        return "/hs/" + self.name.replace(".", "/")
+
+    @property
+    def unit_address(self):
+        """Address of the 0..1 twin."""
+        return "/hs/n/" + self.name.replace(".", "/")
+
+    @property
+    def flag(self):
+        return "--" + self.name.replace(".", "-").replace("_", "-")
+
+    @property
+    def uniform(self):
+        return "u_" + self.name.replace(".", "_")
+
+    def clamp(self, value):
+        """The nearest legal value; ValueError for what is not a finite number."""
+        try:
+            value = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{self.name}: {value!r} is not a number; legal is {self.range_text()}") from None
+        if not math.isfinite(value):
+            raise ValueError(f"{self.name}: {value} is not a finite number; legal is {self.range_text()}")
+        value = min(max(value, self.lo), self.hi)
+        return float(math.floor(value + 0.5)) if self.curve == "step" else value
+
+    def at(self, position):
+        """Value at a knob position 0..1."""
+        position = min(max(float(position), 0.0), 1.0)
+        if self.curve == "exp":
+            return self.clamp(self.lo * (self.hi / self.lo) ** position)
+        return self.clamp(self.lo + (self.hi - self.lo) * position)
+
+    def position(self, value):
+        """Knob position 0..1 of a value: the inverse of `at`."""
+        value = self.clamp(value)
+        if self.curve == "exp":
+            return math.log(value / self.lo) / math.log(self.hi / self.lo)
+        return (value - self.lo) / (self.hi - self.lo)
+
+    def text(self, value):
+        """A value as the HUD, the log and the help show it."""
+        if self.labels:
+            return self.labels[int(self.clamp(value) - self.lo)]
+        number = f"{value:.0f}" if self.curve == "step" else f"{value:.3g}"
+        return f"{number} {self.unit}".rstrip()
+
+    def parse(self, text):
+        """A value from text: a label, or a number inside the range (else ValueError saying the range)."""
+        if text in self.labels:
+            return self.lo + self.labels.index(text)
+        value = self.clamp(text)
+        if not self.lo <= float(text) <= self.hi:
+            raise ValueError(f"{self.name}: {text} is out of range; legal is {self.range_text()}")
+        return value
+
+    def range_text(self):
+        if self.labels:
+            return ", ".join(self.labels)
+        return f"{self.lo:g} to {self.hi:g} {self.unit}".rstrip()
+
+
+def _slot(number, cc, source, target, depth):
+    """Three rows of one modulation slot: what moves which row, and how far."""
+    name = f"mod.{number}"
+    return (
+        Param(f"{name}.source", SOURCES.index(source), 0, len(SOURCES) - 1, "", "step", cc,
+              f"Slot {number}: the sound feature that moves.", SOURCES),
+        Param(f"{name}.target", TARGETS.index(target), 0, len(TARGETS) - 1, "", "step", cc + 1,
+              f"Slot {number}: the row that is moved.", TARGETS),
+        Param(f"{name}.depth", depth, -1.0, 1.0, "", "lin", cc + 2,
+              f"Slot {number}: how far, as a share of the row's range."),
+    )
+
+
+# name, default, low, high, unit, curve, CC, what it does
+ROWS = (
+    Param("hear.gain", 0.0, -24.0, 48.0, "dB", "lin", 66, "Gain before analysis."),
+    Param("hear.gate", -60.0, -100.0, -10.0, "dBFS", "lin", 67, "Quieter sound counts as silence."),
+    Param("hear.attack", 60.0, 1.0, 2000.0, "ms", "exp", 68, "How fast a class rises."),
+    Param("hear.release", 400.0, 1.0, 5000.0, "ms", "exp", 69, "How fast a class falls."),
+    Param("hear.margin", 0.1, 0.0, 0.9, "", "lin", 70, "Lead that a new top class needs."),
+    Param("hear.dwell", 200.0, 0.0, 5000.0, "ms", "lin", 71, "Shortest stay of a top class."),
+    Param("hear.window", 1, 0, 3, "", "step", 72, "Seconds of sound per decision.", ("0.5", "1", "2", "4")),
+    Param("hear.hold", 0, 0, 1, "", "step", 73, "Keep the present top class.", SWITCH, "h"),
+    Param("hear.temperature", 1.0, 0.25, 8.0, "", "exp", 74, "Softens the probabilities."),
+    Param("hear.unknown", 0.35, 0.0, 1.0, "", "lin", 75, "Less certain sound counts as unknown."),
+    Param("dream.octaves", 3, 1, 6, "", "step", 14, "Scales dreamed per step, coarse to fine."),
+    Param("dream.octave_scale", 1.4, 1.2, 2.0, "", "lin", 15, "Size ratio of neighbouring octaves."),
+    Param("dream.iterations", 1, 1, 12, "", "step", 16, "Gradient steps per octave."),
+    Param("dream.layer", 3.0, 1.0, 4.0, "", "lin", 17, "Deepest stage; between two stages both pull."),
+    Param("dream.layers", 1, 1, 4, "", "step", 18, "How many stages pull at once."),
+    Param("dream.step", 0.03, 0.002, 0.3, "", "exp", 19, "How far one gradient step moves the picture."),
+    Param("dream.jitter", 16.0, 0.0, 64.0, "px", "lin", 20, "Random shift per step, against the grid of the network."),
+    Param("dream.smoothing", 0.5, 0.0, 1.0, "", "lin", 21, "Smooths the gradient, against speckle."),
+    Param("dream.guided", 1.0, 0.0, 1.0, "", "lin", 22, "Pull towards the pictures of the classes heard."),
+    Param("dream.energy", 0.3, 0.0, 1.0, "", "lin", 23, "Pull towards whatever the network already sees."),
+    Param("dream.channel", 0.0, 0.0, 1.0, "", "lin", 24, "Pull of one channel."),
+    Param("dream.channel_index", 0, 0, 1023, "", "step", 25, "Which channel; wraps round at the stage's last."),
+    Param("dream.class", 0.0, 0.0, 1.0, "", "lin", 26, "Pull towards the answers of the sound head."),
+    Param("dream.size", 256, 160, 1024, "px", "step", 27, "Height of the dreamed picture."),
+    Param("dream.return", 0.02, 0.0, 0.5, "", "lin", 28, "Leak back to the class picture (awaken)."),
+    Param("dream.rate", 12.0, 1.0, 60.0, "1/s", "exp", 29, "Steps a second that the governor holds."),
+    Param("dream.seed", 0, 0, 9999, "", "step", 30, "Seed of all chance in the dream."),
+    Param("zoom.speed", 0.25, -1.0, 2.0, "1/s", "lin", 40, "Growth of the picture."),
+    Param("zoom.rotate", 0.0, -90.0, 90.0, "deg/s", "lin", 41, "Turn of the picture."),
+    Param("zoom.pan_x", 0.0, -1.0, 1.0, "1/s", "lin", 42, "Drift to the side."),
+    Param("zoom.pan_y", 0.0, -1.0, 1.0, "1/s", "lin", 43, "Drift upwards."),
+    Param("zoom.mode", 0, 0, len(MODES) - 1, "", "step", 44, "Shape of the motion.", MODES, "z"),
+    Param("zoom.echo", 0.3, 0.0, 0.98, "", "lin", 45, "How much of the last frame returns, zoomed."),
+    Param("post.hue", 0.0, -180.0, 180.0, "deg", "lin", 48, "Hue rotation."),
+    Param("post.saturation", 1.1, 0.0, 2.0, "", "lin", 49, "Colour strength."),
+    Param("post.contrast", 1.05, 0.5, 2.0, "", "exp", 50, "Contrast round middle grey."),
+    Param("post.gamma", 1.0, 0.4, 2.5, "", "exp", 51, "Brightness of the middle tones."),
+    Param("post.bloom", 0.2, 0.0, 1.0, "", "lin", 52, "Glow of bright places."),
+    Param("post.trails", 0.0, 0.0, 0.98, "", "lin", 53, "Afterimage."),
+    Param("post.mirror", 0, 0, 8, "", "step", 54, "Kaleidoscope: 0 off, 1 halves, else segments."),
+    Param("post.chroma", 0.0, 0.0, 1.0, "", "lin", 55, "Colour fringes towards the edge."),
+    Param("post.glitch", 0.0, 0.0, 1.0, "", "lin", 56, "Torn lines and blocks."),
+    Param("post.grain", 0.04, 0.0, 1.0, "", "lin", 57, "Film grain."),
+    Param("post.vignette", 0.25, 0.0, 1.0, "", "lin", 58, "Darker corners."),
+    Param("post.sharpen", 0.2, 0.0, 1.0, "", "lin", 59, "Crisper edges."),
+    Param("show.master", 1.0, 0.0, 1.0, "", "lin", 60, "Brightness of the whole picture."),
+    Param("show.blackout", 0, 0, 1, "", "step", 61, "Black picture; everything goes on behind it.", SWITCH, "b"),
+    Param("show.freeze", 0, 0, 1, "", "step", 62, "Hold the picture.", SWITCH, "f"),
+    Param("show.morph", 0.0, 0.0, 30.0, "s", "lin", 63, "Time a preset takes to glide in; 0 cuts."),
+    Param("show.quantise", 0, 0, 2, "", "step", 64, "Presets wait for the next ...", ("now", "beat", "bar")),
+)
+
+TARGETS = tuple(row.name for row in ROWS if row.curve != "step" and row.group in ("dream", "zoom", "post"))
+
+PARAMS = ROWS + (
+    _slot(1, 78, "pulse", "zoom.speed", 0.25)
+    + _slot(2, 81, "low", "post.bloom", 0.3)
+    + _slot(3, 84, "level", "dream.step", 0.15)
+    + _slot(4, 87, "high", "post.chroma", 0.3)
+    + _slot(5, 90, "off", "post.hue", 0.0)
+    + _slot(6, 102, "off", "zoom.rotate", 0.0)
+    + _slot(7, 105, "off", "dream.layer", 0.0)
+    + _slot(8, 108, "off", "post.glitch", 0.0)
+)
+SLOTS = tuple(f"mod.{number}" for number in range(1, 9))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that happens once: on a key, an OSC message or a pad."""
+
+    name: str
+    key: str
+    doc: str
+
+    @property
+    def address(self):
+        return "/hs/" + self.name.replace(".", "/")
+
+
+COMMANDS = (
+    Command("preset.load", "", "Recall a preset by number or name; keys 1 to 9 recall the first nine."),
+    Command("preset.next", "right", "Recall the next preset."),
+    Command("preset.previous", "left", "Recall the preset before."),
+    Command("preset.save", "s", "Save all values as a new preset, or under the name given."),
+    Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s."),
+    Command("show.panic", "p", "All parameters to their defaults and a fresh dream."),
+    Command("show.reseed", "r", "A fresh dream with the values as they are."),
+    Command("show.screenshot", "c", "Save the picture as PNG."),
+    Command("show.record", "v", "Start or stop recording a video."),
+    Command("show.fullscreen", "enter", "Full screen and back."),
+    Command("show.hud", "tab", "Show or hide the HUD."),
+    Command("show.help", "f1", "Show or hide the keys."),
+    Command("show.quit", "escape", "End the show."),
+    Command("tap", "space", "Tap the tempo."),
+)
+
+OLD_NAMES: dict[str, str] = {}
+
+BY_NAME = {row.name: row for row in PARAMS}
+BY_ADDRESS = {row.address: row for row in PARAMS}
+BY_UNIT_ADDRESS = {row.unit_address: row for row in PARAMS}
+BY_CC = {row.cc: row for row in PARAMS if row.cc is not None}
+DEFAULTS = {row.name: float(row.default) for row in PARAMS}
+COMMAND_BY_ADDRESS = {command.address: command for command in COMMANDS}
+
+
+def checked(edits):
+    """`edits` with every value made legal; ValueError names an unknown row or a value that is no number."""
+    legal = {}
+    for name, value in edits.items():
+        name = OLD_NAMES.get(name, name)
+        if name not in BY_NAME:
+            raise ValueError(f"no parameter {name!r}: {_nearest(name)}")
+        legal[name] = BY_NAME[name].clamp(value)
+    return legal
+
+
+def _nearest(name):
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, BY_NAME, 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else "`hearsee params` lists them all"
