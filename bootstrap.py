@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Sets Hear & See up and starts it: standard library only, the same on Linux, macOS and Windows.
+
+    python3 bootstrap.py run  [flags of `hearsee perform`]    set up, then perform
+    python3 bootstrap.py test [flags of pytest]               set up, then run all tests
+    python3 bootstrap.py setup                                set up only
+
+On Windows say `py bootstrap.py run`. Everything lands in `.venv`; delete that folder to start afresh.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHONS = ((3, 11), (3, 12), (3, 13))
+COMMANDS = ("run", "test", "setup")
+
+# Debian and Ubuntu packages. libportaudio2 brings libasound2, whose name changed to libasound2t64.
+LIBRARIES = (
+    "libegl1", "libegl-mesa0", "libgl1", "libgl1-mesa-dri", "libglx-mesa0", "libgles2", "libopengl0",
+    "libportaudio2", "libasound2-plugins",
+)
+TEST_PACKAGES = ("xvfb", "pulseaudio", "pulseaudio-utils", "jackd2", "liblo-tools")
+SHARED_OBJECTS = ("libEGL.so.1", "libGL.so.1", "libportaudio.so.2")  # what other Linuxes are asked for
+APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
+
+# Runs inside the venv: every file that a package says it installed is there, and torchvision fits torch.
+CHECK = """
+import csv, importlib.metadata as metadata, importlib.util, sys
+for package in metadata.distributions():
+    rows = csv.reader((package.read_text("RECORD") or "").splitlines())
+    names = [row[0] for row in rows if row and not row[0].endswith(".pyc")]
+    lost = [name for name in names if not package.locate_file(name).exists()]
+    if lost or not names:
+        sys.exit(f"{package.metadata['Name'] or package._path} is incomplete")
+if importlib.util.find_spec("torchvision"):
+    import torchvision
+"""
+
+
+def main(arguments):
+    """The command and everything after it; returns the exit status."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return 0
+    if not arguments or arguments[0] not in COMMANDS:
+        print(f"bootstrap: say one of {', '.join(COMMANDS)}, as in `python3 bootstrap.py run`", file=sys.stderr)
+        return 2
+    if sys.version_info[:2] not in PYTHONS:
+        return other_python(arguments)
+    command, rest = arguments[0], arguments[1:]
+    setup(test=command == "test")
+    os.chdir(ROOT)
+    if command == "run":
+        return hand_over([venv_python(), "-m", "instrument", "perform", *rest])
+    return hand_over([venv_python(), "-m", "pytest", *rest]) if command == "test" else 0
+
+
+def other_python(arguments):
+    """Hands over to a Python on the PATH that fits, or says in one line what is needed."""
+    for major, minor in reversed(PYTHONS):
+        python = shutil.which(f"python{major}.{minor}")
+        # Version managers leave launchers of absent versions on the PATH: ask before trusting one.
+        if python and quiet([python, "-c", "pass"]).returncode == 0:
+            return hand_over([python, __file__, *arguments])
+    have = ".".join(map(str, sys.version_info[:3]))
+    print(f"bootstrap: this is Python {have}; Hear & See needs 3.11, 3.12 or 3.13: install one from python.org "
+          "and run bootstrap.py with it", file=sys.stderr)
+    return 1
+
+
+def setup(test):
+    """System libraries and Python packages, only what is missing."""
+    began = time.perf_counter()
+    system_libraries(LIBRARIES + (TEST_PACKAGES if test else ()))
+    if is_ready(test):
+        return
+    stamp_file().unlink(missing_ok=True)
+    say(f"installing the Python packages into {VENV} (PyTorch is large: some minutes the first time)")
+    if not has_this_python():
+        make_venv()
+    install(test)
+    trouble = check()
+    if trouble:  # a set-up that was cut short: begin again, once
+        say(f"{trouble}: making .venv afresh")
+        make_venv()
+        install(test)
+        trouble = check()
+    if trouble:
+        raise SystemExit(f"bootstrap: the Python packages do not work: {trouble}. If pip's settings offer a CPU-only "
+                         "torch (find-links), it breaks torchvision: switch them off and try again")
+    stamp_file().write_text(json.dumps(stamp(test)))
+    say(f"ready after {time.perf_counter() - began:.0f} s")
+
+
+# Python packages
+
+
+def venv_python():
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def stamp_file():
+    return VENV / "hearsee.json"
+
+
+def stamp(test):
+    """What a finished set-up depends on; a moved folder or a new Python makes another one."""
+    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return {"pyproject": digest, "python": sys.version_info[:2], "root": str(ROOT), "test": test}
+
+
+def is_ready(test):
+    """Whether the venv was finished for the present pyproject.toml, with the test packages if `test`."""
+    try:
+        found = json.loads(stamp_file().read_text())
+    except (OSError, ValueError):
+        return False
+    wanted = json.loads(json.dumps(stamp(test or found.get("test", False))))
+    return found == wanted and venv_python().exists()
+
+
+def has_this_python():
+    """Whether the venv has a working pip under the Python version that runs this script."""
+    ask = "import sys, pip; print(sys.version_info[:2] == %r)" % (tuple(sys.version_info[:2]),)
+    return venv_python().exists() and quiet([venv_python(), "-c", ask]).stdout.strip() == "True"
+
+
+def make_venv():
+    """An empty venv in place of whatever is there."""
+    done = quiet([sys.executable, "-m", "venv", "--clear", VENV])
+    if done.returncode:
+        raise SystemExit(f"bootstrap: cannot make {VENV}: {last_line(done)} "
+                         f"(on Debian and Ubuntu: sudo apt-get install python3-venv)")
+
+
+def install(test):
+    """One pip command, so that torch and torchvision are chosen to fit each other."""
+    extras = (["test"] if test else []) + (["cuda"] if shutil.which("nvidia-smi") else [])
+    project = f".[{','.join(extras)}]" if extras else "."
+    # Without a terminal there is nobody to look at bars and at warnings about pip's own settings.
+    quietness = [] if sys.stdout.isatty() else ["-qq"]
+    pip = [venv_python(), "-m", "pip", "install", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
+    if subprocess.call([*map(str, pip), *quietness, "-e", project], cwd=ROOT, stdin=subprocess.DEVNULL):
+        raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
+
+
+def check():
+    """One line saying what is wrong with the packages, or an empty string."""
+    done = quiet([venv_python(), "-c", CHECK])
+    return last_line(done) if done.returncode else ""
+
+
+# System libraries
+
+
+def system_libraries(packages):
+    """Installs what is missing where that needs no password; otherwise one line names it, and we go on."""
+    if not sys.platform.startswith("linux"):
+        return  # the wheels for macOS and Windows carry their libraries
+    if not shutil.which("apt-get") or not shutil.which("dpkg-query"):
+        missing = [name for name in SHARED_OBJECTS if not loads(name)]
+        if missing:
+            say(f"please install Mesa (EGL, GL) and PortAudio by your package manager: {' '.join(missing)} missing")
+        return
+    missing = missing_packages(packages)
+    if missing and not apt_install(missing):
+        say(f"please install the missing system packages: sudo apt-get install -y {' '.join(missing)}")
+
+
+def missing_packages(packages):
+    """Those Debian packages of `packages` that are not installed; python3-venv too where Python lacks it."""
+    wanted = list(packages)
+    if shutil.which("pipewire") and "pulseaudio" in wanted:
+        wanted.remove("pulseaudio")  # never push aside the sound server that a performer uses
+    listed = quiet(["dpkg-query", "-W", "-f", "${Package}|${Status}\n", *wanted]).stdout.splitlines()
+    present = {line.split("|")[0] for line in listed if line.endswith("|install ok installed")}
+    missing = [name for name in wanted if name not in present]
+    return missing if loads_ensurepip() or venv_python().exists() else ["python3-venv", *missing]
+
+
+def apt_install(packages):
+    """True if apt-get installed them all; False too where it would need a password."""
+    before = () if os.geteuid() == 0 else ("sudo", "-n")
+    if before and (not shutil.which("sudo") or quiet([*before, "true"]).returncode):
+        return False
+    say(f"installing system packages: {' '.join(packages)}")
+    # jackd2 asks about real-time priority unless told that nobody is there to answer.
+    before += ("env", "DEBIAN_FRONTEND=noninteractive")
+    quiet([*before, *APT, "update"])  # a foreign source that fails must not stop ours
+    done = quiet([*before, *APT, "install", "-y", "--no-install-recommends", "--no-remove", *packages])
+    if done.returncode:
+        say(f"apt-get failed: {last_line(done)}")
+    return done.returncode == 0
+
+
+def loads(name):
+    """Whether the dynamic linker finds a shared object."""
+    import ctypes
+
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
+def loads_ensurepip():
+    """Debian cuts this module out of Python and puts it into python3-venv."""
+    import importlib.util
+
+    return importlib.util.find_spec("ensurepip") is not None
+
+
+# Processes
+
+
+def hand_over(command):
+    """Becomes the command, so that Ctrl-C and the exit status are its own."""
+    command = list(map(str, command))
+    sys.stdout.flush()
+    if os.name == "nt":  # exec on Windows returns to the prompt at once
+        return subprocess.call(command)
+    os.execv(command[0], command)
+
+
+def quiet(command):
+    """A finished process with its output as text; a program that is not there counts as failed."""
+    try:
+        return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))
+
+
+def last_line(done):
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1] if lines else f"exit status {done.returncode}"
+
+
+def say(text):
+    print(f"bootstrap: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

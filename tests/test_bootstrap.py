@@ -1,0 +1,147 @@
+"""bootstrap.py: a real venv and a real pip, on a project so small that it needs no network."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A build backend inside the project: pip installs it in editable mode without fetching anything.
+BACKEND = '''
+import pathlib, zipfile
+
+def build_editable(folder, settings=None, metadata=None):
+    name = "hearsee-0.1-py3-none-any.whl"
+    info = "hearsee-0.1.dist-info"
+    files = {
+        "hearsee.pth": str(pathlib.Path.cwd()),
+        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: hearsee\\nVersion: 0.1\\nProvides-Extra: test\\n"
+                            "Provides-Extra: cuda\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(folder) / name, "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+    return name
+'''
+PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location("bootstrap_under_test", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def bootstrap():
+    return load(ROOT / "bootstrap.py")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of bootstrap.py beside a project whose `perform` prints its arguments."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "bootstrap.py", folder)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "instrument").mkdir()
+    (folder / "instrument" / "__main__.py").write_text("import sys\nprint('performing', sys.argv[1:])\n")
+    return folder
+
+
+def start(folder, *arguments):
+    # An empty PATH: no apt-get and no nvidia-smi, so the test changes nothing outside its folder.
+    environment = {**os.environ, "PATH": "", "PIP_NO_INDEX": "1"}
+    command = [sys.executable, str(folder / "bootstrap.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+
+
+def test_run_sets_up_once_and_passes_its_arguments_on(project):
+    first = start(project, "run", "--seconds", "3")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines()[-1] == "performing ['perform', '--seconds', '3']"
+    assert "installing the Python packages" in first.stdout
+    again = start(project, "run")
+    assert "performing ['perform']" in again.stdout
+    assert "installing" not in again.stdout
+
+
+def test_a_broken_set_up_is_repaired(project):
+    start(project, "setup")
+    (project / ".venv" / "hearsee.json").unlink()
+    library = next((project / ".venv").rglob("site-packages"))
+    (library / "ghost-1.dist-info").mkdir()
+    (library / "ghost-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: ghost\nVersion: 1\n")
+    (library / "ghost-1.dist-info" / "RECORD").write_text("ghost/__init__.py,,\n")
+    done = start(project, "setup")
+    assert done.returncode == 0, done.stderr
+    assert "ghost is incomplete: making .venv afresh" in done.stdout
+    assert not (library / "ghost-1.dist-info").exists()
+    assert json.loads((project / ".venv" / "hearsee.json").read_text())["root"] == str(project)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_half_made_venv_is_made_afresh(project):
+    shutil.rmtree(project / ".venv", ignore_errors=True)
+    (project / ".venv" / "bin").mkdir(parents=True)
+    (project / ".venv" / "bin" / "python").symlink_to("/nowhere/python3")
+    done = start(project, "run")
+    assert done.returncode == 0, done.stderr
+    assert "performing" in done.stdout
+
+
+def test_a_changed_project_is_installed_again(project):
+    start(project, "setup")
+    (project / "pyproject.toml").write_text(PROJECT + "# changed\n")
+    assert "installing" in start(project, "setup").stdout
+
+
+def test_an_unknown_command_is_one_line():
+    done = start(ROOT, "play")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1 and "run, test, setup" in done.stderr
+
+
+def test_help_shows_the_commands():
+    done = start(ROOT, "--help")
+    assert done.returncode == 0 and "bootstrap.py test" in done.stdout
+
+
+def test_an_unfit_python_is_one_line(bootstrap, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "PYTHONS", ((3, 99),))
+    assert bootstrap.main(["setup"]) == 1
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and "3.11, 3.12 or 3.13" in said
+
+
+def test_the_pythons_are_those_of_the_project(bootstrap):
+    assert bootstrap.PYTHONS[0] == (3, 11)
+    assert 'requires-python = ">=3.11' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no dpkg-query: not Debian or Ubuntu")
+def test_only_missing_packages_are_named(bootstrap):
+    missing = bootstrap.missing_packages(("dpkg", "no-such-package-of-hearsee"))
+    assert missing[-1] == "no-such-package-of-hearsee" and "dpkg" not in missing
+
+
+def test_make_has_a_target_for_every_command(bootstrap):
+    makefile = (ROOT / "Makefile").read_text()
+    for command in bootstrap.COMMANDS:
+        assert f"\n{command}:\n\t@$(PYTHON) bootstrap.py {command}" in makefile
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_the_ci_script_is_executable_and_parses():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
