@@ -1,0 +1,103 @@
+"""The front end: librosa's definition, and the same frames however the sound arrives."""
+
+import numpy as np
+import pytest
+
+from instrument.audio.frontend import RATES, FrontEnd, Resampler, Streaming, log_mel, mel_bank, resample
+
+
+def sound(rate, seconds, seed=0):
+    """Noise that swells, a sweep and clicks."""
+    chance = np.random.default_rng(seed)
+    t = np.arange(int(rate * seconds)) / rate
+    samples = 0.2 * chance.standard_normal(t.size) * np.sin(np.pi * t) ** 2 + 0.4 * np.sin(2000 * t * (1 + t))
+    samples[:: rate // 3] += 0.5
+    return samples.astype(np.float32)
+
+
+def sine(rate, hz, seconds=1.0):
+    return np.sin(2 * np.pi * hz * np.arange(int(rate * seconds)) / rate).astype(np.float32)
+
+
+def blocks(samples, seed):
+    """`samples` cut into random pieces of 1 to 4,800."""
+    chance = np.random.default_rng(seed)
+    start = 0
+    while start < samples.size:
+        size = int(chance.integers(1, 4801))
+        yield samples[start : start + size]
+        start += size
+
+
+@pytest.mark.parametrize("front_end", [FrontEnd(), FrontEnd(rate=32000, bands=64, low=50.0, high=14000.0)])
+def test_bank_is_librosas(front_end):
+    from librosa.filters import mel
+
+    theirs = mel(sr=front_end.rate, n_fft=front_end.n_fft, n_mels=front_end.bands,
+                 fmin=front_end.low, fmax=front_end.high)
+    assert np.allclose(mel_bank(front_end), theirs, atol=1e-9)
+
+
+def test_log_mel_is_librosas():
+    import librosa
+
+    samples = sound(22050, 2)
+    power = librosa.feature.melspectrogram(y=samples, sr=22050, n_fft=2048, hop_length=512, center=False, power=2.0)
+    assert np.allclose(log_mel(samples), np.log(power + 1e-10), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 192000])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_blocks_give_the_frames_of_the_whole(rate, seed):
+    samples = sound(rate, 2.3, seed)
+    streaming = Streaming(rate)
+    live = np.concatenate([streaming.push(block) for block in blocks(samples, seed)], axis=1)
+    whole = log_mel(resample(samples, rate, 22050))[:, : live.shape[1]]
+    assert live.shape[1] >= whole.shape[1] - 1 > 40
+    assert np.abs(live - whole).max() < 1e-4
+
+
+def test_single_samples_are_enough():
+    samples = sound(44100, 0.2)
+    one, all_at_once = Streaming(44100), Streaming(44100)
+    live = np.concatenate([one.push(samples[i : i + 1]) for i in range(samples.size)], axis=1)
+    assert np.abs(live - all_at_once.push(samples)).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate", [4000, 8000, 11025, 44100, 44101, 48000, 96000, 192000, 768000])
+def test_resampled_sine_is_the_sine(rate):
+    out = resample(sine(rate, 997), rate, 22050)
+    wanted = sine(22050, 997)
+    assert out.size == 22050
+    assert np.abs(out - wanted)[400:-400].max() < 1e-3
+
+
+@pytest.mark.parametrize("hz", [11_200, 13_000, 20_000])
+def test_what_does_not_fit_is_gone(hz):
+    out = resample(sine(48000, hz), 48000, 22050)[400:-400]
+    assert np.abs(out).max() < 1e-3  # -60 dB
+
+
+@pytest.mark.parametrize("rate", [44100, 48000])
+def test_a_click_comes_out_within_five_milliseconds(rate):
+    """Wherever it falls: the output sample on the click is there `delay` after it."""
+    for at in range(5000, 5100, 7):
+        resampler, taken = Resampler(rate, 22050), 4800
+        given = resampler.push(np.zeros(taken, np.float32)).size
+        while given <= at * 22050 / rate:
+            given += resampler.push(np.zeros(8, np.float32)).size
+            taken += 8
+        assert (taken - at) / rate < resampler.delay + 24 / rate < 0.005
+
+
+def test_silence_is_the_floor_and_short_sound_no_frame():
+    assert np.allclose(log_mel(np.zeros(4096)), np.log(1e-10))
+    assert log_mel(np.zeros(2047)).shape == (128, 0)
+    assert log_mel(np.zeros(2048)).shape == (128, 1)
+    assert Streaming(48000).push(np.zeros(0, np.float32)).shape == (128, 0)
+
+
+@pytest.mark.parametrize("rate", [RATES[0] - 1, RATES[1] + 1, 44100.5, 0, -1, float("nan")])
+def test_illegal_rates_are_refused_with_the_range(rate):
+    with pytest.raises(ValueError, match="legal are whole numbers from 4,000 to 768,000"):
+        Streaming(rate)

@@ -1,0 +1,120 @@
+"""The ring: what was written comes out, once, in order, here and in another process."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from instrument.audio.ring import Ring, _path
+
+
+@pytest.fixture
+def name(request):
+    name = f"test-{abs(hash(request.node.nodeid))}"
+    yield name
+    _path(name).unlink(missing_ok=True)
+
+
+def counting(start, stop):
+    return np.arange(start, stop, dtype=np.float32)
+
+
+def test_random_blocks_come_out_whole_and_in_order():
+    chance = np.random.default_rng(0)
+    ring, sent, position, got = Ring.create(None, 1000, 1.0), 0, 0, []
+    while sent < 20_000:
+        size = int(chance.integers(0, 700))
+        ring.write(counting(sent, sent + size))
+        sent += size
+        if chance.random() < 0.7 or ring.written - position > 300:
+            samples, position, lost = ring.read(position)
+            assert lost == 0
+            got.append(samples)
+    got.append(ring.read(position)[0])
+    assert np.array_equal(np.concatenate(got), counting(0, sent))
+
+
+def test_a_slow_reader_is_told_what_it_lost():
+    ring = Ring.create(None, 1000, 0.1)
+    ring.write(counting(0, 60))
+    ring.write(counting(60, 250))
+    samples, position, lost = ring.read(30)
+    assert np.array_equal(samples, counting(150, 250))
+    assert (position, lost) == (250, 120)
+    assert ring.read(position)[0].size == 0
+
+
+def test_latest_pads_in_front():
+    ring = Ring.create(None, 1000, 0.1)
+    ring.write(counting(1, 4))
+    assert np.array_equal(ring.latest(5), [0, 0, 1, 2, 3])
+    assert np.array_equal(ring.latest(2), [2, 3])
+    assert ring.latest(0).size == 0
+    ring.write(counting(0, 1000))
+    assert np.array_equal(ring.latest(2), [998, 999])
+
+
+READER = """
+import sys
+from instrument.audio.ring import Ring
+ring = Ring.attach(sys.argv[1])
+samples, position, lost = ring.read(0)
+print(ring.rate, samples.size, float(samples.sum()), position, lost)
+"""
+
+
+def test_another_process_reads_the_same_and_leaves_no_trace(name):
+    with Ring.create(name, 48000, 0.5) as ring:
+        ring.write(counting(0, 100))
+        for _ in range(2):  # the first reader's end must not take the name away
+            done = subprocess.run([sys.executable, "-c", READER, name], capture_output=True, text=True, check=True)
+            assert done.stdout.split() == ["48000", "100", "4950.0", "100", "0"]
+            assert done.stderr == ""
+    assert not _path(name).exists()
+
+
+CRASH = """
+import os, sys
+from instrument.audio.ring import Ring
+ring = Ring.create(sys.argv[1], 8000, 1.0)
+ring.write([1.0, 2.0])
+os._exit(9)
+"""
+
+
+def test_a_crashed_writer_is_replaced_and_its_readers_follow(name):
+    subprocess.run([sys.executable, "-c", CRASH, name], check=False)
+    reader = Ring.attach(name)
+    assert np.array_equal(reader.read(0)[0], [1, 2])
+    with Ring.create(name, 44100, 2.0) as writer:
+        writer.write(counting(0, 5))
+        samples, position, lost = reader.read(2)
+        assert np.array_equal(samples, counting(0, 5))
+        assert (position, lost, reader.rate) == (5, 0, 44100)
+    assert not reader.live
+    assert reader.read(5)[0].size == 0  # the writer is gone; the reader just hears nothing new
+    reader.close()
+
+
+def test_the_old_writers_late_close_does_not_hurt_the_new(name):
+    old = Ring.create(name, 8000)
+    new = Ring.create(name, 8000)
+    old.close()
+    assert Ring.attach(name).live
+    new.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(4096)])
+def test_a_foreign_file_is_no_ring(name, content):
+    _path(name).write_bytes(content)
+    with pytest.raises(OSError, match="start `hearsee listen`"):
+        Ring.attach(name)
+    Ring.create(name, 8000).close()  # and does not stand in a writer's way
+
+
+def test_no_ring_and_no_such_name():
+    with pytest.raises(OSError, match="start `hearsee listen` first"):
+        Ring.attach("never-made")
+    with pytest.raises(ValueError, match="legal are letters"):
+        Ring.create("../up", 8000)
