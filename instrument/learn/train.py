@@ -1,0 +1,243 @@
+"""Teach the network to hear, without forgetting how to see.
+
+Starts from a network that sees (`distill`), learns labelled clips with a teacher's help where one is given
+(soft answers of a linear head on the teacher's features, fitted on the same clips, and the features
+themselves), and goes on seeing pictures every few steps so that its dreams stay. Weights are averaged
+exponentially over the steps (Izmailov et al., 2018, in its running form).
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..audio.frontend import FrontEnd
+from ..model.card import save_model
+from ..model.googlenet import load_googlenet
+from ..model.net import WIDTHS, HearSee
+from ..model.sound import as_picture
+from .augment import Sounds
+from .dataset import classes_of, find_clips, folds_of, read, repeat_to
+from .distill import ANSWER_WEIGHT, Seeing, divergence
+from .pictures import crops, read_squares
+from .run import Run, epoch_indices, generator, track
+from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training run is made of; stored beside its checkpoints."""
+
+    data: str
+    start: str = ""  # a run of `distill`, or empty for random weights
+    sound_teacher: str = ""
+    pictures: str = ""
+    picture_teacher: str = ""
+    leave_out: int = 0  # a fold kept for testing
+    steps: int = 900
+    batch: int = 32
+    rate: float = 1e-3
+    head_rate: float = 3e-3
+    decay: float = 0.05
+    answers: float = 1.0  # weight of the sound teacher's answers
+    features: float = 0.5  # weight of its features
+    picture_every: int = 4
+    seed: int = 0
+
+
+class Hearing(nn.Module):
+    """The student with an adaptor from its embedding to its sound teacher's."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        self.adaptor = nn.Linear(WIDTHS[-1], EMBEDDING)
+
+    def forward(self, log_mel):
+        """(logits, predicted teacher features) of log-mel windows."""
+        embedding = self.net.use("sound").embed(as_picture(log_mel))
+        return self.net.heads["sound"](self.net.dropout(embedding)), self.adaptor(embedding)
+
+
+class Tutor:
+    """A sound teacher with a linear head for our classes, fitted on the training clips."""
+
+    def __init__(self, path, sounds, device):
+        self.teacher = load_sound_teacher(path).to(device)
+        self.device = device
+        features = np.concatenate([self._clip_features(clip) for clip in track(sounds.samples, "asking the teacher")])
+        labels = np.repeat(sounds.labels, 5)
+        self.mean = torch.from_numpy(features.mean(0)).to(device)
+        self.std = torch.from_numpy(features.std(0) + 1e-3).to(device)
+        self.head = _fit_head((features - features.mean(0)) / (features.std(0) + 1e-3), labels).to(device)
+
+    def _clip_features(self, clip):
+        """Of the whole clip and of its four quarters, (5, 911)."""
+        whole = torch.from_numpy(repeat_to(clip, 4 * FrontEnd().rate)[:4 * FrontEnd().rate].astype(np.float32))
+        whole = to_teacher_rate(whole[None] / whole.square().mean().sqrt().clamp_min(1e-5) * 0.1).to(self.device)
+        embedding = torch.cat([self.teacher.embed(whole), self.teacher.embed(whole.view(4, -1))])
+        return self._with_tags(embedding).cpu().numpy()
+
+    def _with_tags(self, embedding):
+        # With its AudioSet answers the linear head is 3 points better than on the embedding alone.
+        return torch.cat([embedding, self.teacher.tags(embedding)], 1)
+
+    @torch.no_grad()
+    def __call__(self, samples):
+        """(logits, standardised features) for samples at our rate and unit level."""
+        embedding = self.teacher.embed(to_teacher_rate(samples.to(self.device) * 0.1))
+        features = (self._with_tags(embedding) - self.mean) / self.std
+        return self.head(features), features[:, :EMBEDDING]
+
+
+def to_teacher_rate(samples, rate=FrontEnd().rate):
+    """Resample (n, length) to the teacher's 32 kHz through the spectrum: exact for band-limited windows."""
+    length = samples.shape[1]
+    wanted = 2 * round(length * RATE / rate / 2)
+    spectrum = torch.fft.rfft(samples)
+    return torch.fft.irfft(F.pad(spectrum, (0, wanted // 2 + 1 - spectrum.shape[1])), n=wanted) * (wanted / length)
+
+
+def _fit_head(features, labels):
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=0.003, max_iter=300, class_weight="balanced").fit(features, labels)
+    head = nn.Linear(features.shape[1], len(fitted.classes_))
+    head.weight.data = torch.from_numpy(fitted.coef_).float()
+    head.bias.data = torch.from_numpy(fitted.intercept_).float()
+    return head.requires_grad_(False)
+
+
+def train(settings, out, run_folder):
+    """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it."""
+    run = Run(run_folder, asdict(settings))
+    torch.manual_seed(settings.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
+    classes = classes_of(clips)
+    sounds = Sounds([read(clip).astype(np.float16) for clip in track(clips, "reading clips")],
+                    [classes.index(clip.label) for clip in clips], len(classes), settings.seed)
+    course = Course(settings, sounds, device)
+    first = run.resume(course=course)
+    for step in track(range(first, settings.steps), "hearing", first, course.note):
+        course.learn(step)
+        if (step + 1) % 50 == 0 or step + 1 == settings.steps:
+            run.save(step + 1, course=course)
+            run.log(step=step + 1, **course.losses)
+    save_model(out, course.averaged, _card(settings, classes, folds_of(clips)))
+    return out
+
+
+class Course:
+    """Everything that changes while training: student, optimiser, averaged weights."""
+
+    def __init__(self, settings, sounds, device):
+        self.settings, self.sounds, self.device = settings, sounds, device
+        net = _start(settings.start, sounds.classes)
+        self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
+        self.tutor = Tutor(settings.sound_teacher, sounds, device) if settings.sound_teacher else None
+        self.seeing, self.squares = self._see(net) if settings.pictures else (None, None)
+        self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
+        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
+        self.optimiser = torch.optim.AdamW(self._groups(), settings.rate, weight_decay=settings.decay)
+        rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, settings.steps, pct_start=0.15)
+        self.losses = {}
+        self.model.train()
+
+    @property
+    def averaged(self):
+        """The network with the averaged weights, to be kept."""
+        return self.average.module
+
+    def _see(self, net):
+        teacher = load_googlenet(self.settings.picture_teacher).to(self.device, memory_format=torch.channels_last)
+        seeing = Seeing(net, teacher)
+        if self.settings.start:
+            seeing.adaptors.load_state_dict(_part(self.settings.start, "adaptors."))
+        return seeing.to(self.device), read_squares(self.settings.pictures, progress=track)
+
+    def _groups(self):
+        fresh = [*self.hearing.net.heads["sound"].parameters(), *self.hearing.adaptor.parameters()]
+        known = {id(p) for p in fresh}
+        rest = {id(p): p for p in self.model.parameters() if id(p) not in known}
+        return [{"params": list(rest.values()), "lr": self.settings.rate},
+                {"params": fresh, "lr": self.settings.head_rate}]
+
+    def learn(self, step):
+        """One step: a batch of sound, and every few steps a batch of pictures."""
+        loss = self._sound_loss(self.sounds.batch(step, self.settings.batch))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.seeing and step % self.settings.picture_every == 0:
+            self._picture_loss(step).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimiser.step()
+        self.schedule.step()
+        self.average.update_parameters(self.hearing.net)
+
+    def _sound_loss(self, batch):
+        logits, features = self.hearing(batch.log_mel.to(self.device))
+        loss = F.cross_entropy(logits, batch.target.to(self.device), label_smoothing=0.05)
+        self._remember("sound", loss)
+        if self.tutor:
+            answers, wanted = self.tutor(batch.samples)
+            told = divergence(logits, answers, 2.0)
+            alike = F.mse_loss(features, wanted)
+            self._remember("answers", told)
+            self._remember("features", alike)
+            loss = loss + self.settings.answers * told + self.settings.features * alike
+        return loss
+
+    def _picture_loss(self, step):
+        indices = epoch_indices(len(self.squares), step, self.settings.batch, self.settings.seed)
+        pictures = crops(self.squares, indices, generator(self.settings.seed, 3, step)).to(self.device)
+        features, answers = self.seeing.losses(pictures.contiguous(memory_format=torch.channels_last))
+        self._remember("pictures", features)
+        return features + ANSWER_WEIGHT * answers
+
+    def _remember(self, name, loss):
+        old, new = self.losses.get(name), loss.item()
+        self.losses[name] = new if old is None else 0.97 * old + 0.03 * new
+
+    def note(self):
+        return " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+
+    def state_dict(self):
+        parts = ("model", "average", "optimiser", "schedule")
+        return {name: getattr(self, name).state_dict() for name in parts}
+
+    def load_state_dict(self, state):
+        for name, part in state.items():
+            getattr(self, name).load_state_dict(part)
+
+
+def _start(run_folder, classes):
+    net = HearSee(classes)
+    if run_folder:
+        state = {name: value for name, value in _part(run_folder, "net.").items()
+                 if not name.startswith("heads.sound.")}
+        # The ear starts from what the eye has learnt, scales included.
+        for name in list(state):
+            if ".picture." in name and "heads" not in name:
+                state[name.replace(".picture.", ".sound.")] = state[name].clone()
+        net.load_state_dict(state, strict=False)
+    return net
+
+
+def _part(run_folder, prefix):
+    state = torch.load(f"{run_folder}/checkpoint.pt", weights_only=True, map_location="cpu")["model"]
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _card(settings, classes, folds):
+    return {
+        "network": "HearSee: residual, 4 stages of 2 basic blocks (64, 128, 256, 384), one normalisation per sense",
+        "classes": classes, "scenes": 1000, "front_end": asdict(FrontEnd()), "windows_s": [0.5, 1, 2, 4],
+        "training": {name: value for name, value in asdict(settings).items()
+                     if name not in ("data", "start", "sound_teacher", "pictures", "picture_teacher")},
+        "folds": folds,
+    }

@@ -1,0 +1,94 @@
+"""A model is a folder: `weights.safetensors`, `card.json`, `pictures/<class>.*`. This module reads and writes it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .net import HearSee, folded
+from .sound import as_picture
+
+DEFAULT = Path(__file__).parents[2] / "models" / "urban"
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class Model:
+    """A network with its card: names of the classes, answers to sound, pictures to dream of."""
+
+    def __init__(self, folder, net, card):
+        self.folder, self.net, self.card = Path(folder), net, card
+        self.classes = list(card["classes"])
+        self._ear = None
+
+    @property
+    def weights_hash(self):
+        """First 12 digits of the weights' SHA-256: what hears and what is dreamed are the same file."""
+        return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]
+
+    def hear(self, log_mel):
+        """Logits (classes,) of one window of natural log-mel power (bands, frames); NumPy in and out."""
+        self._ear = self._ear or folded(self.net, "sound")
+        with torch.inference_mode():
+            logits = self._ear(as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))[0]
+        return logits.numpy() / self.card.get("temperature", 1.0)
+
+    def picture_files(self):
+        """{class: path of its picture}; ValueError names the classes that have none."""
+        found = {path.stem: path for path in sorted((self.folder / "pictures").glob("*"))
+                 if path.suffix.lower() in PICTURES}
+        missing = [name for name in self.classes if name not in found]
+        if missing:
+            raise ValueError(f"{self.folder / 'pictures'}: no picture for {', '.join(missing)}; "
+                             f"put one there named {missing[0]}.jpg")
+        return {name: found[name] for name in self.classes}
+
+
+def load_model(folder=DEFAULT):
+    """Read a model folder; ValueError in one line for what is missing or damaged."""
+    folder = Path(folder)
+    card = _read_card(folder / "card.json")
+    path = folder / "weights.safetensors"
+    try:
+        state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
+        net = HearSee(len(card["classes"]), card.get("scenes", 1000))
+        net.load_state_dict(_with_counters(net, state))
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: a model folder holds weights.safetensors, card.json, pictures/") from None
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path} is damaged or of another network ({reason}): restore it or choose "
+                         "another --model") from None
+    return Model(folder, net.eval(), card)
+
+
+def _with_counters(net, state):
+    """`state` with the counters of batches that training keeps and a file need not."""
+    counters = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
+    return {**counters, **state}
+
+
+def _read_card(path):
+    try:
+        card = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"no model in {path.parent}: card.json is missing; `hearsee models list` shows what "
+                         "there is") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
+    if not card.get("classes"):
+        raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
+    return card
+
+
+def save_model(folder, net, card):
+    """Write weights (16-bit floats: half the size, the same answers) and card into `folder`."""
+    folder = Path(folder)
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.half() if tensor.is_floating_point() else tensor
+             for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, str(folder / "weights.safetensors"))
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
