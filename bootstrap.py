@@ -129,8 +129,8 @@ def is_ready(test):
 
 def has_this_python():
     """Whether the venv has a working pip under the Python version that runs this script."""
-    ask = "import sys, pip; print(sys.version_info[:2] == %r)" % (tuple(sys.version_info[:2]),)
-    return venv_python().exists() and quiet([venv_python(), "-c", ask]).stdout.strip() == "True"
+    done = quiet([venv_python(), "-c", "import pip, sys; print(*sys.version_info[:2])"])
+    return done.stdout.split() == [str(number) for number in sys.version_info[:2]]
 
 
 def make_venv():

@@ -1,0 +1,153 @@
+"""Writes the tables of the README and of docs/ from the tables of the code, between marks.
+
+A block starts with `<!-- made by instrument/docs.py: NAME -->` and ends with `<!-- end -->`; what stands
+between is replaced. `python -m instrument.docs` (or `make docs`) does all files.
+"""
+
+import re
+from pathlib import Path
+
+from . import presets
+from .features import CLASS, FEATURES, RAW, Feature
+from .params import BY_NAME, COMMANDS, PARAMS, ROWS, SLOTS, SOURCES, TARGETS
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = ("README.md", "docs/osc.md", "docs/midi.md")
+MARK = re.compile(r"(<!-- made by instrument/docs\.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+KNOBS_PER_ROW = 8  # as on most boxes
+GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
+KEY_NAMES = {"right": "→", "left": "←", "enter": "Enter", "tab": "Tab", "f1": "F1", "escape": "Esc", "space": "Space"}
+
+
+def fill(text):
+    """`text` with every block made anew; ValueError names a block that nobody makes."""
+    def block(match):
+        start, name, end = match.groups()
+        if name not in BLOCKS:
+            raise ValueError(f"no block {name!r}; legal are {', '.join(BLOCKS)}")
+        return f"{start}\n{BLOCKS[name]()}\n\n{end}"
+
+    return MARK.sub(block, text)
+
+
+def table(head, rows):
+    """A Markdown table of cells that are already text."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def code(text):
+    return f"`{text}`"
+
+
+def key(name):
+    return KEY_NAMES.get(name, name.upper())
+
+
+# Blocks
+
+
+def parameters():
+    """Every row but the modulation slots, then the slots, one line each."""
+    head = ("name", "what it does", "default", "range", "CC")
+    rows = [
+        (code(row.name), row.doc, row.text(row.default), row.range_text(), "" if row.cc is None else row.cc)
+        for row in ROWS
+    ]
+    return f"{table(head, rows)}\n\n{modulation()}"
+
+
+def modulation():
+    """The slots: what moves which row how far by default, and their three controllers."""
+    rows = []
+    for slot in SLOTS:
+        source, target, depth = (BY_NAME[f"{slot}.{part}"] for part in ("source", "target", "depth"))
+        cells = [row.text(row.default) for row in (source, target, depth)]
+        rows.append((code(slot), *cells, f"{source.cc}, {target.cc}, {depth.cc}"))
+    slots = table(("slot", ".source", ".target", ".depth", "CC"), rows)
+    return (f"{slots}\n\n`.source` is one of {', '.join(SOURCES)}; `.depth` is -1 to 1 of the target's range; "
+            f"`.target` is one of {', '.join(map(code, TARGETS))}.")
+
+
+def knobs():
+    """Controller numbers by group, eight knobs a row."""
+    rows = []
+    for group in GROUPS:
+        members = [row for row in ROWS if row.group == group and row.cc is not None]
+        for start in range(0, len(members), KNOBS_PER_ROW):
+            cells = [f"**{row.cc}** {row.name.split('.')[1]}" for row in members[start:start + KNOBS_PER_ROW]]
+            rows.append([code(group + ".") if start == 0 else "", *cells, *[""] * (KNOBS_PER_ROW - len(cells))])
+    return table(["", *map(str, range(1, KNOBS_PER_ROW + 1))], rows)
+
+
+def keys():
+    """Keys of commands and of rows that a key steps on."""
+    found = [(key(command.key), command.doc) for command in COMMANDS if command.key]
+    found += [(key(row.key), f"{row.doc} ({code(row.name)})") for row in PARAMS if row.key]
+    return table(("key", "what it does"), [("1 .. 9", "Recall one of the first nine presets."), *found])
+
+
+def looks():
+    """The presets that ship, by number, with the line each says about itself."""
+    paths = presets.Bank([ROOT / "presets"]).paths()
+    rows = [(number, presets.label(path), presets.read(path).note) for number, path in enumerate(paths, 1)]
+    return table(("", "preset", "look"), rows)
+
+
+def published():
+    """What `listen` sends."""
+    classes = Feature(CLASS + "<name>", "f", "0..1", "Smoothed probability of a class; one address for each.")
+    rows = [
+        (code(row.address), row.kind + ("..." + row.kind if row is RAW else ""), row.unit,
+         row.doc + (" Event: sent at once, as 1." if row.event else ""))
+        for row in (classes, RAW, *FEATURES)
+    ]
+    return table(("address", "type", "range or unit", "what it says"), rows)
+
+
+def settable():
+    """What `perform` takes: one number each."""
+    rows = [
+        (code(row.address), f"{row.lo:g} .. {row.hi:g} {row.unit}".rstrip(), numbered(row), code(row.unit_address))
+        for row in PARAMS
+    ]
+    return table(("address", "range", "meaning", "0..1 twin"), rows)
+
+
+def numbered(row):
+    """What a row does; of a short stepped one, what its numbers stand for too."""
+    if not row.labels or row.name.startswith("mod."):
+        return row.doc
+    return f"{row.doc} " + ", ".join(f"{row.lo + i:g} {label}" for i, label in enumerate(row.labels))
+
+
+def commands():
+    """What `perform` does on a message, and the key that does the same."""
+    rows = [(code(command.address), key(command.key) if command.key else "", command.doc) for command in COMMANDS]
+    return table(("address", "key", "what it does"), rows)
+
+
+def controllers():
+    """All controllers by number."""
+    rows = [
+        (row.cc, code(row.name), f"{row.text(row.lo)} .. {row.text(row.hi)}", row.curve)
+        for row in sorted((row for row in PARAMS if row.cc is not None), key=lambda row: row.cc)
+    ]
+    return table(("CC", "name", "left .. right", "curve"), rows)
+
+
+BLOCKS = {
+    "parameters": parameters, "knobs": knobs, "keys": keys, "presets": looks, "published": published,
+    "settable": settable, "commands": commands, "controllers": controllers,
+}
+
+
+def main():
+    for name in FILES:
+        path = ROOT / name
+        path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"{name} is up to date")
+
+
+if __name__ == "__main__":
+    main()
