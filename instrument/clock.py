@@ -1,0 +1,136 @@
+"""Tempo and position in the bar, from tapping, MIDI clock or the sound: the first of these that speaks.
+
+Time is passed in (seconds of one steady clock). Everything belongs to the main thread but `midi`.
+"""
+
+import math
+import queue
+from collections import deque
+from statistics import linear_regression, median
+
+BAR = 4  # beats
+TICKS = 24  # MIDI clocks per beat
+TAP_PAUSE = 2.0  # s; a longer pause begins a new series of taps
+BOUNCE = 0.15  # s; nobody taps 400 beats a minute
+LOST = 2.0  # s without a word after which MIDI clock or the sound no longer count
+
+
+class Clock:
+    """Beats since the start of the first bar, running on through a change of source."""
+
+    def __init__(self):
+        self._taps = deque(maxlen=9)
+        self._tap_period = 0.0
+        self._ticks = deque(maxlen=2 * TICKS)  # (number of the tick, time)
+        self._count = 0  # number of the next tick
+        self._messages = queue.SimpleQueue()
+        self._heard = -math.inf
+        self._sound_period = 0.0
+        self._period = 0.0  # s per beat; 0 unknown
+        self._anchor = (0.0, 0.0)  # (beats, time)
+        self.source = ""  # "tap", "midi", "sound" or ""
+
+    @property
+    def bpm(self):
+        """Beats a minute; 0 while unknown."""
+        return 60.0 / self._period if self._period else 0.0
+
+    def beats(self, now):
+        """Beats since the first bar began; stands still while no tempo is known."""
+        count, since = self._anchor
+        return count + (now - since) / self._period if self._period else count
+
+    def phase(self, now):
+        """Position within the beat, 0..1."""
+        return self.beats(now) % 1.0
+
+    def next_beat(self, now, every=1):
+        """Time of the next beat (`every` = BAR: of the next bar), `now` itself where no tempo is known."""
+        if not self._period:
+            return now
+        beats = self.beats(now)
+        return now + (math.ceil(beats / every - 1e-6) * every - beats) * self._period
+
+    def next_bar(self, now):
+        return self.next_beat(now, BAR)
+
+    def due(self, quantise, now):
+        """When something asked for now shall happen: `show.quantise` 0 now, 1 next beat, 2 next bar."""
+        return self.next_beat(now, (0, 1, BAR)[int(quantise)]) if quantise else now
+
+    def features(self, now):
+        """Tempo and phase under the names of the feature table, to be laid over those of the sound."""
+        return {"beat.bpm": self.bpm, "beat.phase": self.phase(now)} if self.source else {}
+
+    def tap(self, now):
+        """A tap: the first of a series is a downbeat; two or more set the tempo to the median interval."""
+        if self._taps and now - self._taps[-1] < BOUNCE:
+            return
+        if self._taps and now - self._taps[-1] > TAP_PAUSE:
+            self._taps.clear()
+        self._taps.append(now)
+        if len(self._taps) > 1:
+            times = list(self._taps)
+            self._tap_period = median(b - a for a, b in zip(times, times[1:]))
+        grid = BAR if len(self._taps) == 1 else 1
+        beats = round(self.beats(now) / grid) * grid
+        if self._tap_period:
+            self._period = self._tap_period
+            self.source = "tap"
+        self._anchor = (beats, now)
+
+    def forget(self):
+        """Give the tempo back to MIDI clock or the sound."""
+        self._taps.clear()
+        self._tap_period = 0.0
+
+    def midi(self, kind, now):
+        """A MIDI clock message: "clock", "start", "continue" or "stop". Any thread."""
+        self._messages.put((kind, now))
+
+    def update(self, now, features=()):
+        """Take in what arrived since the last frame; `features` may hold `beat.bpm` and `beat.phase`."""
+        for _ in range(self._messages.qsize()):
+            self._midi(*self._messages.get_nowait())
+        features = dict(features)
+        if features.get("beat.bpm", 0.0) > 0:
+            self._heard, self._sound_period = now, 60.0 / features["beat.bpm"]
+        self._choose(now, features)
+
+    def _choose(self, now, features):
+        if self._tap_period:
+            self.source = "tap"  # its anchor is the last tap
+        elif len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST:
+            self.source = "midi"
+            self._follow_midi(now)
+        elif now - self._heard < LOST:
+            self.source = "sound"
+            self._follow(self._sound_period, features.get("beat.phase"), now)
+        else:
+            self.source = ""  # the last tempo runs on
+
+    def _midi(self, kind, now):
+        if kind == "start":  # the next tick is the downbeat
+            self._ticks.clear()
+            self._anchor, self._count = (0.0, now), 0
+        elif kind == "clock":
+            if self._ticks and now - self._ticks[-1][1] > LOST / 4:
+                self._ticks.clear()
+                # On the nearest tick of the running beat, so that the phase outlives a pause.
+                self._count = round(self.beats(now) * TICKS)
+            self._ticks.append((self._count, now))
+            self._count += 1
+
+    def _follow_midi(self, now):
+        numbers, times = zip(*self._ticks)
+        # Least squares against jitter (1.6 ms over JACK, where a tick is 20 ms).
+        slope, start = linear_regression([number - numbers[-1] for number in numbers], times)
+        if slope > 0:
+            self._period = slope * TICKS
+            self._anchor = (numbers[-1] / TICKS, start)
+
+    def _follow(self, period, phase, now):
+        beats = self.beats(now)
+        if phase is not None:
+            beats = round(beats - phase) + phase
+        self._period, self._anchor = period, (beats, now)

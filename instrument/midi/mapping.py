@@ -1,0 +1,369 @@
+"""What a MIDI message does: messages -> moves of physical controls -> edits and commands. No device, no clock.
+
+Decoder   mido messages -> Move: pairs of CCs and NRPN put together
+Binding   which control does what
+Hand      one control on one row: pick-up, endless encoders
+Mapping   all bindings of one device
+Learner   which control the player means
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ..params import BY_NAME, COMMANDS, SWITCH
+
+FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
+NEAR = 1.5 / 127  # a knob this close has met the value
+PRESSED = 64
+LINE = 128  # steps of an endless encoder from end to end
+COMMAND_NAMES = tuple(command.name for command in COMMANDS)
+
+# Endless encoders: value -> steps. Names as in the Ableton Live manual.
+RELATIVE = {
+    "signed_bit": lambda value: value if value <= 64 else 64 - value,
+    "signed_bit_2": lambda value: -value if value <= 64 else value - 64,
+    "binary_offset": lambda value: value - 64 if value else 0,
+    "twos_complement": lambda value: value if value <= 64 else value - 128,
+}
+# "press" steps a labelled row on or fires, "hold" is on while pressed, "default" puts the row back.
+MODES = ("absolute", *RELATIVE, "press", "hold", "default")
+TAKEOVER = ("pickup", "jump")
+
+
+class Move(NamedTuple):
+    """A physical control has moved. channel: 1..16; value: 0..FULL[kind], or 1 and -1 of an "nrpn_step"."""
+
+    kind: str
+    channel: int
+    number: int
+    value: int
+
+    @property
+    def key(self):
+        return self[:3]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One control and what it does to exactly one of `row`, `command`, `preset`. channel None: any."""
+
+    kind: str
+    channel: int | None
+    number: int
+    row: str = ""
+    command: str = ""
+    preset: int = 0
+    mode: str = "absolute"
+    takeover: str = "pickup"
+
+    @property
+    def key(self):
+        return self.kind, self.channel, self.number
+
+    def check(self):
+        """The binding itself; ValueError in one line if it cannot work."""
+        _one_of("kind", self.kind, FULL)
+        _one_of("mode", self.mode, MODES)
+        _one_of("takeover", self.takeover, TAKEOVER)
+        top = 16383 if self.kind.startswith("nrpn") else 31 if self.kind == "cc14" else 127
+        if not 0 <= self.number <= top:
+            raise ValueError(f"{self.kind} {self.number} is out of range; legal is 0 to {top}")
+        if self.channel is not None and not 1 <= self.channel <= 16:
+            raise ValueError(f"channel {self.channel} is out of range; legal is 1 to 16, or none for all")
+        self._check_target()
+        return self
+
+    def _check_target(self):
+        if (self.row != "") + (self.command != "") + (self.preset > 0) != 1:
+            raise ValueError(f"{self.kind} {self.number} needs exactly one of row, command, preset (from 1)")
+        if self.command:
+            _one_of("command", self.command, COMMAND_NAMES)
+        if self.row and self.row not in BY_NAME:
+            raise ValueError(f"no parameter {self.row!r}; `hearsee params` lists them all")
+        if self.row and self.mode == "press" and BY_NAME[self.row].curve != "step":
+            raise ValueError(f"{self.row} does not go in steps; press is for rows that do, hold or default for all")
+        if not self.row and self.mode not in ("absolute", "press"):
+            raise ValueError(f"mode {self.mode} is for rows; a command or a preset is pressed")
+
+
+def _one_of(what, word, words):
+    if word not in words:
+        raise ValueError(f"unknown {what} {word!r}; legal is {', '.join(words)}")
+
+
+def table_bindings():
+    """The default mapping: every row on the CC of the table, on any channel."""
+    return tuple(Binding("cc", None, row.cc, row=row.name) for row in BY_NAME.values() if row.cc is not None)
+
+
+class Decoder:
+    """Puts together what MIDI spreads over several messages: 14-bit pairs of CCs, NRPN. One per device."""
+
+    def __init__(self):
+        self._coarse = {}  # (channel, CC) -> last MSB
+        self._nrpn = {}  # channel -> [MSB, LSB] of the number selected
+
+    def moves(self, message):
+        """[Move] of a mido message; empty for one that is no control."""
+        if message.type == "control_change":
+            return self._controls(message.channel + 1, message.control, message.value)
+        if message.type in ("note_on", "note_off"):
+            pressed = message.velocity if message.type == "note_on" else 0
+            return [Move("note", message.channel + 1, message.note, pressed)]
+        if message.type == "pitchwheel":
+            return [Move("bend", message.channel + 1, 0, message.pitch + 8192)]
+        return []
+
+    def _controls(self, channel, number, value):
+        if number in (98, 99):
+            self._select(channel, 99 - number, value)
+            return []
+        if number in (100, 101):  # RPN: none of ours
+            self._nrpn.pop(channel, None)
+            return []
+        if channel in self._nrpn and number in (6, 38, 96, 97):
+            return self._parameter(channel, number, value)
+        return self._plain(channel, number, value)
+
+    def _select(self, channel, half, value):
+        self._nrpn.setdefault(channel, [0, 0])[half] = value
+        if self._nrpn[channel] == [127, 127]:  # the null parameter: none is selected
+            del self._nrpn[channel]
+
+    def _plain(self, channel, number, value):
+        moves = [Move("cc", channel, number, value)]
+        if number < 32:
+            self._coarse[channel, number] = value
+        elif number < 64 and (channel, number - 32) in self._coarse:
+            moves.append(Move("cc14", channel, number - 32, self._coarse[channel, number - 32] << 7 | value))
+        return moves
+
+    def _parameter(self, channel, number, value):
+        coarse, fine = self._nrpn[channel]
+        parameter = coarse << 7 | fine
+        if number == 6:
+            self._coarse[channel, "nrpn"] = value << 7
+            return [Move("nrpn", channel, parameter, value)]
+        if number == 38:
+            return [Move("nrpn14", channel, parameter, self._coarse.get((channel, "nrpn"), 0) | value)]
+        return [Move("nrpn_step", channel, parameter, 1 if number == 96 else -1)]
+
+
+class Hand:
+    """One physical control on one row: takes over only where it meets the value, so that nothing jumps."""
+
+    def __init__(self, row):
+        self.row = row
+        self.place = None  # where the control stands, 0..1
+        self._given = []  # values given and not yet seen in the row, after the last one seen
+        few = row.curve == "step" and row.hi - row.lo <= 32
+        self._step = 1 / (3 * (row.hi - row.lo)) if few else 1 / LINE
+
+    def move(self, place, value, jump=False):
+        """The row's new value with the control at `place` 0..1, or None while it has not met `value`."""
+        before, self.place = self.place, place
+        if not (self._holds(value) or jump or self._meets(before, place, value)):
+            return None
+        return self._give(value, self.row.at(place))
+
+    def turn(self, steps, value):
+        """The row's new value after some steps of an endless encoder."""
+        if not self._holds(value):
+            self.place = self.row.position(value)
+        self.place = min(max(self.place + steps * self._step, 0.0), 1.0)
+        return self._give(value, self.row.at(self.place))
+
+    def wanted(self, value):
+        """"up" or "down": where to turn to meet `value`; "" if it is held, or stands nobody knows where."""
+        if self.place is None or self._met(self.place, value):
+            return ""
+        return "up" if self.place < self.row.position(value) else "down"
+
+    def _holds(self, value):
+        """The row still has what this hand gave it, or had before: edits reach it a frame later."""
+        if value not in self._given:
+            self._given = []
+            return False
+        del self._given[:self._given.index(value)]
+        return True
+
+    def _met(self, place, value):
+        return self.row.at(place) == value or abs(place - self.row.position(value)) <= NEAR
+
+    def _meets(self, before, place, value):
+        target = self.row.position(value)
+        # A fast knob skips over the window, so crossing counts as well.
+        return self._met(place, value) or before is not None and (before - target) * (place - target) <= 0
+
+    def _give(self, value, new):
+        self._given = self._given or [value]
+        if self._given[-1] != new:
+            self._given = [*self._given[-255:], new]
+        return new
+
+
+class Mapping:
+    """All controls of one device: `receive` turns messages into submit({name: value}) and command(name, argument).
+
+    values: function that gives the rows as they are now (unmodulated). clock(kind, now) gets MIDI clock.
+    """
+
+    def __init__(self, bindings, submit, command, values, clock=None):
+        self._submit, self._command, self._values, self._clock = submit, command, values, clock
+        self._decoder = Decoder()
+        self._hands = {}  # key of the physical control, row -> Hand
+        self._down = {}  # key of the physical control -> value while pressed
+        self._bank = {}  # channel -> bank selected
+        self.touched = {}  # row -> when it was last moved from here
+        self.bind(bindings)
+
+    def bind(self, bindings):
+        """Use these bindings from now on; of two for the same control the later one counts."""
+        self._table = {binding.key: binding.check() for binding in bindings}
+
+    def receive(self, message, now):
+        """Act on a mido message that arrived at time `now`."""
+        if message.type in ("clock", "start", "continue", "stop"):
+            if self._clock:
+                self._clock(message.type, now)
+        elif message.type == "program_change":
+            bank = self._bank.get(message.channel + 1, 0)
+            self._command("preset.load", bank * 128 + message.program + 1)
+        else:
+            for move in self._decoder.moves(message):
+                self.act(move, now)
+
+    def moves(self, message):
+        """The moves in a message, without acting on them: for a `Learner`."""
+        return self._decoder.moves(message)
+
+    def act(self, move, now):
+        """Do what the move is bound to; unbound standard controllers keep their meaning."""
+        binding = self._bound(move)
+        if move.kind == "nrpn_step":
+            self._count(move, now)
+        elif binding is None:
+            self._standard(move)
+        elif not binding.row or binding.mode in ("press", "hold", "default"):
+            self._button(binding, move, now)
+        else:
+            self._knob(binding, move, now)
+
+    def hints(self):
+        """{row: "up" or "down"} for the knobs that were moved but stand elsewhere than their row."""
+        values = self._values()
+        wanted = {name: hand.wanted(values[name]) for (_, name), hand in list(self._hands.items())}
+        return {name: way for name, way in wanted.items() if way}
+
+    def _standard(self, move):
+        if move.kind != "cc":
+            return
+        if move.number in (0, 32):
+            bank = self._bank.get(move.channel, 0)
+            self._bank[move.channel] = move.value << 7 | bank & 127 if move.number == 0 else bank & ~127 | move.value
+        elif move.number in (120, 123):  # all sound off, all notes off
+            self._command("show.panic", None)
+
+    def _knob(self, binding, move, now):
+        hand = self._hands.setdefault((move.key, binding.row), Hand(BY_NAME[binding.row]))
+        value = self._values()[binding.row]
+        if binding.mode in RELATIVE:
+            new = hand.turn(RELATIVE[binding.mode](move.value), value)
+        else:
+            new = hand.move(move.value / FULL[move.kind], value, binding.takeover == "jump")
+        if new is not None:
+            self._edit(binding.row, new, now)
+
+    def _count(self, move, now):
+        binding = self._bound(move._replace(kind="nrpn14")) or self._bound(move._replace(kind="nrpn"))
+        if binding and binding.row:
+            hand = self._hands.setdefault((move.key, binding.row), Hand(BY_NAME[binding.row]))
+            self._edit(binding.row, hand.turn(move.value, self._values()[binding.row]), now)
+
+    def _bound(self, move):
+        return self._table.get(move.key) or self._table.get((move.kind, None, move.number))
+
+    def _edit(self, name, value, now):
+        self.touched[name] = now
+        self._submit({name: value})
+
+    def _button(self, binding, move, now):
+        pressed = self._pressed(move)
+        if binding.mode == "hold" and pressed is not None:
+            row = BY_NAME[binding.row]
+            self._edit(row.name, row.hi if pressed else row.lo, now)
+        elif pressed:
+            self._press(binding, now)
+
+    def _press(self, binding, now):
+        if binding.command:
+            self._command(binding.command, None)
+        elif binding.preset:
+            self._command("preset.load", binding.preset)
+        else:
+            row = BY_NAME[binding.row]
+            step = self._values()[row.name] + 1
+            stepped = step if step <= row.hi else row.lo
+            self._edit(row.name, row.default if binding.mode == "default" else stepped, now)
+
+    def _pressed(self, move):
+        """True on a press, False on a release, None otherwise: a knob used as a button presses once on its way up."""
+        limit = 1 if move.kind == "note" else PRESSED * FULL[move.kind] // 127
+        before = self._down.pop(move.key, None)
+        if move.value < limit:
+            return None if before is None else False
+        self._down[move.key] = move.value
+        # The same value again is a pad that never says it was released.
+        return True if before in (None, move.value) else None
+
+
+LEFT = {"signed_bit": range(65, 69), "signed_bit_2": range(1, 5), "binary_offset": range(60, 64),
+        "twos_complement": range(124, 128)}
+
+
+def detect(values):
+    """"absolute", or the relative mode of an encoder that was turned slowly to the left."""
+    if len(set(values)) < len(values):  # an absolute knob never says the same twice
+        for mode, slow in LEFT.items():
+            if all(value in slow for value in values):
+                return mode
+    return "absolute"
+
+
+class Learner:
+    """Finds the control that the player means for a target: row=..., command=... or preset=... ."""
+
+    def __init__(self, **target):
+        self._target = target
+        self._heard = {}  # key of the physical control -> values
+        row = BY_NAME.get(target.get("row", ""))
+        self._press = "absolute" if row and row.labels != SWITCH else "press"
+        if "row" in target:
+            Binding("cc", None, 0, **target).check()
+
+    def hear(self, move):
+        """The binding as soon as it is clear which control is meant and how it speaks, else None."""
+        values = self._heard.setdefault(move.key, [])
+        values.append(move.value)
+        if move.kind == "note" and move.value:
+            return self._button(move)
+        if move.kind == "bend":
+            return self._bind(move, "absolute")
+        if move.kind not in ("cc", "nrpn"):
+            return None
+        if self._press == "press" or values[-2:] == [127, 0]:
+            return self._button(move) if max(values) >= PRESSED else None
+        return self._knob(move, values) if len(values) >= 3 else None
+
+    def _knob(self, move, values):
+        fine = (move.kind + "14", *move.key[1:])
+        if len(self._heard.get(fine, ())) >= 2:
+            return self._bind(move._replace(kind=move.kind + "14"), "absolute")
+        return self._bind(move, detect(values))
+
+    def _button(self, move):
+        row = BY_NAME.get(self._target.get("row", ""))
+        return self._bind(move, "default" if row and row.curve != "step" else "press")
+
+    def _bind(self, move, mode):
+        return replace(Binding(*move.key), **self._target, mode=mode).check()

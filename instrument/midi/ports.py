@@ -1,0 +1,295 @@
+"""MIDI devices: found, opened, lost and found again. `Midi` is one thread; `RtPorts` the ports of this machine."""
+
+import os
+import queue
+import re
+import threading
+import time
+from dataclasses import dataclass
+
+import mido
+
+from .mapping import Learner, Mapping
+from .profiles import Lights, Own, Profile, choose, shipped
+
+POLL = 1.0  # s between two looks at the list of devices: no library reports that one came or went
+LIGHTS = 0.1  # s between two looks at the lamps
+FINGER = 0.5  # s after its last move that a finger counts as being on a control
+CLIENT = "hearsee"
+
+
+def device_name(port):
+    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers."""
+    return re.sub(r" \d+:\d+$", "", port)
+
+
+class Midi:
+    """All MIDI devices, opened as they come, forgotten as they go. A context manager; its thread is the only one
+    that acts on messages, the drivers' threads only enqueue.
+
+    submit({name: value}), command(name, argument): where edits and commands go. values(): the rows as they are,
+    unmodulated. clock(kind, now): gets MIDI clock. ports: `RtPorts` or its like; without one, those of this machine
+    (`api` or HEARSEE_MIDI_API names the driver, as "UNIX_JACK"), and where there is no MIDI `reason` says why.
+    own: TOML file of the player's own bindings. notice(text): devices that come and go, in one line.
+    """
+
+    def __init__(self, submit, command, values, clock=None, *, ports=None, api="", own=None,
+                 notice=lambda text: None, now=time.perf_counter):
+        self._feeds = (submit, command, values, clock)
+        self._values, self._notice, self._now = values, notice, now
+        self._profiles, self._own = shipped(), Own(own)
+        self.reason = ""
+        self._ports = ports or self._machine(api)
+        self._devices = {}  # port -> Device
+        self._refused = set()  # ports that would not open: said once
+        self._queue = queue.SimpleQueue()
+        self._learner = None
+        self._thread = None
+        self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
+        self.malformed = 0
+
+    def _machine(self, api):
+        try:
+            return RtPorts(api)
+        except OSError as error:
+            self.reason = str(error)
+            return None
+
+    def __enter__(self):
+        if self._ports:
+            self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._thread:
+            self._queue.put(None)
+            self._thread.join()
+        for port in list(self._devices):
+            self._lose(port)
+
+    def devices(self):
+        """[(port, name of the profile)] of the devices open now."""
+        return [(port, device.profile.name) for port, device in list(self._devices.items())]
+
+    def hints(self):
+        """{row: "up" or "down"}: which way to turn a knob until it takes its row over."""
+        return {row: way for device in list(self._devices.values()) for row, way in device.mapping.hints().items()}
+
+    def learn(self, **target):
+        """Bind the next control moved to row=NAME, command=NAME or preset=NUMBER; nothing: give up learning."""
+        self._learner = Learner(**target) if target else None
+
+    @property
+    def learning(self):
+        return self._learner is not None
+
+    def plug(self):
+        """Open what has come, close what has gone. Midi thread (or a test)."""
+        names = self._ports.names()
+        for port in [port for port in self._devices if port not in names]:
+            self._lose(port)
+            self._notice(f"MIDI: {port} is gone")
+        self._refused &= set(names)
+        for port in names:
+            if port not in self._devices and port not in self._refused:
+                self._find(port)
+
+    def receive(self, port, data, when):
+        """Act on the bytes of one message. Midi thread (or a test)."""
+        device = self._devices.get(port)
+        if device is None:
+            return  # it went while its message waited
+        try:
+            message = mido.Message.from_bytes(data)
+        except ValueError:
+            self.malformed += 1
+            return
+        learner = self._learner
+        if learner and not message.is_realtime:
+            self._learn(learner, device, message)
+        else:
+            device.mapping.receive(message, when)
+
+    def show(self):
+        """Bring all lamps up to date. Midi thread (or a test)."""
+        now, values = self._now(), self._values()
+        for device in self._devices.values():
+            busy = [row for row, when in device.mapping.touched.items() if now - when < FINGER]
+            device.lights.show(values, self.preset, busy)
+
+    def _run(self):
+        looked = lit = -POLL
+        while True:
+            now = self._now()
+            if now - looked >= POLL:
+                looked = now
+                self.plug()
+            if now - lit >= LIGHTS:
+                lit = now
+                self.show()
+            try:
+                item = self._queue.get(timeout=LIGHTS)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            self.receive(*item)
+
+    def _find(self, port):
+        try:
+            self._devices[port] = self._open(port)
+            self._notice(f"MIDI: {port} ({self._devices[port].profile.name})")
+        except OSError as error:
+            self._refused.add(port)
+            self._notice(str(error))
+
+    def _open(self, port):
+        name = device_name(port)
+        profile = choose(port, self._profiles)
+        mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds)
+        ear = self._ports.listen(port, lambda data: self._queue.put((port, data, self._now())))
+        speaker = self._speak(profile)
+        for data in profile.hello:
+            speaker.send(data)
+        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), (ear, speaker))
+
+    def _speak(self, profile):
+        try:
+            return self._ports.speak(profile.matches if profile.ports else None)
+        except OSError as error:  # knobs without lamps are better than none
+            self._notice(str(error))
+            return Mute()
+
+    def _lose(self, port):
+        for end in self._devices.pop(port).ends:
+            end.close()
+
+    def _learn(self, learner, device, message):
+        for move in device.mapping.moves(message):
+            binding = learner.hear(move)
+            if binding:
+                self._learner = None
+                self._own.add(device.name, binding)
+                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
+                self._notice(f"MIDI: learned {binding.kind} {binding.number} ({binding.mode})")
+                return
+
+
+@dataclass(frozen=True)
+class Device:
+    """What belongs to one open device; `ends` are its open ports."""
+
+    name: str
+    profile: Profile
+    mapping: Mapping
+    lights: Lights
+    ends: tuple
+
+
+class RtPorts:
+    """The MIDI ports of this machine, listed by one long-lived client: opening clients again and again exhausts ALSA."""
+
+    def __init__(self, api=""):
+        import rtmidi
+
+        self._api = _api(rtmidi, api or os.environ.get("HEARSEE_MIDI_API", ""))
+        self._inputs = self._client(rtmidi.MidiIn)
+        self._outputs = self._client(rtmidi.MidiOut)
+
+    def _client(self, kind):
+        import rtmidi
+
+        try:
+            return kind(rtapi=self._api, name=CLIENT)
+        except (SystemError, rtmidi.RtMidiError) as error:
+            # rtmidi raises SystemError where ALSA or the JACK server is absent.
+            raise OSError(f"no MIDI: {str(error).rstrip('.')}; plays on without (HEARSEE_MIDI_API picks a driver)") from None
+
+    def names(self):
+        """Names of the ports that can be listened to, our own left out."""
+        return [name for name in self._inputs.get_ports() if not name.startswith(CLIENT)]
+
+    def listen(self, name, receive):
+        """Open a port; `receive(bytes)` is called from the driver's thread. OSError if it cannot be opened."""
+        import rtmidi
+
+        port = self._client(rtmidi.MidiIn)
+        port.ignore_types(sysex=True, timing=False, active_sense=True)  # rtmidi drops MIDI clock unless told
+        port.set_callback(lambda event, _: receive(event[0]))
+        _connect(port, name)
+        return Ear(port)
+
+    def speak(self, matches):
+        """The first output whose name `matches` accepts, or a mute one if there is none (or matches is None)."""
+        import rtmidi
+
+        names = self._outputs.get_ports() if matches else []
+        name = next((name for name in names if matches(name) and not name.startswith(CLIENT)), None)
+        if name is None:
+            return Mute()
+        port = self._client(rtmidi.MidiOut)
+        _connect(port, name)
+        return Speaker(port)
+
+
+def _api(rtmidi, name):
+    if not name:
+        return rtmidi.API_UNSPECIFIED
+    there = [attribute[4:] for attribute in dir(rtmidi)
+             if attribute.startswith("API_") and getattr(rtmidi, attribute) in rtmidi.get_compiled_api()]
+    if name not in there:
+        raise ValueError(f"no MIDI driver {name!r}; this machine has {', '.join(there)}")
+    return getattr(rtmidi, "API_" + name)
+
+
+def _connect(port, name):
+    import rtmidi
+
+    try:
+        port.open_port(port.get_ports().index(name), "port")
+    except (ValueError, SystemError, rtmidi.RtMidiError) as error:
+        port.delete()
+        hint = "; another program may hold it, as Windows lends a MIDI port to one only" if os.name == "nt" else ""
+        raise OSError(f"MIDI: cannot open {name}: {error}{hint}") from None
+
+
+class Ear:
+    """An open input."""
+
+    def __init__(self, port):
+        self._port = port
+
+    def close(self):
+        self._port.cancel_callback()  # first: the driver must not call into a port that is going
+        self._port.close_port()
+        self._port.delete()
+
+
+class Speaker:
+    """An open output."""
+
+    def __init__(self, port):
+        self._port = port
+
+    def send(self, data):
+        import rtmidi
+
+        try:
+            self._port.send_message(data)
+        except (SystemError, rtmidi.RtMidiError):
+            pass  # unplugged a moment ago: the next look at the list of devices closes it
+
+    def close(self):
+        self._port.close_port()
+        self._port.delete()
+
+
+class Mute:
+    """The output of a device that has none."""
+
+    def send(self, data):
+        pass
+
+    def close(self):
+        pass

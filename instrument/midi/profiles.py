@@ -1,0 +1,230 @@
+"""Device profiles and the player's own mapping: TOML -> bindings and lights. Data in `profiles/*.toml`.
+
+A profile:
+
+    name = "What the HUD shows"
+    ports = ["part of the port's name"]      # letter case does not matter; an empty list matches every device
+    refuse = ["part of a name it is not"]
+    table = true                             # every row on the CC of the parameter table
+    hello = ["F0 ... F7"]                    # system exclusive sent when the device comes
+
+    [[control]]                              # as many as wanted; lists run in parallel, "" or 0 leaves one free
+    kind = "cc"                              # cc, cc14, nrpn, nrpn14, note, bend
+    numbers = [13, 14]
+    channels = [1, 2]                        # 1 to 16, also a single one; left out: any
+    rows = ["dream.octaves", ""]             # or commands = [...], or presets = [...]
+    mode = "absolute"                        # absolute, press, hold, default or a relative mode
+    takeover = "pickup"                      # or "jump"
+    light = { kind = "note", shift = 0, channel = 1, off = 0, on = 127 }
+    ring = { kind = "cc", shift = 8, channel = 1, low = 1, high = 13 }
+"""
+
+import tomllib
+from dataclasses import asdict, dataclass, replace
+from itertools import repeat
+from pathlib import Path
+
+from ..files import write_whole
+from ..params import BY_NAME, OLD_NAMES
+from .mapping import Binding, table_bindings
+
+FOLDER = Path(__file__).parent / "profiles"
+KEYS = ("name", "ports", "refuse", "table", "hello", "note", "control")
+CONTROL_KEYS = ("kind", "numbers", "channels", "rows", "commands", "presets", "mode", "takeover", "light", "ring")
+LIGHT_KEYS = ("kind", "shift", "channel", "off", "on", "low", "high")
+TARGETS = {"rows": "row", "commands": "command", "presets": "preset"}
+PRESET_OFF = -1  # no preset
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A lamp (off, on) or a ring (low..high) that shows what `binding` moves; sent as CC or note."""
+
+    binding: Binding
+    status: int
+    number: int
+    low: int
+    high: int
+    ring: bool
+
+    def message(self, values, preset):
+        """The three bytes that show these values and the number of the preset in use."""
+        return self.status, self.number, self._level(values, preset)
+
+    def _level(self, values, preset):
+        row = BY_NAME.get(self.binding.row)
+        if row is None:
+            return self.high if self.binding.preset and self.binding.preset == preset else self.low
+        share = row.position(values[row.name])
+        return round(self.low + (self.high - self.low) * (share if self.ring else share > 0))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a device is and how its controls are used."""
+
+    name: str
+    ports: tuple
+    refuse: tuple
+    hello: tuple
+    bindings: tuple
+    lights: tuple
+
+    def matches(self, port):
+        port = port.lower()
+        wanted = not self.ports or any(part.lower() in port for part in self.ports)
+        return wanted and not any(part.lower() in port for part in self.refuse)
+
+
+def read(path):
+    """The profile in a TOML file; ValueError in one line that names the file."""
+    try:
+        return parse(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise ValueError(f"{path}: {error} is missing or unknown") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def parse(tree):
+    """A profile from parsed TOML; ValueError for what does not fit."""
+    _known(tree, KEYS)
+    bindings, lights = list(table_bindings()) if tree.get("table") else [], []
+    for entry in tree.get("control", ()):
+        for binding in _bindings(entry):
+            bindings.append(binding)
+            lights += _lights(entry, binding)
+    _distinct(bindings)
+    hello = tuple(tuple(bytes.fromhex(text)) for text in tree.get("hello", ()))
+    return Profile(tree["name"], tuple(tree.get("ports", ())), tuple(tree.get("refuse", ())), hello,
+                   tuple(bindings), tuple(lights))
+
+
+def _known(table, keys):
+    for key in table:
+        if key not in keys:
+            raise ValueError(f"unknown key {key!r}; legal is {', '.join(keys)}")
+
+
+def _bindings(entry):
+    _known(entry, CONTROL_KEYS)
+    target = next((key for key in TARGETS if key in entry), None)
+    if target is None:
+        raise ValueError("a control needs rows, commands or presets")
+    kind = entry.get("kind", "cc")
+    mode = entry.get("mode", "press" if target != "rows" or kind == "note" else "absolute")
+    common = dict(mode=mode, takeover=entry.get("takeover", "pickup"))
+    for channel, number, what in _parallel(entry.get("channels"), entry.get("numbers", 0), entry[target]):
+        if what:
+            what = OLD_NAMES.get(what, what)
+            yield Binding(kind, channel, number, **{TARGETS[target]: what}, **common).check()
+
+
+def _parallel(*columns):
+    """Lists side by side; a single value goes with every item of the others."""
+    lengths = {len(column) for column in columns if isinstance(column, list)}
+    if len(lengths) > 1:
+        raise ValueError(f"numbers, channels and targets of a control have different lengths: {sorted(lengths)}")
+    columns = [column if isinstance(column, list) else repeat(column, *lengths or (1,)) for column in columns]
+    return zip(*columns)
+
+
+def _lights(entry, binding):
+    for key in ("light", "ring"):
+        if key in entry:
+            spec = entry[key]
+            _known(spec, LIGHT_KEYS)
+            status = {"note": 0x90, "cc": 0xB0}[spec.get("kind", "note")]
+            channel = spec.get("channel", binding.channel or 1)
+            low, high = (spec.get("low", 0), spec.get("high", 127)) if key == "ring" else (spec["off"], spec["on"])
+            yield Light(binding, status + channel - 1, binding.number + spec.get("shift", 0), low, high, key == "ring")
+
+
+def _distinct(bindings):
+    keys = [binding.key for binding in bindings]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"{key[0]} {key[2]} on channel {key[1] or 'any'} is bound twice")
+
+
+def shipped(folder=FOLDER):
+    """All profiles that come with the program, the generic one (which matches anything) last."""
+    profiles = [read(path) for path in sorted(Path(folder).glob("*.toml"))]
+    return sorted(profiles, key=lambda profile: not profile.ports)
+
+
+def choose(port, profiles):
+    """The first profile that matches the name of a port."""
+    return next(profile for profile in profiles if profile.matches(port))
+
+
+class Lights:
+    """Keeps the lamps of one device as the values say, sending only what changes."""
+
+    def __init__(self, lights, send):
+        self._lights, self._send = lights, send
+        self._shown = {}
+
+    def show(self, values, preset=PRESET_OFF, busy=()):
+        """Show `values` and the preset in use, but leave alone the rings of rows that a finger is on."""
+        for light in self._lights:
+            if light.ring and light.binding.row in busy:
+                continue
+            status, number, level = light.message(values, preset)
+            if self._shown.get((status, number)) != level:
+                self._shown[status, number] = level
+                self._send((status, number, level))
+
+    def forget(self):
+        """Send everything again at the next `show`."""
+        self._shown.clear()
+
+
+class Own:
+    """The player's own bindings, per device, in a TOML file that `learn` adds to. path None: only in memory."""
+
+    def __init__(self, path=None):
+        self.path = Path(path) if path else None
+        self._bindings = self._load() if self.path and self.path.is_file() else []  # (port, Binding)
+
+    def of(self, port):
+        return [binding for name, binding in self._bindings if name == port]
+
+    def add(self, port, binding):
+        """Keep a binding for a device; what that control did before, or what moved that target, gives way."""
+        self._bindings = [(name, old) for name, old in self._bindings
+                          if name != port or old.key != binding.key and _target(old) != _target(binding)]
+        self._bindings.append((port, binding))
+        if self.path:
+            self._save()
+
+    def _load(self):
+        try:
+            tree = tomllib.loads(self.path.read_text(encoding="utf-8"))
+            _known(tree, ("binding",))
+            return [_own(entry) for entry in tree.get("binding", ())]
+        except KeyError as error:
+            raise ValueError(f"{self.path}: {error} is missing") from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{self.path}: {error}") from None
+
+    def _save(self):
+        import tomlkit
+
+        entries = tomlkit.aot()
+        for port, binding in self._bindings:
+            said = {key: value for key, value in asdict(binding).items() if value not in (None, "") and value != 0}
+            entries.append(tomlkit.item({"port": port, "number": 0, **said}))
+        write_whole(self.path, tomlkit.dumps({"binding": entries}))
+
+
+def _target(binding):
+    return binding.row, binding.command, binding.preset
+
+
+def _own(entry):
+    entry = dict(entry)
+    port = entry.pop("port")
+    _known(entry, Binding.__dataclass_fields__)
+    binding = Binding(**{"channel": None, **entry})
+    return port, replace(binding, row=OLD_NAMES.get(binding.row, binding.row)).check()

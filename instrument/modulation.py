@@ -1,0 +1,35 @@
+"""Sound moves rows: the eight `mod.` slots, as a pure function of values and features."""
+
+import math
+from types import MappingProxyType
+
+from .features import SOURCE_FEATURES
+from .params import BY_NAME, SLOTS, SOURCES, TARGETS
+
+_ROWS = tuple((f"{slot}.source", f"{slot}.target", f"{slot}.depth") for slot in SLOTS)
+
+
+def modulate(values, features):
+    """`values` with the targets of all slots moved by depth x feature, in knob position, kept inside the range.
+
+    features: {feature name: number}; a missing one counts as 0. Slots on the same target add up.
+    """
+    moves = {}
+    for source, target, depth in _ROWS:
+        if values[source] and values[depth]:
+            name = TARGETS[int(values[target])]
+            moves[name] = moves.get(name, 0.0) + values[depth] * strength(SOURCES[int(values[source])], features)
+    moved = {name: BY_NAME[name].at(BY_NAME[name].position(values[name]) + move)
+             for name, move in moves.items() if move}
+    return MappingProxyType({**values, **moved}) if moved else values
+
+
+def strength(source, features):
+    """How strongly a source of `params.SOURCES` pulls now, 0..1; "beat" falls from 1 at each beat."""
+    value = features.get(SOURCE_FEATURES[source])
+    if value is None or not math.isfinite(value):
+        return 0.0
+    if source != "beat":
+        return value
+    # Without a tempo the phase stands at 0, which is no beat.
+    return 1.0 - value if features.get("beat.bpm", 1.0) > 0 else 0.0

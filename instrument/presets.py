@@ -1,0 +1,226 @@
+"""Presets: a look as a TOML file. Read whole or not at all, saved atomically, recalled by name or number, glided to.
+
+A file says only what differs from the defaults; recalling it puts the rest of the look back to its default.
+What belongs to the room or the machine (`hear.`, `show.`, size and rate of the dream) stays as it is
+unless the file names it, and is not saved.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from .files import write_whole
+from .params import BY_NAME, DEFAULTS, OLD_NAMES, PARAMS, SWITCH, checked
+
+LOOK = tuple(row for row in PARAMS
+             if row.group in ("dream", "zoom", "post", "mod") and row.name not in ("dream.size", "dream.rate"))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset as read from `path`."""
+
+    path: Path
+    title: str
+    note: str
+    values: dict = field(hash=False)  # {name: value}: all rows of the look, and whatever else the file names
+
+
+def load(path):
+    """{name: value} of a preset file: every row of the look. ValueError or OSError in one line."""
+    return read(path).values
+
+
+def read(path):
+    """The preset in a file. ValueError or OSError in one line, nothing half-read."""
+    path = Path(path)
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no preset file {path}") from None
+    except ValueError as error:  # TOML syntax or encoding
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+    title, note = tree.pop("title", label(path)), tree.pop("note", "")
+    try:
+        named = dict(_parsed(name, value) for name, value in _flat(tree))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return Preset(path, str(title), str(note), {**{row.name: DEFAULTS[row.name] for row in LOOK}, **named})
+
+
+def _flat(tree, prefix=""):
+    """(name, value) of nested tables: {"mod": {"1": {"depth": 0}}} -> ("mod.1.depth", 0)."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _parsed(name, value):
+    name = OLD_NAMES.get(name, name)
+    if name not in BY_NAME:
+        checked({name: 0})  # explains, with a suggestion
+    row = BY_NAME[name]
+    if isinstance(value, bool):
+        value = SWITCH[value] if row.labels == SWITCH else str(value).lower()
+    return name, float(row.parse(value))
+
+
+def save(path, values, title="", note=""):
+    """Write the look among `values` to `path`, atomically; what was there before is replaced."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document["title"] = title or label(path)
+    if note:
+        document["note"] = note
+    for row in LOOK:
+        value = row.clamp(values.get(row.name, row.default))
+        if value != row.default:
+            _place(document, row.name.split("."), _plain(row, value))
+    write_whole(path, tomlkit.dumps(document))
+
+
+def _place(table, keys, value):
+    import tomlkit
+
+    for key in keys[:-1]:
+        if key not in table:
+            table[key] = tomlkit.table()
+        table = table[key]
+    table[keys[-1]] = value
+
+
+def _plain(row, value):
+    """A value as a person writes it: a label, a whole number or a number."""
+    if row.labels:
+        return row.text(value)
+    return int(value) if row.curve == "step" else value
+
+
+def label(path):
+    """"12-red-tunnel.toml" -> "red tunnel"."""
+    return re.sub(r"^\d+[-_ ]", "", Path(path).stem).replace("-", " ")
+
+
+class Bank:
+    """The presets of several folders, numbered from 1: the shipped ones first, then those of the user (last folder)."""
+
+    def __init__(self, folders):
+        self.folders = [Path(folder) for folder in folders]
+
+    def paths(self):
+        return [path for folder in self.folders if folder.is_dir() for path in sorted(folder.glob("*.toml"))]
+
+    def names(self):
+        """Names in the order of their numbers, without the number in the file name."""
+        return [label(path) for path in self.paths()]
+
+    def find(self, key):
+        """Path of a preset by number (from 1) or name; ValueError says what there is."""
+        number = _number(key)
+        return self._numbered(number) if number is not None else self._named(str(key))
+
+    def load(self, key):
+        """The preset of a number or name."""
+        return read(self.find(key))
+
+    def number(self, path):
+        """Number of a preset, 0 if it is not in the bank."""
+        paths = self.paths()
+        return paths.index(path) + 1 if path in paths else 0
+
+    def beside(self, path, step):
+        """Path of the preset `step` places on, wrapping round; before any was recalled, the first or last."""
+        paths = self.paths()
+        if not paths:
+            raise ValueError(f"no presets in {self._where()}")
+        start = self.number(path) - 1 if path in paths else (-1 if step > 0 else 0)
+        return paths[(start + step) % len(paths)]
+
+    def save(self, values, name=""):
+        """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten."""
+        folder = self.folders[-1]
+        used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
+        number = max(used, default=0) + 1
+        name = self._free(_slug(name) or f"look-{number}")
+        path = folder / f"{number:02d}-{name}.toml"
+        save(path, values)
+        return path
+
+    def _free(self, name):
+        taken = {_slug(other) for other in self.names()}
+        tries = [name, *(f"{name}-{count}" for count in range(2, len(taken) + 3))]
+        return next(wanted for wanted in tries if wanted not in taken)
+
+    def _numbered(self, number):
+        paths = self.paths()
+        if not 1 <= number <= len(paths):
+            there = f"there are 1 to {len(paths)}" if paths else f"no presets in {self._where()}"
+            raise ValueError(f"no preset {number}: {there}")
+        return paths[number - 1]
+
+    def _named(self, name):
+        paths = {_slug(label(path)): path for path in self.paths()}
+        paths |= {_slug(path.stem): path for path in self.paths()}
+        if _slug(name) in paths:
+            return paths[_slug(name)]
+        names = [_slug(known) for known in self.names()]
+        near = get_close_matches(_slug(name), names, 3, 0.5) or names
+        raise ValueError(f"no preset {name!r}: there is {', '.join(near) or 'none in ' + self._where()}")
+
+    def _where(self):
+        return ", ".join(map(str, self.folders))
+
+
+def _number(key):
+    """A preset number from 3, 3.0 or "3"; None for a name."""
+    try:
+        number = float(key)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def _slug(name):
+    """A name as a file name: lower-case ASCII letters and digits, joined by "-"."""
+    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
+
+
+def morph(start, end, share):
+    """The values of `end`'s rows between start (share 0) and end (1): straight in knob position, steps at half."""
+    return {name: _between(BY_NAME[name], start.get(name, value), value, share) for name, value in end.items()}
+
+
+def _between(row, start, end, share):
+    if start == end or share >= 1:
+        return end
+    if share <= 0 or row.curve == "step":
+        return start if share < 0.5 else end
+    first, last = row.position(start), row.position(end)
+    return row.at(first + (last - first) * share)
+
+
+class Glide:
+    """A morph on its way. A row that somebody else moves meanwhile is theirs."""
+
+    def __init__(self, start, end, began, seconds):
+        self._start = {name: start[name] for name, value in end.items() if start[name] != value}
+        self._end = {name: end[name] for name in self._start}
+        self._given = dict(self._start)
+        self._began, self._seconds = began, seconds
+
+    def step(self, now, values):
+        """The edits of this frame, given the values of the last: {name: value}."""
+        self._end = {name: end for name, end in self._end.items() if values[name] == self._given[name]}
+        self._given = morph(self._start, self._end, self.share(now))
+        return self._given
+
+    def share(self, now):
+        return min(1.0, (now - self._began) / self._seconds) if self._seconds > 0 else 1.0
+
+    def done(self, now):
+        return self.share(now) >= 1.0 or not self._end
