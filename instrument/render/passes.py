@@ -1,0 +1,173 @@
+"""The passes in their order, and the memory (previous pictures) that some of them have.
+
+`RECIPE` reads from top to bottom. A pass whose parameters are neutral is not drawn at all, so software GL
+pays only for what is seen. Pictures between passes are 16-bit floats: an echo of 0.98 in 8 bits stands still.
+"""
+
+from dataclasses import dataclass, field
+
+import moderngl
+
+HALF_LIFE = 30.0  # keep-shares (echo, trails) are per 1/30 s, whatever the frame rate
+
+# A picture passes these values unchanged, to the bit.
+NEUTRAL = {
+    "zoom.echo": 0.0, "post.hue": 0.0, "post.saturation": 1.0, "post.contrast": 1.0, "post.gamma": 1.0,
+    "post.bloom": 0.0, "post.trails": 0.0, "post.mirror": 0.0, "post.chroma": 0.0, "post.glitch": 0.0,
+    "post.grain": 0.0, "post.vignette": 0.0, "post.sharpen": 0.0, "show.master": 1.0,
+}
+
+
+def neutral(values):
+    """Whether nothing of `values` changes the picture."""
+    return all(values[name] == value for name, value in NEUTRAL.items())
+
+
+def keep(share, dt):
+    """Share that stays after `dt` seconds of what loses `1 - share` per 1/30 s."""
+    return share ** (dt * HALF_LIFE) if share > 0.0 else 0.0
+
+
+class Target:
+    """A picture that can be drawn into: an RGBA 16-bit float texture with its framebuffer."""
+
+    def __init__(self, ctx, size):
+        self.texture = ctx.texture(size, 4, dtype="f2")
+        self.texture.repeat_x = self.texture.repeat_y = False
+        self.buffer = ctx.framebuffer([self.texture])
+
+    def release(self):
+        self.buffer.release()
+        self.texture.release()
+
+
+class Stage:
+    """What the passes of one frame share: programs, dreams, two spare pictures, the glow, the values."""
+
+    def __init__(self, ctx, size, shaders, upload):
+        self.ctx, self.size, self.shaders, self.upload = ctx, size, shaders, upload
+        self._spare = (Target(ctx, size), Target(ctx, size))
+        self.glow = tuple(Target(ctx, tuple(max(side // 4, 1) for side in size)) for _ in range(2))
+        self.values, self.host, self.frozen, self.screen = {}, {}, False, None
+
+    def draw(self, name, picture):
+        """Run a shader over `picture` (a texture); the new picture."""
+        target = next(spare for spare in self._spare if spare.texture is not picture)
+        self.shaders.run(name, target.buffer, picture=picture)
+        return target.texture
+
+    def release(self):
+        for target in self._spare + self.glow:
+            target.release()
+
+
+@dataclass
+class Pass:
+    """A draw from picture to picture, skipped while the row `row` is 0."""
+
+    name: str
+    row: str = ""
+
+    def shaders(self):
+        """What to compile at the start: (shader, *texture keys)."""
+        return [(self.name, "picture")]
+
+    def active(self, values):
+        return not self.row or values[self.row] != 0.0
+
+    def draw(self, stage, picture):
+        return stage.draw(self.name, picture)
+
+    def forget(self):
+        """Drop what was remembered, because the size or the show changes."""
+
+
+@dataclass
+class Memory(Pass):
+    """A pass that sees its own last picture as `u_history`; a frozen show leaves it as it is."""
+
+    _targets: list = field(default_factory=list)
+    remembers: bool = False
+
+    def shaders(self):
+        return [(self.name, "picture"), (self.name, "picture", "history")]
+
+    def draw(self, stage, picture):
+        if not (stage.frozen and self.remembers):
+            self._advance(stage, picture)
+        return self._targets[0].texture
+
+    def _advance(self, stage, picture):
+        if not self._targets:
+            self._targets = [Target(stage.ctx, stage.size), Target(stage.ctx, stage.size)]
+        old, new = self._targets
+        stage.shaders.run(self.name, new.buffer, **self.seen(stage, picture, old.texture))
+        self._targets, self.remembers = [new, old], True
+
+    def seen(self, stage, picture, history):
+        """Textures of this draw; one that would not show is left out."""
+        return {"picture": picture} | ({"history": history} if self.remembers else {})
+
+    def forget(self):
+        for target in self._targets:
+            target.release()
+        self._targets, self.remembers = [], False
+
+
+@dataclass
+class Feedback(Memory):
+    """The newest dream, carried by the field, over the previous one while that fades, over the echo."""
+
+    def shaders(self):
+        return [(self.name, "newest", *more) for more in ((), ("previous",), ("history",), ("previous", "history"))]
+
+    def seen(self, stage, picture, history):
+        textures = {"newest": stage.upload.newest}
+        if stage.host["fade"] < 1.0:
+            textures["previous"] = stage.upload.previous
+        if stage.host["keep_echo"] > 0.0 and self.remembers:
+            textures["history"] = history
+        return textures
+
+
+@dataclass
+class Glow(Pass):
+    """The bloom: bright places at a quarter of the size, blurred twice; `Finish` lays them over."""
+
+    def shaders(self):
+        return [(name, "picture") for name in ("glow", "blur_x", "blur_y")]
+
+    def draw(self, stage, picture):
+        first, second = stage.glow
+        stage.shaders.run("glow", first.buffer, picture=picture)
+        for _ in range(2):
+            stage.shaders.run("blur_x", second.buffer, picture=first.texture)
+            stage.shaders.run("blur_y", first.buffer, picture=second.texture)
+        return picture
+
+
+@dataclass
+class Finish(Pass):
+    """All that looks at one pixel only (bloom, colour, vignette, grain, master), onto the screen."""
+
+    def shaders(self):
+        return [(self.name, "picture"), (self.name, "picture", "glow")]
+
+    def draw(self, stage, picture):
+        glow = {"glow": stage.glow[0].texture} if stage.values["post.bloom"] else {}
+        stage.shaders.run(self.name, stage.screen, picture=picture, **glow)
+        return picture
+
+
+def recipe():
+    """The passes, in the order in which they are drawn."""
+    return [
+        Feedback("feedback"),  # the dream, carried by the field, cross-faded, echoed
+        Memory("trails", "post.trails"),
+        Pass("mirror", "post.mirror"),
+        Pass("glitch", "post.glitch"),
+        Pass("sharpen", "post.sharpen"),
+        Pass("chroma", "post.chroma"),
+        Glow("glow", "post.bloom"),
+        Finish("finish"),
+    ]

@@ -1,0 +1,135 @@
+"""The picture of one frame: takes dream frames, runs the recipe of `passes`, draws into the bound framebuffer."""
+
+import math
+
+from .passes import NEUTRAL, Stage, keep, neutral, recipe
+from .shader import Shaders, Uniforms
+from .upload import Upload
+
+LONGEST_FADE = 0.25  # s
+
+
+class Renderer:
+    """Draws dream frames continued to the present, through all passes.
+
+    `size` (width, height) in px. ValueError names file and line when a shader of `shader_folder` has a fault.
+    """
+
+    def __init__(self, ctx, size, shader_folder):
+        self._ctx = ctx
+        self.upload = Upload(ctx)
+        self._fader = Fader()
+        self.passes = recipe()
+        self._uniforms = Uniforms(ctx)
+        self._shaders = Shaders(ctx, shader_folder)
+        for each in self.passes:
+            for which in each.shaders():
+                self._shaders.load(*which)
+        self._stage = Stage(ctx, size, self._shaders, self.upload)
+        self._start = None
+        self._held = None  # what the last frame before a freeze was drawn with
+
+    @property
+    def size(self):
+        return self._stage.size
+
+    @property
+    def messages(self):
+        """Lines for the HUD: shader faults, a slower upload route."""
+        return self._shaders.messages + ([self.upload.reason] if self.upload.reason else [])
+
+    def resize(self, size):
+        """Another picture size in px; pictures remembered by passes are dropped."""
+        if size == self.size:
+            return
+        self._stage.release()
+        self._stage = Stage(self._ctx, size, self._shaders, self.upload)
+        for each in self.passes:
+            each.forget()
+
+    def draw(self, values, frame, now, dt, motion, extras=()):
+        """Draw into the framebuffer bound when called, and leave it bound.
+
+        `frame` is a new dream picture (pixels, now) or None; `now` and `dt` in s, the clock of `frame`;
+        `motion` the field of this frame; `extras` {name of shader.HOST: number}, such as level and pulse.
+        """
+        screen = self._ctx.fbo
+        self._start = now if self._start is None else self._start
+        self._shaders.check(now)
+        frozen = bool(values["show.freeze"])
+        self._fader.put(frame, self.upload, now, frozen)
+        if not frozen or self._held is None:
+            self._held = values, self._host(values, now, dt, dict(extras)), motion
+        self._paint(screen, values, frozen)
+        screen.use()
+
+    def _paint(self, screen, values, frozen):
+        held, host, motion = self._held
+        gain = 0.0 if values["show.blackout"] else values["show.master"]  # these two work on a held picture too
+        dither = not (gain == 0.0 or neutral({**held, "show.master": gain}))
+        self._uniforms.put({**host, "gain": gain, "dither": dither}, motion, held)
+        stage = self._stage
+        stage.values, stage.host, stage.frozen, stage.screen = held, host, frozen, screen
+        self._ctx.disable(self._ctx.BLEND)
+        picture = None  # the first pass makes it
+        for each in self.passes:
+            if each.active(held):
+                picture = each.draw(stage, picture)
+            else:
+                each.forget()
+
+    def _host(self, values, now, dt, extras):
+        width, height = self.size
+        return {
+            **extras, **self._fader.uniforms(now),
+            "width": width, "height": height, "aspect": width / height, "time": now - self._start, "dt": dt,
+            "keep_echo": keep(values["zoom.echo"], dt), "keep_trails": keep(values["post.trails"], dt),
+            "hue_cos": math.cos(math.radians(values["post.hue"])),
+            "hue_sin": math.sin(math.radians(values["post.hue"])),
+        }
+
+    def release(self):
+        for each in self.passes:
+            each.forget()
+        for part in (self._stage, self._shaders, self._uniforms, self.upload):
+            part.release()
+
+
+class Fader:
+    """When the two newest dreams were made, and how far the newer one has come in.
+
+    A dream that arrives during a fade waits for its end (the newest waits, older ones drop), so nothing
+    ever jumps. A fade lasts about as long as dreams take to come.
+    """
+
+    def __init__(self):
+        self._waiting = None
+        self._made = self._made_before = 0.0
+        self._landed, self._length = -math.inf, 0.0
+
+    def put(self, frame, upload, now, frozen):
+        """Take in a dream frame (pixels, now) or None; `frozen` lets it wait."""
+        self._waiting = frame if frame is not None else self._waiting
+        if self._waiting is None or frozen or now < self._landed + self._length:
+            return
+        pixels, made = self._waiting[:2]
+        first = self._landed == -math.inf
+        upload.put(pixels)
+        self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)
+        self._made_before, self._made = (made if first else self._made), made
+        self._landed, self._waiting = now, None
+
+    def uniforms(self, now):
+        fade = 1.0 if self._length <= 0.0 else min((now - self._landed) / self._length, 1.0)
+        return {"age": eased(now - self._made), "old_age": eased(now - self._made_before), "fade": fade}
+
+
+def eased(age):
+    """Age in s by which a dream is carried on: true for a second, then coming to rest at two.
+
+    Without rest, a dream that hangs would be magnified without end.
+    """
+    return age if age < 1.0 else 2.0 - math.exp(1.0 - age)
+
+
+__all__ = ["NEUTRAL", "Renderer"]

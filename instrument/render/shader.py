@@ -1,0 +1,182 @@
+"""GLSL from files: includes, the uniforms of the parameter table, errors with file and line, hot reload.
+
+A shader file says `#include "params"` and gets one uniform block with every row of `params.PARAMS`
+(`u_post_hue`, ...), the coefficients of the motion (`u_motion_expand`, ...) and what the host tells
+(`u_time`, `u_level`, ...). The block is written once a frame for all programs. A program knows by
+`HAS_GLOW` that the texture `u_glow` is there: software GL computes both sides of an `if`, so what is not
+needed must not be compiled in.
+"""
+
+import re
+from pathlib import Path
+
+import moderngl
+import numpy as np
+
+from ..motion import Motion
+from ..params import PARAMS, SOURCES
+
+HOST = (
+    "width", "height", "aspect",  # of the picture: px, px, width / height
+    "time", "dt",  # s; time starts at 0 with the renderer
+    "age", "old_age", "fade",  # s since the newest and the previous dream were made; share of the newest
+    "keep_echo", "keep_trails",  # share of the last frame that stays in this one
+    "gain", "dither",  # brightness after blackout; 1 where the last 8 bits need dither
+    "hue_cos", "hue_sin",  # of post.hue
+) + SOURCES[1:]
+_FIELDS = tuple("motion_" + field for field in Motion._fields)
+_UNIFORMS = tuple("u_" + name for name in HOST + _FIELDS) + tuple(row.uniform for row in PARAMS)
+
+BLOCK = "layout(std140) uniform Params {\n" + "".join(f"    float {name};\n" for name in _UNIFORMS) + "};\n"
+HEADER = "#version 330 core\n"
+TRIANGLE = HEADER + """out vec2 uv;
+void main() {
+    uv = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0;
+    gl_Position = vec4(uv * 2.0 - 1.0, 0.0, 1.0);
+}
+"""
+GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_VertexID
+_INCLUDE = re.compile(r'\s*#include\s+"([^"]+)"\s*$')
+# Mesa "1:7(3): error: text", NVIDIA "1(7) : error C1008: text", Apple and Intel "ERROR: 1:7: text".
+_FAULT = re.compile(r"(?:ERROR: )?(\d+)(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
+
+
+class Uniforms:
+    """The uniform block: one buffer, written once a frame, read by all programs."""
+
+    def __init__(self, ctx):
+        self._data = np.zeros((len(_UNIFORMS) + 3) // 4 * 4, "f4")  # std140 pads a block to 16 bytes
+        self._buffer = ctx.buffer(self._data.tobytes())
+
+    def put(self, host, motion, values):
+        """`host` {name: number} (missing ones are 0), the `Motion` and the values of all parameters."""
+        numbers = [host.get(name, 0.0) for name in HOST]
+        numbers += motion
+        numbers += [values[row.name] for row in PARAMS]
+        self._data[: len(numbers)] = numbers
+        self._buffer.write(self._data)
+        self._buffer.bind_to_uniform_block(0)
+
+    def release(self):
+        self._buffer.release()
+
+
+class Shaders:
+    """The programs made from the files of one folder, `NAME.frag` over one triangle or over `NAME.vert`'s vertices."""
+
+    def __init__(self, ctx, folder):
+        self._ctx, self._folder = ctx, Path(folder)
+        self._programs = {}  # (name, *texture keys) -> (program, vertex array)
+        self._seen = {}  # the same -> {file: mtime}
+        self._faults = {}  # the same -> one line
+        self._next_check = 0.0
+        self.faults = 0  # reloads that failed since start
+
+    def load(self, name, *keys):
+        """Compile a program for these textures; ValueError with file and line if it has a fault."""
+        files = []  # index -> path, as the #line directives number them
+        try:
+            program = self._compile(name, keys, files)
+        except moderngl.Error as error:
+            raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
+        finally:
+            paths = [self._folder / file for file in files if file != "params"]
+            self._seen[name, *keys] = {path: _saved(path) for path in paths}
+        for unit, key in enumerate(keys):
+            if "u_" + key in program:
+                program["u_" + key].value = unit
+        vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
+        self._programs[name, *keys] = program, self._ctx.vertex_array(program, []), vertices
+
+    def check(self, now):
+        """Once a second, compile again what was saved since; a fault keeps the last good program."""
+        if now < self._next_check:
+            return
+        self._next_check = now + 1.0
+        for which, seen in list(self._seen.items()):
+            if any(_saved(path) != mtime for path, mtime in seen.items()):
+                self._reload(which)
+
+    def run(self, name, target, **textures):
+        """Draw `name` into the framebuffer `target`, with textures as `u_<keyword>`."""
+        which = (name, *textures)
+        if which not in self._programs:
+            self.load(*which)
+        target.use()
+        for unit, texture in enumerate(textures.values()):
+            texture.use(unit)
+        _, array, vertices = self._programs[which]
+        array.render(moderngl.TRIANGLES, vertices=vertices)
+
+    @property
+    def messages(self):
+        """What is wrong with files saved since the start; empty when all is well."""
+        return [f"{fault} (fault {self.faults}, last good one drawn)" for fault in dict.fromkeys(self._faults.values())]
+
+    def release(self):
+        for program, array, _ in self._programs.values():
+            array.release()
+            program.release()
+
+    def _reload(self, which):
+        try:
+            self.load(*which)
+            self._faults.pop(which, None)
+        except ValueError as fault:
+            self.faults += str(fault) not in self._faults.values()  # two programs may share the faulty file
+            self._faults[which] = str(fault)
+
+    def _compile(self, name, keys, files):
+        start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
+        vertex, mesh = TRIANGLE, f"{name}.vert"
+        if (self._folder / mesh).exists():
+            vertex = start + _expand(self._folder, mesh, files, set())
+        fragment = start + "in vec2 uv;\nout vec4 colour;\n" + _expand(self._folder, f"{name}.frag", files, set())
+        program = self._ctx.program(vertex_shader=vertex, fragment_shader=fragment)
+        if "Params" in program:
+            program["Params"].binding = 0
+        return program
+
+
+def _expand(folder, file, files, seen):
+    """The text of `file` with its includes (each once), and #line directives that number `files`."""
+    files.append(file)
+    seen.add(file)
+    index = len(files) - 1
+    if file == "params":
+        return f"#line 1 {index}\n{BLOCK}"
+    lines = [f"#line 1 {index}"]
+    for number, line in enumerate(_read(folder / file), 1):
+        include = _INCLUDE.match(line)
+        if not include:
+            lines.append(line)
+            continue
+        if include[1] not in seen:
+            lines.append(_expand(folder, include[1], files, seen))
+        lines.append(f"#line {number + 1} {index}")
+    return "\n".join(lines) + "\n"
+
+
+def _read(path):
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: shader cannot be read ({getattr(error, 'strerror', None) or error}); "
+                         "put the file there or correct the #include") from None
+
+
+def _explain(text, files, path):
+    """The first fault of a compiler log as one line: file, line, text."""
+    for match in map(_FAULT.match, text.splitlines()):
+        if match and int(match[1]) < len(files):
+            return f"{Path(path).parent / files[int(match[1])]}, line {match[2] or match[3]}: {match[4].strip()}"
+    lines = [line.strip() for line in text.splitlines() if line.strip("= ")]
+    return f"{path}: {lines[-1] if lines else 'does not compile'}"
+
+
+def _saved(path):
+    """When a file was saved last; 0 while an editor has it away."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

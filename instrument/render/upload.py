@@ -1,0 +1,172 @@
+"""Dream pictures to GL textures, by the fastest route that works, and the two newest of them.
+
+Routes, best first: "cuda-gl" (copy on the GPU into a pixel buffer registered with CUDA), "pinned"
+(GPU to page-locked memory to texture), "host" (a numpy array). A route that fails says why in `reason`
+and the next one takes over.
+"""
+
+import numpy as np
+
+
+class Upload:
+    """Keeps the newest and the previous picture as RGBA8 textures."""
+
+    def __init__(self, ctx):
+        self._ctx = ctx
+        self.newest, self.previous = self._texture((1, 1)), self._texture((1, 1))
+        self._routes = None  # opened by the first picture, which says where pictures live
+        self.reason = ""
+
+    @property
+    def route(self):
+        """How pictures travel: "cuda-gl", "pinned", "host", or "" before the first."""
+        return self._routes[0].name if self._routes else ""
+
+    def put(self, pixels):
+        """Upload pixels (h, w, 4) uint8, first row on top, contiguous; the texture, also `newest`.
+
+        A numpy array, or a CUDA tensor written on its device's default stream (or finished).
+        """
+        if self._routes is None:
+            self._routes = _routes(pixels)
+        texture = self._fitting(self.previous, (pixels.shape[1], pixels.shape[0]))
+        self._copy(pixels, texture)
+        self.newest, self.previous = texture, self.newest
+        return texture
+
+    def _copy(self, pixels, texture):
+        while True:
+            try:
+                return self._routes[0].copy(self._ctx, pixels, texture)
+            except Exception as error:  # drivers raise what they like; the next route must take over
+                if len(self._routes) == 1:
+                    raise
+                failed = self._routes.pop(0)
+                failed.release()
+                self.reason = f"{failed.name} upload failed ({_one_line(error)}); now {self.route}"
+
+    def _fitting(self, texture, size):
+        if texture.size == size:
+            return texture
+        texture.release()
+        return self._texture(size)
+
+    def _texture(self, size):
+        texture = self._ctx.texture(size, 4, data=bytes(size[0] * size[1] * 4))
+        texture.repeat_x = texture.repeat_y = False
+        return texture
+
+    def release(self):
+        for part in (self.newest, self.previous, *(self._routes or ())):
+            part.release()
+
+
+def _routes(pixels):
+    if getattr(pixels, "is_cuda", False):
+        return [CudaRoute(), PinnedRoute()]
+    return [HostRoute()]
+
+
+class HostRoute:
+    """From a numpy array (or a tensor in main memory)."""
+
+    name = "host"
+
+    def copy(self, ctx, pixels, texture):
+        texture.write(np.ascontiguousarray(pixels))
+
+    def release(self):
+        pass
+
+
+class PinnedRoute:
+    """From a CUDA tensor through page-locked memory."""
+
+    name = "pinned"
+
+    def __init__(self):
+        self._host = None
+
+    def copy(self, ctx, pixels, texture):
+        if self._host is None or self._host.shape != pixels.shape:
+            self._host = pixels.new_empty(tuple(pixels.shape), device="cpu", pin_memory=True)
+        self._host.copy_(pixels)  # sync point: GL must not read before the copy is done
+        texture.write(self._host.numpy())
+
+    def release(self):
+        self._host = None
+
+
+class CudaRoute:
+    """From a CUDA tensor without leaving the GPU: two registered pixel buffers in turn.
+
+    Everything is queued on CUDA's legacy default stream, which is torch's default stream: the copy waits
+    for the picture, unmapping orders GL behind the copy, and no call waits on the CPU.
+    """
+
+    name = "cuda-gl"
+
+    def __init__(self):
+        self._size, self._slots, self._turn = 0, [], 0
+
+    def copy(self, ctx, pixels, texture):
+        from cuda.core import LEGACY_DEFAULT_STREAM as stream
+        from cuda.core import Buffer
+
+        size = pixels.numel()  # one byte each
+        first = size != self._size
+        if first:
+            self._register(ctx, pixels, size)
+        self._turn = 1 - self._turn
+        slot = self._slots[self._turn]
+        slot.pixels = pixels  # keeps the memory until this slot is used again
+        with slot.resource.map(stream=stream) as mapped:
+            mapped.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=stream)
+        texture.write(slot.buffer)
+        if first:
+            _prove(pixels, texture)
+
+    def _register(self, ctx, pixels, size):
+        """Register two buffers; the tensor exists, so CUDA's context is already torch's."""
+        from cuda.core import Device
+
+        Device(pixels.device.index or 0).set_current()
+        self.release()
+        self._slots = [_Slot(ctx, size) for _ in range(2)]
+        self._size = size
+
+    def release(self):
+        for slot in self._slots:
+            slot.release()
+        self._slots, self._size = [], 0
+
+
+class _Slot:
+    """A GL pixel buffer registered with CUDA."""
+
+    def __init__(self, ctx, size):
+        from cuda.core import GraphicsResource
+
+        self.pixels = None
+        self.buffer = ctx.buffer(reserve=size)
+        try:
+            self.resource = GraphicsResource.from_gl_buffer(self.buffer.glo, flags="write_discard")
+        except Exception:
+            self.buffer.release()
+            raise
+
+    def release(self):
+        self.resource.close()  # before the buffer goes: CUDA must not hold a deleted name
+        self.buffer.release()
+        self.pixels = None
+
+
+def _prove(pixels, texture):
+    """Self-test with the first picture: what came out is what went in (one sync point at the start)."""
+    arrived = np.frombuffer(texture.read(), np.uint8).reshape(tuple(pixels.shape))
+    if not np.array_equal(arrived, pixels.cpu().numpy()):
+        raise OSError("the picture arrived changed")
+
+
+def _one_line(error):
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160]

@@ -1,0 +1,12 @@
+// Afterimage: what was brighter stays and sinks slowly; what is brighter shows at once.
+#include "params"
+uniform sampler2D u_picture, u_history;
+
+void main() {
+    ivec2 at = ivec2(gl_FragCoord.xy);
+    vec3 c = texelFetch(u_picture, at, 0).rgb;
+#ifdef HAS_HISTORY
+    c = max(c, mix(c, texelFetch(u_history, at, 0).rgb, u_keep_trails));
+#endif
+    colour = vec4(c, 1.0);
+}
