@@ -1,0 +1,105 @@
+"""From logits to a decision fit for a stage: smooth, steady, and silent when nothing known sounds.
+
+Owns the smoothing, the hysteresis of the top class and `known`. Everything that can be turned
+is a `hear.` row; time comes in by hand.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+LEAST = -12.0  # log-probabilities below this count as this, so that a class can come back quickly
+ENDS = 1e-3  # `known` closer than this to 0 or 1 is 0 or 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`raw` and `smooth` probabilities (classes,), number of the `top` class (-1: none yet), `known` 0..1."""
+
+    raw: np.ndarray
+    smooth: np.ndarray
+    top: int
+    top_prob: float
+    known: float
+    changed: bool
+
+
+class Decider:
+    """Decides about a stream of logits; `classes` are the names in the order of the logits."""
+
+    def __init__(self, classes):
+        self.classes = tuple(classes)
+        even = np.full(len(self.classes), 1.0 / len(self.classes))
+        self._raw, self._smooth = even, even
+        self._state = None  # smoothed log-probabilities of the sound going on; None in silence
+        self._top, self._since = -1, -math.inf
+        self._known, self._now = 0.0, None
+
+    def update(self, logits, level_db, values, now):
+        """Decision at `now` seconds. `logits` (classes,) or None: no answer, which counts as silence.
+
+        `level_db` dBFS is that of the sound; `values` holds the `hear.` rows. In silence the
+        probabilities stay as they were and only `known` falls.
+        """
+        elapsed = 0.0 if self._now is None else max(now - self._now, 0.0)
+        self._now = now
+        heard = logits is not None and level_db >= values["hear.gate"]
+        if heard:
+            self._listen(logits, values, elapsed)
+        else:
+            self._state = None
+        sure = heard and certainty(self._smooth) >= values["hear.unknown"]
+        self._known = _known(self._known, sure, values, elapsed)
+        changed = sure and self._choose(values, now)
+        return self._decision(changed)
+
+    def _listen(self, logits, values, elapsed):
+        log_prob = log_softmax(np.asarray(logits, float) / values["hear.temperature"])
+        self._raw = np.exp(log_prob)
+        log_prob = np.maximum(log_prob, LEAST)
+        if self._state is None:  # after silence the first answer counts at once
+            self._state = log_prob
+        else:
+            gain = np.where(log_prob > self._state, share(elapsed, values["hear.attack"]),
+                            share(elapsed, values["hear.release"]))
+            self._state = self._state + gain * (log_prob - self._state)
+        self._smooth = np.exp(log_softmax(self._state))
+
+    def _choose(self, values, now):
+        """Move to a new top class if it leads far enough and the old one has stayed long enough."""
+        best = int(np.argmax(self._smooth))
+        if best == self._top or values["hear.hold"]:
+            return False
+        if self._top >= 0:
+            early = now - self._since < values["hear.dwell"] / 1000
+            if early or self._smooth[best] < self._smooth[self._top] + values["hear.margin"]:
+                return False
+        self._top, self._since = best, now
+        return True
+
+    def _decision(self, changed):
+        prob = float(self._smooth[self._top]) if self._top >= 0 else 0.0
+        return Decision(self._raw, self._smooth, self._top, prob, self._known, changed)
+
+
+def certainty(smooth):
+    """0..1: how sure the network is that this is one of its classes. Below `hear.unknown` it is none of them."""
+    return float(np.max(smooth))
+
+
+def log_softmax(x):
+    """Natural log of the probabilities of logits (classes,)."""
+    x = x - np.max(x)
+    return x - np.log(np.sum(np.exp(x)))
+
+
+def share(elapsed, milliseconds):
+    """How far a one-pole filter with that time constant moves in `elapsed` seconds: 0..1."""
+    return 1.0 - math.exp(-1000.0 * elapsed / milliseconds)
+
+
+def _known(before, sure, values, elapsed):
+    target = 1.0 if sure else 0.0
+    known = before + share(elapsed, values["hear.attack" if sure else "hear.release"]) * (target - before)
+    return target if abs(known - target) < ENDS else known

@@ -1,0 +1,219 @@
+"""From blocks of sound to published features: the fast path first, the class path after.
+
+Owns the history of log-mel frames, the choice of the window to decide on, and the figures of
+the chain (latency, decisions a second, decisions skipped). `analyse` sees every sample and never
+waits; `decide` runs the network on the newest window, so that being late costs decisions but
+never builds up delay. `listen` calls the two in two threads; `push` is both in one.
+"""
+
+import math
+import threading
+import time
+from collections import deque
+
+import numpy as np
+
+from ..features import CLASS
+from ..params import BY_NAME, DEFAULTS
+from .decide import Decider
+from .frontend import FrontEnd, Streaming
+from .onset import FastPath, decibels
+
+FRAMES_PER_DECISION = 2  # 46.4 ms at 22,050 Hz
+LEAST_FRAMES = 4  # a decision needs 116 ms of sound after silence; less is repeated into a false rhythm
+SILENCE = 0.3  # seconds below the gate until a sound is over
+LEVEL_BLOCK = 0.01  # seconds per value of the level that the gate sees
+
+
+class Engine:
+    """Hears a mono stream at `source_rate` Hz and publishes {feature name: value} of `features.py`.
+
+    `hear` maps a window of natural-log mel, float32 (bands, frames), to logits (classes,); None until
+    `attach` brings a network. `publish` is called from whichever thread runs `analyse` or `decide`.
+    `values` holds the `hear.` rows; assign a new mapping to change them. Times are of `clock`.
+    """
+
+    def __init__(self, source_rate, hear, classes, publish, values=DEFAULTS, clock=time.perf_counter):
+        self.values = values
+        self.analysed = 0  # samples
+        self.decisions = self.skipped = 0
+        self.overflows = 0  # counted by the source, published here
+        self._publish, self._clock, self._rate = publish, clock, source_rate
+        self._fast = FastPath(source_rate)
+        self._mel = Streaming(source_rate, FrontEnd())
+        self._gate = Gate(source_rate)
+        self._history = History(self._mel.front_end)
+        self._pace = Pace()
+        self._lock = threading.Lock()
+        self._due = 0  # decisions that the sound so far asks for
+        self._start = self._ended = None  # of the sound; of the newest frame
+        self.attach(hear, classes)
+
+    def attach(self, hear, classes):
+        """Decide with this network from now on."""
+        decider = None if hear is None else Decider(classes)
+        self._ear = (hear, decider)  # one assignment, so that the deciding thread never sees half
+
+    def push(self, block, now):
+        """Analyse and decide in one thread."""
+        if self.analyse(block, now):
+            self.decide()
+
+    def analyse(self, block, now):
+        """Take mono samples whose last one was captured at `now`; True when a decision is due.
+
+        Publishes the fast features before anything else is computed.
+        """
+        self._start = now if self._start is None else self._start
+        block = np.nan_to_num(np.asarray(block, np.float32), posinf=1.0, neginf=-1.0)
+        block = block * np.float32(10 ** (self.values["hear.gain"] / 20))
+        ms = int(1000 * (now - self._start)) & 0x7FFFFFFF
+        self._publish(self._fast.push(block) | {"ms": ms, "stat.overflows": self.overflows})
+        self.analysed += len(block)
+        frames = self._mel.push(block)
+        with self._lock:
+            self._gate.push(block, self.values["hear.gate"])
+            self._due += self._history.push(frames)
+            self._ended = now - max(self.analysed / self._rate - self._history.end, 0.0)
+            return self._due > 0
+
+    def decide(self):
+        """Decide on the newest window if that is due; what came due meanwhile is skipped and counted."""
+        hear, decider = self._ear
+        with self._lock:
+            due, self._due, captured = self._due, 0, self._ended
+            if not due:
+                return
+            level_db = self._gate.level_db
+            window = None if hear is None else self._window()
+        self.skipped += due - 1
+        if hear is not None:
+            logits = None if window is None else hear(window)
+            decision = decider.update(logits, level_db, self.values, captured)
+            self._report(decision, decider.classes, captured)
+
+    def _window(self):
+        """What the network hears now, or None in silence and in the first moments of a sound."""
+        row = BY_NAME["hear.window"]
+        seconds = float(row.labels[int(self.values["hear.window"])])
+        if not self._gate.open:
+            return None
+        since = self._history.frame_at(self._gate.opened)
+        return choose_window(self._history, since, seconds)
+
+    def _report(self, decision, classes, captured):
+        self.decisions += 1
+        done = self._clock()
+        values = {CLASS + name: float(p) for name, p in zip(classes, decision.smooth)}
+        values |= {
+            "raw": [float(p) for p in decision.raw],
+            "top.index": decision.top,
+            "top.prob": decision.top_prob,
+            "top.name": classes[decision.top] if decision.top >= 0 else "",
+            "known": decision.known,
+            "stat.latency_ms": max(1000 * (done - captured), 0.0),
+            "stat.hops_per_s": self._pace.tick(captured),
+        }
+        if decision.changed:
+            values["top.changed"] = 1
+        self._publish(values)
+
+
+def choose_window(history, since, seconds):
+    """The newest `seconds` of `history`, from frame `since` on, shape (bands, frames); None if that is too short.
+
+    A sound shorter than the window is repeated until it fills it, as short clips are in training:
+    so a sound after silence is answered before it is as long as the window.
+    """
+    length = history.length(seconds)
+    sound = history.newest(min(length, history.total - since))
+    if sound.shape[1] < LEAST_FRAMES:
+        return None
+    repeats = -(-length // sound.shape[1])
+    return np.ascontiguousarray(np.tile(sound, repeats)[:, :length])
+
+
+class History:
+    """The last seconds of log-mel frames; a decision comes due every FRAMES_PER_DECISION of them."""
+
+    def __init__(self, front_end):
+        self._front_end = front_end
+        longest = max(float(label) for label in BY_NAME["hear.window"].labels)
+        self._frames = np.zeros((front_end.bands, self.length(longest)), np.float32)
+        self.total = 0
+
+    def length(self, seconds):
+        """Frames in a window of `seconds`."""
+        front = self._front_end
+        return 1 + (round(seconds * front.rate) - front.n_fft) // front.hop
+
+    def push(self, frames):
+        """Keep the newest `frames` (bands, n) and return how many decisions came due."""
+        before = self.total // FRAMES_PER_DECISION
+        self.total += frames.shape[1]
+        kept = frames[:, -self._frames.shape[1]:]
+        if kept.shape[1]:
+            self._frames = np.concatenate([self._frames[:, kept.shape[1]:], kept], axis=1)
+        return self.total // FRAMES_PER_DECISION - before
+
+    @property
+    def end(self):
+        """Seconds of sound up to the end of the newest frame."""
+        front = self._front_end
+        return ((self.total - 1) * front.hop + front.n_fft) / front.rate if self.total else 0.0
+
+    def newest(self, count):
+        """The last `count` frames, shape (bands, count or fewer)."""
+        count = min(max(count, 0), self.total, self._frames.shape[1])
+        return self._frames[:, self._frames.shape[1] - count:]
+
+    def frame_at(self, seconds):
+        """Number of the first frame whose middle lies at or after `seconds` of sound."""
+        front = self._front_end
+        return max(math.ceil((seconds * front.rate - front.n_fft / 2) / front.hop), 0)
+
+
+class Gate:
+    """Open while there is sound: the loudest 10 ms of the last SILENCE seconds are above the gate."""
+
+    def __init__(self, rate):
+        self._rate = rate
+        self._recent = deque([-math.inf], maxlen=round(SILENCE / LEVEL_BLOCK))
+        self._rest = np.zeros(0, np.float32)
+        self._blocks = 0
+        self.open = False
+        self.opened = 0.0  # seconds of sound when it last opened
+
+    @property
+    def level_db(self):
+        """Loudest 10 ms of the last SILENCE seconds, dBFS."""
+        return max(self._recent)
+
+    def push(self, block, gate_db):
+        """Take samples; `gate_db` dBFS is where sound begins."""
+        samples = np.concatenate([self._rest, block])
+        size = max(round(LEVEL_BLOCK * self._rate), 1)
+        count = len(samples) // size
+        self._rest = samples[count * size:]
+        for level in decibels(np.var(samples[: count * size].reshape(count, size), axis=1, dtype=float)):
+            self._step(float(level), gate_db)
+
+    def _step(self, level, gate_db):
+        self._recent.append(level)
+        was, self.open = self.open, self.level_db >= gate_db
+        if self.open and not was:
+            self.opened = self._blocks * round(LEVEL_BLOCK * self._rate) / self._rate
+        self._blocks += 1
+
+
+class Pace:
+    """Events a second over the last two seconds or so."""
+
+    def __init__(self):
+        self._times = deque(maxlen=44)
+
+    def tick(self, now):
+        """Count an event at `now` and return the rate."""
+        self._times.append(now)
+        elapsed = now - self._times[0]
+        return (len(self._times) - 1) / elapsed if elapsed > 0 else 0.0

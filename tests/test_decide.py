@@ -1,0 +1,122 @@
+"""Decisions: margin, dwell, gate, hold, unknown and temperature, with time fed in by hand."""
+
+import numpy as np
+import pytest
+
+from instrument.audio.decide import Decider
+from instrument.params import BY_NAME, DEFAULTS
+
+CLASSES = ("bark", "siren", "drill")
+STEP = 0.05
+
+
+def row(**changes):
+    values = DEFAULTS | {f"hear.{name}": float(value) for name, value in changes.items()}
+    assert set(values) == set(DEFAULTS)
+    return values
+
+
+def logits(winner, strength=6.0):
+    return np.eye(len(CLASSES))[CLASSES.index(winner)] * strength
+
+
+def run(decider, sounds, values=DEFAULTS, level=-20.0, start=0.0):
+    """Decisions about a list of class names (None: no answer), one every STEP."""
+    return [decider.update(None if name is None else logits(name), level, values, start + STEP * i)
+            for i, name in enumerate(sounds)]
+
+
+def test_the_first_answer_after_silence_counts_at_once():
+    decider = Decider(CLASSES)
+    first = run(decider, ["siren"])[0]
+    assert first.top == 1 and first.changed and first.top_prob > 0.9
+    run(decider, [None] * 20, start=1)
+    again = run(decider, ["drill"], start=2)[0]
+    assert again.top == 2 and again.changed
+
+
+def test_probabilities_are_probabilities():
+    for decision in run(Decider(CLASSES), ["bark", "siren", "drill", None, "bark"]):
+        for part in (decision.raw, decision.smooth):
+            assert part.shape == (3,) and part.sum() == pytest.approx(1) and (part >= 0).all()
+
+
+def test_a_steady_sound_changes_the_top_once():
+    decisions = run(Decider(CLASSES), ["bark"] * 100)
+    assert [d.changed for d in decisions] == [True] + [False] * 99
+
+
+def test_no_flip_without_the_margin():
+    decider, values = Decider(CLASSES), row(margin=0.3, attack=1, release=1, dwell=0, unknown=0)
+    run(decider, ["bark"] * 5, values)
+    close = np.log([0.4, 0.6, 1e-6])  # siren leads by 0.2 only
+    assert decider.update(close, -20, values, 1.0).top == 0
+    assert decider.update(np.log([0.3, 0.7, 1e-6]), -20, values, 2.0).top == 1
+
+
+@pytest.mark.parametrize("dwell", [0, 200, 1000])
+def test_a_top_class_stays_for_the_dwell_time(dwell):
+    values = row(dwell=dwell, attack=1, release=1)
+    sounds = ["bark", "siren"] * 60
+    changes = [STEP * i for i, d in enumerate(run(Decider(CLASSES), sounds, values)) if d.changed]
+    assert min(np.diff(changes)) >= dwell / 1000 - 1e-9
+
+
+def test_hold_keeps_the_class_while_the_probabilities_move():
+    decider = Decider(CLASSES)
+    run(decider, ["bark"] * 5)
+    held = run(decider, ["siren"] * 40, row(hold=1), start=1)
+    assert {d.top for d in held} == {0} and not any(d.changed for d in held)
+    assert held[-1].smooth.argmax() == 1
+    assert run(decider, ["siren"], start=4)[0].top == 1
+
+
+@pytest.mark.parametrize("quiet", [dict(level=-90.0), dict(sounds=None)], ids=["below the gate", "no answer"])
+def test_silence_lets_known_fall_to_zero_and_keeps_the_rest(quiet):
+    decider = Decider(CLASSES)
+    before = run(decider, ["bark"] * 40)[-1]
+    assert before.known == 1.0
+    silence = run(decider, [quiet.get("sounds", "siren")] * 100, level=quiet.get("level", -20.0), start=2)
+    assert silence[-1].known == 0.0 and silence[-1].top == 0
+    assert all(a.known >= b.known for a, b in zip(silence, silence[1:]))
+    np.testing.assert_array_equal(silence[-1].smooth, before.smooth)
+
+
+@pytest.mark.parametrize("level, known", [(-61, 0.0), (-60, 1.0), (-59, 1.0)])
+def test_the_gate_is_the_level_where_sound_begins(level, known):
+    assert run(Decider(CLASSES), ["bark"] * 100, row(gate=-60), level)[-1].known == known
+
+
+def test_an_unsure_answer_is_unknown_and_moves_nothing():
+    decider, values = Decider(CLASSES), row(unknown=0.6)
+    for i in range(100):
+        unsure = decider.update(np.array([0.2, 0.1, 0.0]), -20, values, STEP * i)
+    assert unsure.known == 0.0 and unsure.top == -1 and unsure.top_prob == 0.0
+
+
+def test_a_slower_attack_rises_later_and_a_slower_release_falls_later():
+    def rise(values):
+        decider = Decider(CLASSES)
+        run(decider, ["bark"] * 5, values)
+        return run(decider, ["siren"] * 4, values, start=0.25)[-1].smooth[1]
+
+    assert rise(row(attack=20, release=50)) > rise(row(attack=500, release=50)) > rise(row(attack=500, release=2000))
+
+
+def test_temperature_softens():
+    hot, cold = (run(Decider(CLASSES), ["bark"], row(temperature=t))[0].raw[0] for t in (4, 0.5))
+    assert hot < cold
+
+
+def test_time_that_stands_still_or_goes_back_does_no_harm():
+    decider = Decider(CLASSES)
+    for now in (5.0, 5.0, 4.0, 6.0):
+        decision = decider.update(logits("bark"), -20, DEFAULTS, now)
+        assert 0 <= decision.known <= 1 and np.isfinite(decision.smooth).all()
+
+
+def test_every_hear_row_is_taken_at_both_ends():
+    for param in [p for p in BY_NAME.values() if p.group == "hear"]:
+        for value in (param.lo, param.hi):
+            for decision in run(Decider(CLASSES), ["bark", "siren", None], DEFAULTS | {param.name: value}):
+                assert np.isfinite(decision.smooth).all() and 0 <= decision.known <= 1

@@ -1,0 +1,179 @@
+"""The engine: every sample is analysed, decisions come on time, and nothing piles up."""
+
+import numpy as np
+import pytest
+
+from instrument.audio.engine import FRAMES_PER_DECISION, Engine, Gate, History, choose_window
+from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.features import BY_NAME, CLASS
+from instrument.params import DEFAULTS
+
+CLASSES = ("low", "high")
+RATE = 22050
+BLOCK = 441  # 20 ms
+
+
+def hear(window):
+    """A network of one line: which half of the bands is louder."""
+    return np.array([window[:64].mean(), window[64:].mean()])
+
+
+def tone(hertz, seconds, rate=RATE):
+    return (0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+def silence(seconds):
+    return np.zeros(int(seconds * RATE), np.float32)
+
+
+def run(samples, block=BLOCK, **changes):
+    """(engine, [(seconds of sound, published)]) with the clock standing at the sound."""
+    out, now = [], [0.0]
+    engine = Engine(RATE, changes.pop("hear", hear), CLASSES, lambda values: out.append((now[0], values)),
+                    DEFAULTS | changes, clock=lambda: now[0])
+    for start in range(0, len(samples), block):
+        now[0] = min(start + block, len(samples)) / RATE
+        engine.push(samples[start: start + block], now[0])
+    return engine, out
+
+
+def decisions(out):
+    return [(at, values) for at, values in out if "known" in values]
+
+
+def test_every_name_published_is_in_the_table():
+    _, out = run(tone(200, 1.0))
+    for name in {name for _, values in out for name in values}:
+        assert name in BY_NAME or name == "raw" or name.removeprefix(CLASS) in CLASSES
+
+
+def test_every_sample_is_analysed_and_every_second_frame_decided():
+    engine, out = run(tone(200, 3.0))
+    frames = log_mel(tone(200, 3.0)).shape[1]
+    assert engine.analysed == 3 * RATE
+    assert len(decisions(out)) == engine.decisions == frames // FRAMES_PER_DECISION
+    assert engine.skipped == 0
+
+
+def test_at_least_20_decisions_a_second():
+    _, out = run(tone(200, 4.0))
+    assert 20 <= out[-1][1].get("stat.hops_per_s", decisions(out)[-1][1]["stat.hops_per_s"]) < 22
+
+
+def test_the_fast_path_publishes_first():
+    _, out = run(tone(200, 0.5))
+    assert "audio.level" in out[0][1]
+    for (_, before), (_, after) in zip(out, out[1:]):
+        assert "known" not in after or "audio.level" in before
+
+
+def test_the_right_class_is_named():
+    for hertz, name in ((150, "low"), (6000, "high")):
+        _, out = run(tone(hertz, 1.0))
+        assert decisions(out)[-1][1]["top.name"] == name
+
+
+def test_late_decisions_skip_to_the_newest_window_but_analyse_everything():
+    windows = []
+    engine = Engine(RATE, lambda window: windows.append(window) or np.zeros(2), CLASSES, lambda values: None)
+    samples = np.concatenate([tone(200, 2.0), tone(6000, 2.0)])
+    for start in range(0, len(samples), BLOCK):
+        engine.analyse(samples[start: start + BLOCK], start / RATE)
+    engine.decide()
+    engine.decide()
+    assert engine.analysed == len(samples) and engine.decisions == 1
+    assert engine.skipped == log_mel(samples).shape[1] // FRAMES_PER_DECISION - 1
+    newest = log_mel(samples)[:, -40:]
+    np.testing.assert_allclose(windows[0][:, 2:-2], newest[:, 2:-2], atol=0.05)
+
+
+def test_a_flood_of_sound_in_one_block_is_one_decision():
+    engine, out = run(tone(200, 10.0), block=10 * RATE)
+    assert engine.decisions == 1 and engine.analysed == 10 * RATE
+
+
+def test_the_first_decision_after_silence_comes_long_before_the_window_is_full():
+    _, out = run(np.concatenate([silence(2.0), tone(6000, 1.0)]))
+    first = next(at for at, values in decisions(out) if "top.changed" in values)
+    assert 2.1 < first < 2.25
+
+
+def test_sound_before_the_silence_is_forgotten():
+    windows = []
+    run(np.concatenate([tone(150, 1.0), silence(0.6), tone(6000, 0.3)]),
+        hear=lambda window: windows.append(window) or np.zeros(2))
+    assert windows[-1][64:].max() > 0 and windows[-1][:20, 2:].max() < windows[0][:20].max() - 5
+
+
+def test_silence_is_not_shown_to_the_network_and_is_not_known():
+    heard = []
+    engine, out = run(silence(2.0), hear=lambda window: heard.append(window) or np.zeros(2))
+    assert heard == [] and engine.decisions > 30
+    assert {values["known"] for _, values in decisions(out)} == {0.0}
+    assert {values["top.index"] for _, values in decisions(out)} == {-1}
+
+
+@pytest.mark.parametrize("index, seconds", list(enumerate((0.5, 1, 2, 4))))
+def test_the_window_has_the_length_asked_for(index, seconds):
+    shapes = []
+    run(tone(300, 5.0), hear=lambda window: shapes.append(window.shape) or np.zeros(2), **{"hear.window": index})
+    expected = log_mel(np.zeros(round(seconds * RATE), np.float32)).shape
+    assert set(shapes) == {expected}
+
+
+def test_a_short_sound_is_repeated_like_a_short_clip_in_training():
+    history = History(FrontEnd())
+    history.push(np.arange(20, dtype=np.float32)[None].repeat(128, 0))
+    window = choose_window(history, since=14, seconds=0.5)
+    np.testing.assert_array_equal(window[0], np.resize(np.arange(14, 20), 18))
+    assert choose_window(history, since=18, seconds=0.5) is None
+
+
+def test_the_gate_opens_at_the_sound_and_closes_after_it():
+    gate = Gate(1000)
+    for level, expected in ((0.0, False), (0.1, True), (0.0, True), (0.0, True), (0.0, False)):
+        samples = level * np.tile([1.0, -1.0], 70)  # 140 ms
+        gate.push(samples, -60.0)
+        assert gate.open == expected
+    assert gate.opened == pytest.approx(0.14)
+
+
+def test_gain_and_gate_act_before_the_decision():
+    quiet = 0.001 * tone(150, 1.0)  # -73 dBFS
+    assert decisions(run(quiet)[1])[-1][1]["known"] == 0.0
+    assert decisions(run(quiet, **{"hear.gain": 30.0})[1])[-1][1]["known"] > 0.5
+
+
+def test_without_a_network_the_fast_path_goes_on_and_the_network_joins_later():
+    out = []
+    engine = Engine(RATE, None, (), out.append)
+    engine.push(tone(150, 1.0), 1.0)
+    assert "audio.level" in out[-1] and not any("known" in values for values in out)
+    engine.attach(hear, CLASSES)
+    engine.push(tone(150, 1.0), 2.0)
+    assert out[-1]["top.name"] == "low"
+
+
+def test_latency_is_measured_from_the_end_of_the_window():
+    now, out = [0.0], []
+    engine = Engine(RATE, lambda w: now.__setitem__(0, now[0] + 0.015) or np.zeros(2), CLASSES, out.append,
+                    clock=lambda: now[0])
+    for start in range(0, RATE, BLOCK):
+        now[0] = (start + BLOCK) / RATE
+        engine.push(tone(150, 1.0)[start: start + BLOCK], now[0])
+    latencies = [values["stat.latency_ms"] for values in out if "known" in values]
+    assert 15 <= np.median(latencies) <= 15 + 24 + 20  # compute, up to a hop, up to a block
+
+
+def test_not_a_number_and_infinity_do_no_harm():
+    bad = tone(150, 1.0)
+    bad[1000:1010], bad[5000] = np.nan, np.inf
+    _, out = run(bad)
+    for _, values in out:
+        assert np.isfinite([v for v in values.values() if isinstance(v, float)]).all()
+
+
+def test_any_block_size_gives_the_same_decisions():
+    samples = np.concatenate([silence(0.5), tone(6000, 1.5)])
+    tops = [[values["top.index"] for _, values in decisions(run(samples, block)[1])][-1] for block in (37, 100, 4800)]
+    assert tops == [1, 1, 1]

@@ -1,0 +1,124 @@
+"""The fast path: levels, colour, onsets and tempo of sounds whose answer is known beforehand."""
+
+import numpy as np
+import pytest
+
+from instrument.audio.onset import FastPath
+from instrument.features import BY_NAME
+
+RATES = (22050, 44100, 48000)
+
+
+def run(samples, rate, block=None):
+    """[(seconds, features)] after each block of 10 ms."""
+    fast, block = FastPath(rate), block or rate // 100
+    ends = range(block, len(samples) + 1, block)
+    return [(end / rate, fast.push(samples[end - block: end])) for end in ends]
+
+
+def last(samples, rate):
+    return run(samples, rate)[-1][1]
+
+
+def onsets(samples, rate):
+    return [at for at, values in run(samples, rate) if "onset" in values]
+
+
+def tone(hertz, rate, seconds=1.0, amplitude=0.5):
+    return amplitude * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)
+
+
+def noise(rate, seconds=1.0, amplitude=0.1):
+    return amplitude * np.random.default_rng(1).standard_normal(int(rate * seconds))
+
+
+def bursts(times, rate, seconds):
+    """Noise bursts at `times` over a quiet floor."""
+    samples = noise(rate, seconds, 0.001)
+    decay = np.exp(-np.arange(int(0.05 * rate)) / (0.015 * rate))
+    for at in times:
+        start = int(at * rate)
+        samples[start: start + len(decay)] += 5 * noise(rate)[: len(decay)] * decay
+    return samples
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_every_published_name_is_a_row_and_a_plain_number(rate):
+    for name, value in last(noise(rate), rate).items():
+        assert name in BY_NAME and type(value) is float
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_levels_are_linear_in_decibels(rate):
+    loud, quiet = (last(tone(440, rate, amplitude=a), rate) for a in (1.0, 0.1))
+    assert loud["audio.peak"] == pytest.approx(1.0, abs=0.01)
+    assert loud["audio.level"] == pytest.approx(1 - 3.01 / 60, abs=0.01)  # a sine's mean power is half
+    for name in ("audio.level", "audio.peak", "audio.mid"):
+        assert loud[name] - quiet[name] == pytest.approx(20 / 60, abs=0.01)
+
+
+@pytest.mark.parametrize("hertz, loudest", [(80, "audio.low"), (800, "audio.mid"), (5000, "audio.high")])
+@pytest.mark.parametrize("rate", RATES)
+def test_a_tone_sounds_in_its_band(rate, hertz, loudest):
+    values = last(tone(hertz, rate), rate)
+    assert max(("audio.low", "audio.mid", "audio.high"), key=values.get) == loudest
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_higher_is_brighter_and_noise_is_flatter(rate):
+    low, high = (last(tone(hertz, rate), rate) for hertz in (200, 4000))
+    assert low["audio.centroid"] < high["audio.centroid"]
+    assert last(tone(440, rate), rate)["audio.flatness"] < 0.1 < 0.8 < last(noise(rate), rate)["audio.flatness"]
+
+
+@pytest.mark.parametrize("samples", [np.zeros(48000), np.full(48000, 0.3)], ids=["silence", "offset"])
+def test_silence_and_a_constant_offset_have_no_level_and_no_tempo(samples):
+    values = last(samples, 48000)
+    assert [values[name] for name in ("audio.level", "audio.low", "audio.mid", "audio.high", "audio.flatness",
+                                      "beat.bpm")] == [0.0] * 6
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_each_burst_is_one_onset_within_20_ms_of_sound(rate):
+    times = np.arange(0.5, 8, 0.37)
+    found = onsets(bursts(times, rate, 8.5), rate)
+    assert len(found) == len(times)
+    assert all(0 <= at - truth <= 0.02 for at, truth in zip(found, times))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_steady_sound_begins_once(rate):
+    assert len(onsets(tone(440, rate, 5), rate)) == 1
+    assert len(onsets(noise(rate, 5), rate)) == 1
+
+
+def test_a_slow_fade_has_no_onset():
+    assert onsets(tone(440, 44100, 6) * np.linspace(0, 1, 6 * 44100), 44100) == []
+
+
+def test_the_pulse_halves_every_100_ms():
+    heard = [values["audio.pulse"] for _, values in run(bursts([0.5], 48000, 1.5), 48000)]
+    top = int(np.argmax(heard))
+    assert heard[top] > 0.9
+    assert heard[top + 10] / heard[top] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("bpm", [72, 100, 128, 174])
+def test_tempo_and_phase_of_a_click_track(bpm):
+    times = np.arange(0.5, 10, 60 / bpm)
+    at, values = run(bursts(times, 44100, 10.2), 44100)[-1]
+    assert values["beat.bpm"] == pytest.approx(bpm, rel=0.01)
+    error = (values["beat.phase"] - (at - times[0]) * bpm / 60 + 0.5) % 1 - 0.5
+    assert abs(error) < 0.1
+
+
+def test_noise_has_no_tempo():
+    assert last(noise(44100, 10), 44100)["beat.bpm"] == 0.0
+
+
+def test_the_size_of_the_blocks_changes_nothing():
+    samples = bursts([0.2, 0.7], 44100, 1.0)
+    for block in (17, 90, 441, 4410):
+        values = run(samples, 44100, block)[-1][1]
+        assert values["audio.level"] == pytest.approx(last(samples, 44100)["audio.level"], abs=0.01)
+        assert values["audio.pulse"] == pytest.approx(last(samples, 44100)["audio.pulse"], rel=0.05)
