@@ -20,11 +20,17 @@ WINDOW_SHARES = (0.08, 0.42, 0.2, 0.3)
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch: samples (n, length) at the front end's rate, log-mel (n, bands, frames), label shares (n, classes)."""
+    """One batch: log-mel (n, bands, frames), label shares (n, classes), and where it came from.
 
-    samples: torch.Tensor
+    Each row mixes two windows: `windows` (n, 2, 2) holds (clip, number of the window) of both, `shares` (n, 2)
+    their parts in power; `seconds` is the length of all.
+    """
+
     log_mel: torch.Tensor
     target: torch.Tensor
+    windows: np.ndarray
+    shares: torch.Tensor
+    seconds: float
 
 
 class TorchMel:
@@ -54,38 +60,57 @@ class Sounds:
         counts = np.bincount(self.labels, minlength=classes)
         self._odds = torch.from_numpy(1 / np.sqrt(counts[self.labels]))
 
+    def starts(self, index, length):
+        """Where the windows of a clip begin, at half-window hops; one for a clip no longer than a window."""
+        return range(0, max(1, len(self.samples[index]) - length + 1), length // 2)
+
+    def window(self, index, number, length, shift=0):
+        """Window `number` of a clip at unit RMS, `shift` samples later where the clip allows it."""
+        clip = repeat_to(self.samples[index], length)
+        start = min(max(self.starts(index, length)[number] + shift, 0), len(clip) - length)
+        part = clip[start:start + length].astype(np.float32)
+        return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
+
     def batch(self, step, size=32):
         """The batch of `step`: one window length, every second sound mixed with another."""
         chance = generator(self.seed, 2, step)
         seconds = WINDOWS[torch.multinomial(torch.tensor(WINDOW_SHARES), 1, generator=chance)]
-        picks = torch.multinomial(self._odds, 2 * size, True, generator=chance)
         length = int(seconds * self._rate)
-        sounds = torch.stack([self._window(int(i), length, chance) for i in picks])
-        labels = torch.eye(self.classes)[torch.from_numpy(self.labels)[picks]]
-        samples, target = _mix(sounds[:size], sounds[size:], labels[:size], labels[size:], chance)
-        samples = _add_noise(samples, chance)
-        return Batch(samples, _mask(_colour(self.mel(samples), chance), chance), target)
+        clips = torch.multinomial(self._odds, 2 * size, True, generator=chance).tolist()
+        windows = np.array([(clip, self._pick(clip, length, chance)) for clip in clips])
+        sounds = torch.from_numpy(np.stack([self._moved(*window, length, chance) for window in windows]))
+        shares, samples = _mix(sounds[:size], sounds[size:], chance)
+        labels = torch.eye(self.classes)[torch.from_numpy(self.labels)[clips]]
+        target = shares[:, :1] * labels[:size] + shares[:, 1:] * labels[size:]
+        log_mel = _mask(_colour(self.mel(_add_noise(samples, chance)), chance), chance)
+        return Batch(log_mel, target, np.stack((windows[:size], windows[size:]), 1), shares, seconds)
 
-    def _window(self, index, length, chance):
-        """A random window at unit RMS; the louder of two tries, since a label may be silent for long."""
-        clip = repeat_to(self.samples[index], length)
-        spare = len(clip) - length
-        starts = [int(torch.randint(0, spare + 1, (1,), generator=chance)) for _ in range(2)] if spare else [0]
-        tries = [clip[start:start + length] for start in starts]
-        window = max(tries, key=lambda part: float(np.dot(part, part)))
-        window = np.roll(window, int(torch.randint(0, length, (1,), generator=chance))) if not spare else window
-        window = torch.from_numpy(np.ascontiguousarray(window, dtype=np.float32))
-        return window / window.square().mean().sqrt().clamp_min(1e-5)
+    def _pick(self, clip, length, chance):
+        """The louder of two random windows: a labelled clip may be silent for long."""
+        count = len(self.starts(clip, length))
+        tries = torch.randint(0, count, (2,), generator=chance).tolist()
+        return max(tries, key=lambda number: self._power(clip, number, length)) if count > 1 else 0
+
+    def _power(self, clip, number, length):
+        start = self.starts(clip, length)[number]
+        part = self.samples[clip][start:start + length:16].astype(np.float32)
+        return float(np.dot(part, part))
+
+    def _moved(self, clip, number, length, chance):
+        """A window up to an eighth earlier or later; that of a repeated clip begins anywhere."""
+        shift = int(torch.randint(-length // 8, length // 8, (1,), generator=chance))
+        part = self.window(clip, number, length, shift)
+        if len(self.samples[clip]) > length:
+            return part
+        return np.roll(part, int(torch.randint(0, length, (1,), generator=chance)))
 
 
-def _mix(first, second, first_label, second_label, chance):
-    """Mixup on the waveform (Tokozume et al., 2018): shares of the sum become shares of the label."""
+def _mix(first, second, chance):
+    """Mixup on the waveform (Tokozume et al., 2018) for every second row: (shares in power, samples)."""
     n = len(first)
-    share = 0.5 * torch.rand(n, 1, generator=chance)  # of the second
-    share = share * (torch.rand(n, 1, generator=chance) < 0.5)
-    mixed = (1 - share) * first + share * second
-    power_share = share**2 / (share**2 + (1 - share) ** 2)
-    return mixed, (1 - power_share) * first_label + power_share * second_label
+    part = 0.5 * torch.rand(n, 1, generator=chance) * (torch.rand(n, 1, generator=chance) < 0.5)
+    power = torch.cat(((1 - part) ** 2, part**2), 1)
+    return power / power.sum(1, True), (1 - part) * first + part * second
 
 
 def _add_noise(samples, chance):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..audio.frontend import FrontEnd, resample
-from ..audio.source import decode
+from ..audio.files import decode
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus")
 

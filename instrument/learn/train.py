@@ -7,6 +7,7 @@ exponentially over the steps (Izmailov et al., 2018, in its running form).
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,11 +21,13 @@ from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee
 from ..model.sound import as_picture
 from .augment import Sounds
-from .dataset import classes_of, find_clips, folds_of, read, repeat_to
-from .distill import ANSWER_WEIGHT, Seeing, divergence
+from .dataset import classes_of, find_clips, folds_of, read
+from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
 from .run import Run, epoch_indices, generator, track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
+
+TAUGHT = (1.0, 2.0, 4.0)  # s; windows that the sound teacher is asked about
 
 
 @dataclass(frozen=True)
@@ -63,34 +66,52 @@ class Hearing(nn.Module):
 
 
 class Tutor:
-    """A sound teacher with a linear head for our classes, fitted on the training clips."""
+    """A sound teacher's lessons: its features of every window, and a linear head on them for our classes.
 
-    def __init__(self, path, sounds, device):
-        self.teacher = load_sound_teacher(path).to(device)
-        self.device = device
-        features = np.concatenate([self._clip_features(clip) for clip in track(sounds.samples, "asking the teacher")])
-        labels = np.repeat(sounds.labels, 5)
-        self.mean = torch.from_numpy(features.mean(0)).to(device)
-        self.std = torch.from_numpy(features.std(0) + 1e-3).to(device)
-        self.head = _fit_head((features - features.mean(0)) / (features.std(0) + 1e-3), labels).to(device)
+    Asked once per window and kept in `cache` (a folder): the teacher costs more than the student.
+    A mixture of two windows is taught by the mixture of their lessons.
+    """
 
-    def _clip_features(self, clip):
-        """Of the whole clip and of its four quarters, (5, 911)."""
-        whole = torch.from_numpy(repeat_to(clip, 4 * FrontEnd().rate)[:4 * FrontEnd().rate].astype(np.float32))
-        whole = to_teacher_rate(whole[None] / whole.square().mean().sqrt().clamp_min(1e-5) * 0.1).to(self.device)
-        embedding = torch.cat([self.teacher.embed(whole), self.teacher.embed(whole.view(4, -1))])
-        return self._with_tags(embedding).cpu().numpy()
+    def __init__(self, path, names, sounds, cache):
+        lessons = _lessons(path, names, sounds, Path(cache) / "lessons.npz")
+        self._first = {seconds: np.cumsum([0] + [len(one[seconds]) for one in lessons]) for seconds in TAUGHT}
+        features = {seconds: np.concatenate([one[seconds] for one in lessons]).astype(np.float32) for seconds in TAUGHT}
+        labels = {seconds: np.repeat(sounds.labels, np.diff(self._first[seconds])) for seconds in TAUGHT}
+        fitted = np.concatenate([features[1.0], features[4.0]])
+        mean, std = fitted.mean(0), fitted.std(0) + 1e-3
+        head = _fit_head((fitted - mean) / std, np.concatenate([labels[1.0], labels[4.0]]))
+        scaled = {seconds: torch.from_numpy((one - mean) / std) for seconds, one in features.items()}
+        self._answers = {seconds: (head(one) / 2.0).softmax(1) for seconds, one in scaled.items()}
+        self._features = {seconds: one[:, :EMBEDDING] for seconds, one in scaled.items()}
 
-    def _with_tags(self, embedding):
-        # With its AudioSet answers the linear head is 3 points better than on the embedding alone.
-        return torch.cat([embedding, self.teacher.tags(embedding)], 1)
+    def __call__(self, batch):
+        """(answers softened at temperature 2 as probabilities, standardised features), or None for short windows."""
+        if batch.seconds not in TAUGHT:
+            return None
+        rows = torch.from_numpy(self._first[batch.seconds][batch.windows[..., 0]] + batch.windows[..., 1])
+        shares = batch.shares.unsqueeze(2)
+        return ((self._answers[batch.seconds][rows] * shares).sum(1), (self._features[batch.seconds][rows] * shares).sum(1))
 
-    @torch.no_grad()
-    def __call__(self, samples):
-        """(logits, standardised features) for samples at our rate and unit level."""
-        embedding = self.teacher.embed(to_teacher_rate(samples.to(self.device) * 0.1))
-        features = (self._with_tags(embedding) - self.mean) / self.std
-        return self.head(features), features[:, :EMBEDDING]
+
+def _lessons(path, names, sounds, cache):
+    """[{seconds: (windows, 911)}] per clip: embedding and AudioSet answers (3 points better than without those)."""
+    kept = dict(np.load(cache)) if cache.exists() else {}
+    missing = [index for index, name in enumerate(names) if f"{name} 4.0" not in kept]
+    teacher = load_sound_teacher(path) if missing else None
+    for index in track(missing, "asking the teacher") if missing else ():
+        for seconds in TAUGHT:
+            kept[f"{names[index]} {seconds}"] = _ask(teacher, sounds, index, seconds)
+    if missing:
+        np.savez(cache, **kept)
+    return [{seconds: kept[f"{name} {seconds}"] for seconds in TAUGHT} for name in names]
+
+
+@torch.inference_mode()
+def _ask(teacher, sounds, index, seconds):
+    length = int(seconds * FrontEnd().rate)
+    windows = [sounds.window(index, number, length) for number in range(len(sounds.starts(index, length)))]
+    embedding = teacher.embed(to_teacher_rate(torch.from_numpy(np.stack(windows)) * 0.1))
+    return torch.cat([embedding, teacher.tags(embedding)], 1).half().numpy()
 
 
 def to_teacher_rate(samples, rate=FrontEnd().rate):
@@ -120,7 +141,7 @@ def train(settings, out, run_folder):
     classes = classes_of(clips)
     sounds = Sounds([read(clip).astype(np.float16) for clip in track(clips, "reading clips")],
                     [classes.index(clip.label) for clip in clips], len(classes), settings.seed)
-    course = Course(settings, sounds, device)
+    course = Course(settings, [clip.path.name for clip in clips], sounds, device, run.folder.parent)
     first = run.resume(course=course)
     for step in track(range(first, settings.steps), "hearing", first, course.note):
         course.learn(step)
@@ -134,11 +155,12 @@ def train(settings, out, run_folder):
 class Course:
     """Everything that changes while training: student, optimiser, averaged weights."""
 
-    def __init__(self, settings, sounds, device):
+    def __init__(self, settings, names, sounds, device, cache):
         self.settings, self.sounds, self.device = settings, sounds, device
         net = _start(settings.start, sounds.classes)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
-        self.tutor = Tutor(settings.sound_teacher, sounds, device) if settings.sound_teacher else None
+        teacher = settings.sound_teacher
+        self.tutor = Tutor(teacher, names, sounds, cache) if teacher else None
         self.seeing, self.squares = self._see(net) if settings.pictures else (None, None)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
         self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
@@ -183,9 +205,10 @@ class Course:
         logits, features = self.hearing(batch.log_mel.to(self.device))
         loss = F.cross_entropy(logits, batch.target.to(self.device), label_smoothing=0.05)
         self._remember("sound", loss)
-        if self.tutor:
-            answers, wanted = self.tutor(batch.samples)
-            told = divergence(logits, answers, 2.0)
+        lesson = self.tutor and self.tutor(batch)
+        if lesson:
+            answers, wanted = (part.to(self.device) for part in lesson)
+            told = 4 * F.kl_div(F.log_softmax(logits / 2.0, 1), answers, reduction="batchmean")
             alike = F.mse_loss(features, wanted)
             self._remember("answers", told)
             self._remember("features", alike)

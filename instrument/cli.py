@@ -1,0 +1,254 @@
+"""The command line. Flags of parameters come from the table; each command imports only what it runs."""
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from .params import PARAMS
+
+
+def main(arguments=None):
+    """Run `hearsee`; ends with status 2 and one line for a user's mistake."""
+    options = parser().parse_args(arguments)
+    try:
+        sys.exit(options.run(options) or 0)
+    except (ValueError, OSError) as mistake:
+        print(f"hearsee: {_line(mistake)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _line(mistake):
+    if isinstance(mistake, OSError) and mistake.filename and mistake.strerror:
+        return f"{mistake.filename}: {mistake.strerror.lower()}; check the name and your rights there"
+    return " ".join(str(mistake).split())
+
+
+def parser():
+    """The parser of every command: `COMMANDS` in the order of the help."""
+    top = argparse.ArgumentParser(prog="hearsee", description="Hears sound, recognises it, dreams a picture of it.")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, (fill, run, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        fill(command)
+        command.set_defaults(run=run)
+    return top
+
+
+def _nothing(command):
+    pass
+
+
+# --- playing
+
+def _sound_flags(command):
+    command.add_argument("--audio", metavar="DEVICE|FILE|demo", help="microphone (name or number), sound file or "
+                         "'demo'; default: the microphone if there is one, else the demo scene")
+    command.add_argument("--loop", action="store_true", help="repeat a file for ever")
+    command.add_argument("--mute", action="store_true", help="do not play a file aloud")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--scene-seed", type=int, default=1, metavar="N", help="shuffles the demo scene")
+
+
+def _perform_flags(command):
+    _sound_flags(command)
+    command.add_argument("--headless", action="store_true", help="no window")
+    command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv)")
+    command.add_argument("--seconds", type=_positive, help="end after this time")
+    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
+    command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")
+    command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
+    command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: presets/ beside the program)")
+    command.add_argument("--dream-threads", type=int, metavar="N", help="cores the dream may use (CPU)")
+    command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
+                         "or a BVLC GoogLeNet file")
+    command.add_argument("--no-listen", action="store_true", help="only receive: another `hearsee listen` sends")
+    command.add_argument("--port", type=_port, default=10001, help="receive OSC here (default 10001)")
+    command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
+                         help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
+    command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
+    command.add_argument("--no-hud", action="store_true", help="begin without the HUD")
+    values = command.add_argument_group("parameters", "start values of the table (see `hearsee params`)")
+    for row in PARAMS:
+        values.add_argument(row.flag, dest=row.name, type=_parser_of(row), metavar="X",
+                            help=f"{row.doc} {row.range_text()} (default {row.text(row.default)})".replace("%", "%%"))
+
+
+def _parser_of(row):
+    def parse(text):
+        try:
+            return row.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return parse
+
+
+def _perform(options):
+    from .perform import PerformOptions, perform
+
+    names = {field.name for field in fields(PerformOptions)} - {"values"}
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    values = {row.name: value for row in PARAMS if (value := getattr(options, row.name)) is not None}
+    return perform(PerformOptions(**given, values=values))
+
+
+def _listen_flags(command):
+    _sound_flags(command)
+    command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
+                         help="send here (repeat for more); default 127.0.0.1:10000 and 127.0.0.1:10001")
+    command.add_argument("--port", type=_port, default=10002, help="receive `hear.` rows here (default 10002)")
+    command.add_argument("--json", action="store_true", help="print one JSON line per decision")
+    command.add_argument("--wek", action="store_true", help="also send /wek/outputs (Wekinator's convention)")
+    command.add_argument("--ring", metavar="NAME", help="share the samples under this name")
+    command.add_argument("--parent", type=int, metavar="PID", help="end when this process is gone")
+
+
+def _listen(options):
+    from . import listen
+
+    names = {field.name for field in fields(listen.ListenOptions)}
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    return listen.run(listen.ListenOptions(**given))
+
+
+# --- looking
+
+def _devices(options):
+    from .devices import report
+
+    print("\n".join(report()))
+
+
+def _params(options):
+    for row in PARAMS:
+        print(f"{row.name:22} {row.text(row.default):>12}   {row.range_text():32} CC {row.cc}  {row.doc}")
+
+
+def _presets_flags(command):
+    command.add_argument("--presets", metavar="FOLDER", help="your presets")
+
+
+def _presets(options):
+    from .perform import open_bank
+
+    for number, name in enumerate(open_bank(options.presets).names(), 1):
+        print(f"{number:3} {name}")
+
+
+def _models_flags(command):
+    command.add_argument("action", choices=("list", "show", "get"))
+    command.add_argument("name", nargs="?", help="a model folder or a network's name")
+
+
+def _models(options):
+    from .model import zoo
+
+    print("\n".join(getattr(zoo, options.action)(options.name)))
+
+
+# --- learning
+
+def _distill_flags(command):
+    command.add_argument("--pictures", required=True, metavar="DIR", help="photographs: folders or zips of them")
+    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet as safetensors")
+    command.add_argument("--out", required=True, metavar="RUN", help="run folder; give it again to resume")
+    command.add_argument("--steps", type=int, default=3000)
+    command.add_argument("--side", type=int, default=96, help="crop size in pixels")
+    command.add_argument("--seed", type=int, default=0)
+
+
+def _distill(options):
+    from .learn.distill import distill
+
+    distill(options.pictures, options.teacher, options.out, options.steps, side=options.side, seed=options.seed)
+
+
+def _train_flags(command):
+    command.add_argument("--data", required=True, metavar="DIR", help="labelled clips (UrbanSound8K, ESC or "
+                         "label/*.wav layout)")
+    command.add_argument("--out", required=True, metavar="MODEL", help="model folder to write")
+    command.add_argument("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes")
+    command.add_argument("--start", default="", metavar="RUN", help="begin from a run of `hearsee distill`")
+    command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
+    command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
+    command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet as safetensors")
+    command.add_argument("--leave-out", type=int, default=0, metavar="FOLD", help="keep a fold for testing")
+    command.add_argument("--steps", type=int, default=900)
+    command.add_argument("--seed", type=int, default=0)
+
+
+def _train(options):
+    from .learn.train import Settings, train
+
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in vars(options).items() if name in names})
+    print(train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name))
+
+
+def _evaluate_flags(command):
+    command.add_argument("--data", required=True, metavar="DIR")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N", help="only these folds")
+    command.add_argument("--window", type=float, metavar="S", help="score single windows instead of whole clips")
+    command.add_argument("--json", metavar="OUT", help="write the figures here")
+
+
+def _evaluate(options):
+    import json
+
+    from .learn.evaluate import evaluate
+    from .model.card import DEFAULT, load_model
+
+    found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window)
+    if options.json:
+        Path(options.json).write_text(json.dumps(found, indent=1))
+    print(f"{found['n']} {'windows' if options.window else 'clips'}: accuracy {found['accuracy']:.3f}, "
+          f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}")
+    for name, row in found["per_class"].items():
+        print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
+
+
+def _positive(text):
+    value = float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return value
+
+
+def _size(text):
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1280x720") from None
+    if not (64 <= width <= 8192 and 64 <= height <= 8192):
+        raise argparse.ArgumentTypeError(f"{text}: width and height are 64 to 8192")
+    return width, height
+
+
+def _port(text):
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
+    return int(text)
+
+
+def _address(text):
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:10000")
+    return host, _port(port)
+
+
+COMMANDS = {
+    "perform": (_perform_flags, _perform, "Hear, see and play: the whole instrument."),
+    "listen": (_listen_flags, _listen, "Only hear, and say over OSC what is heard."),
+    "devices": (_nothing, _devices, "List audio devices, MIDI ports, monitors and GPUs."),
+    "params": (_nothing, _params, "List the parameter table."),
+    "presets": (_presets_flags, _presets, "List the presets."),
+    "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
+    "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
+    "train": (_train_flags, _train, "Teach a network to hear your classes."),
+    "evaluate": (_evaluate_flags, _evaluate, "Score a model on labelled clips."),
+}

@@ -1,0 +1,42 @@
+"""What this machine offers: lines for `hearsee devices`."""
+
+
+def report():
+    """Audio inputs and outputs, MIDI ports, monitors and computing devices, a line each."""
+    lines = []
+    for title, find in (("audio", _audio), ("MIDI", _midi), ("monitors", _monitors), ("dream", _computers)):
+        lines.append(title)
+        try:
+            found = list(find())
+        except Exception as error:  # a broken driver must not hide the other lists
+            found = [f"not available: {' '.join(str(error).split())}"]
+        lines += [f"  {line}" for line in found or ["none"]]
+    return lines
+
+
+def _audio():
+    from .audio.source import devices
+
+    return devices()
+
+
+def _midi():
+    from .midi.ports import port_names
+
+    return port_names()
+
+
+def _monitors():
+    from .render.window import monitors
+
+    return monitors()
+
+
+def _computers():
+    import torch
+
+    for number in range(torch.cuda.device_count()):
+        yield f"cuda:{number} {torch.cuda.get_device_name(number)}"
+    if torch.backends.mps.is_available():
+        yield "mps Apple GPU"
+    yield f"cpu {torch.get_num_threads()} threads"
