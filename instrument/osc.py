@@ -1,0 +1,446 @@
+"""OSC: what `listen` publishes and what every part accepts, with addresses made from the two tables.
+
+Owns the sockets, the encoding of our own packets and the decoding of everybody else's. Time tags are
+never waited for (OSC does not synchronise clocks). A packet never exceeds PACKET bytes.
+"""
+
+import math
+import re
+import socket
+import struct
+import sys
+import threading
+from functools import lru_cache
+
+from pythonosc.osc_packet import OscPacket
+
+from .features import BY_NAME, CLASS, EVENTS, FEATURES, RAW, class_feature
+from .params import COMMANDS, PARAMS
+
+PACKET = 1400  # bytes; the payload of a usual network packet is 1472
+REFRESH = 1.0  # seconds between two sendings of what has not changed
+ECHO = 0.05  # least seconds between two echoes
+CONTROLLERS = 16  # registered at most; the oldest makes room
+PATTERN = re.compile(r"[?*\[\]{}]|//")
+HEADER = b"#bundle\0" + struct.pack(">Q", 1)  # time tag 1: immediately
+WEKINATOR = "/wek/outputs"
+BY_FEATURE_ADDRESS = {row.address: row for row in (*FEATURES, RAW)}
+CLASS_ADDRESS = class_feature("").address
+TEXT_COMMANDS = ("preset.load", "preset.save", "preset.morph")
+WAKE = b"wake"
+
+
+def encode(address, *arguments):
+    """One OSC message; float, int and str become f, i and s (a bool becomes i)."""
+    tags, data = ",", b""
+    for value in arguments:
+        if isinstance(value, str):
+            tags, data = tags + "s", data + _text(value)
+        elif isinstance(value, int):
+            tags, data = tags + "i", data + struct.pack(">i", _int(value))
+        else:
+            tags, data = tags + "f", data + struct.pack(">f", _float(value))
+    return _text(address) + _text(tags) + data
+
+
+def bundles(messages):
+    """Encoded `messages` as few bundles of at most PACKET bytes; one too large for that travels alone."""
+    packets, packet = [], HEADER
+    for message in messages:
+        if len(packet) + 4 + len(message) > PACKET and packet != HEADER:
+            packets.append(packet)
+            packet = HEADER
+        packet += struct.pack(">i", len(message)) + message
+    return packets + [packet] if packet != HEADER else packets
+
+
+def _text(text):
+    data = text.encode("ascii", "replace")
+    return data + b"\0" * (4 - len(data) % 4)
+
+
+def _float(value):
+    value = float(value)
+    return value if math.isfinite(value) and abs(value) < 3e38 else 0.0
+
+
+def _int(value):
+    return int(min(max(value, -(2**31)), 2**31 - 1))
+
+
+def parse_target(text, port=10000):
+    """(host, port) from "host:port", "host" or ":port"; ValueError says what is legal."""
+    host, _, number = text.rpartition(":") if ":" in text else (text, "", str(port))
+    if not number.isdecimal() or not 0 < int(number) < 65536:
+        raise ValueError(f"OSC target {text!r}: the port must be 1 to 65535, as in 127.0.0.1:10000")
+    return host or "127.0.0.1", int(number)
+
+
+def _resolve(target):
+    host, port = target
+    try:
+        return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+    except OSError as problem:
+        raise OSError(f"OSC target {host}:{port}: no such host ({problem}); give an IPv4 address or a name "
+                      "that this machine can resolve") from None
+
+
+class Template:
+    """Numbers of many features in ready-made packets: sending them again is patching and nothing else."""
+
+    def __init__(self, rows, lists=()):
+        """`rows`: features with kind "f" or "i"; `lists`: (feature name, address, length) of packed floats."""
+        messages = [(row.name, encode(row.address, 0.0 if row.kind == "f" else 0), f">{row.kind}") for row in rows]
+        messages += [(name, encode(address, *[0.0] * n), f">{n}f") for name, address, n in lists if n]
+        messages = [m for m in messages if len(m[1]) + 20 <= PACKET]  # a list for over 300 classes fits no packet
+        self.packets = [bytearray(packet) for packet in bundles([message for _, message, _ in messages])]
+        self._slots = {}  # feature name -> [(packet, offset, format)]
+        packet, offset = 0, len(HEADER)
+        for name, message, form in messages:
+            if offset + 4 + len(message) > len(self.packets[packet]):
+                packet, offset = packet + 1, len(HEADER)
+            offset += 4 + len(message)
+            place = (self.packets[packet], offset - struct.calcsize(form), form)
+            self._slots.setdefault(name, []).append(place)
+
+    def patch(self, name, value):
+        """Write the value of one feature; a name without a place is passed over."""
+        for packet, offset, form in self._slots.get(name, ()):
+            if form == ">f":
+                struct.pack_into(form, packet, offset, _float(value))
+            elif form == ">i":
+                struct.pack_into(form, packet, offset, _int(value))
+            elif struct.calcsize(form) == 4 * len(value):
+                struct.pack_into(form, packet, offset, *map(_float, value))
+
+
+class Sender:
+    """Publishes features to any number of targets [(host, port)]. Any thread may call `publish`.
+
+    `publish` keeps continuous values for the next `tick` and sends events at once; `tick` sends one
+    bundle of everything continuous. `wek` adds the probabilities as /wek/outputs, as Wekinator does.
+    """
+
+    def __init__(self, targets, classes=(), wek=False):
+        self.targets = [_resolve(target) for target in targets]
+        self.sent = self.lost = 0  # packets
+        self.reason = ""  # why the last one was lost
+        self._wek = wek
+        self._lock = threading.Lock()
+        self._waiting = {}
+        self._texts = {row.name: encode(row.address, "") for row in FEATURES if row.kind == "s"}
+        self._events = {name: encode(BY_NAME[name].address, 1.0 if BY_NAME[name].kind == "f" else 1)
+                        for name in EVENTS}
+        self._frame, self._refreshed = 0, -math.inf
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)  # a full buffer loses a packet rather than time
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self.rename(classes)
+
+    def rename(self, classes):
+        """Publish these classes from the next tick on."""
+        plain = [row for row in FEATURES if not row.event and row.kind != "s"]
+        lists = [("raw", RAW.address, len(classes))] + [("raw", WEKINATOR, len(classes))] * self._wek
+        template = Template(plain + [class_feature(name) for name in classes], lists)
+        template.patch("top.index", -1)
+        self._template = template
+
+    def publish(self, values):
+        """Take {feature name: value}; events leave at once."""
+        for name in EVENTS:
+            if values.get(name):
+                self._send(self._events[name])
+        with self._lock:
+            self._waiting.update(values)
+
+    def tick(self, now):
+        """Send the newest value of every feature; texts when they changed, and every REFRESH seconds."""
+        with self._lock:
+            values, self._waiting = self._waiting, {}
+        self._frame = (self._frame + 1) & 0x7FFFFFFF
+        template = self._template
+        for name, value in values.items():
+            if name not in self._texts:
+                template.patch(name, value)
+        template.patch("frame", self._frame)
+        for packet in template.packets:
+            self._send(packet)
+        self._tick_texts(values, now)
+
+    def send(self, values, now):
+        """`publish` and `tick` in one."""
+        self.publish(values)
+        self.tick(now)
+
+    def _tick_texts(self, values, now):
+        refresh = now - self._refreshed >= REFRESH
+        if refresh:
+            self._refreshed = now
+        for name, old in self._texts.items():
+            message = encode(BY_NAME[name].address, values[name]) if name in values else old
+            self._texts[name] = message
+            if refresh or message != old:
+                self._send(message)
+
+    def _send(self, packet):
+        for target in self.targets:
+            try:
+                self._socket.sendto(packet, target)
+                self.sent += 1
+            except OSError as problem:  # no network, full buffer: the next tick says it all again
+                self.lost += 1
+                self.reason = f"{target[0]}:{target[1]}: {problem}"
+
+    def close(self):
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class Remote:
+    """Sets parameters of another program of ours: how `perform` turns the `hear.` rows of `listen`."""
+
+    def __init__(self, target):
+        self._target = _resolve(target)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def submit(self, edits):
+        """Send {row name: value}."""
+        by_name = {row.name: row for row in PARAMS}
+        for packet in bundles([encode(by_name[name].address, float(value)) for name, value in edits.items()]):
+            self._socket.sendto(packet, self._target)
+
+    def close(self):
+        self._socket.close()
+
+
+class Receiver:
+    """Receives features, parameters and commands on one UDP port, in one thread: `with Receiver(...)`.
+
+    `on_features({name: value})`: everything received so far after each packet that held a feature, as a
+    new mapping, so that a mailbox of one loses nothing; an event's value is how often it has happened.
+    `submit({row name: legal value})` and `command(name, argument)` get the edits; ValueError refuses.
+    `values()` gives all values for /hs/query. Rows and commands not listed are refused. All of these are
+    called in the receiver's thread.
+
+    A controller registers by /hs/query or /hs/ping; a number with it is the port it listens on, else
+    answers go where the message came from. `refused` counts, `reason` says why the last one was.
+    """
+
+    def __init__(self, port, on_features=None, submit=None, command=None, values=dict,
+                 rows=PARAMS, commands=COMMANDS, host="127.0.0.1"):
+        self.received = self.refused = 0
+        self.reason = ""
+        self._on_features, self._submit, self._command, self._values = on_features, submit, command, values
+        self._rows = tuple(rows) if submit else ()
+        self._methods = self._make_methods(commands if command else ())
+        self._features = {}
+        self._lock = threading.Lock()
+        self._controllers = {}  # where to answer -> where it sends from; oldest first
+        self._made = {}  # row name -> (sender, value) of the last edit by OSC
+        self._echoed, self._echo_time = {}, -math.inf
+        self._closing = False
+        self._socket = _bind(host, port)
+        self.host, self.port = self._socket.getsockname()
+        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+
+    def _make_methods(self, commands):
+        """Address -> function of (arguments, sender)."""
+        methods = {"/hs/ping": self._ping, "/hs/query": self._query}
+        for row in self._rows:
+            methods[row.address] = self._setter(row, row.clamp, float)
+            methods[row.unit_address] = self._setter(row, row.at, row.position)
+        for command in commands:
+            methods[command.address] = self._trigger(command.name)
+        return methods
+
+    def _setter(self, row, legal, shown):
+        def edit(arguments, sender):
+            if len(arguments) != 1 or not isinstance(arguments[0], (int, float)):
+                raise ValueError(f"takes one number; got {list(arguments)}")
+            value = legal(arguments[0])
+            as_sent = abs(shown(value) - arguments[0]) < 1e-6
+            self._made[row.name] = (sender, value) if as_sent else None  # one that was corrected is told so
+            self._submit({row.name: value})
+        return edit
+
+    def _trigger(self, name):
+        def fire(arguments, sender):
+            argument = arguments[0] if arguments else None
+            if isinstance(argument, (int, float)) and not argument:
+                return  # the release of a button
+            self._command(name, argument if name in TEXT_COMMANDS else None)
+        return fire
+
+    def _ping(self, arguments, sender):
+        self._socket.sendto(encode("/hs/pong", 1), self._register(arguments, sender))
+
+    def _query(self, arguments, sender):
+        peer = self._register(arguments, sender)
+        self._tell(peer, dict(self._values()))
+
+    def _register(self, arguments, sender):
+        port = int(arguments[0]) if arguments and isinstance(arguments[0], (int, float)) else 0
+        peer = (sender[0], port) if 1 < port < 65536 else sender
+        with self._lock:
+            self._controllers.pop(peer, None)
+            self._controllers[peer] = sender
+            while len(self._controllers) > CONTROLLERS:
+                del self._controllers[next(iter(self._controllers))]
+        return peer
+
+    def echo(self, values, now):
+        """Tell registered controllers what was changed elsewhere since the last echo. Call once a frame.
+
+        `values` are those of the table, before modulation. At most one echo every ECHO seconds; the
+        newest values always arrive, and nobody hears their own edit come back.
+        """
+        if now - self._echo_time < ECHO:
+            return
+        self._echo_time = now
+        changed = {row.name: values[row.name] for row in self._rows
+                   if values[row.name] != self._echoed.get(row.name, values[row.name])}
+        self._echoed = values
+        with self._lock:
+            controllers = list(self._controllers.items()) if changed else ()
+        for peer, sender in controllers:
+            self._tell(peer, {n: v for n, v in changed.items() if self._made.get(n) != (sender, v)})
+
+    def _tell(self, peer, values):
+        rows = [row for row in self._rows if row.name in values]
+        plain = [encode(row.address, float(values[row.name])) for row in rows]
+        twins = [encode(row.unit_address, row.position(values[row.name])) for row in rows]
+        for packet in bundles(plain + twins):
+            try:
+                self._socket.sendto(packet, peer)
+            except OSError as problem:  # a controller that went away
+                self._refuse(f"{peer[0]}:{peer[1]}: {problem}")
+
+    def _run(self):
+        while not self._closing:
+            try:
+                data, sender = self._socket.recvfrom(65536)
+            except OSError:  # Windows reports here that an earlier answer met a closed port
+                continue
+            if not self._closing:
+                self.receive(data, sender)
+
+    def receive(self, data, sender):
+        """Act on one packet: what the thread does with each."""
+        self.received += 1
+        try:
+            messages = [timed.message for timed in OscPacket(data).messages]
+        except Exception as problem:  # the parser raises many kinds; no packet may end the thread
+            return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {problem}")
+        heard = False
+        for message in messages:
+            try:
+                heard |= self._act(message.address, message.params, sender)
+            except (ValueError, OverflowError, OSError) as problem:
+                self._refuse(f"{message.address}: {problem}")
+        if heard:
+            self._on_features(dict(self._features))
+
+    def _act(self, address, arguments, sender):
+        """Carry one message out; True if it was a feature."""
+        method = self._methods.get(address)
+        if method:
+            method(arguments, sender)
+        elif self._on_features and (address in BY_FEATURE_ADDRESS or address.startswith(CLASS_ADDRESS)):
+            return self._feature(address, arguments)
+        elif PATTERN.search(address):
+            self._match(address, arguments, sender)
+        elif address != WEKINATOR:
+            raise ValueError("no such address; /hs/query sends all that there are")
+        return False
+
+    def _match(self, pattern, arguments, sender):
+        matches = [method for address, method in self._methods.items() if matcher(pattern)(address)]
+        if not matches:
+            raise ValueError("the pattern matches no address")
+        for method in matches:
+            method(arguments, sender)
+
+    def _feature(self, address, arguments):
+        row = BY_FEATURE_ADDRESS.get(address) or class_feature(address.removeprefix(CLASS_ADDRESS))
+        if row.name == "raw":
+            self._features["raw"] = [float(value) for value in arguments]
+            return True
+        value = _feature_value(row, arguments)
+        if row.event:
+            value = self._features.get(row.name, 0) + 1
+        if row.name == "frame" and value < self._features.get("frame", 0):
+            self._forget_classes()
+        self._features[row.name] = value
+        return True
+
+    def _forget_classes(self):
+        """A restarted `listen` may know other classes: what it does not publish again must not stay."""
+        self._features = {name: value for name, value in self._features.items() if not name.startswith(CLASS)}
+
+    def _refuse(self, reason):
+        self.refused += 1
+        self.reason = reason
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._closing = True
+        here = "127.0.0.1" if self.host == "0.0.0.0" else self.host
+        self._socket.sendto(WAKE, (here, self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+def _feature_value(row, arguments):
+    kinds = {"f": (int, float), "i": (int, float), "s": str}[row.kind]
+    if len(arguments) != 1 or not isinstance(arguments[0], kinds):
+        raise ValueError(f"takes one {'text' if row.kind == 's' else 'number'}; got {list(arguments)}")
+    return {"f": float, "i": int, "s": str}[row.kind](arguments[0])
+
+
+def _bind(host, port):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if sys.platform == "win32":  # there two programs could share the port, and one would hear nothing
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as problem:
+        sock.close()
+        raise OSError(f"OSC port {port} on {host} cannot be opened ({problem.strerror}): end the program that "
+                      "uses it or choose another port") from None
+    return sock
+
+
+@lru_cache(maxsize=256)
+def matcher(pattern):
+    """Function of an address: does it match this OSC address pattern? `*` stays within one part."""
+    if len(pattern) > 255 or pattern.count("*") > 8:
+        raise ValueError("pattern too long; at most 255 characters with 8 stars")
+    try:
+        return re.compile(_regex(pattern)).fullmatch
+    except re.error as problem:
+        raise ValueError(f"not an OSC address pattern: {problem}") from None
+
+
+def _regex(pattern):
+    simple = {"*": "[^/]*", "?": "[^/]"}
+    out = []
+    for part in re.findall(r"//|\[[^\]]*\]|\{[^}]*\}|.", pattern, re.DOTALL):
+        if part == "//":  # OSC 1.1: any number of parts
+            out.append("/(?:[^/]+/)*")
+        elif part[0] == "[" and len(part) > 2:
+            inside = part[1:-1]
+            negated = inside.startswith("!")
+            out.append("[" + "^" * negated + re.sub(r"([\\^\[\]])", r"\\\1", inside[negated:]) + "]")
+        elif part[0] == "{":
+            out.append("(?:" + "|".join(map(re.escape, part.strip("{}").split(","))) + ")")
+        else:
+            out.append(simple.get(part) or re.escape(part))
+    return "".join(out)

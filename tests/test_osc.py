@@ -1,0 +1,448 @@
+"""OSC: every row of both tables, over real sockets, and with liblo's oscdump as a stranger at the other end."""
+
+import math
+import queue
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+
+import pytest
+from pythonosc.osc_packet import OscPacket
+
+from instrument.control import Control
+from instrument.features import EVENTS, FEATURES, class_feature
+from instrument.osc import PACKET, Receiver, Remote, Sender, bundles, encode, matcher, parse_target
+from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
+
+CLASSES = tuple(f"class_{i}" for i in range(10))
+PEER = ("127.0.0.1", 9)
+WAIT = 10  # seconds that a real socket may take
+
+
+class Ear:
+    """A plain UDP socket: what any OSC program is to us."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(WAIT)
+        self.address = self.socket.getsockname()
+
+    def packet(self):
+        return self.socket.recv(65536)
+
+    def messages(self):
+        return [(m.message.address, m.message.params) for m in OscPacket(self.packet()).messages]
+
+    def send(self, target, *message):
+        self.socket.sendto(encode(*message), target)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.socket.close()
+
+
+@pytest.fixture
+def ear():
+    with Ear() as one:
+        yield one
+
+
+class Seen:
+    """A receiver without its thread, and lists of what it handed on."""
+
+    def __init__(self, **options):
+        self.features, self.edits, self.commands = [], [], []
+        self.receiver = Receiver(0, self.features.append, self.edits.append,
+                                 lambda *command: self.commands.append(command), lambda: DEFAULTS, **options)
+
+    def __call__(self, *message, sender=PEER):
+        self.receiver.receive(encode(*message), sender)
+        return self.receiver
+
+
+@pytest.fixture
+def seen():
+    one = Seen()
+    yield one
+    with one.receiver:
+        pass
+
+
+# encoding
+
+def test_encoded_messages_are_what_python_osc_reads():
+    message = OscPacket(encode("/a/bc", 1.5, 7, "text", True)).messages[0].message
+    assert (message.address, message.params) == ("/a/bc", [1.5, 7, "text", 1])
+    assert len(encode("/a")) % 4 == 0
+
+
+def test_bundles_stay_below_the_limit_and_keep_the_order():
+    messages = [encode(f"/hs/class/name_{i}", float(i)) for i in range(521)]
+    packets = bundles(messages)
+    assert all(len(packet) <= PACKET for packet in packets)
+    values = [m.message.params[0] for packet in packets for m in OscPacket(packet).messages]
+    assert values == list(range(521)) and bundles([]) == []
+
+
+@pytest.mark.parametrize("text, target", [("10.0.0.2:7000", ("10.0.0.2", 7000)), ("td", ("td", 10000)),
+                                          (":9000", ("127.0.0.1", 9000))])
+def test_targets(text, target):
+    assert parse_target(text) == target
+
+
+@pytest.mark.parametrize("text", ["host:", "host:0", "host:65536", "host:x"])
+def test_a_bad_target_is_explained(text):
+    with pytest.raises(ValueError, match="port must be 1 to 65535"):
+        parse_target(text)
+
+
+# sending
+
+def example(row):
+    return {"f": 0.25, "i": 3, "s": "siren"}[row.kind]
+
+
+def published(classes=CLASSES):
+    values = {row.name: example(row) for row in FEATURES if not row.event}
+    values |= {class_feature(name).name: 0.5 for name in classes}
+    return values | {"raw": [0.125] * len(classes)}
+
+
+def test_a_tick_carries_every_continuous_feature_in_one_packet(ear):
+    with Sender([ear.address], CLASSES) as sender:
+        sender.send(published(), 0.0)
+        packet = ear.packet()
+        texts = dict(ear.messages())
+    assert len(packet) <= PACKET
+    messages = {m.message.address: m.message.params for m in OscPacket(packet).messages}
+    for row in FEATURES:
+        if row.kind == "s":
+            assert texts[row.address] == ["siren"]
+        elif not row.event and row.name != "frame":
+            assert messages[row.address] == [example(row)]
+            assert isinstance(messages[row.address][0], {"f": float, "i": int}[row.kind])
+    assert messages["/hs/frame"] == [1] and messages["/hs/raw"] == [0.125] * 10
+    assert all(messages[f"/hs/class/{name}"] == [0.5] for name in CLASSES)
+    assert set(messages) | set(texts) | {f"/hs/{e.replace('.', '/')}" for e in EVENTS} >= {r.address for r in FEATURES}
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 521])
+def test_packets_stay_below_the_limit_whatever_the_classes(ear, count):
+    names = [f"quite_a_long_class_name_{i}" for i in range(count)]
+    with Sender([ear.address], names, wek=True) as sender:
+        sender.send(published(names), 0.0)
+        sizes, addresses = [], set()
+        while "/hs/top/name" not in addresses:
+            packet = ear.packet()
+            sizes.append(len(packet))
+            addresses |= {m.message.address for m in OscPacket(packet).messages}
+    assert max(sizes) <= PACKET and all(f"/hs/class/{name}" in addresses for name in names)
+    assert ("/wek/outputs" in addresses) == (0 < count < 300)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_event_leaves_at_once_as_its_own_packet(ear, event):
+    with Sender([ear.address], CLASSES) as sender:
+        sender.publish({event: 1, "known": 0.5})
+        assert ear.messages() == [("/hs/" + event.replace(".", "/"), [1])]
+
+
+def test_a_text_is_sent_when_it_changes_and_every_second(ear):
+    with Sender([ear.address], ()) as sender:
+        def names_after(values, now):
+            sender.send(values, now)
+            sender.publish({"onset": 1})  # a mark behind everything that the tick sent
+            found = []
+            while (messages := ear.messages())[0][0] != "/hs/onset":
+                found += [p[0] for a, p in messages if a == "/hs/top/name"]
+            return found
+
+        assert names_after({"top.name": "bark"}, 0.0) == ["bark"]
+        assert names_after({"top.name": "bark"}, 0.1) == []
+        assert names_after({"top.name": "siren"}, 0.2) == ["siren"]
+        assert names_after({}, 1.1) == ["siren"]
+
+
+def test_values_stay_until_they_change_and_bad_ones_become_zero(ear):
+    with Sender([ear.address], CLASSES) as sender:
+        ticks = []
+        for values in ({"known": 0.5, "audio.level": 0.25}, {"known": math.nan}, {"known": math.inf}, {"ms": 2**40}):
+            sender.send(values, 0.0)
+            ticks.append(dict(ear.messages()))
+            if len(ticks) == 1:
+                ear.packet()  # the text
+    assert [tick["/hs/known"][0] for tick in ticks] == [0.5, 0.0, 0.0, 0.0]
+    assert [tick["/hs/audio/level"][0] for tick in ticks] == [0.25] * 4
+    assert ticks[-1]["/hs/ms"] == [2**31 - 1]
+    assert [tick["/hs/frame"][0] for tick in ticks] == [1, 2, 3, 4]
+
+
+def test_before_the_first_decision_there_is_no_top_class(ear):
+    with Sender([ear.address]) as sender:
+        sender.tick(0.0)
+        assert dict(ear.messages())["/hs/top/index"] == [-1]
+
+
+def test_every_target_gets_everything():
+    with Ear() as one, Ear() as two, Sender([one.address, two.address], CLASSES) as sender:
+        sender.send(published(), 0.0)
+        assert one.packet() == two.packet()
+
+
+def test_an_unknown_host_is_one_line():
+    with pytest.raises(OSError, match="no such host") as caught:
+        Sender([("no.such.host.invalid", 1)])
+    assert "\n" not in str(caught.value)
+
+
+# receiving
+
+@pytest.mark.parametrize("row", PARAMS, ids=lambda row: row.name)
+def test_every_row_has_its_address_and_its_twin(seen, row):
+    seen(row.address, float(row.hi))
+    seen(row.address, row.hi + 1000.0)
+    seen(row.address, row.lo - 1000)
+    seen(row.unit_address, 0.0)
+    seen(row.unit_address, 1)
+    seen(row.unit_address, 7.0)
+    assert [edit[row.name] for edit in seen.edits] == pytest.approx([row.hi, row.hi, row.lo, row.lo, row.hi, row.hi])
+    assert seen.receiver.refused == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("text",), (1.0, 2.0), (math.nan,), (math.inf,)])
+@pytest.mark.parametrize("address", ["/hs/post/hue", "/hs/n/post/hue"])
+def test_what_is_not_one_number_is_refused_with_its_reason(seen, address, arguments):
+    packet = encode(address, *[v for v in arguments if v == v and v not in (math.inf,)])
+    if arguments and arguments[0] != "text" and not math.isfinite(arguments[0]):
+        packet = encode(address, 0.0)[:-4] + struct.pack(">f", arguments[0])
+    seen.receiver.receive(packet, PEER)
+    if address.startswith("/hs/n") and arguments == (math.inf,):
+        assert seen.edits == [{"post.hue": BY_NAME["post.hue"].hi}]
+    else:
+        assert seen.edits == [] and seen.receiver.refused == 1
+        assert address in seen.receiver.reason and "number" in seen.receiver.reason
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_commands_fire_on_anything_but_zero(seen, command):
+    for arguments in ((), (1.0,), (0.0,), (0,), (5,), ("text",), (1, 2, 3)):
+        seen(command.address, *arguments)
+    assert [name for name, _ in seen.commands] == [command.name] * 5
+    takes = command.name in ("preset.load", "preset.save", "preset.morph")
+    assert [argument for _, argument in seen.commands] == ([None, 1.0, 5, "text", 1] if takes else [None] * 5)
+
+
+@pytest.mark.parametrize("packet", [b"", b"abc", b"\0" * 64, b"#bundle\0", b"/hs\0,f\0\0", bytes(range(256)) * 9,
+                                    b"#bundle\0" + b"\0" * 8 + b"\xff\xff\xff\xff" * 3])
+def test_garbage_is_counted_and_harms_nobody(seen, packet):
+    seen.receiver.receive(packet, PEER)
+    seen("/hs/post/hue", 5.0)
+    assert seen.edits == [{"post.hue": 5.0}]
+
+
+def test_unknown_addresses_and_refusing_owners_are_explained(seen):
+    assert "/hs/nope: no such address" in seen("/hs/nope", 1.0).reason
+
+    def refuse(edits):
+        raise ValueError("not now")
+
+    with Receiver(0, submit=refuse) as receiver:
+        receiver.receive(encode("/hs/post/hue", 1.0), PEER)
+    assert receiver.reason == "/hs/post/hue: not now" and receiver.refused == 1
+
+
+def test_only_the_rows_listed_are_taken():
+    hear = [row for row in PARAMS if row.group == "hear"]
+    only = Seen(rows=hear, commands=())
+    for row in PARAMS:
+        only(row.address, row.default)
+    only("/hs/show/panic", 1)
+    assert [next(iter(edit)) for edit in only.edits] == [row.name for row in hear]
+    assert only.receiver.refused == len(PARAMS) - len(hear) + 1
+    with only.receiver:
+        pass
+
+
+def test_a_time_tag_in_the_far_future_is_not_waited_for(seen):
+    message = encode("/hs/post/hue", 5.0)
+    far = b"#bundle\0" + struct.pack(">Q", 2**64 - 1) + struct.pack(">i", len(message)) + message
+    seen.receiver.receive(far, PEER)
+    assert seen.edits == [{"post.hue": 5.0}]
+
+
+@pytest.mark.parametrize("pattern, address, match", [
+    ("/hs/post/*", "/hs/post/hue", True), ("/hs/*", "/hs/post/hue", False), ("/hs/*/hue", "/hs/post/hue", True),
+    ("/hs/post/h?e", "/hs/post/hue", True), ("/hs/post/{hue,gamma}", "/hs/post/gamma", True),
+    ("/hs/post/[gh]ue", "/hs/post/hue", True), ("/hs/post/[!gh]ue", "/hs/post/hue", False),
+    ("/hs/mod/[1-3]/depth", "/hs/mod/2/depth", True), ("/hs/mod/[1-3]/depth", "/hs/mod/4/depth", False),
+    ("//hue", "/hs/post/hue", True), ("/hs//hue", "/hs/n/post/hue", True), ("//h.e", "/hs/post/hue", False),
+])
+def test_patterns(pattern, address, match):
+    assert bool(matcher(pattern)(address)) == match
+
+
+def test_a_pattern_sets_all_that_match(seen):
+    seen("/hs/mod/*/depth", 0.5)
+    assert {name for edit in seen.edits for name in edit} == {f"mod.{i}.depth" for i in range(1, 9)}
+    assert "matches no address" in seen("/hs/*/nope", 1.0).reason
+    assert "pattern" in seen("/hs/[z-a]", 1.0).reason and "pattern" in seen("/" + "*" * 9, 1.0).reason
+
+
+# features come back whole
+
+def test_what_is_sent_is_what_arrives():
+    got = queue.SimpleQueue()
+    with Receiver(0, on_features=got.put) as receiver, Sender([("127.0.0.1", receiver.port)], CLASSES) as sender:
+        sender.send(published() | {"onset": 1.0}, 0.0)
+        while "top.name" not in (features := got.get(timeout=WAIT)):
+            pass
+    assert features == published() | {"onset": 1, "frame": 1}
+    assert receiver.refused == 0
+
+
+def test_events_are_counted_so_that_a_mailbox_of_one_loses_none(seen):
+    for _ in range(3):
+        seen("/hs/onset", 1.0)
+    seen("/hs/known", 0.5)
+    assert seen.features[-1] == {"onset": 3, "known": 0.5}
+    assert seen.features[0] == {"onset": 1}  # what was handed over is never written again
+
+
+def test_a_restarted_listen_with_other_classes_leaves_none_behind(seen):
+    for message in (("/hs/frame", 50), ("/hs/class/bark", 0.5), ("/hs/frame", 1), ("/hs/class/rain", 0.5)):
+        seen(*message)
+    assert seen.features[-1] == {"frame": 1, "class.rain": 0.5}
+
+
+def test_a_feature_of_the_wrong_kind_is_refused(seen):
+    assert "takes one number" in seen("/hs/known", "loud").reason
+    assert "takes one text" in seen("/hs/top/name", 1.0).reason
+    assert seen.features == []
+
+
+# answers
+
+def test_ping_is_answered_with_pong(ear):
+    with Receiver(0) as receiver:
+        ear.send(("127.0.0.1", receiver.port), "/hs/ping")
+        assert ear.messages() == [("/hs/pong", [1])]
+
+
+def test_query_sends_every_value_within_the_packet_limit(ear):
+    with Receiver(0, submit=dict, values=lambda: DEFAULTS) as receiver:
+        ear.send(("127.0.0.1", receiver.port), "/hs/query")
+        values = {}
+        while len(values) < 2 * len(PARAMS):
+            packet = ear.packet()
+            assert len(packet) <= PACKET
+            values |= {m.message.address: m.message.params[0] for m in OscPacket(packet).messages}
+    for row in PARAMS:
+        assert values[row.address] == pytest.approx(DEFAULTS[row.name])
+        assert values[row.unit_address] == pytest.approx(row.position(row.default), abs=1e-6)
+
+
+def test_a_controller_may_listen_on_another_port(ear):
+    with Receiver(0) as receiver, Ear() as other:
+        other.send(("127.0.0.1", receiver.port), "/hs/ping", ear.address[1])
+        assert ear.messages() == [("/hs/pong", [1])]
+
+
+def test_edits_are_echoed_to_everyone_but_their_maker():
+    control = Control()
+    with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as maker, Ear() as other:
+        here = ("127.0.0.1", receiver.port)
+        for one in (maker, other):
+            one.send(here, "/hs/ping")
+            one.packet()
+        receiver.echo(control.frame(), 0.0)
+        maker.send(here, "/hs/post/hue", 20.0)
+        maker.send(here, "/hs/post/gamma", 99.0)  # comes back corrected
+        maker.send(here, "/hs/ping")
+        maker.packet()
+        receiver.echo(control.frame(), 0.01)  # too early: held back, not lost
+        receiver.echo(control.frame(), 0.1)
+        assert dict(other.messages())["/hs/post/hue"] == [20.0]
+        answer = dict(maker.messages())
+        assert answer["/hs/post/gamma"] == [2.5] and "/hs/post/hue" not in answer
+        control.submit({"post.hue": 40.0})  # by MIDI, say
+        receiver.echo(control.frame(), 0.2)
+        assert dict(maker.messages())["/hs/post/hue"] == dict(other.messages())["/hs/post/hue"] == [40.0]
+
+
+def test_no_number_of_controllers_fills_the_memory(seen):
+    for port in range(20000, 20100):
+        seen("/hs/ping", sender=("127.0.0.1", port))
+    assert len(seen.receiver._controllers) == 16
+
+
+def test_a_port_in_use_is_one_line_with_the_cure():
+    with Receiver(0) as receiver:
+        with pytest.raises(OSError, match=f"{receiver.port}.*choose another port") as caught:
+            Receiver(receiver.port)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_remote_sets_the_rows_of_another_program():
+    got = queue.SimpleQueue()
+    with Receiver(0, submit=got.put) as receiver:
+        remote = Remote(("127.0.0.1", receiver.port))
+        remote.submit({"hear.hold": 1, "hear.gain": 6.0})
+        assert [got.get(timeout=WAIT), got.get(timeout=WAIT)] == [{"hear.hold": 1.0}, {"hear.gain": 6.0}]
+        remote.close()
+
+
+# a stranger: liblo
+
+@pytest.fixture
+def oscdump():
+    """(port, lines) of a real liblo oscdump, ended by its own id."""
+    if not shutil.which("oscdump") or not shutil.which("stdbuf"):
+        pytest.skip("needs oscdump and stdbuf (Debian: liblo-tools)")
+    with Ear() as ear:
+        port = ear.address[1]
+    process = subprocess.Popen(["stdbuf", "-oL", "oscdump", str(port)], stdout=subprocess.PIPE, text=True)
+    yield port, process
+    process.terminate()
+    process.wait()
+    process.stdout.close()
+
+
+def lines_until(process, sender, end):
+    """Lines that oscdump prints up to one with `end`, ticking until it listens."""
+    lines = []
+    reader = queue.SimpleQueue()
+    threading.Thread(target=lambda: [reader.put(line) for line in process.stdout], daemon=True).start()
+    for now in range(600):
+        sender.send(published(), float(now))
+        try:
+            lines.append(reader.get(timeout=0.05))
+        except queue.Empty:
+            continue
+        while end not in lines[-1]:
+            lines.append(reader.get(timeout=WAIT))
+        return lines
+    pytest.fail("oscdump printed nothing")
+
+
+def test_oscdump_prints_every_feature(oscdump):
+    port, process = oscdump
+    with Sender([("127.0.0.1", port)], CLASSES) as sender:
+        text = "".join(lines_until(process, sender, "/hs/top/name"))
+    for row in [row for row in FEATURES if not row.event] + [class_feature(name) for name in CLASSES]:
+        assert re.search(rf"{row.address} {row.kind} ", text), row.address
+    assert "/hs/raw " + "f" * 10 + " 0.125" in text
+
+
+def test_oscsend_turns_a_knob():
+    if not shutil.which("oscsend"):
+        pytest.skip("needs oscsend (Debian: liblo-tools)")
+    got = queue.SimpleQueue()
+    with Receiver(0, submit=got.put) as receiver:
+        subprocess.run(["oscsend", "127.0.0.1", str(receiver.port), "/hs/dream/octaves", "f", "4"], check=True)
+        assert got.get(timeout=WAIT) == {"dream.octaves": 4.0}
