@@ -146,7 +146,8 @@ def _models_flags(command):
 def _models(options):
     from .model import zoo
 
-    print("\n".join(getattr(zoo, options.action)(options.name)))
+    action = {"list": zoo.list_models, "show": zoo.show, "get": zoo.get}[options.action]
+    print("\n".join(action(options.name)))
 
 
 # --- learning

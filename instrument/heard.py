@@ -1,0 +1,51 @@
+"""What the show makes of the features it receives: class weights for the dream, news for the player."""
+
+import math
+
+from .features import CLASS
+
+FADE = 0.35  # s in which the dream takes up a change of classes
+FADED = 20.0  # s in which it lets go of a sound that has ended
+
+
+class Heard:
+    """Follows the features of `listen`; time is passed in (s)."""
+
+    def __init__(self):
+        self.features = {}
+        self.weights = {}
+        self.events = []  # (time, class, probability) of every new known top class
+        self._changed = self._onsets = 0
+        self._said = None
+
+    def update(self, features, dt):
+        """Take the newest features (a mapping, or None where none came) and move the weights on by dt."""
+        self.features = features or {}
+        known = self.features.get("known", 0.0)
+        wanted = {name.removeprefix(CLASS): value * known for name, value in self.features.items()
+                  if name.startswith(CLASS)}
+        for name in wanted.keys() | self.weights.keys():
+            old, new = self.weights.get(name, 0.0), wanted.get(name, 0.0)
+            # In silence the last dream fades slowly; a new sound takes over at once.
+            time = FADE if new > old or known > 0.5 else FADED
+            self.weights[name] = old + (new - old) * (1 - math.exp(-dt / time))
+
+    def news(self, now):
+        """(class, probability) when another class is known than said last, else None."""
+        top, known = self.features.get("top.name", ""), self.features.get("known", 0.0) > 0.5
+        if not known:
+            self._said = None
+            return None
+        if top == self._said:
+            return None
+        self._said = top
+        self.events.append((now, top, self.features.get("top.prob", 0.0)))
+        return self.events[-1][1:]
+
+    @property
+    def pulse(self):
+        return self.features.get("audio.pulse", 0.0)
+
+    @property
+    def level(self):
+        return self.features.get("audio.level", 0.0)

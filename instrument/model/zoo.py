@@ -1,0 +1,61 @@
+"""Where networks come from: model folders, torchvision's classifiers, the original GoogLeNet file.
+
+`list_models`, `show`, `get` answer `hearsee models` with lines of text.
+"""
+
+from pathlib import Path
+
+from .card import DEFAULT, load_model
+from .eye import googlenet_eye, hearsee_eye, torchvision_eye
+
+
+def open_eye(network=None, model=None):
+    """The eye to dream with: a torchvision name, a GoogLeNet file, or (None) that of `model` itself."""
+    if network is None:
+        return hearsee_eye(model.net, model.classes)
+    if Path(network).suffix == ".safetensors":
+        return googlenet_eye(_googlenet(network))
+    return torchvision_eye(network)
+
+
+def _googlenet(path):
+    from .googlenet import load_googlenet
+
+    if not Path(path).exists():
+        raise ValueError(f"{path}: no such file; give BVLC GoogLeNet as safetensors with Caffe's layer names")
+    try:
+        return load_googlenet(path)
+    except Exception as error:  # safetensors and torch each raise their own kinds
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path} is not BVLC GoogLeNet ({reason}): expected safetensors with Caffe's layer "
+                         "names") from None
+
+
+def list_models(folder=None):
+    """Model folders with their classes, then the networks torchvision could dream with."""
+    root = Path(folder or DEFAULT.parent)
+    for card in sorted(root.glob("*/card.json")):
+        model = load_model(card.parent)
+        yield f"{card.parent}  {len(model.classes)} classes: {', '.join(model.classes)}"
+    yield "torchvision (`hearsee models get NAME`, then `perform --network NAME`): resnet50, googlenet, vgg16, ..."
+
+
+def show(name=None):
+    """Card and stages of a model folder or network."""
+    if name is None or (Path(name) / "card.json").exists():
+        model = load_model(name or DEFAULT)
+        yield f"{model.folder}  weights {model.weights_hash}"
+        yield from (f"  {key}: {value}" for key, value in model.card.items())
+        eye = hearsee_eye(model.net, model.classes)
+    else:
+        eye = open_eye(name)
+    for number, (stage, channels, stride) in enumerate(zip(eye.names, eye.channels, eye.strides), 1):
+        yield f"  layer {number}: {stage}, {channels} channels, stride {stride}"
+
+
+def get(name=None):
+    """Fetch and cache ImageNet weights of a torchvision classifier (its own loader checks the hash)."""
+    if not name:
+        raise ValueError("`hearsee models get` needs a name: resnet50, googlenet, squeezenet1_1, vgg16, ...")
+    eye = torchvision_eye(name)
+    yield f"{name} is ready: perform --network {name} ({', '.join(eye.names)})"

@@ -1,0 +1,360 @@
+"""The whole instrument: wires every part together and owns the frame loop."""
+
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from .clock import Clock
+from .control import Control
+from .deck import Deck
+from .heard import Heard
+from .latest import Latest
+from .listen import Supervisor
+from .midi.ports import Midi
+from .modulation import modulate
+from .motion import motion
+from .osc import Receiver, Remote
+from .params import BY_NAME, COMMANDS, PARAMS
+from .presets import Bank
+from .video import Video
+
+ROOT = Path(__file__).parents[1]
+DEMO_SECONDS = 20.0
+FIRST_VIDEO = Path("out") / "first-light.mp4"
+HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
+REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
+REPORT = 5.0  # s between two printed lines of rates
+KEYS = {row.key: row for row in PARAMS if row.key}
+COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
+
+
+@dataclass(frozen=True)
+class PerformOptions:
+    """What `hearsee perform` was asked for; the flags of cli.py."""
+
+    audio: str | None = None
+    loop: bool = False
+    mute: bool = False
+    model: str | None = None
+    scene_seed: int = 1
+    headless: bool = False
+    record: str | None = None
+    seconds: float | None = None
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    monitor: str | None = None
+    preset: str | None = None
+    presets: str | None = None
+    dream_threads: int | None = None
+    network: str | None = None
+    no_listen: bool = False
+    port: int = 10001
+    target: list = field(default_factory=lambda: [("127.0.0.1", 10000)])
+    midi_api: str = ""
+    no_hud: bool = False
+    values: dict = field(default_factory=dict)
+
+
+def open_bank(folder=None):
+    """The shipped presets, and the player's own folder if one is given."""
+    shipped = ROOT / "presets"
+    return Bank([shipped] if folder is None else [shipped, Path(folder)])
+
+
+def perform(options):
+    """Play until the window closes, the time is over or a file without a window has ended; the exit status."""
+    import torch
+
+    torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
+    with ExitStack() as stack:
+        show = Show(options, stack)
+        show.run()
+    print(show.summary(), flush=True)
+    return 0
+
+
+class Show:
+    """Everything that is open during a performance; `stack` closes it."""
+
+    def __init__(self, options, stack):
+        self.control = Control(options.values)
+        self.clock, self.heard = Clock(), Heard()
+        self.bank = open_bank(options.presets)
+        self.deck = Deck(self.bank, self.control, self.clock)
+        first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
+        self.screen, self.options = self._open_screen(options, stack)
+        if first:
+            self.deck.path = first.path
+            self.control.submit({**first.values, **options.values})
+        self.values = self.control.frame()
+        self.features = Latest()
+        self._messages = {}  # text -> time it was said
+        self._open_hands(stack)
+        self._ears = self._open_ears(stack)
+        self._open_eyes(stack)
+        self._rates = Rates()
+        self._ring_name = None
+        self._sent_hear, self._hear_due = {}, 0.0
+        self._report_due = REPORT
+        self._quit = False
+
+    def _open_screen(self, options, stack):
+        """A window, or without a screen a headless recording; and the options that follow from it."""
+        from .render.window import open_screen
+
+        size = options.size or ((640, 360) if options.headless else (1280, 720))
+        try:
+            screen = open_screen(size, options.headless, monitor=options.monitor)
+        except OSError as error:
+            if options.headless:
+                raise
+            print(f"{error}\nno screen: performing headless, to a video", flush=True)
+            options = replace(options, headless=True, record=options.record or str(FIRST_VIDEO))
+            screen = open_screen(options.size or (640, 360), True)
+        stack.callback(screen.close)
+        return screen, options
+
+    def _open_hands(self, stack):
+        self.receiver = stack.enter_context(Receiver(
+            self.options.port, self.features.put, self.control.submit, self.control.command, lambda: self.values))
+        self.midi = stack.enter_context(Midi(
+            self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
+            api=self.options.midi_api, notice=self.say))
+        if self.midi.reason:
+            self.say(self.midi.reason)
+
+    def _open_ears(self, stack):
+        """The supervised `listen`; None where another program is listened to."""
+        options = self.options
+        if options.no_listen:
+            return None
+        hear_port = options.port + 1
+        self._ring_name = f"hearsee-{os.getpid()}"
+        self._remote = Remote(("127.0.0.1", hear_port))
+        stack.callback(self._remote.close)
+        arguments = ["--port", str(hear_port), "--ring", self._ring_name, "--parent", str(os.getpid()),
+                     "--scene-seed", str(options.scene_seed)]
+        for host, port in [("127.0.0.1", options.port), *options.target]:
+            arguments += ["--target", f"{host}:{port}"]
+        for flag, value in (("--audio", options.audio), ("--model", options.model)):
+            arguments += [flag, value] if value else []
+        endless = options.loop or (options.audio in (None, "demo") and options.seconds is not None)
+        arguments += ["--loop"] * endless + ["--mute"] * (options.mute or options.headless)
+        return stack.enter_context(Supervisor(arguments))
+
+    def _open_eyes(self, stack):
+        from .dream.dreamer import Dreamer, Scene
+        from .dream.loop import DreamLoop
+        from .model.card import DEFAULT, load_model
+        from .model.zoo import open_eye
+        from .render.renderer import Renderer
+
+        self._scene = Scene
+        model = load_model(self.options.model or DEFAULT)
+        print(f"one network hears and dreams: {model.folder.name}, weights {model.weights_hash}", flush=True)
+        self.classes = model.classes
+        dreamer = Dreamer(open_eye(self.options.network, model), read_pictures(model), best_device())
+        self.frames = Latest()
+        self.dream = DreamLoop(dreamer, self.frames, self.options.dream_threads or os.cpu_count())
+        self.renderer = Renderer(self.screen.ctx, self.screen.size, ROOT / "shaders")
+        stack.callback(self.renderer.release)
+        self.video = Video(self.screen, self._ring_name)
+        stack.callback(self.video.stop)
+        stack.enter_context(self.dream)
+
+    # --- the frame loop
+
+    def run(self):
+        """Frames until the end; a frame that fails is said and passed over."""
+        fps = self.options.fps or (30.0 if self.options.headless else 0.0)
+        began = last = time.perf_counter()
+        if self.options.record:
+            self.video.start(self.options.record, fps or 60.0)
+        while not self._over(last - began):
+            if fps:
+                pause(last + 1 / fps)
+            now = time.perf_counter()
+            self.frame(now, now - last)
+            self._rates.drawn(now, time.perf_counter())
+            last = now
+
+    def _over(self, elapsed):
+        limit = self.options.seconds
+        if limit is None and self.options.headless:
+            ended = self._ears is not None and self._ears.ended
+            limit = 0.0 if ended else (DEMO_SECONDS if self.options.audio in (None, "demo") else None)
+        return self._quit or self.screen.closed or (limit is not None and elapsed >= limit)
+
+    def frame(self, now, dt):
+        """One frame: take what came, change what was asked for, draw."""
+        for key in self.screen.begin():
+            self._key(key)
+        for name, argument in self.control.commands():
+            self._carry_out(name, argument, now)
+        self.deck.update(now, self.values)
+        self.values = self.control.frame()
+        self.heard.update(self.features.peek(), dt)
+        self.clock.update(now, self.heard.features)
+        self._tell_listen(now)
+        values = modulate(self.values, {**self.heard.features, **self.clock.features(now)})
+        self._draw(values, now, dt)
+        self.receiver.echo(self.values, now)
+        self.midi.preset = self.deck.number
+        self._print(now)
+
+    def _draw(self, values, now, dt):
+        width, height = self.screen.size
+        self.renderer.resize(self.screen.size)
+        self.dream.scene.put(self._scene(values, dict(self.heard.weights), now, width / height))
+        dreamt = self.frames.take()
+        if dreamt:
+            self._rates.dreamt(dreamt)
+        picture = (dreamt.pixels, dreamt.now) if dreamt else None
+        self.renderer.draw(values, picture, now, dt, motion(values, now),
+                           {"level": self.heard.level, "pulse": self.heard.pulse})
+        self.video.frame(now)
+        self.screen.present()
+
+    def _key(self, key):
+        if key in KEYS:
+            row = KEYS[key]
+            following = self.values[row.name] + 1
+            self.control.submit({row.name: row.lo if following > row.hi else following})
+        elif key in COMMAND_KEYS:
+            self.control.command(COMMAND_KEYS[key])
+        elif key.isdigit() and key != "0":
+            self.control.command("preset.load", int(key))
+
+    def _carry_out(self, name, argument, now):
+        try:
+            if name.startswith("preset."):
+                self.deck.ask(name, argument, now, self.values)
+                self.say(self.deck.message)
+            else:
+                getattr(self, "_do_" + name.replace(".", "_"))(now)
+        except (ValueError, OSError) as mistake:
+            self.say(str(mistake))
+
+    def _do_tap(self, now):
+        self.clock.tap(now)
+
+    def _do_show_panic(self, now):
+        self.deck.panic()
+        self.dream.reseed()
+
+    def _do_show_reseed(self, now):
+        self.dream.reseed()
+
+    def _do_show_screenshot(self, now):
+        self.say(f"saved {self.video.screenshot()}")
+
+    def _do_show_record(self, now):
+        if self.video.running:
+            self.say(f"saved {self.video.stop()}")
+        else:
+            self.say(f"recording {self.video.start(None, 60.0)}")
+
+    def _do_show_fullscreen(self, now):
+        self.screen.fullscreen()
+
+    def _do_show_hud(self, now):
+        pass
+
+    def _do_show_help(self, now):
+        pass
+
+    def _do_show_quit(self, now):
+        self._quit = True
+
+    def _tell_listen(self, now):
+        """Pass the `hear.` rows on when they change, and now and then in case `listen` was restarted."""
+        wanted = {name: self.values[name] for name in HEAR}
+        if self._ears and (wanted != self._sent_hear or now >= self._hear_due):
+            self._remote.submit(wanted)
+            self._sent_hear, self._hear_due = wanted, now + REPEAT
+
+    # --- speaking
+
+    def say(self, text):
+        """Show a line on the HUD for a while and print it. Any thread."""
+        if text:
+            self._messages[text] = time.perf_counter()
+            print(text, flush=True)
+
+    def _print(self, now):
+        news = self.heard.news(now)
+        began = self._rates.began
+        if news:
+            print(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})", flush=True)
+        if now - began >= self._report_due:
+            self._report_due += REPORT
+            print(f"{now - began:6.1f} s  {self._rates.text()}", flush=True)
+
+    def summary(self):
+        """The last lines: rates, what was heard, where the video is."""
+        heard = ", ".join(dict.fromkeys(name for _, name, _ in self.heard.events)) or "nothing known"
+        lines = [f"{self._rates.text()}; heard {heard}"]
+        if self._ears and self._ears.restarts:
+            lines.append(f"listen was restarted {self._ears.restarts} times")
+        if self.video.path:
+            lines.append(f"video: {self.video.path}")
+        return "\n".join(lines)
+
+
+class Rates:
+    """Frames and dreams a second, over the last second and over all."""
+
+    def __init__(self):
+        self.began = time.perf_counter()
+        self._frames, self._times = 0, []
+        self.dreams, self.dream_rate, self.note = 0, 0.0, ""
+
+    def drawn(self, began, ended):
+        self._frames += 1
+        self._times = [t for t in self._times if t > ended - 2.0] + [ended]
+
+    def dreamt(self, frame):
+        self.dreams += 1
+        self.dream_rate, self.note = frame.steps_per_s, frame.note
+
+    @property
+    def frame_rate(self):
+        span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
+        return (len(self._times) - 1) / span if span else 0.0
+
+    def text(self):
+        note = f" ({self.note})" if self.note else ""
+        return f"display {self.frame_rate:.1f} fps, dream {self.dream_rate:.1f} steps/s{note}"
+
+
+def pause(until):
+    """Sleep until a moment of the frame clock; a frame that is late does not wait."""
+    left = until - time.perf_counter()
+    if left > 0:
+        time.sleep(left)
+
+
+def best_device():
+    """The fastest device there is: "cuda", "mps" or "cpu"."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def read_pictures(model):
+    """{class: (3, h, w) float tensor in 0..1} of a model's pictures."""
+    import torch
+    from PIL import Image
+
+    pictures = {}
+    for name, path in model.picture_files().items():
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
+        pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    return pictures
