@@ -17,6 +17,7 @@ INCEPTIONS = {
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
 BGR_MEAN = (104.0, 117.0, 123.0)
+POOLED = ("3a", "4a", "5a")
 
 
 class Inception(nn.Module):
@@ -53,15 +54,22 @@ class GoogLeNet(nn.Module):
         self.classifier = nn.Linear(1024, 1000)
         self.register_buffer("mean", torch.tensor(BGR_MEAN).view(1, 3, 1, 1), persistent=False)
 
-    def activations(self, x):
-        """Outputs of conv2 and of every inception by name ("conv2", "3a" ... "5b")."""
+    def stem(self, x):
+        """Output of conv2 (the layer before "3a") for RGB in 0..1."""
         x = x.flip(1) * 255 - self.mean
         x = _norm(_pool(F.relu(self.conv1(x))))
-        x = _norm(F.relu(self.conv2(F.relu(self.reduce2(x)))))
+        return _norm(F.relu(self.conv2(F.relu(self.reduce2(x)))))
+
+    def inception(self, name, x):
+        """Output of one inception ("3a" ... "5b"), with the pooling that stands before it."""
+        return self.inceptions[name](_pool(x) if name in POOLED else x)
+
+    def activations(self, x):
+        """Outputs of conv2 and of every inception by name ("conv2", "3a" ... "5b")."""
+        x = self.stem(x)
         outputs = {"conv2": x}
-        for name, inception in self.inceptions.items():
-            x = inception(_pool(x) if name in ("3a", "4a", "5a") else x)
-            outputs[name] = x
+        for name in self.inceptions:
+            x = outputs[name] = self.inception(name, x)
         return outputs
 
     def logits(self, activations):

@@ -1,0 +1,110 @@
+"""The governor: holds the wanted rate by dreaming less, in a declared order, and gives it back.
+
+Order of what is given up: octaves down to one, then iterations down to one, then size in steps
+down to the smallest of the table. Times come in as arguments.
+"""
+
+from typing import NamedTuple
+
+from ..params import BY_NAME
+
+SHRINK = 0.85  # one step of size
+SLOW = 1.1  # a dream may take this much longer than its share
+ROOMY = 0.85  # what is given back must fit this share of the time
+PATIENCE = 4  # dreams over the budget before something is given up
+TRUST = 24  # dreams inside the budget before something comes back
+
+
+class Plan(NamedTuple):
+    """What a dream is made with; `work` compares plans: picture areas looked at."""
+
+    octaves: int
+    iterations: int
+    size: int
+
+    def work(self, scale):
+        return self.iterations * self.size**2 * sum(scale ** (-2 * k) for k in range(self.octaves))
+
+
+def ladder(wanted):
+    """All plans from `wanted` down, in the order in which things are given up."""
+    plans = [Plan(octaves, wanted.iterations, wanted.size) for octaves in range(wanted.octaves, 0, -1)]
+    plans += [Plan(1, iterations, wanted.size) for iterations in range(wanted.iterations - 1, 0, -1)]
+    size, smallest = wanted.size, int(BY_NAME["dream.size"].lo)
+    while size > smallest:
+        size = max(smallest, round(size * SHRINK))
+        plans.append(Plan(1, 1, size))
+    return plans
+
+
+class Governor:
+    """Chooses the plan: `plan(values, most)` before a dream, `spent(seconds)` after it."""
+
+    def __init__(self):
+        self._rung = 0
+        self._plans = [Plan(1, 1, int(BY_NAME["dream.size"].lo))]
+        self._scale, self._rate = 1.4, 1.0
+        self._cost = None  # s of the present plan, smoothed
+        self._late = self._early = 0
+        self._trust = TRUST
+        self._most = int(BY_NAME["dream.octaves"].hi)
+
+    def plan(self, values, most=6):
+        """The plan for these values with at most `most` legal octaves."""
+        most = min(most, self._most)
+        wanted = Plan(min(int(values["dream.octaves"]), most), int(values["dream.iterations"]), int(values["dream.size"]))
+        self._rate = values["dream.rate"]
+        scale = values["dream.octave_scale"]
+        if wanted != self._plans[0] or scale != self._scale:
+            self._turn_to(wanted, scale)
+        return self._plans[self._rung]
+
+    def _turn_to(self, wanted, scale):
+        """Other wishes: keep what was learnt about this machine's speed."""
+        before = self._plans[self._rung].work(self._scale)
+        speed = before / self._cost if self._cost else None
+        self._plans, self._scale, self._rung = ladder(wanted), scale, 0
+        self._late = self._early = 0
+        if speed:
+            self._rung = next((i for i, plan in enumerate(self._plans) if plan.work(scale) / speed <= SLOW / self._rate),
+                              len(self._plans) - 1)
+            self._cost = self._plans[self._rung].work(scale) / speed
+
+    def spent(self, seconds):
+        """Learn what a dream of the present plan took."""
+        # A stall of the machine is no reason to dream less: one long dream counts as three times the usual.
+        cost = self._cost or seconds
+        self._cost = cost + 0.3 * (min(seconds, 3 * cost) - cost)
+        wanted = 1 / self._rate
+        self._late = self._late + 1 if self._cost > SLOW * wanted else 0
+        self._early = self._early + 1 if self._rung and self._costs(self._rung - 1) < ROOMY * wanted else 0
+        if self._late >= PATIENCE and self._rung < len(self._plans) - 1:
+            self._give_up(wanted)
+        elif self._early >= self._trust:
+            self._move(self._rung - 1)
+
+    def _costs(self, rung):
+        return self._cost * self._plans[rung].work(self._scale) / self._plans[self._rung].work(self._scale)
+
+    def _give_up(self, wanted):
+        rung = self._rung + 1
+        while rung < len(self._plans) - 1 and self._costs(rung) > wanted:
+            rung += 1
+        self._move(rung)
+
+    def _move(self, rung):
+        self._cost = self._costs(rung)
+        self._rung, self._late, self._early = rung, 0, 0
+
+    def out_of_memory(self):
+        """One octave fewer from now on; at a single octave, a smaller picture."""
+        plan = self._plans[self._rung]
+        self._most = max(1, plan.octaves - 1)
+        if plan.octaves == 1 and self._rung < len(self._plans) - 1:
+            self._move(self._rung + 1)
+
+    def note(self, values):
+        """What is overridden now, for the HUD; empty when nothing is."""
+        plan = self._plans[self._rung]
+        pairs = [(name, int(values[f"dream.{name}"]), getattr(plan, name)) for name in Plan._fields]
+        return ", ".join(f"{name} {wanted} > {given}" for name, wanted, given in pairs if wanted != given)

@@ -1,0 +1,161 @@
+"""The dreamer: one picture in, the next one out, carried by the zoom and pulled by what is heard."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ..motion import motion
+from . import objective, octaves, step
+
+REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
+LONGEST = 0.25  # s; a longer pause is not made up for
+NATURAL_MEAN = (0.465, 0.443, 0.399)  # of 800 photographs
+NATURAL_STD = (0.219, 0.215, 0.218)
+SETTLE = 1.5  # s in which brightness and contrast come back
+MEMORY = 1.2  # s after which a new mixture of classes is no surprise any more
+AWAKEN = 8.0  # how much stronger the return is while the classes change
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What to dream: all values, class weights {name: 0..1}, time in s, width over height."""
+
+    values: Mapping[str, float]
+    weights: Mapping[str, float]
+    now: float
+    aspect: float = 16 / 9
+
+
+class Dreamer:
+    """Dreams with `eye`, guided by class pictures {name: (3, h, w) in 0..1}, on `device`.
+
+    Holds caches and the state of chance; the picture itself goes in and comes out.
+    """
+
+    def __init__(self, eye, guides, device="cpu"):
+        self.eye = eye.to(device)
+        self.device = torch.device(device)
+        self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
+        self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
+        self._guides = objective.Guides(self.eye, self.pictures)
+        self._colour = torch.tensor(step.COLOUR, device=self.device)
+        self._natural = torch.tensor((NATURAL_MEAN, NATURAL_STD), device=self.device)
+        self._tones = {name: torch.stack((p.mean((1, 2)), p.std((1, 2)))) for name, p in self.pictures.items()}
+        self._views = {}
+        self._points = None
+        self._seed = None
+        self._past = {}
+
+    def start(self, scene):
+        """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
+        self._seed = int(scene.values["dream.seed"])
+        self._chance = random.Random(self._seed)
+        self._views.clear()
+        self._past = dict(scene.weights)
+        size = self.size(scene)
+        dice = torch.Generator().manual_seed(self._seed)
+        clouds = torch.zeros(1, 3, *size)
+        for cells in (3, 6, 12):
+            noise = torch.randn(1, 3, cells, 2 * cells, generator=dice)
+            clouds += torch.nn.functional.interpolate(noise, size, mode="bicubic", align_corners=False)
+        return step.limit(self._mixture(scene.weights, size) + 0.06 * clouds.to(self.device))
+
+    def size(self, scene):
+        """(height, width) of the picture of this scene."""
+        height = int(scene.values["dream.size"])
+        return height, max(self.eye.smallest, round(height * scene.aspect))
+
+    @torch.no_grad()
+    def step(self, picture, scene, dt):
+        """The next picture, `dt` seconds after `picture`; None starts afresh. The same inputs give the same."""
+        if picture is None or int(scene.values["dream.seed"]) != self._seed:
+            picture = self.start(scene)
+        dt = min(max(dt, 0.0), LONGEST)
+        picture = octaves.resize(picture, self.size(scene))
+        picture = self._move(picture, scene, dt)
+        picture = self._awaken(picture, scene, dt)
+        picture = self._dream(picture, scene, dt)
+        return self._settle(picture, scene.weights, dt)
+
+    def _move(self, picture, scene, dt):
+        if self._points is None or self._points.shape[1:3] != picture.shape[2:]:
+            self._points = octaves.plane(*picture.shape[2:], self.device)
+        return octaves.warp(picture, self._points, motion(scene.values, scene.now), dt)
+
+    def _awaken(self, picture, scene, dt):
+        """Leak back to the class pictures, faster while the classes are changing."""
+        rate = scene.values["dream.return"] * (1 + AWAKEN * self._surprise(scene.weights, dt))
+        if rate * dt <= 0 or not scene.weights:
+            return picture
+        share = 1 - (1 - min(rate, 0.9)) ** (dt * REFERENCE)
+        known = min(1.0, sum(scene.weights.values()))
+        return picture.lerp(self._mixture(scene.weights, picture.shape[2:]), share * known)
+
+    def _surprise(self, weights, dt):
+        """How far the class weights are from those of the last moments, 0..1."""
+        keep = math.exp(-dt / MEMORY)
+        names = self._past.keys() | weights.keys()
+        self._past = {name: keep * self._past.get(name, 0.0) + (1 - keep) * weights.get(name, 0.0) for name in names}
+        return min(1.0, 0.5 * sum(abs(weights.get(name, 0.0) - past) for name, past in self._past.items()))
+
+    def _dream(self, picture, scene, dt):
+        values = scene.values
+        wanted = objective.pull(values, self._known(scene.weights), len(self.eye.stages))
+        if wanted.guided + wanted.energy + wanted.channel + wanted.answer <= 0:
+            return picture
+        height, width = picture.shape[2:]
+        count = octaves.most_octaves(min(height, width), values["dream.octave_scale"], self.eye.smallest,
+                                     int(values["dream.octaves"]))
+        sizes = octaves.octave_sizes(height, width, count, values["dream.octave_scale"])
+        amount = values["dream.step"] * dt * REFERENCE
+        return octaves.climb(picture, sizes, lambda start: self._ascend(start, values, wanted, amount))
+
+    def _ascend(self, picture, values, wanted, amount):
+        """All iterations at one size."""
+        side = min(picture.shape[2:])
+        guides = lambda name: self._guides.at(name, side, wanted.deepest)  # noqa: E731
+        for _ in range(int(values["dream.iterations"])):
+            reach = int(values["dream.jitter"])
+            shift = (self._chance.randint(-reach, reach), self._chance.randint(-reach, reach))
+            grad = step.gradient(self.eye, picture, wanted, guides, shift)
+            grad = step.refine(grad, values["dream.smoothing"], self._colour)
+            picture, lost = step.sound(step.limit(picture + amount * grad), picture)
+            self.lost += lost
+        return picture
+
+    def _settle(self, picture, weights, dt):
+        """Pull mean and contrast of each colour towards those of the class pictures."""
+        known = self._known(weights)
+        total = sum(known.values())
+        wanted = self._natural * max(0.0, 1 - total)
+        for name, weight in known.items():
+            wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
+        share = 1 - math.exp(-dt / SETTLE)
+        mean, std = picture.mean((2, 3), keepdim=True), picture.std((2, 3), keepdim=True)
+        gain = 1 + share * (wanted[1].view(1, 3, 1, 1) / (std + 1e-3) - 1)
+        return step.limit((picture - mean) * gain + mean + share * (wanted[0].view(1, 3, 1, 1) - mean))
+
+    def _known(self, weights):
+        """The weights of classes that have a picture."""
+        return {name: weight for name, weight in weights.items() if name in self.pictures}
+
+    def _mixture(self, weights, size):
+        """The class pictures mixed by weight, (1, 3, h, w); natural grey where nothing is known."""
+        known = {name: weight for name, weight in self._known(weights).items() if weight >= objective.FEWEST}
+        if not known:
+            return self._natural[0].view(1, 3, 1, 1).expand(1, 3, *size).clone()
+        total = sum(known.values())
+        return sum(self._view(name, tuple(size)) * (weight / total) for name, weight in known.items())
+
+    def _view(self, name, size):
+        """A class picture at the size of the dream, whole in height, mirrored beyond its sides."""
+        if next(iter(self._views), ("", size))[1] != size:
+            self._views.clear()
+        if (name, size) not in self._views:
+            picture = self.pictures[name][None]
+            shrunk = octaves.resize(picture, (size[0], round(picture.shape[3] * size[0] / picture.shape[2])))
+            self._views[name, size] = octaves.sample(shrunk, octaves.plane(*size, self.device))
+        return self._views[name, size]

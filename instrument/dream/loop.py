@@ -1,0 +1,179 @@
+"""The dream thread: takes the newest scene, dreams at the wanted rate, hands over frames."""
+
+import contextlib
+import logging
+import threading
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..latest import Latest
+from .budget import Governor
+from .octaves import most_octaves
+
+log = logging.getLogger(__name__)
+WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, as of time `now` (s).
+
+    `ready` is a CUDA event to wait for before reading a CUDA tensor on another stream, else None.
+    """
+
+    pixels: object
+    now: float
+    steps_per_s: float
+    note: str
+    ready: object = None
+
+
+class Inbox(Latest):
+    """A mailbox of one that can be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self._came = threading.Event()
+
+    def put(self, value):
+        super().put(value)
+        self._came.set()
+
+    def wait(self, seconds):
+        """Until something was put, at most `seconds`."""
+        self._came.wait(seconds)
+        self._came.clear()
+
+
+class DreamLoop:
+    """Owns the dream thread; the only thread that may run OpenMP regions.
+
+    A worker that shares OpenMP with a second thread dreams 30 % slower, so the rest of the program
+    keeps torch to one thread. Put scenes into `scene`; frames come out in `frames`.
+    """
+
+    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter):
+        self.scene = Inbox()
+        self.faults = 0
+        self._dreamer = dreamer
+        self._frames = frames
+        self._threads = threads
+        self._clock = clock
+        self._governor = Governor()
+        self._stop = threading.Event()
+        self._fresh = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dream", daemon=True)
+        self._picture = self._last = None
+        self._period = 0.0
+        self._fault = ""
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self.scene.put(self.scene.peek())
+        self._thread.join()
+
+    def reseed(self):
+        """Start a fresh picture with the next dream. Any thread."""
+        self._fresh.set()
+
+    def _run(self):
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        with _own_stream(self._dreamer.device):
+            due = self._clock()
+            while not self._stop.is_set():
+                self.scene.wait(WAIT)
+                scene = self.scene.take()
+                if scene is None or self._stop.is_set():
+                    continue
+                due = max(due, self._clock()) + 1 / scene.values["dream.rate"]
+                self.turn(scene)
+                self._stop.wait(max(0.0, due - self._clock()))
+
+    def turn(self, scene):
+        """One dream of a scene: a frame is put, unless the picture is held. Dream thread."""
+        if scene.values["show.freeze"] and self._picture is not None:
+            self._last = scene
+            return
+        began = self._clock()
+        dt = scene.now - self._last.now if self._last else 1 / scene.values["dream.rate"]
+        self._last = scene
+        if self._fresh.is_set():
+            self._fresh.clear()
+            self._picture = None
+        if self._attempt(self._affordable(scene), dt):
+            frame = self._frame(scene)
+            self._governor.spent(self._clock() - began)
+            self._frames.put(frame)
+
+    def _affordable(self, scene):
+        """The scene with what the governor and the network's smallest input allow."""
+        values = scene.values
+        short = values["dream.size"] * min(1.0, scene.aspect)
+        most = most_octaves(short, values["dream.octave_scale"], self._dreamer.eye.smallest, int(values["dream.octaves"]))
+        plan = self._governor.plan(values, most)
+        changed = {f"dream.{name}": value for name, value in plan._asdict().items()}
+        return replace(scene, values={**values, **changed})
+
+    def _attempt(self, scene, dt):
+        """Whether a dream succeeded; whatever goes wrong, the last good picture stays."""
+        try:
+            self._picture = self._dreamer.step(self._picture, scene, dt)
+            self._fault = ""
+            return True
+        except torch.cuda.OutOfMemoryError:
+            self._governor.out_of_memory()
+            torch.cuda.empty_cache()
+            self._fault = "out of GPU memory"
+        except Exception as error:  # the show goes on
+            if not self.faults:
+                log.exception("a dream failed; the last picture stays")
+            self._fault = f"dream failed: {error}"
+        self.faults += 1
+        return False
+
+    def _frame(self, scene):
+        pixels = rgba(self._picture)
+        ready = None
+        if pixels.is_cuda:
+            ready = torch.cuda.Event()
+            ready.record()
+        else:
+            pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
+        return Frame(pixels, scene.now, self._rate(), self.note(scene.values), ready)
+
+    def _rate(self):
+        now = self._clock()
+        if hasattr(self, "_put"):
+            self._period += 0.1 * ((now - self._put) - self._period) if self._period else now - self._put
+        self._put = now
+        return 1 / self._period if self._period else 0.0
+
+    def note(self, values):
+        """What the HUD should say: overridden values and faults."""
+        return "; ".join(text for text in (self._governor.note(values), self._fault) if text)
+
+
+@contextlib.contextmanager
+def _own_stream(device):
+    """A CUDA stream of low priority, so that drawing never waits for dreaming."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(priority=0)):
+        yield
+
+
+def rgba(picture):
+    """A picture (1, 3, h, w) in 0..1 as uint8 (h, w, 4) on its device, opaque, row 0 on top."""
+    height, width = picture.shape[2:]
+    pixels = torch.empty(height, width, 4, dtype=torch.uint8, device=picture.device)
+    pixels[..., :3] = (picture[0] * 255 + 0.5).clamp(0, 255).permute(1, 2, 0)
+    pixels[..., 3] = 255
+    return pixels

@@ -1,0 +1,140 @@
+"""What the dream climbs: the gradient injected at each stage, and how objectives and stages are mixed.
+
+An objective is a function of an activation (1, c, h, w) that returns the direction of ascent there.
+Directions are brought to unit size before they are mixed, so the rows' weights are shares of the
+pull whatever the layer or the network.
+"""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import torch
+
+from .octaves import resize
+
+POSITIONS = 1024  # guide positions that are compared: an exact match costs ten times as much for the same look
+FEWEST = 0.02  # lighter classes are left out
+CACHED = 96  # (class, size) pairs of guide activations kept
+
+
+class Pull(NamedTuple):
+    """What pulls in one step: objective weights, stage weights (shallow to deep), class weights."""
+
+    guided: float
+    energy: float
+    channel: float
+    answer: float
+    index: int
+    stages: tuple[float, ...]
+    classes: tuple[tuple[str, float], ...]
+
+    @property
+    def deepest(self):
+        """Number of stages to run forward."""
+        used = [i + 1 for i, weight in enumerate(self.stages) if weight > 1e-3]
+        return len(self.stages) if self.answer else max(used, default=1)
+
+
+def stage_weights(layer, layers, count=4):
+    """Weight of stages 1..count: a window `layers` long that ends at `layer`, both continuous.
+
+    2.4 with one layer gives stage 2 0.6 and stage 3 0.4; 3 with two gives stages 2 and 3 one each.
+    """
+    return tuple(min(max(min(layer - s + 1, s - layer + layers), 0.0), 1.0) for s in range(1, count + 1))
+
+
+def pull(values, classes, stages=4):
+    """The pull of the rows `dream.*` for `classes` {name: weight}.
+
+    The share that no class claims (silence, nothing known) goes to the picture's own features.
+    """
+    kept = {name: weight for name, weight in classes.items() if weight >= FEWEST}
+    total = sum(kept.values())
+    claimed = min(total, 1.0)
+    guided = values["dream.guided"]
+    return Pull(
+        guided * claimed, values["dream.energy"] + guided * (1 - claimed), values["dream.channel"],
+        values["dream.class"] * claimed, int(values["dream.channel_index"]),
+        stage_weights(values["dream.layer"], values["dream.layers"], stages),
+        tuple((name, weight / total) for name, weight in kept.items()),
+    )
+
+
+def energy(activation):
+    """Ascend half the squared activation: whatever is seen already, more of it."""
+    return activation
+
+
+def channel(activation, index):
+    """Ascend the mean of one channel; `index` wraps round at the last."""
+    direction = torch.zeros_like(activation)
+    direction[:, index % activation.shape[1]] = 1
+    return direction
+
+
+def guided(activation, guide):
+    """Ascend the match with a guide (c, positions): at each place the guide's position that fits best.
+
+    The match (largest dot product) is held fixed while ascending, as in the guided dreams of 2015.
+    """
+    here = activation[0].flatten(1)
+    match = (guide.T @ here).argmax(0)
+    return guide[:, match].view_as(activation)
+
+
+def unit(direction):
+    """A direction at root mean square 1; nothing stays nothing."""
+    return direction / (direction.square().mean().sqrt() + 1e-12)
+
+
+def few(activation, most=POSITIONS):
+    """At most `most` positions of an activation (1, c, h, w) as (c, n), evenly spread."""
+    positions = activation[0].flatten(1)
+    if positions.shape[1] <= most:
+        return positions
+    pick = torch.linspace(0, positions.shape[1] - 1, most, device=positions.device).long()
+    return positions[:, pick].contiguous()
+
+
+class Guides:
+    """Activations of the class pictures, kept per class and size."""
+
+    def __init__(self, eye, pictures):
+        self._eye = eye
+        self._pictures = pictures
+        self._kept = OrderedDict()
+
+    def at(self, name, side, deepest):
+        """Positions [(c, n)] of stages 1..`deepest` for one class at short side `side` (px)."""
+        # Steps of 16 px: a hand on the size knob must not run every guide through the network again.
+        key = (name, max(self._eye.smallest, 16 * round(side / 16)))
+        if len(self._kept.get(key, ())) < deepest:
+            self._kept[key] = self._look(*key, deepest)
+        self._kept.move_to_end(key)
+        while len(self._kept) > CACHED:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+    def _look(self, name, side, deepest):
+        picture = self._pictures[name][None]
+        ratio = side / min(picture.shape[2:])
+        size = tuple(round(edge * ratio) for edge in picture.shape[2:])
+        return [few(activation) for activation in self._eye.activations(resize(picture, size), deepest)]
+
+
+def stage_direction(activation, wanted, guide_at):
+    """The mixed direction at one stage; `guide_at(name)` gives a class's positions there."""
+    parts = [(wanted.energy, lambda: energy(activation)),
+             (wanted.channel, lambda: channel(activation, wanted.index))]
+    parts += [(wanted.guided * weight, lambda name=name: guided(activation, guide_at(name)))
+              for name, weight in wanted.classes]
+    return sum(weight * unit(direction()) for weight, direction in parts if weight > 0)
+
+
+def answer_weights(answers, classes, count, like):
+    """Gradient at the logits (1, count) that asks for the classes by weight."""
+    wanted = torch.zeros(1, count)
+    for name, weight in classes:
+        for index in answers.get(name, ()):
+            wanted[0, index] += weight / len(answers[name])
+    return wanted.to(like)

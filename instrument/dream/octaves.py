@@ -1,0 +1,72 @@
+"""Sizes of the dream: legal octaves, the climb from coarse to fine, and the warp of the zoom."""
+
+import torch
+from torch.nn import functional as F
+
+
+def most_octaves(size, scale, smallest, wanted):
+    """How many octaves a picture of short side `size` (px) allows, 1..`wanted`."""
+    count = 1
+    while count < wanted and size / scale**count >= smallest:
+        count += 1
+    return count
+
+
+def octave_sizes(height, width, count, scale):
+    """[(h, w)] of `count` octaves, coarse to fine; the last is the picture itself."""
+    return [(round(height / scale**k), round(width / scale**k)) for k in reversed(range(count))]
+
+
+def climb(picture, sizes, ascend):
+    """Dream from coarse to fine, carrying the detail of each octave up to the next.
+
+    `ascend(picture)` dreams at one size. Only the change travels upwards, so nothing of the
+    picture's own detail is lost (Mordvintsev et al., "Inceptionism", 2015).
+    """
+    change = None
+    for size in sizes:
+        base = resize(picture, size)
+        start = base if change is None else base + resize(change, size)
+        change = ascend(start) - base
+    return picture + change
+
+
+def resize(picture, size):
+    """Picture (1, c, h, w) at another (h, w); smooth both ways, the same tensor if it fits already."""
+    if tuple(picture.shape[2:]) == tuple(size):
+        return picture
+    smaller = size[0] * size[1] < picture.shape[2] * picture.shape[3]
+    return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=smaller)
+
+
+def plane(height, width, device):
+    """Points (1, h, w, 2) of motion.py's plane: y in -1..1 upwards, x scaled by the aspect."""
+    aspect = width / height
+    x = (torch.arange(width, device=device) * 2 + 1) / width - 1
+    y = 1 - (torch.arange(height, device=device) * 2 + 1) / height
+    return torch.stack(torch.meshgrid(x * aspect, y, indexing="xy"), -1)[None]
+
+
+def velocity(points, field):
+    """The field of motion.py at `points` (..., 2), per second."""
+    q = points - torch.tensor((field.centre_x, field.centre_y), device=points.device)
+    x, y = q.unbind(-1)
+    radius = q.square().sum(-1).sqrt()
+    grow = field.expand + field.tunnel * radius
+    turn = field.turn + field.spiral * (1 - radius)
+    return torch.stack((x * grow - y * turn + field.pan_x + field.strips * x, y * grow + x * turn + field.pan_y), -1)
+
+
+def warp(picture, points, field, dt):
+    """The picture (1, 3, h, w) carried along by the field for `dt` seconds, mirrored at its borders."""
+    if dt == 0 or not any(field[2:]):
+        return picture
+    source = points - velocity(points, field) * dt
+    return sample(picture, source, "bicubic")
+
+
+def sample(picture, points, mode="bilinear"):
+    """Picture (1, c, h, w) read at `points` (1, h', w', 2) of its plane, mirrored outside."""
+    aspect = picture.shape[3] / picture.shape[2]
+    grid = points * torch.tensor((1 / aspect, -1.0), device=points.device)
+    return F.grid_sample(picture, grid, mode, padding_mode="reflection", align_corners=False)
