@@ -1,14 +1,17 @@
 """The passes in their order, and the memory (previous pictures) that some of them have.
 
 `RECIPE` reads from top to bottom. A pass whose parameters are neutral is not drawn at all, so software GL
-pays only for what is seen. Pictures between passes are 16-bit floats: an echo of 0.98 in 8 bits stands still.
+pays only for what is seen. What is remembered is 16-bit float (an echo of 0.98 in 8 bits stands still); what
+is passed on is 8 bits, and read without filtering where pixel meets pixel: half the time on software GL.
 """
 
 from dataclasses import dataclass, field
 
 import moderngl
 
-HALF_LIFE = 30.0  # keep-shares (echo, trails) are per 1/30 s, whatever the frame rate
+LINEAR = (moderngl.LINEAR, moderngl.LINEAR)
+NEAREST = (moderngl.NEAREST, moderngl.NEAREST)
+KEEP_RATE = 30.0  # keep-shares (echo, trails) are per 1/30 s, whatever the frame rate
 
 # A picture passes these values unchanged, to the bit.
 NEUTRAL = {
@@ -25,14 +28,14 @@ def neutral(values):
 
 def keep(share, dt):
     """Share that stays after `dt` seconds of what loses `1 - share` per 1/30 s."""
-    return share ** (dt * HALF_LIFE) if share > 0.0 else 0.0
+    return share ** (dt * KEEP_RATE) if share > 0.0 else 0.0
 
 
 class Target:
-    """A picture that can be drawn into: an RGBA 16-bit float texture with its framebuffer."""
+    """A picture that can be drawn into: an RGBA texture ("f1" 8 bits, "f2" 16-bit float) with its framebuffer."""
 
-    def __init__(self, ctx, size):
-        self.texture = ctx.texture(size, 4, dtype="f2")
+    def __init__(self, ctx, size, dtype="f1"):
+        self.texture = ctx.texture(size, 4, dtype=dtype)
         self.texture.repeat_x = self.texture.repeat_y = False
         self.buffer = ctx.framebuffer([self.texture])
 
@@ -50,8 +53,9 @@ class Stage:
         self.glow = tuple(Target(ctx, tuple(max(side // 4, 1) for side in size)) for _ in range(2))
         self.values, self.host, self.frozen, self.screen = {}, {}, False, None
 
-    def draw(self, name, picture):
+    def draw(self, name, picture, filtered):
         """Run a shader over `picture` (a texture); the new picture."""
+        picture.filter = LINEAR if filtered else NEAREST
         target = next(spare for spare in self._spare if spare.texture is not picture)
         self.shaders.run(name, target.buffer, picture=picture)
         return target.texture
@@ -63,10 +67,11 @@ class Stage:
 
 @dataclass
 class Pass:
-    """A draw from picture to picture, skipped while the row `row` is 0."""
+    """A draw from picture to picture, skipped while the row `row` is 0; `filtered` reads between pixels."""
 
     name: str
     row: str = ""
+    filtered: bool = False
 
     def shaders(self):
         """What to compile at the start: (shader, *texture keys)."""
@@ -76,7 +81,7 @@ class Pass:
         return not self.row or values[self.row] != 0.0
 
     def draw(self, stage, picture):
-        return stage.draw(self.name, picture)
+        return stage.draw(self.name, picture, self.filtered)
 
     def forget(self):
         """Drop what was remembered, because the size or the show changes."""
@@ -99,7 +104,7 @@ class Memory(Pass):
 
     def _advance(self, stage, picture):
         if not self._targets:
-            self._targets = [Target(stage.ctx, stage.size), Target(stage.ctx, stage.size)]
+            self._targets = [Target(stage.ctx, stage.size, "f2") for _ in range(2)]
         old, new = self._targets
         stage.shaders.run(self.name, new.buffer, **self.seen(stage, picture, old.texture))
         self._targets, self.remembers = [new, old], True
@@ -126,6 +131,7 @@ class Feedback(Memory):
         if stage.host["fade"] < 1.0:
             textures["previous"] = stage.upload.previous
         if stage.host["keep_echo"] > 0.0 and self.remembers:
+            history.filter = LINEAR
             textures["history"] = history
         return textures
 
@@ -139,6 +145,7 @@ class Glow(Pass):
 
     def draw(self, stage, picture):
         first, second = stage.glow
+        picture.filter = LINEAR
         stage.shaders.run("glow", first.buffer, picture=picture)
         for _ in range(2):
             stage.shaders.run("blur_x", second.buffer, picture=first.texture)
@@ -164,10 +171,10 @@ def recipe():
     return [
         Feedback("feedback"),  # the dream, carried by the field, cross-faded, echoed
         Memory("trails", "post.trails"),
-        Pass("mirror", "post.mirror"),
+        Pass("mirror", "post.mirror", filtered=True),
         Pass("glitch", "post.glitch"),
         Pass("sharpen", "post.sharpen"),
-        Pass("chroma", "post.chroma"),
+        Pass("chroma", "post.chroma", filtered=True),
         Glow("glow", "post.bloom"),
         Finish("finish"),
     ]

@@ -1,0 +1,223 @@
+"""Where the picture goes: a window (glfw) or a picture in memory (headless), through the same methods.
+
+The frame loop calls `begin()`, draws, `present()`; at the end `close()`. Attributes: `ctx` (moderngl), `size`
+(px), `framebuffer`, `closed`, `notice` (a line for the HUD or ""). Main thread only.
+"""
+
+import sys
+
+import moderngl
+
+GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
+
+# glfw's names of keys that print nothing, as `params` spells them.
+_NAMED = {
+    "SPACE": "space", "ENTER": "enter", "KP_ENTER": "enter", "ESCAPE": "escape", "TAB": "tab", "LEFT": "left",
+    "RIGHT": "right", "UP": "up", "DOWN": "down", "BACKSPACE": "backspace", "DELETE": "delete", "HOME": "home",
+    "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown",
+} | {f"F{number}": f"f{number}" for number in range(1, 13)}
+
+
+def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See"):
+    """A screen of `size` px: a window, full screen on the `monitor` named if asked, or `headless`.
+
+    OSError (one line with the cure) when there is no display or no OpenGL 3.3.
+    """
+    if headless:
+        return Headless(size)
+    return Window(size, title, vsync, monitor, fullscreen or monitor is not None)
+
+
+def monitors():
+    """The monitors as text lines: name, size, refresh rate; OSError without a display."""
+    glfw = _start_glfw()
+    lines = []
+    for each in glfw.get_monitors():
+        mode = glfw.get_video_mode(each)
+        lines.append(f"{_name(glfw, each)}: {mode.size.width} x {mode.size.height}, {mode.refresh_rate} Hz")
+    glfw.terminate()
+    return lines
+
+
+class Headless:
+    """A picture in memory, with everything a window has but events."""
+
+    def __init__(self, size):
+        self.size, self.closed, self.notice = tuple(size), False, ""
+        self.ctx = _headless_context()
+        self._texture = self.ctx.texture(self.size, 4)
+        self.framebuffer = self.ctx.framebuffer([self._texture])
+
+    def begin(self):
+        """Make this the screen that is drawn to; the keys pressed since the last call (none here)."""
+        self.framebuffer.use()
+        return []
+
+    def present(self):
+        """Show what was drawn."""
+        self.ctx.finish()  # as a window waits for its buffer: frames must not pile up in the driver
+
+    def fullscreen(self, on=None):
+        """A picture in memory has no borders to lose."""
+
+    def close(self):
+        if not self.closed:
+            self.closed = True
+            self.ctx.release()
+
+
+class Window:
+    """A window with an OpenGL 3.3 core context, resizable, full screen and back."""
+
+    def __init__(self, size, title="Hear & See", vsync=True, monitor=None, fullscreen=False):
+        self._glfw = glfw = _start_glfw()
+        self.closed, self.notice = False, ""
+        self._keys, self._monitor, self._windowed = [], monitor, None
+        self._handle = _create_window(glfw, size, title)
+        glfw.make_context_current(self._handle)
+        glfw.swap_interval(1 if vsync else 0)
+        self.ctx = _window_context(glfw)
+        glfw.set_key_callback(self._handle, self._key)
+        glfw.set_monitor_callback(self._monitor_changed)
+        self._measure()
+        if fullscreen:
+            self.fullscreen(True)
+
+    def begin(self):
+        """Take in events and make the window the framebuffer; names of the keys pressed since the last call."""
+        self._glfw.make_context_current(self._handle)
+        self._glfw.poll_events()
+        self.closed = self.closed or bool(self._glfw.window_should_close(self._handle))
+        if self._glfw.get_framebuffer_size(self._handle) != self.size:
+            self._measure()
+        self.framebuffer.use()
+        keys, self._keys = self._keys, []
+        return keys
+
+    def present(self):
+        """Show what was drawn; waits for the monitor where vsync is on."""
+        self._glfw.swap_buffers(self._handle)
+
+    def fullscreen(self, on=None):
+        """Full screen (True), a window (False) or the other of the two (None)."""
+        on = self._windowed is None if on is None else on
+        if on and self._windowed is None:
+            self._fill_monitor()
+        elif not on and self._windowed is not None:
+            self._glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
+            self._windowed = None
+
+    def close(self):
+        if self._handle is not None:
+            self.closed = True
+            self.ctx.release()
+            self._glfw.destroy_window(self._handle)
+            self._handle = None
+            self._glfw.terminate()
+
+    def _fill_monitor(self):
+        target = self._find_monitor()
+        if target is None:
+            return
+        glfw = self._glfw
+        self._windowed = (*glfw.get_window_pos(self._handle), *glfw.get_window_size(self._handle))
+        mode = glfw.get_video_mode(target)
+        glfw.set_window_monitor(self._handle, target, 0, 0, *mode.size, mode.refresh_rate)
+
+    def _find_monitor(self):
+        """The monitor asked for (any if none was named); None with a notice when it is not there."""
+        present = {_name(self._glfw, each): each for each in self._glfw.get_monitors()}
+        if self._monitor is None:
+            return self._glfw.get_primary_monitor()
+        for name, each in present.items():
+            if self._monitor.lower() in name.lower():
+                return each
+        self.notice = f"no monitor {self._monitor!r}, showing a window; there is: {', '.join(present) or 'none'}"
+        return None
+
+    def _monitor_changed(self, monitor, event):
+        # The system takes the picture off a monitor that is unplugged; the show goes on in a window.
+        if event == self._glfw.DISCONNECTED and self._windowed is not None:
+            self.notice = "monitor unplugged, showing a window"
+            self._glfw.set_window_monitor(self._handle, None, 60, 60, *self._windowed[2:], 0)
+            self._windowed = None
+
+    def _key(self, window, key, scancode, action, mods):
+        if action == self._glfw.PRESS:
+            name = _key_name(self._glfw, key, scancode)
+            if name:
+                self._keys.append(name)
+
+    def _measure(self):
+        # moderngl takes the size of the window's framebuffer from the viewport when it detects it.
+        self.size = self._glfw.get_framebuffer_size(self._handle)
+        self.ctx.viewport = (0, 0, *self.size)
+        self.framebuffer = self.ctx.detect_framebuffer(0)
+        self.framebuffer.viewport = (0, 0, *self.size)
+
+
+def _headless_context():
+    """A context without a window: EGL on Linux, the system's own (WGL, CGL) elsewhere."""
+    backend = {"backend": "egl"} if sys.platform.startswith("linux") else {}
+    try:
+        return moderngl.create_context(standalone=True, require=GL_VERSION, **backend)
+    except Exception as error:  # glcontext raises bare Exception
+        raise OSError(f"no OpenGL {GL_VERSION / 100:.1f} without a window ({_one_line(error)}); "
+                      + _cure("apt-get install libegl1 libgl1-mesa-dri")) from None
+
+
+def _window_context(glfw):
+    try:
+        return moderngl.create_context(require=GL_VERSION)
+    except Exception as error:
+        glfw.terminate()
+        raise OSError(f"the window has no OpenGL {GL_VERSION / 100:.1f} ({_one_line(error)}); "
+                      + _cure("apt-get install libgl1 libgl1-mesa-dri libglx-mesa0")) from None
+
+
+def _create_window(glfw, size, title):
+    glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, 3)
+    glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
+    glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
+    glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
+    glfw.window_hint(glfw.AUTO_ICONIFY, False)  # a click on the laptop must not take the picture off the stage
+    window = glfw.create_window(*size, title, None, None)
+    if not window:
+        reason = glfw.get_error()[1]
+        glfw.terminate()
+        raise OSError(f"no window ({_one_line(reason)}); " + _cure("apt-get install libgl1 libgl1-mesa-dri"))
+    return window
+
+
+def _start_glfw():
+    try:
+        import glfw
+    except ImportError as error:  # the system library may be what is missing
+        raise OSError(f"no window system ({_one_line(error)}); " + _cure("apt-get install libglfw3")) from None
+    glfw.ERROR_REPORTING = False  # errors are asked for with get_error
+    if not glfw.init():
+        reason = glfw.get_error()[1]
+        raise OSError(f"no display ({_one_line(reason)}); " + _cure("start a desktop or Xvfb"))
+    return glfw
+
+
+def _cure(linux):
+    return f"{linux}, or use --headless" if sys.platform.startswith("linux") else "update the graphics driver"
+
+
+def _key_name(glfw, key, scancode):
+    """The name of a key: what it prints on this keyboard in lower case, else a name such as "f1"."""
+    for constant, name in _NAMED.items():
+        if key == getattr(glfw, "KEY_" + constant):
+            return name
+    return (glfw.get_key_name(key, scancode) or "").lower()
+
+
+def _name(glfw, monitor):
+    name = glfw.get_monitor_name(monitor)
+    return name.decode(errors="replace") if isinstance(name, bytes) else name
+
+
+def _one_line(error):
+    text = error.decode(errors="replace") if isinstance(error, bytes) else str(error)
+    return " ".join(text.split())[:160] or "no reason given"
