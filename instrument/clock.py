@@ -72,12 +72,10 @@ class Clock:
         if len(self._taps) > 1:
             times = list(self._taps)
             self._tap_period = median(b - a for a, b in zip(times, times[1:]))
-        grid = BAR if len(self._taps) == 1 else 1
-        beats = round(self.beats(now) / grid) * grid
         if self._tap_period:
-            self._period = self._tap_period
-            self.source = "tap"
-        self._anchor = (beats, now)
+            self._period, self.source = self._tap_period, "tap"
+        grid = BAR if len(self._taps) == 1 else 1
+        self._anchor = (round(self.beats(now) / grid) * grid, now)
 
     def forget(self):
         """Give the tempo back to MIDI clock or the sound."""

@@ -18,10 +18,14 @@ def modulate(values, features):
     for source, target, depth in _ROWS:
         if values[source] and values[depth]:
             name = TARGETS[int(values[target])]
-            moves[name] = moves.get(name, 0.0) + values[depth] * strength(SOURCES[int(values[source])], features)
-    moved = {name: BY_NAME[name].at(BY_NAME[name].position(values[name]) + move)
-             for name, move in moves.items() if move}
-    return MappingProxyType({**values, **moved}) if moved else values
+            move = values[depth] * strength(SOURCES[int(values[source])], features)
+            moves[name] = moves.get(name, 0.0) + move
+    moved = {name: _moved(BY_NAME[name], values[name], move) for name, move in moves.items() if move}
+    return MappingProxyType(values | moved) if moved else values
+
+
+def _moved(row, value, move):
+    return row.at(row.position(value) + move)
 
 
 def strength(source, features):

@@ -169,8 +169,9 @@ class Bank:
         if _slug(name) in paths:
             return paths[_slug(name)]
         names = [_slug(known) for known in self.names()]
-        near = get_close_matches(_slug(name), names, 3, 0.5) or names
-        raise ValueError(f"no preset {name!r}: there is {', '.join(near) or 'none in ' + self._where()}")
+        near = get_close_matches(_slug(name), names, 3, 0.5)
+        cure = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}"
+        raise ValueError(f"no preset {name!r} in {self._where()}: {cure}")
 
     def _where(self):
         return ", ".join(map(str, self.folders))

@@ -233,6 +233,12 @@ class RtPorts:
         return Speaker(port)
 
 
+def port_names(api=""):
+    """A line for each MIDI port of this machine with the profile that fits it; OSError where there is no MIDI."""
+    profiles = shipped()
+    return [f"{name} ({choose(name, profiles).name})" for name in RtPorts(api).names()]
+
+
 def _api(rtmidi, name):
     if not name:
         return rtmidi.API_UNSPECIFIED

@@ -1,0 +1,143 @@
+"""The beat clock, with time passed in by hand."""
+
+import random
+
+import pytest
+
+from instrument.clock import BAR, LOST, Clock
+
+
+def tapped(bpm=120, taps=5, start=10.0):
+    clock = Clock()
+    for number in range(taps):
+        clock.tap(start + number * 60 / bpm)
+    return clock, start + (taps - 1) * 60 / bpm
+
+
+def ticked(bpm=120, beats=4, start=10.0, jitter=0.0, clock=None):
+    clock, draw = clock or Clock(), random.Random(1)
+    clock.midi("start", start - 0.005)
+    for number in range(24 * beats + 1):
+        clock.midi("clock", start + number * 60 / bpm / 24 + draw.gauss(0, jitter))
+    now = start + beats * 60 / bpm
+    clock.update(now)
+    return clock, now
+
+
+def test_nothing_is_known_at_first():
+    clock = Clock()
+    clock.update(1.0)
+    assert (clock.bpm, clock.phase(5.0), clock.source, clock.features(5.0)) == (0.0, 0.0, "", {})
+    assert clock.next_beat(5.0) == clock.next_bar(5.0) == 5.0
+
+
+@pytest.mark.parametrize("bpm", [40, 90, 120, 174, 300])
+def test_taps_set_tempo_and_phase(bpm):
+    clock, now = tapped(bpm)
+    assert clock.bpm == pytest.approx(bpm)
+    assert clock.phase(now) == pytest.approx(0)
+    assert clock.phase(now + 15 / bpm) == pytest.approx(0.25)
+    assert clock.source == "tap"
+
+
+def test_one_tap_is_no_tempo_but_later_sets_the_downbeat():
+    clock = Clock()
+    clock.tap(1.0)
+    assert clock.bpm == 0
+    clock, now = tapped(120, 6)
+    clock.tap(now + 60.1)
+    assert clock.bpm == pytest.approx(120)
+    assert clock.beats(now + 60.1) % BAR == 0
+
+
+def test_one_late_tap_does_not_spoil_the_tempo():
+    clock = Clock()
+    for time in (0.0, 0.5, 1.0, 1.7, 2.0, 2.5):
+        clock.tap(time)
+    assert clock.bpm == pytest.approx(120)
+
+
+def test_a_bouncing_button_is_one_tap():
+    clock, now = tapped()
+    clock.tap(now + 0.02)
+    assert clock.bpm == pytest.approx(120) and clock.phase(now) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("bpm", [60, 120, 180])
+def test_midi_clock_sets_tempo_and_counts_from_start(bpm):
+    clock, now = ticked(bpm)
+    assert clock.source == "midi"
+    assert clock.bpm == pytest.approx(bpm)
+    assert clock.beats(now) == pytest.approx(4)
+
+
+def test_jitter_of_midi_clock_is_smoothed():
+    clock, now = ticked(120, 8, jitter=0.002)
+    assert clock.bpm == pytest.approx(120, rel=0.01)
+    assert clock.beats(now) == pytest.approx(8, abs=0.01)
+
+
+def test_midi_clock_is_lost_after_its_silence_and_the_beat_runs_on():
+    clock, now = ticked()
+    clock.update(now + LOST - 0.1)
+    assert clock.source == "midi"
+    clock.update(now + LOST + 0.1)
+    assert clock.source == "" and clock.bpm == pytest.approx(120)
+    assert clock.beats(now + 3.0) == pytest.approx(4 + 6)
+
+
+def test_midi_clock_keeps_its_beat_through_a_pause():
+    clock, now = ticked()
+    for number in range(24):  # comes back an exact second later
+        clock.midi("clock", now + 1.0 + number / 48)
+    clock.update(now + 1.5)
+    assert clock.beats(now + 1.5) == pytest.approx(7, abs=0.01)
+
+
+def test_the_sound_is_followed_and_forgotten():
+    clock = Clock()
+    for frame in range(60):
+        now = 10 + frame / 60
+        clock.update(now, {"beat.bpm": 120.0, "beat.phase": (now * 2) % 1})
+    assert clock.source == "sound" and clock.bpm == pytest.approx(120)
+    assert clock.phase(now) == pytest.approx((now * 2) % 1)
+    assert clock.beats(now) == pytest.approx(2, abs=0.1)
+    clock.update(now + LOST + 0.1, {"beat.bpm": 0.0})
+    assert clock.source == ""
+
+
+def test_tap_goes_before_midi_before_sound_and_gives_way_when_forgotten():
+    sound = {"beat.bpm": 90.0, "beat.phase": 0.0}
+    clock, now = ticked(120)
+    clock.update(now, sound)
+    assert clock.source == "midi"
+    for number in range(3):
+        clock.tap(now + number * 0.4)
+    clock.update(now + 0.8, sound)
+    assert clock.source == "tap" and clock.bpm == pytest.approx(150)
+    clock.forget()
+    clock.update(now + 0.8, sound)
+    assert clock.source == "midi" and clock.bpm == pytest.approx(120)
+    clock.update(now + 5.0, sound)
+    assert clock.source == "sound" and clock.bpm == pytest.approx(90)
+
+
+def test_beats_and_bars_are_waited_for():
+    clock, now = tapped(120, 1 + 4)  # the last tap is beat 4: a downbeat
+    assert clock.next_beat(now + 0.1) == pytest.approx(now + 0.5)
+    assert clock.next_bar(now + 0.1) == pytest.approx(now + 2.0)
+    assert clock.next_beat(now) == pytest.approx(now)
+    assert [clock.due(quantise, now + 0.1) for quantise in (0.0, 1.0, 2.0)] == pytest.approx(
+        [now + 0.1, now + 0.5, now + 2.0])
+
+
+def test_beats_never_jump_back_by_a_beat_when_the_source_changes():
+    clock, now = ticked(120)
+    before = clock.beats(now)
+    clock.tap(now + 0.2), clock.tap(now + 0.7)
+    assert clock.beats(now + 0.7) > before
+
+
+def test_features_carry_tempo_and_phase():
+    clock, now = tapped(120)
+    assert clock.features(now + 0.25) == pytest.approx({"beat.bpm": 120.0, "beat.phase": 0.5})

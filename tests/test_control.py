@@ -1,0 +1,76 @@
+"""The one place where values change."""
+
+import threading
+
+import pytest
+
+from instrument.control import Control
+from instrument.params import DEFAULTS, PARAMS
+
+
+def test_it_begins_with_the_defaults_or_what_is_given():
+    assert Control().frame() == DEFAULTS
+    assert Control({"post.hue": 999}).frame() == {**DEFAULTS, "post.hue": 180.0}
+
+
+@pytest.mark.parametrize("row", PARAMS, ids=lambda row: row.name)
+def test_every_row_can_be_submitted_and_is_made_legal(row):
+    control = Control()
+    control.submit({row.name: row.hi + 1})
+    assert control.frame() == {**DEFAULTS, row.name: row.hi}
+    control.submit({row.name: row.lo - 1})
+    assert control.frame()[row.name] == row.lo
+
+
+def test_the_last_edit_wins_and_a_frame_takes_them_all():
+    control = Control()
+    for value in range(100):
+        control.submit({"post.hue": value})
+    assert control.frame()["post.hue"] == 99
+
+
+def test_a_snapshot_never_changes():
+    control = Control()
+    before = control.frame()
+    control.submit({"post.hue": 7})
+    assert before["post.hue"] == 0 and control.frame()["post.hue"] == 7
+    with pytest.raises(TypeError):
+        before["post.hue"] = 3
+
+
+def test_no_edit_no_new_snapshot():
+    control = Control()
+    assert control.frame() is control.frame()
+
+
+@pytest.mark.parametrize("edits", [{"post.hue": 1, "post.hoe": 2}, {"post.hue": 1, "zoom.speed": "fast"},
+                                   {"post.hue": float("nan")}])
+def test_an_illegal_edit_applies_nothing(edits):
+    control = Control()
+    with pytest.raises(ValueError) as error:
+        control.submit(edits)
+    assert "\n" not in str(error.value)
+    assert control.frame() == DEFAULTS
+
+
+def test_commands_come_once_and_in_order():
+    control = Control()
+    control.command("tap")
+    control.command("preset.load", 3)
+    assert control.commands() == [("tap", None), ("preset.load", 3)]
+    assert control.commands() == []
+
+
+def test_threads_lose_no_edit():
+    control, rows = Control(), [row for row in PARAMS if row.curve != "step"][:8]
+
+    def turn(row):
+        for step in range(200):
+            control.submit({row.name: row.at(step / 199)})
+
+    threads = [threading.Thread(target=turn, args=(row,)) for row in rows]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        control.frame()
+    assert [control.frame()[row.name] for row in rows] == [row.hi for row in rows]

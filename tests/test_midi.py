@@ -1,0 +1,439 @@
+"""What MIDI messages do, and the device profiles; no device takes part."""
+
+import queue
+
+import mido
+import pytest
+
+from instrument.control import Control
+from instrument.midi import Midi, mapping, profiles
+from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
+from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS
+
+ABSOLUTE = [row for row in PARAMS if row.cc is not None]
+SHIPPED = profiles.shipped()
+
+
+class Rig:
+    """A mapping on a real Control, with the commands in a list."""
+
+    def __init__(self, *bindings, values=()):
+        self.control, self.commands, self.clock = Control(values), [], []
+        self.mapping = Mapping(bindings or table_bindings(), self.control.submit,
+                               lambda *command: self.commands.append(command), self.control.frame,
+                               lambda *tick: self.clock.append(tick))
+
+    def send(self, kind, **fields):
+        self.mapping.receive(mido.Message(kind, **fields), 0.0)
+        return self.control.frame()
+
+    def cc(self, number, value, channel=0):
+        return self.send("control_change", channel=channel, control=number, value=value)
+
+
+@pytest.mark.parametrize("row", ABSOLUTE, ids=lambda row: row.name)
+def test_every_row_is_reached_end_to_end_by_its_cc(row):
+    rig = Rig()
+    for value in (0, 60, 127):  # fast, so it skips over the default on its way
+        rig.cc(row.cc, value)
+    assert rig.control.frame()[row.name] == row.hi
+    assert rig.cc(row.cc, 0)[row.name] == row.lo
+
+
+@pytest.mark.parametrize("row", ABSOLUTE, ids=lambda row: row.name)
+def test_a_knob_elsewhere_changes_nothing_until_it_meets_the_row(row):
+    hand, value = Hand(row), row.at(1.0)
+    assert hand.move(0.0, value) is None
+    assert hand.wanted(value) == "up"
+    assert hand.move(1.0, value) == row.hi
+    assert hand.wanted(row.hi) == ""
+
+
+def test_a_fast_knob_skips_over_the_value_and_still_takes_over():
+    hand = Hand(BY_NAME["post.hue"])
+    assert hand.move(0.2, 0.0) is None
+    assert hand.move(0.9, 0.0) == pytest.approx(144)
+
+
+def test_a_held_knob_stays_held_while_its_edits_wait_for_the_frame():
+    hand, row = Hand(BY_NAME["post.hue"]), BY_NAME["post.hue"]
+    assert [hand.move(place, 0.0) for place in (0.5, 0.6, 0.7, 0.8)] == [row.at(p) for p in (0.5, 0.6, 0.7, 0.8)]
+    assert hand.move(0.9, row.at(0.6)) == row.at(0.9)
+
+
+def test_a_preset_takes_the_row_away_from_the_knob():
+    rig = Rig()
+    for value in range(64, 120):
+        rig.cc(48, value)
+    rig.control.submit({"post.hue": -90.0})
+    assert rig.cc(48, 121)["post.hue"] == -90.0
+    assert rig.mapping.hints() == {"post.hue": "down"}
+    assert rig.cc(48, 20)["post.hue"] == pytest.approx(BY_NAME["post.hue"].at(20 / 127))
+    assert rig.mapping.hints() == {}
+
+
+def test_each_control_remembers_its_own_place():
+    rig = Rig(Binding("cc", 1, 10, row="post.hue"), Binding("cc", 2, 10, row="post.hue"))
+    rig.cc(10, 5, channel=0)
+    rig.cc(10, 120, channel=1)  # another knob: going from 5 to 120 was no crossing
+    assert rig.control.frame()["post.hue"] == 0.0
+
+
+def test_jump_takes_over_at_once():
+    rig = Rig(Binding("cc", None, 10, row="post.hue", takeover="jump"))
+    assert rig.cc(10, 127)["post.hue"] == 180
+
+
+ONE_UP = {"signed_bit": 1, "signed_bit_2": 65, "binary_offset": 65, "twos_complement": 1}
+ONE_DOWN = {"signed_bit": 65, "signed_bit_2": 1, "binary_offset": 63, "twos_complement": 127}
+FAR_DOWN = {"signed_bit": 127, "signed_bit_2": 63, "binary_offset": 1, "twos_complement": 65}
+
+
+@pytest.mark.parametrize("mode", RELATIVE)
+def test_endless_encoders_count_up_and_down(mode):
+    steps = RELATIVE[mode]
+    assert steps(ONE_UP[mode]) == 1
+    assert steps(ONE_DOWN[mode]) == -1
+    assert steps(FAR_DOWN[mode]) == -63
+
+
+@pytest.mark.parametrize("mode", RELATIVE)
+@pytest.mark.parametrize("name", ["post.hue", "dream.octaves", "dream.step", "dream.channel_index"])
+def test_an_encoder_reaches_both_ends_and_follows_other_edits(mode, name):
+    row, rig = BY_NAME[name], Rig(Binding("cc", None, 10, row=name, mode=mode))
+    for _ in range(130):
+        rig.cc(10, ONE_UP[mode])
+    assert rig.control.frame()[name] == row.hi
+    rig.control.submit({name: row.lo})
+    rig.control.frame()
+    assert rig.cc(10, ONE_DOWN[mode])[name] == row.lo
+    for _ in range(130):
+        rig.cc(10, ONE_UP[mode])
+    assert rig.control.frame()[name] == row.hi
+
+
+@pytest.mark.parametrize("mode", RELATIVE)
+def test_the_mode_of_an_encoder_is_heard_from_a_slow_turn_to_the_left(mode):
+    assert detect([ONE_DOWN[mode]] * 3) == mode
+
+
+def test_an_absolute_knob_turned_slowly_to_the_left_is_absolute():
+    assert all(detect([value, value - 1, value - 2]) == "absolute" for value in range(2, 128))
+
+
+def test_a_pair_of_ccs_is_one_fine_control():
+    rig = Rig(Binding("cc14", None, 10, row="post.hue", takeover="jump"))
+    assert rig.cc(10, 127)["post.hue"] == 0.0  # waits for its second half
+    assert rig.cc(42, 127)["post.hue"] == 180.0
+    assert rig.cc(42, 0)["post.hue"] == pytest.approx(BY_NAME["post.hue"].at(127 * 128 / 16383))
+
+
+def test_nrpn_coarse_fine_and_counting():
+    rig = Rig(Binding("nrpn14", None, 3 << 7 | 5, row="post.hue", takeover="jump"),
+              Binding("nrpn", None, 1, row="zoom.speed", takeover="jump"))
+    rig.cc(99, 3), rig.cc(98, 5), rig.cc(6, 127)
+    assert rig.cc(38, 127)["post.hue"] == 180.0
+    assert rig.cc(97, 0)["post.hue"] < 180.0
+    rig.cc(99, 0), rig.cc(98, 1)
+    assert rig.cc(6, 127)["zoom.speed"] == 2.0
+
+
+def test_without_a_selected_nrpn_cc_6_is_a_plain_control():
+    rig = Rig(Binding("cc", None, 6, row="post.hue", takeover="jump"))
+    assert rig.cc(6, 127)["post.hue"] == 180.0
+    rig.cc(99, 127), rig.cc(98, 127)  # the null parameter
+    assert rig.cc(6, 0)["post.hue"] == -180.0
+
+
+def test_pitch_bend_is_a_fine_control():
+    rig = Rig(Binding("bend", 1, 0, row="show.master", takeover="jump"))
+    assert rig.send("pitchwheel", pitch=-8192)["show.master"] == 0.0
+    assert rig.send("pitchwheel", pitch=8191)["show.master"] == 1.0
+
+
+def test_program_change_recalls_in_its_bank():
+    rig = Rig()
+    rig.send("program_change", program=0)
+    rig.cc(32, 1)
+    rig.send("program_change", program=2)
+    assert rig.commands == [("preset.load", 1), ("preset.load", 131)]
+
+
+@pytest.mark.parametrize("number", [120, 123])
+def test_all_off_is_panic(number):
+    rig = Rig()
+    rig.cc(number, 0)
+    assert rig.commands == [("show.panic", None)]
+
+
+def test_a_note_fires_once_and_velocity_zero_is_a_release():
+    rig = Rig(Binding("note", None, 40, command="tap"), Binding("note", None, 41, preset=7),
+              Binding("note", None, 42, row="show.freeze", mode="hold"))
+    for velocity in (100, 0):
+        rig.send("note_on", note=40, velocity=velocity)
+        rig.send("note_on", note=41, velocity=velocity)
+    assert rig.commands == [("tap", None), ("preset.load", 7)]
+    assert rig.send("note_on", note=42, velocity=1)["show.freeze"] == 1
+    assert rig.send("note_off", note=42)["show.freeze"] == 0
+
+
+def test_a_pressed_row_steps_on_and_wraps():
+    rig = Rig(Binding("note", None, 40, row="zoom.mode", mode="press"))
+    seen = [rig.send("note_on", note=40, velocity=100)["zoom.mode"] for _ in range(7)]
+    assert seen == [1, 2, 3, 4, 5, 6, 0]
+
+
+def test_a_cc_button_fires_at_half_once_per_press():
+    rig = Rig(Binding("cc", None, 20, command="tap", mode="press"))
+    for value in (10, 63, 64, 90, 127, 0, 127, 127):  # a sweep, a press, a pad that never says it was released
+        rig.cc(20, value)
+    assert len(rig.commands) == 3
+
+
+def test_default_puts_a_row_back():
+    rig = Rig(Binding("note", None, 1, row="post.hue", mode="default"), values={"post.hue": 90})
+    assert rig.send("note_on", note=1, velocity=9)["post.hue"] == 0
+
+
+def test_clock_messages_are_handed_on():
+    rig = Rig()
+    for kind in ("start", "clock", "stop"):
+        rig.send(kind)
+    assert [kind for kind, _ in rig.clock] == ["start", "clock", "stop"]
+
+
+def test_unbound_controls_do_nothing():
+    rig = Rig()
+    for number in set(range(120)) - set(BY_CC) - set(range(32)):
+        rig.cc(number, 100)
+    rig.send("note_on", note=3), rig.send("aftertouch"), rig.send("polytouch")
+    assert (rig.control.frame(), rig.commands) == (DEFAULTS, [])
+
+
+# Learning
+
+def learned(messages, **target):
+    learner, decoder = Learner(**target), mapping.Decoder()
+    for kind, fields in messages:
+        for move in decoder.moves(mido.Message(kind, **fields)):
+            if binding := learner.hear(move):
+                return binding
+    return None
+
+
+def ccs(number, *values):
+    return [("control_change", {"control": number, "value": value}) for value in values]
+
+
+def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
+    assert learned(ccs(3, 60, 59, 58), row="post.hue") == Binding("cc", 1, 3, row="post.hue")
+    assert learned(ccs(3, 127, 127, 127), row="post.hue").mode == "twos_complement"
+    pair = [message for value in (3, 2, 1) for message in ccs(5, value) + ccs(37, 9 * value)]
+    assert learned(pair, row="post.hue") == Binding("cc14", 1, 5, row="post.hue")
+    note = [("note_on", {"note": 50, "velocity": 9})]
+    assert learned(note, preset=3) == Binding("note", 1, 50, preset=3, mode="press")
+    assert learned(ccs(9, 127), command="tap") == Binding("cc", 1, 9, command="tap", mode="press")
+    assert learned(ccs(9, 127), row="show.blackout").mode == "press"
+    assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
+    select = ccs(99, 1) + ccs(98, 2)
+    assert learned(select + ccs(6, 5, 6, 7), row="post.hue") == Binding("nrpn", 1, 130, row="post.hue")
+
+
+def test_learning_an_unknown_row_is_refused():
+    with pytest.raises(ValueError, match="post.hoe"):
+        Learner(row="post.hoe")
+
+
+# Devices that come and go
+
+class Bench:
+    """Ports of a machine that exists only here."""
+
+    def __init__(self):
+        self.there, self.ears, self.sent = [], {}, []
+
+    def names(self):
+        return list(self.there)
+
+    def listen(self, name, receive):
+        if "broken" in name:
+            raise OSError(f"MIDI: cannot open {name}")
+        self.ears[name] = receive
+        return self
+
+    def speak(self, matches):
+        return self
+
+    def send(self, data):
+        self.sent.append(tuple(data))
+
+    def close(self):
+        pass
+
+
+def bench(**options):
+    control, commands, notices, ports = Control(), [], [], Bench()
+    midi = Midi(control.submit, lambda *command: commands.append(command), control.frame, ports=ports,
+                notice=notices.append, now=lambda: 0.0, **options)
+    return midi, ports, control, commands, notices
+
+
+def test_a_device_is_opened_lost_and_found_again():
+    midi, ports, control, _, notices = bench()
+    for _ in range(2):
+        ports.there = ["nanoKONTROL2:nanoKONTROL2 MIDI 1 24:0"]
+        midi.plug()
+        midi.plug()
+        assert [name for _, name in midi.devices()] == ["Korg nanoKONTROL2"]
+        midi.receive(ports.there[0], [0xB0, 7, 127], 0.0)
+        ports.there = []
+        midi.plug()
+        assert midi.devices() == []
+    assert len(notices) == 4 and "gone" in notices[1]
+
+
+def test_a_port_that_does_not_open_is_said_once_and_tried_when_it_returns():
+    midi, ports, _, _, notices = bench()
+    ports.there = ["broken"]
+    midi.plug(), midi.plug()
+    assert notices == ["MIDI: cannot open broken"]
+    ports.there = []
+    midi.plug()
+    ports.there = ["broken"]
+    midi.plug()
+    assert len(notices) == 2
+
+
+def test_malformed_messages_and_late_ones_are_survived():
+    midi, ports, *_ = bench()
+    ports.there = ["x"]
+    midi.plug()
+    midi.receive("x", [0xB0, 7], 0.0)
+    midi.receive("gone", [0xB0, 7, 1], 0.0)
+    assert midi.malformed == 1
+
+
+def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, control, _, _ = bench(own=own)
+    ports.there = ["box 20:0"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    for value in (70, 69, 68):
+        midi.receive("box 20:0", [0xB0, 3, value], 0.0)
+    assert not midi.learning and control.frame()["post.hue"] == 0.0
+    again, ports, control, _, _ = bench(own=own)
+    ports.there = ["box 28:0"]  # another number after plugging in again
+    again.plug()
+    for value in (64, 127):
+        again.receive("box 28:0", [0xB0, 3, value], 0.0)
+    assert control.frame()["post.hue"] == 180.0
+
+
+def test_learning_again_moves_the_binding():
+    own = profiles.Own()
+    own.add("box", Binding("cc", 1, 3, row="post.hue"))
+    own.add("box", Binding("cc", 1, 4, row="post.hue"))
+    own.add("box", Binding("cc", 1, 4, row="zoom.speed"))
+    own.add("other", Binding("cc", 1, 4, preset=2, mode="press"))
+    assert own.of("box") == [Binding("cc", 1, 4, row="zoom.speed")]
+
+
+def test_a_damaged_file_of_own_bindings_is_explained(tmp_path):
+    own = tmp_path / "midi.toml"
+    for text in ("[[binding]\n", '[[binding]]\nport = "x"\nkind = "cc"\nnumber = 200\nrow = "post.hue"\n',
+                 '[[binding]]\nkind = "cc"\nnumber = 2\n', '[[binding]]\nport = "x"\nknob = 1\n'):
+        own.write_text(text)
+        with pytest.raises(ValueError, match="midi.toml"):
+            profiles.Own(own)
+
+
+def test_the_thread_handles_what_the_driver_enqueues():
+    edits, notices, ports, control = queue.SimpleQueue(), queue.SimpleQueue(), Bench(), Control()
+    ports.there = ["box"]
+    with Midi(edits.put, print, control.frame, ports=ports, notice=notices.put):
+        notices.get(timeout=20)
+        ports.ears["box"]([0xB0, 45, 127])
+        ports.ears["box"]([0xB0, 45, 0])
+        assert edits.get(timeout=20) == {"zoom.echo": 0.0}
+
+
+# Profiles
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
+def test_a_shipped_profile_binds_what_exists(profile):
+    assert all(binding.check() for binding in profile.bindings)
+    rows = {binding.row for binding in profile.bindings}
+    assert rows & {"dream.octaves"} and rows & {"dream.layer"} and rows & {"show.blackout"}
+    assert {binding.preset for binding in profile.bindings} >= set(range(1, 9))
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
+def test_lamps_say_everything_once_then_only_what_changes(profile):
+    sent = []
+    lamps = profiles.Lights(profile.lights, sent.append)
+    lamps.show(DEFAULTS, 1)
+    assert len(sent) == len({(status, number) for status, number, _ in sent}) == len(profile.lights)
+    assert all(0x90 <= status <= 0xBF and 0 <= number < 128 and 0 <= level < 128 for status, number, level in sent)
+    del sent[:]
+    lamps.show(DEFAULTS, 1)
+    assert sent == []
+    lamps.show(DEFAULTS, 2)
+    assert len(sent) == (2 if profile.lights else 0)
+    lamps.forget()
+    lamps.show(DEFAULTS, 2)
+    assert len(sent) >= len(profile.lights)
+
+
+def test_a_ring_is_left_alone_while_a_finger_turns_it():
+    profile = next(profile for profile in SHIPPED if "X-Touch" in profile.name)
+    sent = []
+    lamps = profiles.Lights(profile.lights, sent.append)
+    lamps.show(DEFAULTS)
+    del sent[:]
+    turned = {**DEFAULTS, "dream.octaves": 6.0}
+    lamps.show(turned, busy=["dream.octaves"])
+    assert sent == []
+    lamps.show(turned)
+    assert sent == [(0xBA, 9, 13)]
+
+
+@pytest.mark.parametrize("port, name", [
+    ("Launch Control XL:Launch Control XL MIDI 1 24:0", "Novation Launch Control XL"),
+    ("Launch Control XL 3 MIDI", "Any controller"),
+    ("MIDI Mix", "Akai MIDImix"),
+    ("nanoKONTROL2 SLIDER/KNOB", "Korg nanoKONTROL2"),
+    ("X-TOUCH MINI", "Behringer X-Touch Mini"),
+    ("APC40 mkII", "Akai APC40 mk2"),
+    ("APC mini mk2 Control", "Akai APC mini mk2"),
+    ("APC mini mk2 Notes", "Any controller"),
+    ("a2j:something else", "Any controller"),
+])
+def test_profiles_are_found_by_port_name(port, name):
+    assert profiles.choose(port, SHIPPED).name == name
+
+
+@pytest.mark.parametrize("text, said", [
+    ('name = "x"\n[[control]]\nnumbers = [1]\nrows = ["post.hoe"]', "post.hoe"),
+    ('name = "x"\n[[control]]\nnumbers = [1]\ncommands = ["show.boom"]', "show.boom"),
+    ('name = "x"\n[[control]]\nnumbers = [1, 2]\nrows = ["post.hue"]', "different lengths"),
+    ('name = "x"\n[[control]]\nnumbers = [1, 1]\nrows = ["post.hue", "zoom.speed"]', "bound twice"),
+    ('name = "x"\n[[control]]\nnumbers = [200]\nrows = ["post.hue"]', "0 to 127"),
+    ('name = "x"\n[[control]]\nnumbers = [1]\nchannels = 17\nrows = ["post.hue"]', "1 to 16"),
+    ('name = "x"\n[[control]]\nnumbers = [1]\nmode = "wobble"\nrows = ["post.hue"]', "wobble"),
+    ('name = "x"\n[[control]]\nkind = "note"\nnumbers = [1]\nrows = ["post.hue"]', "steps"),
+    ('name = "x"\n[[control]]\nnumbers = [1]', "rows, commands or presets"),
+    ('name = "x"\ncolour = "red"', "colour"),
+    ('ports = []', "name"),
+    ('name = ', "x.toml"),
+])
+def test_a_wrong_profile_is_explained_in_one_line_with_its_file(tmp_path, text, said):
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError) as error:
+        profiles.read(path)
+    assert said in str(error.value) and "x.toml" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_moves_are_known_by_their_control():
+    assert Move("cc", 1, 2, 3).key == ("cc", 1, 2)

@@ -1,0 +1,161 @@
+"""Real MIDI through a JACK server: knobs, hot plug, clock from another program."""
+
+import queue
+import shutil
+import subprocess
+
+import jack
+import pytest
+
+from instrument.clock import Clock
+from instrument.control import Control
+from instrument.midi import Midi, RtPorts, port_names
+
+rtmidi = pytest.importorskip("rtmidi")
+WAIT = 20  # s until a test gives up on a message that never comes
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    if not hasattr(rtmidi, "API_UNIX_JACK") or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+        pytest.skip("python-rtmidi was built without JACK")
+    with jack.server(tmp_path_factory.mktemp("jack") / "jack.log") as name:
+        yield name
+
+
+class Knobs:
+    """A virtual controller, plugged in while the block runs."""
+
+    def __init__(self, name):
+        self._out = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name=name)
+
+    def __enter__(self):
+        self._out.open_virtual_port("out")
+        return self._out
+
+    def __exit__(self, *_):
+        self._out.close_port()
+        self._out.delete()
+
+
+class Player:
+    """A `Midi` on the JACK server that hands everything to queues."""
+
+    def __init__(self, **options):
+        self.control, self.edits, self.notices = Control(), queue.SimpleQueue(), queue.SimpleQueue()
+        self.commands = queue.SimpleQueue()
+        self.midi = Midi(self.submit, lambda *command: self.commands.put(command), self.control.frame,
+                         api="UNIX_JACK", notice=self.notices.put, **options)
+
+    def submit(self, edits):
+        self.control.submit(edits)
+        self.edits.put(edits)
+
+    def until(self, text):
+        """Wait for a notice that contains `text`."""
+        while text not in (notice := self.notices.get(timeout=WAIT)):
+            pass
+        return notice
+
+
+def test_a_knob_changes_a_row_by_the_next_frame(server):
+    player = Player()
+    with player.midi, Knobs("knobs A") as knobs:
+        player.until("knobs A")
+        for value in range(0, 128, 8):
+            knobs.send_message([0xB0, 14, value])
+        knobs.send_message([0xB0, 14, 127])
+        while player.edits.get(timeout=WAIT) != {"dream.octaves": 6.0}:
+            pass
+        assert player.control.frame()["dream.octaves"] == 6
+
+
+def test_pads_and_program_changes_recall(server):
+    player = Player()
+    with player.midi, Knobs("knobs B") as knobs:
+        player.until("knobs B")
+        knobs.send_message([0x90, 38, 100])
+        knobs.send_message([0xC0, 4])
+        knobs.send_message([0xB0, 123, 0])
+        heard = [player.commands.get(timeout=WAIT) for _ in range(3)]
+        assert heard == [("preset.load", 3), ("preset.load", 5), ("show.panic", None)]
+
+
+def test_devices_come_go_and_come_back(server):
+    player = Player()
+    with player.midi:
+        for value in (10, 30):
+            with Knobs("knobs C") as knobs:
+                player.until("knobs C")
+                knobs.send_message([0xB0, 48, 64])  # meets post.hue, which stands in the middle
+                knobs.send_message([0xB0, 48, value])
+                while player.edits.get(timeout=WAIT)["post.hue"] > 0:
+                    pass
+                player.control.submit({"post.hue": 0.0})
+            assert "is gone" in player.until("knobs C")
+        assert not [port for port, _ in player.midi.devices() if "knobs C" in port]
+
+
+def test_lamps_of_a_known_device_follow(server):
+    player = Player()
+    heard = queue.SimpleQueue()
+    lamps = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="MIDI Mix")
+    lamps.set_callback(lambda event, _: heard.put(event[0]))
+    lamps.open_virtual_port("in")
+    try:
+        with player.midi, Knobs("MIDI Mix"):
+            assert "Akai" in player.until("MIDI Mix")
+            player.midi.preset = 2
+            while heard.get(timeout=WAIT) != [0x90, 4, 127]:
+                pass
+    finally:
+        lamps.cancel_callback()
+        lamps.close_port()
+        lamps.delete()
+
+
+def test_own_ports_are_not_heard(server):
+    player = Player()
+    with player.midi, Knobs("knobs D"):
+        player.until("knobs D")
+        assert not any(line.startswith("hearsee") for line in port_names("UNIX_JACK"))
+        assert any("knobs D" in line for line in port_names("UNIX_JACK"))
+
+
+def test_clock_of_another_program(server):
+    if not shutil.which("jack_midi_clock"):
+        pytest.skip("jack_midi_clock is not installed")
+    ticks, clock = queue.SimpleQueue(), Clock()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(["jack_midi_clock", "-b", "120"], **quiet) as peer:
+        try:
+            player = Player(clock=lambda *tick: ticks.put(tick))
+            with player.midi:
+                player.until("mclk_out")
+                subprocess.run(["jack_transport"], input="play\n", text=True, capture_output=True, timeout=WAIT)
+                heard = [ticks.get(timeout=WAIT) for _ in range(73)]
+        finally:
+            peer.terminate()
+    assert heard[0][0] == "start"
+    for tick in heard:
+        clock.midi(*tick)
+    now = heard[-1][1]
+    clock.update(now)
+    assert clock.source == "midi"
+    # Under load the dummy driver's time runs slower than ours: compare with the ticks as they came.
+    assert clock.bpm == pytest.approx(60 * 47 / 24 / (now - heard[-48][1]), rel=0.3)
+
+
+def test_without_a_server_there_is_one_line_and_no_end(monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "hs-nobody")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    if not hasattr(rtmidi, "API_UNIX_JACK") or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+        pytest.skip("python-rtmidi was built without JACK")
+    with Player().midi as midi:
+        assert "no MIDI" in midi.reason and "\n" not in midi.reason
+        assert midi.devices() == [] and midi.hints() == {}
+
+
+def test_an_unknown_driver_is_explained():
+    with pytest.raises(ValueError, match="this machine has"):
+        RtPorts("UNIX_TOASTER")

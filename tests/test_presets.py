@@ -1,0 +1,209 @@
+"""Presets: files there and back, whole or not at all, banks, and gliding."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from instrument import files
+from instrument.params import BY_NAME, DEFAULTS, MODES, OLD_NAMES, PARAMS
+from instrument.presets import LOOK, Bank, Glide, load, morph, read, save
+
+SHIPPED = Path(__file__).parent.parent / "presets"
+
+
+def chance(seed):
+    """Values anywhere in their ranges."""
+    draw = random.Random(seed)
+    return {row.name: row.at(draw.random()) for row in PARAMS}
+
+
+def look(values):
+    return {row.name: values[row.name] for row in LOOK}
+
+
+@pytest.mark.parametrize("values", [DEFAULTS, *map(chance, range(8))], ids=range(9))
+def test_what_is_saved_is_what_is_loaded(tmp_path, values):
+    save(tmp_path / "a.toml", values)
+    assert load(tmp_path / "a.toml") == look(values)
+
+
+@pytest.mark.parametrize("row", LOOK, ids=lambda row: row.name)
+def test_every_row_survives_at_both_ends(tmp_path, row):
+    for value in (row.lo, row.hi):
+        save(tmp_path / "a.toml", {**DEFAULTS, row.name: value})
+        assert load(tmp_path / "a.toml")[row.name] == value
+
+
+def test_only_what_differs_is_written_and_labels_are_words(tmp_path):
+    save(tmp_path / "02-my-look.toml", {**DEFAULTS, "zoom.mode": MODES.index("spiral"), "hear.gain": 12.0})
+    assert (tmp_path / "02-my-look.toml").read_text() == 'title = "my look"\n\n[zoom]\nmode = "spiral"\n'
+
+
+def test_the_room_and_the_machine_stay_unless_named(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text("")
+    assert not {"hear.gain", "show.blackout", "dream.size"} & set(load(path))
+    path.write_text("[hear]\ngain = 6\n")
+    assert load(path)["hear.gain"] == 6
+
+
+def test_flat_names_tables_labels_numbers_and_switches(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('"zoom.mode" = "spiral"\n"post.mirror" = 4\n[hear]\nhold = true\n[mod.5]\nsource = "low"\n')
+    values = load(path)
+    assert values["zoom.mode"] == MODES.index("spiral")
+    assert (values["post.mirror"], values["hear.hold"], values["mod.5.source"]) == (4, 1, 2)
+
+
+def test_old_names_are_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(OLD_NAMES, "post.colour", "post.hue")
+    (tmp_path / "a.toml").write_text("[post]\ncolour = 30\n")
+    assert load(tmp_path / "a.toml")["post.hue"] == 30
+
+
+@pytest.mark.parametrize("text, said", [
+    ("[post]\nhoe = 1\n", "did you mean 'post.hue'?"),
+    ("[post]\nhue = 500\n", "-180 to 180 deg"),
+    ("[post]\nhue = nan\n", "finite"),
+    ("[post]\nhue = [1]\n", "not a number"),
+    ("[post]\nhue = true\n", "not a number"),
+    ("[post]\nhue = 1979-05-27\n", "not a number"),
+    ('[zoom]\nmode = "spirl"\n', "spiral"),
+    ("[post\n", "not a TOML file"),
+    ("[post]\nhue = 1\nhue = 2\n", "not a TOML file"),
+    ("[[post]]\nhue = 1\n", "'post'"),
+])
+def test_a_wrong_file_is_explained_in_one_line(tmp_path, text, said):
+    path = tmp_path / "odd.toml"
+    path.write_text("[dream]\noctaves = 5\n" + text)
+    with pytest.raises(ValueError) as error:
+        load(path)
+    assert said in str(error.value) and "odd.toml" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_bytes_that_are_no_text_and_a_missing_file(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="a.toml"):
+        load(tmp_path / "a.toml")
+    with pytest.raises(OSError, match="no preset file"):
+        load(tmp_path / "b.toml")
+
+
+def test_an_error_midway_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.toml"
+    save(path, chance(1))
+    monkeypatch.setattr(files.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save(path, chance(2))
+    assert load(path) == look(chance(1))
+    assert os.listdir(tmp_path) == ["a.toml"]
+
+
+# Banks
+
+@pytest.fixture
+def bank(tmp_path):
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    for number, name in enumerate(("red", "green tea", "blue"), 1):
+        save(shipped / f"0{number}-{name.replace(' ', '-')}.toml", chance(number))
+    return Bank([shipped, own])
+
+
+def test_recall_by_number_and_name(bank):
+    assert bank.names() == ["red", "green tea", "blue"]
+    for key in (2, 2.0, "2", "green tea", "Green-Tea", "02-green-tea"):
+        assert bank.find(key).stem == "02-green-tea"
+    assert bank.load(2).values == look(chance(2))
+
+
+@pytest.mark.parametrize("key, said", [(0, "1 to 3"), (4, "1 to 3"), (-1, "1 to 3"), ("geen tea", "green-tea"),
+                                       ("xyzzy", "red, green-tea, blue"), (None, "red"), (float("inf"), "red")])
+def test_what_is_not_there_is_explained_in_one_line(bank, key, said):
+    with pytest.raises(ValueError) as error:
+        bank.find(key)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_saving_never_overwrites(bank):
+    paths = [bank.save(chance(9), "Red"), bank.save(chance(8), "red"), bank.save(chance(7)), bank.save(chance(7))]
+    assert [path.name for path in paths] == ["04-red-2.toml", "05-red-3.toml", "06-look-6.toml", "07-look-7.toml"]
+    assert len(set(bank.paths())) == 7
+    assert bank.load("red").values == look(chance(1))
+    assert bank.number(paths[0]) == 4
+
+
+def test_a_name_cannot_leave_the_folder(bank):
+    assert bank.save(chance(1), "../../etc/passwd").parent == bank.folders[-1]
+
+
+def test_stepping_through_wraps(bank):
+    first, last = bank.find(1), bank.find(3)
+    assert bank.beside(last, 1) == first and bank.beside(first, -1) == last
+    assert bank.beside(None, 1) == first and bank.beside(None, -1) == last
+
+
+def test_an_empty_bank_says_where_it_looked(tmp_path):
+    for ask in (lambda bank: bank.find(1), lambda bank: bank.find("x"), lambda bank: bank.beside(None, 1)):
+        with pytest.raises(ValueError, match="nowhere"):
+            ask(Bank([tmp_path / "nowhere"]))
+
+
+# Gliding
+
+@pytest.mark.parametrize("row", PARAMS, ids=lambda row: row.name)
+def test_a_morph_has_its_ends_and_its_middle(row):
+    start, end = {row.name: row.lo}, {row.name: row.hi}
+    assert morph(start, end, 0) == start and morph(start, end, 1) == end
+    middle = morph(start, end, 0.5)[row.name]
+    assert middle == (row.hi if row.curve == "step" else row.at(0.5))
+    assert all(row.lo <= morph(start, end, share / 7)[row.name] <= row.hi for share in range(-2, 10))
+
+
+def test_a_glide_ends_exactly_and_leaves_alone_what_a_hand_takes():
+    values, end = dict(DEFAULTS), look(chance(3))
+    glide = Glide(values, end, 10.0, 2.0)
+    for now in (10.0, 10.5, 11.0):
+        values |= glide.step(now, values)
+    assert not glide.done(11.0)
+    values["post.hue"] = 12.5
+    for now in (11.5, 12.0):
+        values |= glide.step(now, values)
+    assert glide.done(12.0)
+    assert look(values) == {**end, "post.hue": 12.5}
+
+
+def test_a_glide_of_no_time_is_a_cut():
+    values = dict(DEFAULTS)
+    glide = Glide(values, look(chance(3)), 1.0, 0.0)
+    assert {**values, **glide.step(1.0, values)} == {**values, **look(chance(3))}
+    assert glide.done(1.0)
+
+
+# The presets that ship
+
+def test_at_least_ten_ship_and_all_are_read():
+    bank = Bank([SHIPPED])
+    assert len(bank.paths()) >= 10
+    assert [bank.number(path) for path in bank.paths()] == list(range(1, len(bank.paths()) + 1))
+    for path in bank.paths():
+        assert read(path).note
+
+
+def test_shipped_files_say_only_what_differs():
+    import tomllib
+
+    for path in SHIPPED.glob("*.toml"):
+        values = load(path)
+        named = {f"{group}.{row}" for group, rows in tomllib.loads(path.read_text()).items()
+                 if isinstance(rows, dict) and group != "mod" for row in rows}
+        assert not {name for name in named if values[name] == DEFAULTS[name]}, path.name
+
+
+def test_shipped_looks_differ_in_many_rows():
+    looks = [load(path) for path in sorted(SHIPPED.glob("*.toml"))]
+    for one in looks:
+        for other in looks:
+            differing = [name for name in one if one[name] != other[name] and BY_NAME[name].group != "mod"]
+            assert one is other or len(differing) >= 4
