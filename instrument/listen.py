@@ -1,0 +1,321 @@
+"""`hearsee listen`: sound in, OSC out, in a process of its own; and the supervisor that keeps it alive.
+
+Owns the threads of the hearing process. The sound and the fast path start before torch is imported,
+so that a restarted `listen` is back with levels within a second and with decisions soon after.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .audio.engine import Engine
+from .audio.source import open_source
+from .control import Control
+from .features import CLASS
+from .osc import Receiver, Sender
+from .params import PARAMS
+
+TICK = 1 / 60  # seconds between two bundles
+TAIL = 0.1  # seconds of the silence behind a file that are still analysed
+PATIENCE = 0.5  # seconds between two looks at the parent, or for a child to end by itself
+STEADY = 5.0  # seconds after which a child counts as well started
+PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
+MISTAKE = 2  # exit status of a user's mistake, such as a missing file
+HEAR = tuple(row for row in PARAMS if row.group == "hear")
+
+
+@dataclass(frozen=True)
+class ListenOptions:
+    """What `hearsee listen` was asked for; the flags of cli.py."""
+
+    audio: str | None = None
+    loop: bool = False
+    mute: bool = False
+    model: str | None = None
+    scene_seed: int = 1
+    target: list = field(default_factory=lambda: [("127.0.0.1", 10000), ("127.0.0.1", 10001)])
+    host: str = "127.0.0.1"
+    port: int = 10002
+    json: bool = False
+    wek: bool = False
+    ring: str | None = None
+    parent: int | None = None
+    values: dict = field(default_factory=dict)
+
+
+def run(options):
+    """Listen until the file ends, the parent vanishes or somebody stops it; the exit status."""
+    with Listener(options, lambda: load_network(options.model), _reporter(options)) as listener:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: listener.stop())
+        try:
+            listener.wait()
+        except KeyboardInterrupt:
+            pass
+    return 0
+
+
+def load_network(folder=None):
+    """(hear, classes) of a model folder, warmed up; ValueError in one line when it is missing or damaged."""
+    import torch
+
+    torch.set_num_threads(1)  # hearing needs no more, and the dream wants the other cores
+    from .model.card import DEFAULT, load_model
+
+    model = load_model(folder or DEFAULT)
+    model.hear(np.zeros((128, 40), np.float32))
+    return model.hear, model.classes
+
+
+class Listener:
+    """Everything that is open while listening: `with Listener(options, load, report)`.
+
+    `load()` gives (hear, classes) and runs in a thread of its own; `report(line)` gets one dict per
+    decision. A fault in any thread ends the listener, and `wait` raises it.
+    """
+
+    def __init__(self, options, load, report=lambda line: None):
+        self.options = options
+        self._load, self._report = load, report
+        self._stack = ExitStack()
+        self._done, self._due = threading.Event(), threading.Event()
+        self._error = None
+        self._control = Control(options.values)
+
+    def __enter__(self):
+        with self._stack as stack:
+            self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def _open(self, stack):
+        options = self.options
+        self.sender = stack.enter_context(Sender(options.target, wek=options.wek))
+        self.source = stack.enter_context(open_source(
+            options.audio, loop=options.loop, aloud=not options.mute, ring_name=options.ring,
+            seed=options.scene_seed))
+        self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
+        self.receiver = stack.enter_context(Receiver(
+            options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
+            commands=(), host=options.host))
+        for work in (self._hear, self._decide, self._tick, self._bring_network):
+            thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
+            stack.callback(thread.join)
+            thread.start()
+        stack.callback(self.stop)  # first of all on the way out
+
+    def __exit__(self, *error):
+        self._stack.close()
+
+    def stop(self):
+        """Ask all threads to end. Any thread."""
+        self._done.set()
+        self._due.set()
+
+    def wait(self):
+        """Until the sound ends or `stop`; raises what went wrong in a thread."""
+        parent = Parent(self.options.parent)
+        while not self._done.wait(PATIENCE):
+            if parent.gone():
+                self.stop()
+        if self._error:
+            raise self._error
+
+    def _guard(self, work):
+        try:
+            work()
+        except BrokenPipeError:  # whoever read our lines has left
+            self.stop()
+        except Exception as error:  # shown by `wait`
+            self._error = self._error or error
+            self.stop()
+
+    def _hear(self):
+        left = TAIL
+        while not self._done.is_set() and left > 0:
+            ended = self.source.ended
+            block = self.source.read()
+            if len(block):
+                self._analyse(block)
+            left -= len(block) / self.source.rate if ended else 0.0
+        self.stop()
+
+    def _analyse(self, block):
+        self.engine.values = self._control.frame()
+        self.engine.overflows = self.source.overflows
+        if self.engine.analyse(block, time.perf_counter()):
+            self._due.set()
+
+    def _decide(self):
+        while not self._done.is_set():
+            self._due.wait()
+            self._due.clear()
+            self.engine.decide()
+
+    def _tick(self):
+        due = time.perf_counter()
+        while not self._done.wait(max(due - time.perf_counter(), 0.0)):
+            now = time.perf_counter()
+            self.sender.tick(now)
+            due = max(due + TICK, now)  # a late tick is not made up for
+        self.sender.tick(time.perf_counter())
+
+    def _bring_network(self):
+        hear, classes = self._load()
+        self.sender.rename(classes)
+        self.engine.attach(hear, classes)
+
+    def _publish(self, values):
+        self.sender.publish(values)
+        if "known" in values:
+            self._report(self._line(values))
+
+    def _line(self, values):
+        return {
+            "time": round(self.engine.analysed / self.source.rate, 3),
+            "top": values["top.name"],
+            "prob": round(values["top.prob"], 4),
+            "known": round(values["known"], 4),
+            "changed": bool(values.get("top.changed")),
+            "latency_ms": round(values["stat.latency_ms"], 1),
+            "probabilities": {name.removeprefix(CLASS): round(value, 4)
+                              for name, value in values.items() if name.startswith(CLASS)},
+        }
+
+
+def _reporter(options):
+    """What is printed for each decision: a line of JSON, or news for a person, or nothing for `perform`."""
+    if options.json:
+        return lambda line: print(json.dumps(line), flush=True)
+    if options.parent:
+        return lambda line: None
+    return _print_news
+
+
+def _print_news(line):
+    if line["changed"]:
+        print(f"{line['time']:7.1f} s  {line['top']} ({line['prob']:.2f})", flush=True)
+
+
+class Parent:
+    """The process that we must not outlive; None for no such process."""
+
+    def __init__(self, pid):
+        self._pid = pid
+        self._ours = sys.platform != "win32" and os.getppid() == pid
+
+    def gone(self):
+        """True once it has ended."""
+        if self._pid is None:
+            return False
+        if self._ours:  # an orphan gets another parent at once, even while the dead one is unburied
+            return os.getppid() != self._pid
+        return not (_windows_alive if sys.platform == "win32" else _posix_alive)(self._pid)
+
+
+def _posix_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _windows_alive(pid):  # os.kill would end it there
+    import ctypes
+
+    synchronize, timed_out = 0x00100000, 0x102
+    handle = ctypes.windll.kernel32.OpenProcess(synchronize, False, pid)
+    if not handle:
+        return False
+    alive = ctypes.windll.kernel32.WaitForSingleObject(handle, 0) == timed_out
+    ctypes.windll.kernel32.CloseHandle(handle)
+    return alive
+
+
+class Supervisor:
+    """Keeps `listen` running as a child process with these command-line arguments: `with Supervisor(...)`.
+
+    A child that dies is started again, at once the first time and then ever later. `restarts` counts,
+    `reason` says why the last one ended. `ended`: it ended by itself with status 0, as at the end of a
+    file. `failed`: it never came up because of a user's mistake, told in `reason`.
+    """
+
+    def __init__(self, arguments, program=(sys.executable, "-m", "instrument", "listen")):
+        self._argv = [*program, *arguments]
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._child = None
+        self.restarts, self.reason = 0, ""
+        self.ended = self.failed = False
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    @property
+    def pid(self):
+        """Process id of the present child; None when it is not running."""
+        child = self._child
+        return child.pid if child and child.poll() is None else None
+
+    def __enter__(self):
+        self._start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        with self._lock:  # after this no other child is started
+            self._stop.set()
+        self._child.terminate()
+        try:
+            self._child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+        self._thread.join()
+
+    def _start(self):
+        # In a group of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
+        group = ({"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32"
+                 else {"start_new_session": True})
+        with self._lock:
+            if not self._stop.is_set():
+                self._child = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                               text=True, errors="replace", **group)
+
+    def _run(self):
+        quick = 0  # children in a row that died soon
+        while not self._stop.is_set():
+            began = time.perf_counter()
+            said = self._last_words()
+            status = self._child.wait()
+            if self._stop.is_set() or self._final(status, said):
+                return
+            quick = 0 if time.perf_counter() - began > STEADY else quick + 1
+            self.restarts += 1
+            self.reason = said or f"ended with status {status}"
+            self._stop.wait(PAUSES[min(max(quick - 1, 0), len(PAUSES) - 1)])
+            self._start()
+
+    def _last_words(self):
+        """Pass on what the child says until it ends; the last line of it."""
+        last = ""
+        with self._child.stderr as lines:
+            for line in lines:
+                sys.stderr.write(line)
+                last = line.strip() or last
+        return last
+
+    def _final(self, status, said):
+        self.ended = status == 0
+        self.failed = status == MISTAKE and self.restarts == 0
+        if self.failed:
+            self.reason = said
+        return self.ended or self.failed
