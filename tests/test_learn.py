@@ -1,0 +1,205 @@
+"""Learning: clips in any layout, batches that do not depend on the past, a run that survives a stop, model folders."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.learn.augment import Sounds, TorchMel
+from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
+from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
+from instrument.learn.run import Run, epoch_indices
+from instrument.learn.train import Settings, to_teacher_rate, train
+from instrument.model.card import load_model, save_model
+from instrument.model.net import HearSee, folded
+from instrument.model.sound import as_picture
+
+RATE = FrontEnd().rate
+
+
+def tone(hz, seconds=0.6, seed=0):
+    time = np.arange(int(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).normal(0, 0.02, len(time))
+    return (0.3 * np.sin(2 * np.pi * hz * time) + noise).astype(np.float32)
+
+
+def write_plain(folder, per_class=3):
+    for label, hz in (("hum", 110), ("whistle", 2500)):
+        (folder / label).mkdir(parents=True)
+        for take in range(per_class):
+            soundfile.write(folder / label / f"{take}.wav", tone(hz * (1 + 0.05 * take), seed=take), RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return write_plain(tmp_path_factory.mktemp("plain"))
+
+
+def test_plain_folders_are_classes(plain):
+    clips = find_clips(plain)
+    assert classes_of(clips) == ["hum", "whistle"] and len(clips) == 6 and folds_of(clips) == [0]
+
+
+def test_urbansound_layout_finds_names_in_another_format(tmp_path):
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata" / "UrbanSound8K.csv").write_text(
+        "slice_file_name,fsID,start,end,salience,fold,classID,class\n1-3-0-0.wav,1,0,1,1,2,3,dog_bark\n"
+        "9-3-0-0.wav,9,0,1,1,5,3,dog_bark\n")
+    (tmp_path / "audio" / "fold2").mkdir(parents=True)
+    soundfile.write(tmp_path / "audio" / "fold2" / "1-3-0-0.flac", tone(440), RATE)
+    (clip,) = find_clips(tmp_path)
+    assert (clip.label, clip.fold, clip.recording) == ("dog_bark", 2, "1")
+
+
+def test_esc_names_tell_the_fold(tmp_path):
+    (tmp_path / "rain").mkdir()
+    soundfile.write(tmp_path / "rain" / "3-17367-A.wav", tone(440), RATE)
+    (clip,) = find_clips(tmp_path)
+    assert (clip.fold, clip.recording) == (3, "17367")
+
+
+def test_an_empty_folder_is_explained(tmp_path):
+    with pytest.raises(ValueError, match="expected UrbanSound8K"):
+        find_clips(tmp_path)
+
+
+def test_short_clips_are_repeated_not_padded():
+    assert np.array_equal(repeat_to(np.arange(3), 8), [0, 1, 2, 0, 1, 2, 0, 1])
+
+
+def test_training_features_are_the_live_features():
+    samples = tone(700, 1.3)
+    ours = TorchMel()(torch.from_numpy(samples)[None])[0].numpy()
+    assert np.abs(ours - log_mel(samples)).max() < 1e-3
+
+
+def test_a_louder_sound_looks_the_same():
+    quiet = torch.from_numpy(log_mel(tone(700)))[None]
+    loud = torch.from_numpy(log_mel(50 * tone(700)))[None]
+    assert torch.allclose(as_picture(quiet), as_picture(loud), atol=1e-3)
+
+
+def sounds():
+    return Sounds([tone(110 * (i + 1), 0.3 + i) for i in range(4)], [0, 0, 1, 1], 2)
+
+
+def test_a_batch_depends_on_its_step_only():
+    first, again, other = sounds().batch(5, 6), sounds().batch(5, 6), sounds().batch(6, 6)
+    assert torch.equal(first.log_mel, again.log_mel) and torch.equal(first.target, again.target)
+    assert first.log_mel.shape != other.log_mel.shape or not torch.equal(first.log_mel, other.log_mel)
+    assert torch.allclose(first.target.sum(1), torch.ones(6)) and torch.isfinite(first.log_mel).all()
+
+
+def test_an_epoch_shows_everything_once():
+    seen = torch.cat([epoch_indices(12, step, 4, seed=3) for step in range(3)])
+    assert sorted(seen.tolist()) == list(range(12))
+
+
+def test_teacher_rate_keeps_the_tone():
+    time = torch.arange(22050) / 22050
+    faster = to_teacher_rate(torch.sin(2 * torch.pi * 441 * time)[None])[0]
+    assert len(faster) == 32000
+    assert torch.allclose(faster, torch.sin(2 * torch.pi * 441 * torch.arange(32000) / 32000), atol=1e-2)
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(plain, tmp_path):
+    torch.set_num_threads(1)
+    settings = dict(data=str(plain), batch=4, steps=2)
+    whole = load_model(train(Settings(**settings), tmp_path / "whole", tmp_path / "runs" / "whole"))
+    run_folder = tmp_path / "runs" / "stopped"
+    stop_after_one(Settings(**settings), run_folder)
+    resumed = load_model(train(Settings(**settings), tmp_path / "resumed", run_folder))
+    for name, tensor in whole.net.state_dict().items():
+        assert torch.allclose(tensor, resumed.net.state_dict()[name], atol=1e-3), name
+
+
+def stop_after_one(settings, run_folder):
+    """Train one step and keep a checkpoint, as a run that was stopped leaves it."""
+    from dataclasses import asdict
+
+    from instrument.learn.dataset import read
+    from instrument.learn.train import Course
+
+    run = Run(run_folder, asdict(settings))
+    clips = find_clips(settings.data)
+    labels = [classes_of(clips).index(clip.label) for clip in clips]
+    torch.manual_seed(settings.seed)
+    material = Sounds([read(clip).astype(np.float16) for clip in clips], labels, 2, settings.seed)
+    course = Course(settings, [clip.path.name for clip in clips], material, "cpu", run.folder.parent)
+    course.learn(0)
+    run.save(1, course=course)
+
+
+def test_other_settings_do_not_overwrite_a_run(tmp_path):
+    Run(tmp_path, {"steps": 1})
+    with pytest.raises(ValueError, match="other settings"):
+        Run(tmp_path, {"steps": 2})
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    save_model(folder, HearSee(2), {"classes": ["hum", "whistle"]})
+    return folder
+
+
+def test_a_model_comes_back_as_saved(saved):
+    net = HearSee(2)
+    torch.manual_seed(0)
+    net = HearSee(2)
+    loaded = load_model(saved)
+    assert loaded.classes == ["hum", "whistle"] and len(loaded.weights_hash) == 12
+    assert torch.allclose(loaded.net.stage1[0].conv1.weight, net.stage1[0].conv1.weight, atol=1e-3)
+
+
+def test_folding_changes_no_answer(saved):
+    net = load_model(saved).net
+    x = torch.rand(2, 3, 64, 64)
+    for sense in ("sound", "picture"):
+        assert torch.allclose(net.use(sense).eval()(x), folded(net, sense)(x), atol=1e-4)
+
+
+def test_the_senses_have_statistics_of_their_own():
+    net = HearSee(2).train()
+    net.use("sound")(torch.randn(4, 3, 64, 64) + 3)
+    sound, picture = (net.stem[1].norms[sense].running_mean for sense in ("sound", "picture"))
+    assert sound.abs().max() > 0 and picture.abs().max() == 0
+
+
+@pytest.mark.parametrize("damage, said", [
+    (lambda f: (f / "card.json").unlink(), "card.json is missing"),
+    (lambda f: (f / "card.json").write_text("{"), "not JSON"),
+    (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
+    (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
+    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "damaged or of another"),
+])
+def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):
+    for path in saved.glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    damage(tmp_path)
+    with pytest.raises(ValueError, match=said) as error:
+        load_model(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_evaluation_agrees_with_counting():
+    truth = np.array([0, 0, 1, 1])
+    found = scores(truth, softmax(np.array([[2.0, 0], [0, 2], [0, 2], [0, 2]])), ["a", "b"])
+    assert found["accuracy"] == 0.75 and found["confusion"] == [[1, 1], [0, 2]]
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
+
+
+def test_a_sure_and_right_network_is_calibrated():
+    sure = np.eye(2)[[0, 1, 1, 0]]
+    assert calibration_error(np.array([0, 1, 1, 0]), sure) == 0
+    assert calibration_error(np.array([1, 0, 0, 1]), sure) == 1
+
+
+def test_evaluate_reads_real_files(saved, plain):
+    found = evaluate(load_model(saved), plain, window=0.5)
+    assert found["n"] >= 6 and set(found["per_class"]) == {"hum", "whistle"}
