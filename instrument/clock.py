@@ -6,6 +6,7 @@ Time is passed in (seconds of one steady clock). Everything belongs to the main 
 import math
 import queue
 from collections import deque
+from itertools import pairwise
 from statistics import linear_regression, median
 
 BAR = 4  # beats
@@ -70,8 +71,7 @@ class Clock:
             self._taps.clear()
         self._taps.append(now)
         if len(self._taps) > 1:
-            times = list(self._taps)
-            self._tap_period = median(b - a for a, b in zip(times, times[1:]))
+            self._tap_period = median(b - a for a, b in pairwise(self._taps))
         if self._tap_period:
             self._period, self.source = self._tap_period, "tap"
         grid = BAR if len(self._taps) == 1 else 1

@@ -279,7 +279,7 @@ def bench(**options):
 
 
 def test_a_device_is_opened_lost_and_found_again():
-    midi, ports, control, _, notices = bench()
+    midi, ports, _, _, notices = bench()
     for _ in range(2):
         ports.there = ["nanoKONTROL2:nanoKONTROL2 MIDI 1 24:0"]
         midi.plug()

@@ -132,7 +132,7 @@ def test_clock_of_another_program(server):
             player = Player(clock=lambda *tick: ticks.put(tick))
             with player.midi:
                 player.until("mclk_out")
-                subprocess.run(["jack_transport"], input="play\n", text=True, capture_output=True, timeout=WAIT)
+                subprocess.run(["jack_transport"], input="play\n", text=True, capture_output=True, timeout=WAIT, check=True)
                 heard = [ticks.get(timeout=WAIT) for _ in range(73)]
         finally:
             peer.terminate()

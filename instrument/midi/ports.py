@@ -208,7 +208,12 @@ class RtPorts:
 
     def names(self):
         """Names of the ports that can be listened to, our own left out."""
-        return [name for name in self._inputs.get_ports() if not name.startswith(CLIENT)]
+        import rtmidi
+
+        try:
+            return [name for name in self._inputs.get_ports() if not name.startswith(CLIENT)]
+        except (SystemError, rtmidi.RtMidiError):  # the sound server has gone: so have its devices
+            return []
 
     def listen(self, name, receive):
         """Open a port; `receive(bytes)` is called from the driver's thread. OSError if it cannot be opened."""

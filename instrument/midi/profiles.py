@@ -113,7 +113,7 @@ def _bindings(entry):
         raise ValueError("a control needs rows, commands or presets")
     kind = entry.get("kind", "cc")
     mode = entry.get("mode", "press" if target != "rows" or kind == "note" else "absolute")
-    common = dict(mode=mode, takeover=entry.get("takeover", "pickup"))
+    common = {"mode": mode, "takeover": entry.get("takeover", "pickup")}
     for channel, number, what in _parallel(entry.get("channels"), entry.get("numbers", 0), entry[target]):
         if what:
             what = OLD_NAMES.get(what, what)
