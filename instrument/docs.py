@@ -5,6 +5,7 @@ between is replaced. `python -m instrument.docs` (or `make docs`) does all files
 """
 
 import re
+import tomllib
 from pathlib import Path
 
 from . import presets
@@ -88,9 +89,9 @@ def keys():
 
 
 def looks():
-    """The presets that ship, by number, with the line each says about itself."""
-    paths = presets.Bank([ROOT / "presets"]).paths()
-    rows = [(number, presets.label(path), presets.read(path).note) for number, path in enumerate(paths, 1)]
+    """The presets that ship, by number, with the note each has; those a player saved here have none."""
+    found = [presets.read(path) for path in presets.Bank([ROOT / "presets"]).paths()]
+    rows = [(number, presets.label(look.path), look.note) for number, look in enumerate(found, 1) if look.note]
     return table(("", "preset", "look"), rows)
 
 
@@ -136,9 +137,16 @@ def controllers():
     return table(("CC", "name", "left .. right", "curve"), rows)
 
 
+def boxes():
+    """The MIDI profiles that ship."""
+    files = sorted((ROOT / "instrument" / "midi" / "profiles").glob("*.toml"))
+    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in files]
+    return table(("box", "how to set it"), [(each["name"], each.get("note", "")) for each in found])
+
+
 BLOCKS = {
     "parameters": parameters, "knobs": knobs, "keys": keys, "presets": looks, "published": published,
-    "settable": settable, "commands": commands, "controllers": controllers,
+    "settable": settable, "commands": commands, "controllers": controllers, "boxes": boxes,
 }
 
 

@@ -64,7 +64,7 @@ def test_links_lead_somewhere(name):
 
 
 def test_no_file_names_the_shared_folder():
-    forbidden = ["/".join(("..", "shared")), "/".join(("work", "shared"))]
+    forbidden = [top + "/shared" for top in ("..", "/work")]
     guilty = [str(path) for path in our_files() if any(name in text(path) for name in forbidden)]
     assert guilty == []
 
