@@ -12,16 +12,18 @@ from torch.nn import functional as F
 KINDS = (".jpg", ".jpeg", ".png")
 
 
-def read_squares(folder, side=96, split="train", progress=lambda items, _: items):
+def read_squares(folder, side=96, split="train", progress=lambda items, _: items, limit=None):
     """Centre squares of every picture below `folder` (zip files included), as uint8 (n, 3, side, side).
 
     `split` keeps the pictures whose path names it; a folder without such names gives all of them.
+    `limit` keeps about that many, evenly spread.
     Raises ValueError where there is no picture.
     """
     names = sorted(_names(Path(folder)), key=str)
     kept = [name for name in names if split in name[1].split("/")] or names
     if not kept:
         raise ValueError(f"no pictures in {folder}: expected {', '.join(KINDS)} files or zips of them")
+    kept = kept[::max(1, len(kept) // limit)] if limit else kept
     squares = np.empty((len(kept), 3, side, side), np.uint8)
     archives = {}
     for i, (archive, name) in enumerate(progress(kept, "reading pictures")):
