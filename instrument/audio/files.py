@@ -1,0 +1,107 @@
+"""Sound files: anything soundfile or PyAV can read, in float32 blocks or whole, or refused in one line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+
+from .frontend import RATES
+
+BLOCK = 16_384  # frames read at a time
+LOUDEST = 1000.0  # 60 dB over full scale: what is louder is damage, and would overflow the power spectrum
+LEGAL = "legal are WAV, FLAC, Ogg, MP3, AAC/M4A and videos with sound, 4 to 768 kHz; try converting it with ffmpeg"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An opened file. `blocks()` starts from the beginning and yields float32 (frames, channels), all finite."""
+
+    path: Path
+    rate: int
+    channels: int
+    blocks: Callable
+
+    @property
+    def description(self):
+        return f"{self.path.name}, {self.rate / 1000:g} kHz, {self.channels} ch"
+
+
+def decode(path):
+    """A whole file as (mono float32 samples, rate): the mean of its channels, NaN as silence.
+
+    OSError when there is no such file, ValueError when there is no sound in it; one line each.
+    """
+    sound = open_sound(path)
+    return np.concatenate([block.mean(axis=1) for block in sound.blocks()]), sound.rate
+
+
+def open_sound(path):
+    """Look into a file and choose its reader; errors as `decode`. What it is called does not matter."""
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise OSError(f"sound file {path} {what}; give the path of a file")
+    reasons = []
+    for reader in (_with_soundfile, _with_av):
+        try:
+            return _checked(reader(path))
+        except Exception as error:  # both libraries raise many kinds for damaged files
+            reasons.append(str(error).splitlines()[0].split(": ")[-1].rstrip(".") if str(error) else repr(error))
+    raise ValueError(f"no sound in {path} ({'; '.join(dict.fromkeys(reasons))}): {LEGAL}")
+
+
+def _checked(sound):
+    if not RATES[0] <= sound.rate <= RATES[1]:
+        raise ValueError(f"{sound.rate} Hz")
+    first = next(iter(sound.blocks()), None)
+    if first is None or not len(first):
+        raise ValueError("it is empty")
+    return sound
+
+
+def _clean(block):
+    block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.clip(block, -LOUDEST, LOUDEST, out=block)
+
+
+def _with_soundfile(path):
+    import soundfile
+
+    def blocks():
+        with soundfile.SoundFile(path) as file:
+            while len(block := _read(file)):
+                yield _clean(block)
+
+    def _read(file):
+        try:
+            return file.read(BLOCK, dtype="float32", always_2d=True)
+        except soundfile.SoundFileError:  # torn in the middle: it ends here
+            return ()
+
+    with soundfile.SoundFile(path) as file:
+        return Sound(path, file.samplerate, file.channels, blocks)
+
+
+def _with_av(path):
+    import av
+
+    def blocks():
+        with av.open(str(path)) as container:
+            planes = av.AudioResampler(format="fltp")
+            for packet in container.demux(audio=0):
+                for frame in _frames(packet):
+                    for part in planes.resample(frame):
+                        yield _clean(part.to_ndarray().T.astype(np.float32))
+
+    def _frames(packet):
+        try:
+            return packet.decode()
+        except av.error.FFmpegError:  # a damaged packet is left out
+            return ()
+
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            raise ValueError("it has no sound track")
+        stream = container.streams.audio[0]
+        return Sound(path, stream.rate, stream.channels, blocks)

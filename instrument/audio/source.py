@@ -1,0 +1,348 @@
+"""Where sound comes from: a microphone, a file, the demo scene. All fill a ring in real time, all read alike.
+
+`open_source(spec)` is a context manager; `read()` inside it waits for sound and gives all that came.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from . import demo
+from .files import decode, open_sound
+from .player import mono, open_player
+from .ring import Ring
+
+__all__ = ["Source", "Microphone", "Paced", "Device", "decode", "devices", "open_source"]
+
+BLOCK = 0.01  # seconds between two blocks
+QUIET, RETRY = 0.5, 1.0  # seconds without a callback before a device counts as gone; between two tries to re-open it
+
+
+class Source:
+    """What every source has: `name`, `description`, `rate` (Hz), `overflows`, `ended`, `note`, `ring`, `truth`."""
+
+    truth = ()  # (start, end, class name) of each event, where it is known
+
+    def __init__(self, name, description, rate, ring_name=None, clock=perf_counter):
+        self.name, self.description, self.rate = name, description, int(rate)
+        self._dropped = self._missed = 0  # by the device; by a reader too slow for the ring
+        self.ended = False  # a file that is over; silence follows
+        self.note = ""  # one line when something is wrong now
+        self.ring = Ring.create(ring_name, self.rate)
+        self._clock, self._position, self._news = clock, 0, threading.Event()
+
+    @property
+    def overflows(self):
+        """Times that sound was lost, in the device or in the ring."""
+        return self._dropped + self._missed
+
+    def read(self, timeout=0.1):
+        """All mono float32 samples since the last call; waits for the first. Empty after `timeout` seconds."""
+        self._news.wait(timeout)
+        self._news.clear()
+        self.tick(self._clock())
+        samples, self._position, lost = self.ring.read(self._position)
+        self._missed += lost > 0
+        return np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def tick(self, now):
+        """Look after the device; `read` does it."""
+
+    def _write(self, block):
+        self.ring.write(block)
+        self._news.set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ring.close()
+
+
+class Microphone(Source):
+    """A live input that is re-opened when it falls silent for good; until then it gives silence.
+
+    `open_stream(heard)` opens the device and returns something to `close()`; `heard(block, overflowed)` is then
+    called with mono float32 blocks. OSError while there is no device.
+    """
+
+    def __init__(self, open_stream, name, description, rate, ring_name=None, clock=perf_counter):
+        super().__init__(name, description, rate, ring_name, clock)
+        self._open_stream, self._stream = open_stream, None
+        self._calls = self._seen = 0
+        self._alive = self._silent_to = self._tried = 0.0
+        self.reopened = 0
+
+    def __enter__(self):
+        try:
+            self._open(self._clock())
+        except BaseException:
+            self.ring.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._close()
+        super().__exit__()
+
+    def tick(self, now):
+        """The watchdog: `now` in seconds. The worker's thread only."""
+        if self._stream is None:
+            self._silence(now)
+            self._retry(now)
+        elif self._calls != self._seen:
+            self._seen, self._alive = self._calls, now
+        elif now - self._alive > QUIET:
+            self._close()
+            self._silent_to, self._tried = self._alive, float("-inf")  # the first try is at once
+            self.note = f"{self.name} gives no sound: silence until it is back"
+            self.tick(now)
+
+    def _heard(self, block, overflowed):
+        self._calls += 1
+        self._dropped += overflowed
+        self._write(block)
+
+    def _open(self, now):
+        self._stream = self._open_stream(self._heard)
+        self._seen, self._alive = self._calls, now
+
+    def _close(self):
+        # before anything else writes to the ring: it has one writer
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _silence(self, now):
+        count = int((now - self._silent_to) * self.rate)
+        self._silent_to += count / self.rate
+        self.ring.write(np.zeros(max(0, count), np.float32))  # wakes nobody: `read` would spin
+
+    def _retry(self, now):
+        if now - self._tried < RETRY:
+            return
+        self._tried = now
+        try:
+            self._open(now)
+        except OSError:
+            return
+        self.note = ""
+        self.reopened += 1
+
+
+class Paced(Source):
+    """Sound known beforehand, given out in real time by the clock. `blocks()` yields float32 (frames, channels)."""
+
+    def __init__(self, blocks, name, description, rate, loop=False, player=None, ring_name=None, clock=perf_counter):
+        super().__init__(name, description, rate, ring_name, clock)
+        self._frames, self._player = _Frames(blocks, loop), player
+        self._given, self._stop = 0, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hearsee-source", daemon=True)
+
+    def __enter__(self):
+        if self._player is not None:
+            self._player = self._started(self._player)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        if self._player is not None:
+            self._player.__exit__()
+        super().__exit__()
+
+    def advance(self, until):
+        """Give out everything up to `until` seconds after the start; silence after the end. The pacer's thread."""
+        while (due := min(int(until * self.rate) - self._given, self.rate)) > 0:
+            frames = self._frames.take(due)
+            self.ended = len(frames) < due
+            self._write(np.pad(mono(frames), (0, due - len(frames))))
+            if self._player is not None:
+                self._player.put(frames)
+            self._given += due
+
+    def _run(self):
+        start = self._clock()
+        while not self._stop.wait(BLOCK):
+            self.advance(self._clock() - start)
+
+    def _started(self, player):
+        try:
+            return player.__enter__()
+        except Exception as error:  # PortAudioError: the show goes on without a loudspeaker
+            self.note = f"not played aloud: {error}".splitlines()[0]
+            return None
+
+
+class _Frames:
+    """Any number of frames at a time from blocks of any size, once or for ever."""
+
+    def __init__(self, blocks, loop):
+        self._again, self._loop = blocks, loop
+        self._blocks = iter(blocks())
+        self._held = next(self._blocks)
+
+    def take(self, count):
+        """The next `count` frames; fewer only at the end."""
+        parts, missing = [self._held[:0]], count
+        while missing and (len(self._held) or self._refill()):
+            parts.append(self._held[:missing])
+            self._held = self._held[missing:]
+            missing -= len(parts[-1])
+        return np.concatenate(parts)
+
+    def _refill(self):
+        try:
+            block = next(self._blocks, None)
+            if block is None and self._loop:
+                self._blocks = iter(self._again())
+                block = next(self._blocks, None)
+        except Exception:  # torn, or deleted meanwhile: it ends here
+            block = None
+        self._held = self._held[:0] if block is None else block
+        return block is not None
+
+
+@dataclass(frozen=True)
+class Device:
+    """One audio device as `hearsee devices` lists it."""
+
+    index: int
+    name: str
+    api: str
+    inputs: int
+    outputs: int
+    rate: float
+    default_input: bool
+    default_output: bool
+
+    @property
+    def full_name(self):
+        """Unique where the same device is offered by several host systems, as on Windows."""
+        return f"{self.name}, {self.api}"
+
+    @property
+    def text(self):
+        kinds = [f"{self.inputs} in"] * bool(self.inputs) + [f"{self.outputs} out"] * bool(self.outputs)
+        marks = " (default in)" * self.default_input + " (default out)" * self.default_output
+        return f"{self.index}: {self.full_name}, {', '.join(kinds)}, {self.rate:g} Hz{marks}"
+
+
+def devices():
+    """All audio inputs and outputs, as PortAudio numbers them; none where there is no PortAudio."""
+    try:
+        import sounddevice
+    except OSError:
+        return []
+    default_in, default_out = _default("input"), _default("output")
+    apis = [api["name"] for api in sounddevice.query_hostapis()]
+    return [
+        Device(i, row["name"], apis[row["hostapi"]], row["max_input_channels"], row["max_output_channels"], row["default_samplerate"],
+               i == default_in, i == default_out)
+        for i, row in enumerate(sounddevice.query_devices())
+    ]
+
+
+def _default(kind):
+    import sounddevice
+
+    try:
+        return sounddevice.query_devices(kind=kind)["index"]
+    except (sounddevice.PortAudioError, ValueError):
+        return None
+
+
+def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SEED):
+    """The source that `spec` names: None or "auto" (the microphone if there is one, else the demo), "mic", "demo",
+    a file, or a device by number or name. `loop` repeats a file or the demo, `aloud` plays it where something can.
+
+    OSError: no such file or device. ValueError: a file without sound.
+    """
+    spec = automatic(devices()) if spec in (None, "auto") else str(spec)
+    if spec == "demo":
+        return _demo(loop, aloud, ring_name, seed)
+    if spec != "mic" and (Path(spec).exists() or _looks_like_a_file(spec)):
+        return _file(spec, loop, aloud, ring_name)
+    return _microphone(spec, ring_name)
+
+
+def automatic(listed):
+    """What "auto" means with these devices."""
+    return "mic" if any(device.inputs for device in listed) else "demo"
+
+
+def _looks_like_a_file(spec):
+    return "/" in spec or "\\" in spec or (Path(spec).suffix[1:].isalnum() and " " not in spec)
+
+
+def _file(path, loop, aloud, ring_name):
+    sound = open_sound(path)
+    player = open_player(sound.rate, sound.channels) if aloud else None
+    return Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name)
+
+
+def _demo(loop, aloud, ring_name, seed):
+    samples, truth = demo.scene(seed)
+    player = open_player(demo.RATE, 1) if aloud else None
+    source = Paced(lambda: [samples[:, None]], "demo", f"demo scene {seed}", demo.RATE, loop, player, ring_name)
+    source.truth = tuple(truth)
+    return source
+
+
+def _microphone(spec, ring_name):
+    found = pick_input(spec, devices())
+
+    def open_stream(heard):
+        return _open_input(spec if spec == "mic" else found.full_name, found.rate, heard)
+
+    return Microphone(open_stream, found.name, found.text, found.rate, ring_name)
+
+
+def pick_input(spec, listed):
+    """The input of that number or name (a part of the name will do if only one fits), or "mic", the default.
+
+    OSError lists the choice.
+    """
+    inputs = [device for device in listed if device.inputs]
+    choices = (
+        [device for device in inputs if device.default_input] or inputs[:1] if spec == "mic" else [],
+        [device for device in inputs if str(device.index) == spec],
+        [device for device in inputs if device.full_name == spec],
+        [device for device in inputs if device.name == spec][:1],
+        [device for device in inputs if spec.lower() in device.name.lower()],
+    )
+    fitting = next((some for some in choices if some), [])
+    if len(fitting) == 1:
+        return fitting[0]
+    problem = "several audio inputs fit" if fitting else "no audio input or file"
+    listed = "; ".join(device.text for device in fitting or inputs) or "none"
+    raise OSError(f"{problem} {spec!r}; inputs are: {listed}. Name one of them, a file, or demo")
+
+
+def _open_input(name, rate, heard):
+    """Open and start a device by name, after asking PortAudio for a fresh list. OSError when it is not there."""
+    import sounddevice
+
+    sounddevice._terminate()  # PortAudio sees plugged devices only on initialising
+    sounddevice._initialize()
+    device = pick_input(name, devices())
+    # sound servers offer 32 channels or more, nearly all silent: averaging those would only make it quieter
+    channels = device.inputs if device.inputs <= 8 else 2
+    average = np.zeros(int(rate), np.float32)
+
+    def copy(block, frames, time, status):
+        np.mean(block, axis=1, out=average[:frames])
+        heard(average[:frames], status.input_overflow)
+
+    try:
+        stream = sounddevice.InputStream(samplerate=rate, blocksize=int(rate * BLOCK), device=device.index,
+                                         channels=channels, dtype="float32", latency="low", callback=copy)
+        stream.start()
+    except sounddevice.PortAudioError as error:
+        raise OSError(f"audio input {device.text} cannot be opened: {error}; "
+                      "is it in use? `hearsee devices` lists others") from None
+    return stream

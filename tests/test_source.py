@@ -1,0 +1,348 @@
+"""Sources: files of every kind or one clear line, real-time pacing, the watchdog, a real capture."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+
+from instrument.audio import source as sources
+from instrument.audio.files import decode, open_sound
+from instrument.audio.player import AHEAD, Player
+from instrument.audio.source import Microphone, Paced, open_source
+
+from pulse import pulse  # noqa: F401  a fixture
+
+
+def tone(rate, seconds, channels=1, hz=440.0):
+    t = np.arange(int(rate * seconds)) / rate
+    return np.repeat(0.5 * np.sin(2 * np.pi * hz * t)[:, None], channels, axis=1).astype(np.float32)
+
+
+# files
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 192000])
+@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_wav_of_any_kind(tmp_path, rate, channels, subtype):
+    soundfile.write(tmp_path / "a.wav", tone(rate, 0.1, channels), rate, subtype=subtype)
+    samples, found = decode(tmp_path / "a.wav")
+    assert found == rate and samples.dtype == np.float32
+    assert np.abs(samples - tone(rate, 0.1)[:, 0]).max() < 0.02
+
+
+@pytest.mark.parametrize("ending", ["flac", "ogg", "mp3", "m4a", "mp4"])
+def test_compressed_and_video(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    if ending in ("m4a", "mp4"):
+        encode_with_av(path, tone(48000, 0.5)[:, 0])
+    else:
+        soundfile.write(path, tone(48000, 0.5), 48000)
+    samples, rate = decode(path)
+    assert rate == 48000
+    assert samples.size >= 0.45 * 48000
+    spectrum = np.abs(np.fft.rfft(samples[:21600] * np.hanning(21600)))
+    assert abs(spectrum.argmax() * 48000 / 21600 - 440) < 3
+
+
+def encode_with_av(path, samples):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=48000, layout="mono")
+        if path.suffix == ".mp4":
+            picture = container.add_stream("mpeg4", rate=10)
+            picture.width = picture.height = 64
+            picture.pix_fmt = "yuv420p"
+            container.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+            container.mux(picture.encode(None))
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.rate = 48000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(100), np.full(100, 0.7), tone(8000, 0.01)[:, 0], np.ones(1)])
+def test_silence_dc_and_the_very_short(tmp_path, samples):
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    assert np.allclose(decode(tmp_path / "a.wav")[0], samples)
+
+
+def test_what_is_no_number_becomes_silence(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.array([0.5, np.nan, np.inf, -np.inf, 3e38]), 8000, subtype="FLOAT")
+    assert np.array_equal(decode(tmp_path / "a.wav")[0], [0.5, 0, 0, 0, 1000])
+
+
+def test_the_name_does_not_matter(tmp_path):
+    soundfile.write(tmp_path / "a.flac", tone(8000, 0.2), 8000)
+    wrong = (tmp_path / "a.flac").rename(tmp_path / "a.wav")
+    assert decode(wrong)[0].size == 1600
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+def test_truncated_plays_what_is_there_or_is_refused(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, tone(44100, 2.0), 44100)
+    whole = path.read_bytes()
+    for share in (0.9, 0.5, 0.1, 0.01):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        try:
+            samples, rate = decode(path)
+        except ValueError as error:
+            assert_one_line(error)
+        else:
+            assert rate == 44100 and 0 < samples.size <= 2.1 * 44100 and np.isfinite(samples).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a sound at all", b"RIFF\x24\x00\x00\x00WAVEfmt ", bytes(5000)])
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.raw", "a"])
+def test_rubbish_is_refused_in_one_line(tmp_path, content, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match="no sound in .*legal are WAV") as refusal:
+        open_source(str(tmp_path / name))
+    assert_one_line(refusal.value)
+
+
+def test_empty_odd_rate_missing_and_folder(tmp_path):
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
+    soundfile.write(tmp_path / "slow.wav", np.zeros(100), 1000)
+    for name, error in (("empty.wav", ValueError), ("slow.wav", ValueError), ("no.wav", OSError), (".", OSError)):
+        with pytest.raises(error) as refusal:
+            open_source(str(tmp_path / name))
+        assert_one_line(refusal.value)
+
+
+def assert_one_line(error):
+    assert "\n" not in str(error) and 30 < len(str(error)) < 500
+
+
+# pacing
+
+def paced(path, **options):
+    sound = open_sound(path)
+    return Paced(sound.blocks, sound.path.name, sound.description, sound.rate, **options)
+
+
+def test_a_file_comes_out_by_the_clock_then_silence(tmp_path):
+    wave = tone(8000, 3.0, 2)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="FLOAT")
+    source, got = paced(tmp_path / "a.wav"), []
+    for now in (0.0, 0.0101, 0.5, 0.5, 1.7, 2.999, 3.5):
+        source.advance(now)
+        got.append(source.read(0))
+        assert sum(map(len, got)) == int(now * 8000)
+        assert source.ended == (now > 3)
+    assert np.allclose(np.concatenate(got), np.pad(wave[:, 0], (0, 4000)))
+    assert source.overflows == 0
+
+
+def test_loop_has_no_seam(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.arange(80) / 100, 8000, subtype="FLOAT")  # 10 ms
+    source = paced(tmp_path / "a.wav", loop=True)
+    source.advance(1.0)
+    assert np.allclose(source.read(0), np.tile(np.arange(80) / 100, 100))
+    assert not source.ended
+
+
+def test_a_looped_file_that_is_deleted_ends(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(8000, 0.1), 8000)
+    source = paced(tmp_path / "a.wav", loop=True)
+    (tmp_path / "a.wav").unlink()
+    source.advance(1.0)
+    assert source.read(0).size == 8000
+
+
+def test_the_thread_plays_to_the_end(tmp_path):
+    wave = tone(8000, 0.2)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="FLOAT")
+    got = []
+    with open_source(str(tmp_path / "a.wav")) as source:
+        while not source.ended:
+            got.append(source.read(timeout=5))
+    heard = np.concatenate(got + [source.read(0)])
+    assert np.allclose(heard[:1600], wave[:, 0])
+
+
+def test_a_reader_that_slept_too_long_is_told(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(8000, 0.1), 8000)
+    source = paced(tmp_path / "a.wav", loop=True)
+    source.advance(25.0)  # the ring holds 10
+    assert source.read(0).size == 80_000
+    assert source.overflows == 1
+
+
+def test_demo_knows_its_truth():
+    with open_source("demo", seed=3) as source:
+        assert len(source.truth) == 10 and source.rate == 22050
+        assert source.read(timeout=5).size
+
+
+# playing aloud
+
+def test_player_waits_then_plays_in_order_and_skips_when_far_behind():
+    player, rate = Player(1000, 2), 1000
+    ahead, out = int(rate * AHEAD), np.ones((10, 2), np.float32)
+    count = np.arange(1000, dtype=np.float32)[:, None] / 1000
+    stereo = np.hstack((count, -count))
+    player.put(stereo[: ahead - 1])
+    player.fill(out)
+    assert not out.any()  # not enough waiting yet
+    player.put(stereo[ahead - 1 : ahead + 20])
+    for start in (0, 10):
+        player.fill(out)
+        assert np.allclose(out, stereo[start : start + 10])
+    player.put(stereo[ahead + 20 :])
+    player.fill(out)
+    assert np.allclose(out[0], stereo[1000 - ahead])
+
+
+def test_player_is_silent_when_starved_and_clips():
+    player, out = Player(1000, 1), np.ones((70, 1), np.float32)
+    player.put(np.full((100, 1), 2.0, np.float32))
+    player.fill(out)
+    assert np.all(out == 1.0)
+    player.fill(out)
+    assert not out.any()
+
+
+# the microphone and its watchdog
+
+class Jack:
+    """A device that can be unplugged: `plugged`, and what is open."""
+
+    def __init__(self):
+        self.plugged, self.heard, self.closed = True, None, 0
+
+    def open(self, heard):
+        if not self.plugged:
+            raise OSError("no such device")
+        self.heard = heard
+        return self
+
+    def close(self):
+        self.closed += 1
+        self.heard = None
+
+
+def microphone(jack):
+    return Microphone(jack.open, "mic", "a test", 1000, clock=lambda: 0.0)
+
+
+def test_microphone_passes_on_and_counts():
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        jack.heard(np.full(10, np.nan, np.float32), True)
+        assert np.array_equal(source.read(0), np.repeat([1.0, 0.0], 10))
+        assert source.overflows == 1
+    assert jack.closed == 1
+
+
+def test_unplugged_gives_silence_and_comes_back():
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        source.tick(0.1)
+        jack.plugged = False
+        source.tick(0.5)
+        assert jack.closed == 0 and not source.note
+        source.tick(0.7)  # 0.6 s without a callback
+        assert jack.closed == 1 and "silence" in source.note
+        source.tick(1.0)
+        assert source.ring.written == 10 + 900  # no hole in time: zeros since it fell silent
+        jack.plugged = True
+        source.tick(1.6)
+        assert source.reopened == 0  # tries once a second
+        source.tick(1.8)
+        assert source.reopened == 1 and not source.note
+        jack.heard(np.ones(10, np.float32), False)
+        assert np.array_equal(source.ring.latest(10), np.ones(10))
+        source.tick(1.9)
+        assert jack.closed == 1
+
+
+def test_a_device_that_opens_but_says_nothing_is_tried_again():
+    jack = Jack()
+    with microphone(jack) as source:
+        for now in np.arange(0, 5, 0.1):
+            source.tick(now)
+        assert source.reopened >= 3
+        assert abs(source.ring.written - 4900) <= 600
+
+
+def test_no_device_at_the_start_is_an_error():
+    jack = Jack()
+    jack.plugged = False
+    with pytest.raises(OSError), microphone(jack):
+        pass
+
+
+# choosing
+
+def device(index, name, inputs=2, default=False, api="ALSA"):
+    return sources.Device(index, name, api, inputs, 0, 48000.0, default, False)
+
+
+THREE = [device(0, "Scarlett 2i2 USB"), device(1, "Loopback", default=True), device(2, "Loopback 2"),
+         device(3, "HDMI", inputs=0)]
+
+
+@pytest.mark.parametrize("spec, index", [("mic", 1), ("0", 0), ("2", 2), ("scarlett", 0), ("Loopback", 1),
+                                         ("Loopback 2, ALSA", 2), ("oopback 2", 2)])
+def test_devices_are_found_by_number_and_name(spec, index):
+    assert sources.pick_input(spec, THREE).index == index
+
+
+def test_the_same_device_under_two_host_systems():
+    twice = [device(0, "Mic", api="MME"), device(1, "Mic", api="WASAPI")]
+    assert sources.pick_input("Mic", twice).index == 0
+    assert sources.pick_input(twice[1].full_name, twice).index == 1
+
+
+@pytest.mark.parametrize("spec", ["7", "3", "HDMI", "loop", "nothing"])
+def test_a_device_that_is_not_there_lists_those_that_are(spec):
+    with pytest.raises(OSError, match="inputs are: .*Loopback") as refusal:
+        sources.pick_input(spec, THREE)
+    assert_one_line(refusal.value)
+
+
+def test_without_a_microphone_it_is_the_demo():
+    assert sources.automatic(THREE) == "mic"
+    assert sources.automatic(THREE[3:]) == "demo"
+    with pytest.raises(OSError, match="inputs are: none"):
+        sources.pick_input("mic", [])
+
+
+# the real thing
+
+def test_a_sine_through_pulseaudio_and_portaudio(pulse):  # noqa: F811
+    soundfile.write(pulse / "sine.wav", tone(48000, 6.0, 2, 1000.0), 48000)
+    heard = np.zeros(0, np.float32)
+    with open_source("pulse") as source:
+        player = subprocess.Popen(["paplay", "--latency-msec=200", str(pulse / "sine.wav")])
+        try:
+            while np.count_nonzero(np.abs(heard) > 0.4) < 16_000 and player.poll() is None:
+                heard = np.concatenate((heard, source.read(timeout=5)))
+        finally:
+            player.terminate()
+            player.wait(20)
+    loud = np.flatnonzero(np.abs(heard) > 0.4)
+    sine = heard[loud[0] + 500 : loud[-1] - 10]
+    assert source.rate in (44100, 48000) and sine.size > 30_000
+    # of a sine, every sample follows from the two before it: a lost or repeated block would show
+    turn = 2 * np.cos(2 * np.pi * 1000 / source.rate)
+    assert np.abs(sine[2:] - turn * sine[1:-1] + sine[:-2]).max() < 1e-3
+    assert abs(np.abs(sine).max() - 0.5) < 0.01
+    assert source.overflows == 0
+
+
+def test_a_file_is_played_aloud(pulse):  # noqa: F811
+    soundfile.write(pulse / "sine.wav", tone(48000, 1.0, 1, 1000.0), 48000)
+    heard = np.zeros(0, np.float32)
+    with open_source("pulse") as listener, open_source(str(pulse / "sine.wav"), aloud=True) as played:
+        while np.count_nonzero(np.abs(heard) > 0.4) < 10_000 and heard.size < 5 * listener.rate:
+            heard = np.concatenate((heard, listener.read(timeout=5)))
+        spectrum = np.abs(np.fft.rfft(heard))
+    assert played.note == ""
+    assert abs(spectrum.argmax() * listener.rate / heard.size - 1000) < 5
+    assert np.count_nonzero(np.abs(heard) > 0.4) >= 10_000
