@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .audio.engine import Engine
-from .audio.source import open_source
+from .audio.source import Paced, open_source
 from .control import Control
 from .features import CLASS
 from .osc import Receiver, Sender
@@ -48,6 +48,7 @@ class ListenOptions:
     wek: bool = False
     ring: str | None = None
     parent: int | None = None
+    eager: bool = False  # do not let a file wait for the network
     values: dict = field(default_factory=dict)
 
 
@@ -99,9 +100,11 @@ class Listener:
     def _open(self, stack):
         options = self.options
         self.sender = stack.enter_context(Sender(options.target, wek=options.wek))
-        self.source = stack.enter_context(open_source(
-            options.audio, loop=options.loop, aloud=not options.mute, ring_name=options.ring,
-            seed=options.scene_seed))
+        self.source = open_source(options.audio, loop=options.loop, aloud=not options.mute,
+                                  ring_name=options.ring, seed=options.scene_seed)
+        if isinstance(self.source, Paced) and not options.eager:
+            self._load = _given(self._load())  # a file can wait until all of it can be heard
+        stack.enter_context(self.source)
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
         self.receiver = stack.enter_context(Receiver(
             options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
@@ -189,6 +192,10 @@ class Listener:
             "probabilities": {name.removeprefix(CLASS): round(value, 4)
                               for name, value in values.items() if name.startswith(CLASS)},
         }
+
+
+def _given(value):
+    return lambda: value
 
 
 def _reporter(options):
@@ -302,6 +309,7 @@ class Supervisor:
             self.restarts += 1
             self.reason = said or f"ended with status {status}"
             self._stop.wait(PAUSES[min(max(quick - 1, 0), len(PAUSES) - 1)])
+            self._argv += ["--eager"] * ("--eager" not in self._argv)  # the show is on: levels first
             self._start()
 
     def _last_words(self):

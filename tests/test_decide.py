@@ -1,5 +1,7 @@
 """Decisions: margin, dwell, gate, hold, unknown and temperature, with time fed in by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -71,14 +73,14 @@ def test_hold_keeps_the_class_while_the_probabilities_move():
     assert run(decider, ["siren"], start=4)[0].top == 1
 
 
-@pytest.mark.parametrize("quiet", [dict(level=-90.0), dict(sounds=None)], ids=["below the gate", "no answer"])
+@pytest.mark.parametrize("quiet", [{"level": -90.0}, {"sounds": None}], ids=["below the gate", "no answer"])
 def test_silence_lets_known_fall_to_zero_and_keeps_the_rest(quiet):
     decider = Decider(CLASSES)
     before = run(decider, ["bark"] * 40)[-1]
     assert before.known == 1.0
     silence = run(decider, [quiet.get("sounds", "siren")] * 100, level=quiet.get("level", -20.0), start=2)
     assert silence[-1].known == 0.0 and silence[-1].top == 0
-    assert all(a.known >= b.known for a, b in zip(silence, silence[1:]))
+    assert all(a.known >= b.known for a, b in pairwise(silence))
     np.testing.assert_array_equal(silence[-1].smooth, before.smooth)
 
 

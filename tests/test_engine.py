@@ -1,5 +1,7 @@
 """The engine: every sample is analysed, decisions come on time, and nothing piles up."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,7 @@ def test_at_least_20_decisions_a_second():
 def test_the_fast_path_publishes_first():
     _, out = run(tone(200, 0.5))
     assert "audio.level" in out[0][1]
-    for (_, before), (_, after) in zip(out, out[1:]):
+    for (_, before), (_, after) in pairwise(out):
         assert "known" not in after or "audio.level" in before
 
 
@@ -88,7 +90,7 @@ def test_late_decisions_skip_to_the_newest_window_but_analyse_everything():
 
 
 def test_a_flood_of_sound_in_one_block_is_one_decision():
-    engine, out = run(tone(200, 10.0), block=10 * RATE)
+    engine, _ = run(tone(200, 10.0), block=10 * RATE)
     assert engine.decisions == 1 and engine.analysed == 10 * RATE
 
 

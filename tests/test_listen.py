@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_json_lines_can_be_read(clip, free_port, capsys):
         listener.wait()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) > 20 and lines[-1]["top"] == "high"
-    assert all(before["time"] <= after["time"] for before, after in zip(lines, lines[1:]))
+    assert all(before["time"] <= after["time"] for before, after in pairwise(lines))
 
 
 def test_it_does_not_outlive_its_parent(clip, free_port):

@@ -68,7 +68,8 @@ def test_a_tone_sounds_in_its_band(rate, hertz, loudest):
 def test_higher_is_brighter_and_noise_is_flatter(rate):
     low, high = (last(tone(hertz, rate), rate) for hertz in (200, 4000))
     assert low["audio.centroid"] < high["audio.centroid"]
-    assert last(tone(440, rate), rate)["audio.flatness"] < 0.1 < 0.8 < last(noise(rate), rate)["audio.flatness"]
+    assert last(tone(440, rate), rate)["audio.flatness"] < 0.1
+    assert last(noise(rate), rate)["audio.flatness"] > 0.8
 
 
 @pytest.mark.parametrize("samples", [np.zeros(48000), np.full(48000, 0.3)], ids=["silence", "offset"])

@@ -226,6 +226,6 @@ def _peak(curve, near):
 def beat_phase(flux, lag):
     """Phase 0..1 of the newest value of `flux` within beats of `lag` steps."""
     beats = min(8, int((len(flux) - 2) // lag) - 1)
-    ago = np.arange(int(round(lag)))
+    ago = np.arange(round(lag))
     places = len(flux) - 1 - np.round(ago[:, None] + lag * np.arange(beats)).astype(int)
     return float(np.argmax(flux[places].sum(1)) / lag) % 1.0
