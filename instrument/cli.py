@@ -103,6 +103,7 @@ def _listen_flags(command):
     command.add_argument("--json", action="store_true", help="print one JSON line per decision")
     command.add_argument("--wek", action="store_true", help="also send /wek/outputs (Wekinator's convention)")
     command.add_argument("--ring", metavar="NAME", help="share the samples under this name")
+    command.add_argument("--eager", action="store_true", help="do not let a file wait for the network")
     command.add_argument("--parent", type=int, metavar="PID", help="end when this process is gone")
 
 
@@ -212,6 +213,24 @@ def _evaluate(options):
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
 
 
+def _bench_flags(command):
+    from .bench.run import BENCHES
+
+    command.add_argument("name", choices=BENCHES)
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--data", metavar="DIR", help="labelled clips, for `hear`")
+    command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N")
+    command.add_argument("--clips", type=int, default=3, metavar="N", help="clips of each class, for `hear`")
+    command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")
+    command.add_argument("--json", metavar="FILE", help="write the figures here")
+
+
+def _bench(options):
+    from .bench.run import bench
+
+    bench(options)
+
+
 def _positive(text):
     value = float(text)
     if value <= 0:
@@ -251,5 +270,6 @@ COMMANDS = {
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
     "train": (_train_flags, _train, "Teach a network to hear your classes."),
+    "bench": (_bench_flags, _bench, "Measure speed on this machine."),
     "evaluate": (_evaluate_flags, _evaluate, "Score a model on labelled clips."),
 }

@@ -28,7 +28,7 @@ class Control:
         for _ in range(self._edits.qsize()):  # not "until empty": a flood must not hold the frame
             changed.update(self._edits.get_nowait())
         if changed:
-            self._values = MappingProxyType({**self._values, **changed})
+            self._values = MappingProxyType(self._values | changed)
         return self._values
 
     def commands(self):

@@ -194,7 +194,7 @@ COMMANDS = (
     Command("preset.load", "", "Recall a preset by number or name; keys 1 to 9 recall the first nine."),
     Command("preset.next", "right", "Recall the next preset."),
     Command("preset.previous", "left", "Recall the preset before."),
-    Command("preset.save", "s", "Save all values as a new preset, or under the name given."),
+    Command("preset.save", "s", "Save the present look as a new preset, or under the name given."),
     Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s."),
     Command("show.panic", "p", "All parameters to their defaults and a fresh dream."),
     Command("show.reseed", "r", "A fresh dream with the values as they are."),

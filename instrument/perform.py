@@ -11,6 +11,7 @@ import numpy as np
 from .clock import Clock
 from .control import Control
 from .deck import Deck
+from .features import CLASS
 from .heard import Heard
 from .latest import Latest
 from .listen import Supervisor
@@ -18,7 +19,7 @@ from .midi.ports import Midi
 from .modulation import modulate
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import BY_NAME, COMMANDS, PARAMS
+from .params import COMMANDS, PARAMS
 from .presets import Bank
 from .video import Video
 
@@ -27,6 +28,7 @@ DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
+MESSAGE = 6.0  # s that a line stays on the HUD
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
@@ -86,6 +88,9 @@ class Show:
         self.bank = open_bank(options.presets)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
+        self.options = options
+        # Before OpenGL: torchvision's import brings a second LLVM (triton's), and Mesa's crashes it if loaded first.
+        self._load_eyes()
         self.screen, self.options = self._open_screen(options, stack)
         if first:
             self.deck.path = first.path
@@ -96,7 +101,7 @@ class Show:
         self._open_hands(stack)
         self._ears = self._open_ears(stack)
         self._open_eyes(stack)
-        self._rates = Rates()
+        self.rates = Rates()
         self._ring_name = None
         self._sent_hear, self._hear_due = {}, 0.0
         self._report_due = REPORT
@@ -142,16 +147,15 @@ class Show:
             arguments += ["--target", f"{host}:{port}"]
         for flag, value in (("--audio", options.audio), ("--model", options.model)):
             arguments += [flag, value] if value else []
-        endless = options.loop or (options.audio in (None, "demo") and options.seconds is not None)
+        endless = options.loop or options.audio in (None, "demo")
         arguments += ["--loop"] * endless + ["--mute"] * (options.mute or options.headless)
         return stack.enter_context(Supervisor(arguments))
 
-    def _open_eyes(self, stack):
+    def _load_eyes(self):
         from .dream.dreamer import Dreamer, Scene
         from .dream.loop import DreamLoop
         from .model.card import DEFAULT, load_model
         from .model.zoo import open_eye
-        from .render.renderer import Renderer
 
         self._scene = Scene
         model = load_model(self.options.model or DEFAULT)
@@ -160,8 +164,16 @@ class Show:
         dreamer = Dreamer(open_eye(self.options.network, model), read_pictures(model), best_device())
         self.frames = Latest()
         self.dream = DreamLoop(dreamer, self.frames, self.options.dream_threads or os.cpu_count())
+
+    def _open_eyes(self, stack):
+        from .render.hud import Hud
+        from .render.renderer import Renderer
+
         self.renderer = Renderer(self.screen.ctx, self.screen.size, ROOT / "shaders")
         stack.callback(self.renderer.release)
+        self.hud = Hud(self.screen.ctx)
+        stack.callback(self.hud.release)
+        self._hud_on, self._help_on = not self.options.no_hud, False
         self.video = Video(self.screen, self._ring_name)
         stack.callback(self.video.stop)
         stack.enter_context(self.dream)
@@ -171,23 +183,29 @@ class Show:
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
         fps = self.options.fps or (30.0 if self.options.headless else 0.0)
-        began = last = time.perf_counter()
+        last = time.perf_counter()
         if self.options.record:
             self.video.start(self.options.record, fps or 60.0)
-        while not self._over(last - began):
+        while not self._over(last):
             if fps:
                 pause(last + 1 / fps)
             now = time.perf_counter()
             self.frame(now, now - last)
-            self._rates.drawn(now, time.perf_counter())
+            self.rates.drawn(now, time.perf_counter())
             last = now
 
-    def _over(self, elapsed):
+    def _over(self, now):
+        if self._quit or self.screen.closed:
+            return True
+        if self._ears and self._ears.failed:
+            raise ValueError(self._ears.reason.removeprefix("hearsee: "))
+        if self.options.headless and self._ears and self._ears.ended:
+            return True
         limit = self.options.seconds
-        if limit is None and self.options.headless:
-            ended = self._ears is not None and self._ears.ended
-            limit = 0.0 if ended else (DEMO_SECONDS if self.options.audio in (None, "demo") else None)
-        return self._quit or self.screen.closed or (limit is not None and elapsed >= limit)
+        if limit is None and self.options.headless and self.options.audio in (None, "demo", "mic"):
+            limit = DEMO_SECONDS
+        began = self.video.began if self.options.record else self.rates.began
+        return limit is not None and began is not None and now >= began + limit
 
     def frame(self, now, dt):
         """One frame: take what came, change what was asked for, draw."""
@@ -212,12 +230,28 @@ class Show:
         self.dream.scene.put(self._scene(values, dict(self.heard.weights), now, width / height))
         dreamt = self.frames.take()
         if dreamt:
-            self._rates.dreamt(dreamt)
+            self.rates.dreamt(dreamt)
         picture = (dreamt.pixels, dreamt.now) if dreamt else None
         self.renderer.draw(values, picture, now, dt, motion(values, now),
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)
+        if self._hud_on or self._help_on:
+            self.hud.draw(self._panel(now), self.screen.size)
         self.screen.present()
+
+    def _panel(self, now):
+        """What the HUD says; recordings and screenshots are taken before it is drawn."""
+        from .render.hud import Panel
+
+        features = self.heard.features
+        fresh = [text for text, said in self._messages.items() if now - said < MESSAGE]
+        arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
+        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.classes)
+        lost = self.receiver.reason if self.receiver.refused else ""
+        return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
+                     level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
+                     messages=tuple(fresh[-3:] + arrows + [text for text in (self.rates.note, lost) if text]
+                                    + self.renderer.messages), help=self._help_on)
 
     def _key(self, key):
         if key in KEYS:
@@ -244,6 +278,7 @@ class Show:
 
     def _do_show_panic(self, now):
         self.deck.panic()
+        self.clock.forget()
         self.dream.reseed()
 
     def _do_show_reseed(self, now):
@@ -262,10 +297,10 @@ class Show:
         self.screen.fullscreen()
 
     def _do_show_hud(self, now):
-        pass
+        self._hud_on = not self._hud_on
 
     def _do_show_help(self, now):
-        pass
+        self._help_on = not self._help_on
 
     def _do_show_quit(self, now):
         self._quit = True
@@ -287,17 +322,17 @@ class Show:
 
     def _print(self, now):
         news = self.heard.news(now)
-        began = self._rates.began
+        began = self.rates.began
         if news:
             print(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})", flush=True)
         if now - began >= self._report_due:
             self._report_due += REPORT
-            print(f"{now - began:6.1f} s  {self._rates.text()}", flush=True)
+            print(f"{now - began:6.1f} s  {self.rates.text()}", flush=True)
 
     def summary(self):
         """The last lines: rates, what was heard, where the video is."""
         heard = ", ".join(dict.fromkeys(name for _, name, _ in self.heard.events)) or "nothing known"
-        lines = [f"{self._rates.text()}; heard {heard}"]
+        lines = [f"{self.rates.text()}; heard {heard}"]
         if self._ears and self._ears.restarts:
             lines.append(f"listen was restarted {self._ears.restarts} times")
         if self.video.path:
@@ -320,6 +355,12 @@ class Rates:
     def dreamt(self, frame):
         self.dreams += 1
         self.dream_rate, self.note = frame.steps_per_s, frame.note
+
+    def lines(self, features):
+        """Two lines for the HUD."""
+        latency = features.get("stat.latency_ms", 0.0)
+        return (f"{self.frame_rate:.0f} fps   {self.dream_rate:.1f} dreams/s",
+                f"{features.get('stat.hops_per_s', 0.0):.0f} decisions/s   {latency:.0f} ms")
 
     @property
     def frame_rate(self):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .audio.ring import Ring
 
-PATIENCE = 3.0  # s to wait for sound before a recording begins without
+PATIENCE = 12.0  # s to wait for sound before a recording begins without
 FOLDER = Path("out")
 
 
@@ -16,7 +16,7 @@ class Video:
         self._screen, self._ring_name = screen, ring_name
         self._ring = self._recorder = self._asked = None
         self._position = self._origin = 0
-        self.path = None
+        self.path = self.began = None  # the file, and the time of its first frame
 
     @property
     def running(self):
@@ -45,8 +45,9 @@ class Video:
 
         path, fps, asked = self._asked
         self._ring = self._ring or self._attach()
-        if self._ring is None and self._ring_name and now - asked < PATIENCE:
+        if self._ring_name and now - asked < PATIENCE and not (self._ring and self._ring.written):
             return None
+        self.began = now
         if self._ring:
             self._position = self._origin = self._ring.written
         self._recorder = Recorder(path, self._screen.size, fps, self._ring.rate if self._ring else 0)

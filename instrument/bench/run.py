@@ -1,0 +1,77 @@
+"""`hearsee bench NAME`: runs one benchmark, prints Markdown, writes JSON on request."""
+
+from .report import machine, markdown, write
+
+
+def dream(options):
+    """Steps a second of the shipped network and of ResNet-50."""
+    from .dream import dream_rows
+
+    eyes, guides = _eyes(options)
+    return dream_rows(eyes, guides)
+
+
+def table2(options):
+    """The paper's Table 2 beside ours, on ResNet-50."""
+    from .dream import table2_rows
+
+    eyes, guides = _eyes(options)
+    return table2_rows(eyes["resnet50"], guides)
+
+
+def hear(options):
+    """Onset to packet and to the first right answer, on real clips after silence."""
+    from ..learn.dataset import find_clips, read
+    from .hear import latency_rows, summary
+
+    if not options.data:
+        raise ValueError("bench hear needs --data DIR with labelled clips")
+    clips = [clip for clip in find_clips(options.data) if not options.folds or clip.fold in options.folds]
+    chosen = _few_of_each(clips, options.clips)
+    rows, health = latency_rows([(clip.label, read(clip)) for clip in chosen])
+    return [{"clips": len(rows), **summary(rows), **health}]
+
+
+def show(options):
+    """Frame times of the whole show at 640x360, untouched and with knobs turned 20 times a second."""
+    from ..perform import PerformOptions
+    from .show import show_rows
+
+    return show_rows(PerformOptions(audio="demo", headless=True, size=(640, 360), fps=30.0, no_hud=True, port=10081,
+                                    target=[], model=options.model), options.seconds)
+
+
+BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show}
+
+
+def bench(options):
+    """Run the benchmark that `options.name` says."""
+    rows = BENCHES[options.name](options)
+    print(f"{options.name} on {machine()}\n\n{markdown(rows)}")
+    if options.json:
+        write(options.json, options.name, rows)
+
+
+def _eyes(options):
+    """{name: eye} and the class pictures of the model."""
+    import torch
+    from torchvision.models import resnet50
+
+    from ..model.card import DEFAULT, load_model
+    from ..model.eye import classifier_eye
+    from ..model.zoo import open_eye
+    from ..perform import read_pictures
+
+    torch.manual_seed(0)
+    model = load_model(options.model or DEFAULT)
+    # Speed does not depend on the weights, so ResNet-50 needs no download here.
+    eyes = {"ours": open_eye(None, model), "resnet50": classifier_eye(resnet50(), "resnet50")}
+    return eyes, read_pictures(model)
+
+
+def _few_of_each(clips, count):
+    kept = {}
+    for clip in clips:
+        kept.setdefault(clip.label, []).append(clip)
+    # Spread over the recordings rather than the first few slices of one.
+    return [group[len(group) * i // count] for group in kept.values() for i in range(min(count, len(group)))]

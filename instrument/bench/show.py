@@ -1,0 +1,59 @@
+"""How steady the show is: frame times with hearing and dreaming running, untouched and with knobs turned."""
+
+import math
+import time
+from contextlib import ExitStack
+
+import numpy as np
+
+TURNED = ("dream.octaves", "dream.iterations", "dream.layer", "dream.size")
+TURNS = 20.0  # a second
+WARM = 3.0  # s before counting
+
+
+def show_rows(options, seconds=10.0):
+    """Two interleaved runs of the same show; one dict each: "untouched" and "knobs"."""
+    from ..perform import Show
+
+    rows = {"untouched": [], "knobs": []}
+    with ExitStack() as stack:
+        show = Show(options, stack)
+        _play(show, WARM, turning=False)
+        for _ in range(2):
+            for name, found in rows.items():
+                found.append(_play(show, seconds / 2, name == "knobs"))
+        route = show.renderer.upload.route
+    return [{"run": name, "upload": route, **_figures(found)} for name, found in rows.items()]
+
+
+def _play(show, seconds, turning):
+    """(frame times in s, intervals in s, dreams) of a stretch of the show at its own rate."""
+    fps = show.options.fps or 30.0
+    began = last = time.perf_counter()
+    dreams, work, gaps, turned = show.rates.dreams, [], [], 0
+    while last - began < seconds:
+        time.sleep(max(0.0, last + 1 / fps - time.perf_counter()))
+        now = time.perf_counter()
+        if turning and (now - began) * TURNS > turned:
+            turned += 1
+            _turn(show.control, turned)
+        show.frame(now, now - last)
+        work.append(time.perf_counter() - now)
+        gaps.append(now - last)
+        last = now
+    return work, gaps[1:], (show.rates.dreams - dreams) / seconds
+
+
+def _turn(control, count):
+    from ..params import BY_NAME
+
+    row = BY_NAME[TURNED[count % len(TURNED)]]
+    control.submit({row.name: row.at(0.5 + 0.5 * math.sin(0.7 * count))})
+
+
+def _figures(found):
+    work = 1000 * np.concatenate([each[0] for each in found])
+    gaps = 1000 * np.concatenate([each[1] for each in found])
+    return {"fps": 1000 / float(np.mean(gaps)), "frame_ms_median": float(np.median(work)),
+            "frame_ms_p99": float(np.percentile(work, 99)), "interval_ms_p99": float(np.percentile(gaps, 99)),
+            "dreams_per_s": float(np.mean([each[2] for each in found]))}
