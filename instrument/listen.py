@@ -102,13 +102,14 @@ class Listener:
         self.sender = stack.enter_context(Sender(options.target, wek=options.wek))
         self.source = open_source(options.audio, loop=options.loop, aloud=not options.mute,
                                   ring_name=options.ring, seed=options.scene_seed)
-        if isinstance(self.source, Paced) and not options.eager:
-            self._load = _given(self._load())  # a file can wait until all of it can be heard
-        stack.enter_context(self.source)
+        stack.callback(self.source.ring.close)  # also when what follows fails
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
         self.receiver = stack.enter_context(Receiver(
             options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
             commands=(), host=options.host))
+        if isinstance(self.source, Paced) and not options.eager:
+            self._load = _given(self._load())  # a file can wait until all of it can be heard
+        stack.enter_context(self.source)
         for work in (self._hear, self._decide, self._tick, self._bring_network):
             thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
             stack.callback(thread.join)

@@ -73,7 +73,7 @@ def test_levels_are_sent_before_there_is_a_network(clip, free_port):
         return network()
 
     with Receiver(0, on_features=heard.put) as receiver:
-        with Listener(options(clip, free_port, ("127.0.0.1", receiver.port), loop=True), load):
+        with Listener(options(clip, free_port, ("127.0.0.1", receiver.port), loop=True, eager=True), load):
             while heard.get(timeout=WAIT).get("audio.level", 0) == 0:
                 pass
             ready.set()
@@ -111,9 +111,17 @@ def test_a_damaged_model_ends_it_with_its_line(clip, free_port):
     def load():
         raise ValueError("weights.safetensors is damaged")
 
-    with Listener(options(clip, free_port, loop=True), load) as listener:
+    for eager in (True, False):
         with pytest.raises(ValueError, match="damaged"):
-            listener.wait()
+            with Listener(options(clip, free_port, loop=True, eager=eager), load) as listener:
+                listener.wait()
+
+
+def test_a_file_waits_for_the_network_so_that_all_of_it_is_heard(clip, free_port):
+    lines = []
+    with Listener(options(clip, free_port), network, lines.append) as listener:
+        listener.wait()
+    assert lines[0]["time"] < 0.3
 
 
 def test_json_lines_can_be_read(clip, free_port, capsys):
