@@ -50,8 +50,8 @@ class Renderer:
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
 
-        `frame` is a new dream picture (pixels, now) or None; `now` and `dt` in s, the clock of `frame`;
-        `motion` the field of this frame; `extras` {name of shader.HOST: number}, such as level and pulse.
+        `frame` is a new dream picture (pixels, now) or None, or (pixels, now, CUDA event that says it is done);
+        `now` and `dt` in s, the clock of `frame`; `motion` the field of this frame; `extras` {name of shader.HOST: number}, such as level and pulse.
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
@@ -108,11 +108,13 @@ class Fader:
         self._landed, self._length = -math.inf, 0.0
 
     def put(self, frame, upload, now, frozen):
-        """Take in a dream frame (pixels, now) or None; `frozen` lets it wait."""
+        """Take in a dream frame (see `Renderer.draw`) or None; `frozen` lets it wait."""
         self._waiting = frame if frame is not None else self._waiting
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
-        pixels, made = self._waiting[:2]
+        pixels, made, *ready = self._waiting
+        for event in filter(None, ready):
+            event.wait()  # torch's current stream, which the upload uses, waits; the CPU does not
         first = self._landed == -math.inf
         upload.put(pixels)
         self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)

@@ -37,8 +37,9 @@ void main() {
 """
 GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_VertexID
 _INCLUDE = re.compile(r'\s*#include\s+"([^"]+)"\s*$')
-# Mesa "1:7(3): error: text", NVIDIA "1(7) : error C1008: text", Apple and Intel "ERROR: 1:7: text".
-_FAULT = re.compile(r"(?:ERROR: )?(\d+)(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
+# Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
+_FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
+_FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
 
 
 class Uniforms:
@@ -74,7 +75,7 @@ class Shaders:
 
     def load(self, name, *keys):
         """Compile a program for these textures; ValueError with file and line if it has a fault."""
-        files = []  # index -> path, as the #line directives number them
+        files = []  # index -> path, as lines are numbered
         try:
             program = self._compile(name, keys, files)
         except moderngl.Error as error:
@@ -139,13 +140,13 @@ class Shaders:
 
 
 def _expand(folder, file, files, seen):
-    """The text of `file` with its includes (each once), and #line directives that number `files`."""
+    """The text of `file` with its includes (each once); lines are numbered by the index in `files`."""
     files.append(file)
     seen.add(file)
     index = len(files) - 1
     if file == "params":
-        return f"#line 1 {index}\n{BLOCK}"
-    lines = [f"#line 1 {index}"]
+        return f"#line {index * _FILE + 1}\n{BLOCK}"
+    lines = [f"#line {index * _FILE + 1}"]
     for number, line in enumerate(_read(folder / file), 1):
         include = _INCLUDE.match(line)
         if not include:
@@ -153,7 +154,7 @@ def _expand(folder, file, files, seen):
             continue
         if include[1] not in seen:
             lines.append(_expand(folder, include[1], files, seen))
-        lines.append(f"#line {number + 1} {index}")
+        lines.append(f"#line {index * _FILE + number + 1}")
     return "\n".join(lines) + "\n"
 
 
@@ -168,8 +169,9 @@ def _read(path):
 def _explain(text, files, path):
     """The first fault of a compiler log as one line: file, line, text."""
     for match in map(_FAULT.match, text.splitlines()):
-        if match and int(match[1]) < len(files):
-            return f"{Path(path).parent / files[int(match[1])]}, line {match[2] or match[3]}: {match[4].strip()}"
+        if match:
+            index, line = divmod(int(match[1] or match[2]), _FILE)
+            return f"{Path(path).parent / files[index]}, line {line}: {match[3].strip()}"
     lines = [line.strip() for line in text.splitlines() if line.strip("= ")]
     return f"{path}: {lines[-1] if lines else 'does not compile'}"
 

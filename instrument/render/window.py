@@ -149,10 +149,9 @@ class Window:
                 self._keys.append(name)
 
     def _measure(self):
-        # moderngl takes the size of the window's framebuffer from the viewport when it detects it.
         self.size = self._glfw.get_framebuffer_size(self._handle)
-        self.ctx.viewport = (0, 0, *self.size)
         self.framebuffer = self.ctx.detect_framebuffer(0)
+        self.framebuffer._size = self.size  # moderngl 5.13 keeps the size that the window began with
         self.framebuffer.viewport = (0, 0, *self.size)
 
 

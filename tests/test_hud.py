@@ -1,0 +1,79 @@
+"""The HUD draws what it is handed, in its corner only, headless as in a window."""
+
+import numpy as np
+import pytest
+
+from instrument.params import COMMANDS, PARAMS
+from instrument.render.hud import Hud, Panel, class_colour, keys
+from instrument.render.window import open_screen
+
+SIZE = WIDTH, HEIGHT = 640, 360
+BARS = tuple((f"class_{number}", number / 10) for number in range(10))
+
+
+@pytest.fixture(scope="module")
+def screen():
+    try:
+        screen = open_screen(SIZE, headless=True)
+    except OSError as error:
+        pytest.skip(str(error))
+    yield screen
+    screen.close()
+
+
+@pytest.fixture(scope="module")
+def hud(screen):
+    hud = Hud(screen.ctx)
+    yield hud
+    hud.release()
+
+
+def shown(screen, hud, panel):
+    screen.begin()
+    screen.framebuffer.clear(0.0, 0.0, 1.0, 1.0)
+    hud.draw(panel, SIZE)
+    return np.frombuffer(screen.framebuffer.read(components=3), np.uint8).reshape(HEIGHT, WIDTH, 3)[::-1].astype(int)
+
+
+def test_the_panel_stays_in_its_corner(screen, hud):
+    picture = shown(screen, hud, Panel(bars=BARS, top="class_9", level=0.5, lines=("60 /s",), preset="first"))
+    painted = (picture != (0, 0, 255)).any(2)
+    assert painted[HEIGHT // 2:, : WIDTH // 3].mean() > 0.4
+    assert not painted[:, WIDTH // 2:].any() and not painted[: HEIGHT // 4].any()
+
+
+def test_a_bar_grows_with_its_class_in_its_colour(screen, hud):
+    def length(share):
+        picture = shown(screen, hud, Panel(bars=(("siren", share), ("dog", 0.0)), top=""))
+        return (np.abs(picture - np.array(class_colour(0)[:3]) * 255).max(2) < 30).sum()
+
+    assert length(1.0) > 1.7 * length(0.5) > 1.7 * length(0.2)
+
+
+def test_what_is_handed_changes_the_picture(screen, hud):
+    plain = Panel(bars=BARS)
+    before = shown(screen, hud, plain)
+    for change in (dict(top="class_3"), dict(level=1.0), dict(lines=("60 /s",)), dict(preset="glass"),
+                   dict(messages=("a fault",)), dict(help=True), dict(top="class_3", known=0.0)):
+        assert not np.array_equal(shown(screen, hud, Panel(bars=BARS, **change)), before), change
+    assert np.array_equal(shown(screen, hud, plain), before)
+
+
+def test_the_state_of_the_renderer_is_left_in_order(screen, hud):
+    shown(screen, hud, Panel(bars=BARS))
+    screen.framebuffer.clear(1.0, 0.0, 0.0, 1.0)
+    whole = np.frombuffer(screen.framebuffer.read(components=3), np.uint8).reshape(-1, 3)
+    assert (whole == (255, 0, 0)).all()  # no scissor is left
+    assert screen.ctx.scissor is None or screen.ctx.scissor == (0, 0, *SIZE)
+
+
+def test_every_key_of_the_tables_is_in_the_help():
+    named = {key for key, _ in keys()}
+    assert named >= {command.key for command in COMMANDS if command.key} | {row.key for row in PARAMS if row.key}
+    assert len(named) == len(keys())
+
+
+def test_neighbouring_classes_have_different_colours():
+    colours = np.array([class_colour(index)[:3] for index in range(10)])
+    distance = np.abs(colours[:, None] - colours[None]).sum(2) + 9 * np.eye(10)
+    assert distance.min() > 0.15

@@ -1,0 +1,312 @@
+"""The picture, pixel by pixel: neutral is exact, every row shows, feedback stays bounded, the field is motion.py's."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instrument.motion import Motion, motion
+from instrument.params import DEFAULTS, MODES, ROWS
+from instrument.render import NEUTRAL, Renderer
+from instrument.render.renderer import eased
+from instrument.render.shader import Shaders, Uniforms
+from instrument.render.upload import Upload
+from instrument.render.window import open_screen
+
+FOLDER = Path(__file__).parent.parent / "shaders"
+SIZE = WIDTH, HEIGHT = 96, 64
+STILL = Motion()
+
+
+@pytest.fixture(scope="module")
+def screen():
+    try:
+        screen = open_screen(SIZE, headless=True)
+    except OSError as error:
+        pytest.skip(str(error))
+    yield screen
+    screen.close()
+
+
+@pytest.fixture
+def renderer(screen):
+    renderer = Renderer(screen.ctx, SIZE, FOLDER)
+    yield renderer
+    renderer.release()
+
+
+def dream(seed=0, size=SIZE):
+    """A picture with structure at all scales, dark and bright, as a dream frame."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    y, x = np.mgrid[:height, :width] / height
+    waves = [np.sin(rng.uniform(1, 40) * (x * np.cos(a) + y * np.sin(a)) + a) for a in rng.uniform(0, 6, 12)]
+    pixels = np.full((height, width, 4), 255, np.uint8)
+    for channel in range(3):
+        mixed = sum(waves[channel::3])
+        pixels[..., channel] = 127.5 + 127.5 * mixed / np.abs(mixed).max()
+    return pixels
+
+
+def values_of(**changes):
+    return {**DEFAULTS, **NEUTRAL, **{name.replace("__", "."): value for name, value in changes.items()}}
+
+
+def draw(screen, renderer, values, frame=None, now=0.0, dt=1 / 30, field=STILL, **extras):
+    screen.begin()
+    renderer.draw(values, frame, now, dt, field, extras)
+    return seen(screen)
+
+
+def seen(screen):
+    return np.frombuffer(screen.framebuffer.read(components=3), np.uint8).reshape(HEIGHT, WIDTH, 3)[::-1].copy()
+
+
+def test_neutral_is_the_dream_exactly(screen, renderer):
+    picture = dream()
+    shown = draw(screen, renderer, values_of(), (picture, 0.0))
+    assert np.array_equal(shown, picture[..., :3])
+    assert renderer.upload.route == "host" and not renderer.messages
+
+
+def test_before_the_first_dream_all_is_black(screen, renderer):
+    assert draw(screen, renderer, values_of()).max() == 0
+
+
+def test_another_size_of_dream_and_of_screen(screen, renderer):
+    shown = draw(screen, renderer, values_of(), (dream(size=(48, 32)), 0.0))
+    assert abs(float(shown.mean()) - dream(size=(48, 32))[..., :3].mean()) < 2
+    renderer.resize((48, 32))
+    assert renderer.size == (48, 32)
+    draw(screen, renderer, values_of(zoom__echo=0.9), None, 0.1)
+
+
+def rows_that_show():
+    return [row for row in ROWS if row.group == "post"] + [row for row in ROWS if row.name == "show.master"]
+
+
+def test_both_ends_of_every_row_change_the_picture(screen):
+    for row in rows_that_show():
+        for end in {row.lo, row.hi} - {NEUTRAL[row.name]}:
+            renderer = Renderer(screen.ctx, SIZE, FOLDER)
+            changed = {**values_of(), row.name: end}
+            draw(screen, renderer, changed, (dream(1), 0.0), 0.0)
+            draw(screen, renderer, changed, (dream(2), 0.03), 0.03)
+            shown = draw(screen, renderer, changed, None, 0.1)
+            plain = Renderer(screen.ctx, SIZE, FOLDER)
+            draw(screen, plain, values_of(), (dream(1), 0.0), 0.0)
+            draw(screen, plain, values_of(), (dream(2), 0.03), 0.03)
+            as_it_was = draw(screen, plain, values_of(), None, 0.1)
+            difference = np.abs(shown.astype(float) - as_it_was).mean()
+            assert difference > 1.0, f"{row.name} at {end}: {difference:.2f}"
+            renderer.release()
+            plain.release()
+
+
+def test_the_field_is_the_formula_of_motion(screen, tmp_path):
+    """Every mode: where field.glsl says a point came from, against the docstring of motion.py in numpy."""
+    shutil.copytree(FOLDER / "lib", tmp_path / "lib")
+    (tmp_path / "probe.frag").write_text(
+        '#include "lib/field.glsl"\nvoid main() { vec2 p = carried(place(uv), u_dt); '
+        "colour = vec4(p, mirrored(unplaced(p))); }\n")
+    shaders, uniforms = Shaders(screen.ctx, tmp_path), Uniforms(screen.ctx)
+    target = screen.ctx.framebuffer([screen.ctx.texture(SIZE, 4, dtype="f4")])
+    aspect, dt = WIDTH / HEIGHT, 0.06
+    for mode in range(len(MODES)):
+        field = motion({**DEFAULTS, "zoom.mode": mode, "zoom.speed": 1.1, "zoom.rotate": 50.0, "zoom.pan_x": 0.4,
+                        "zoom.pan_y": -0.7}, 3.7)
+        uniforms.put({"aspect": aspect, "dt": dt}, field, DEFAULTS)
+        shaders.run("probe", target)
+        got = np.frombuffer(target.read(components=4, dtype="f4"), "f4").reshape(HEIGHT, WIDTH, 4)
+        x = ((np.arange(WIDTH) + 0.5) / WIDTH * 2 - 1)[None] * aspect + np.zeros((HEIGHT, 1))
+        y = ((np.arange(HEIGHT) + 0.5) / HEIGHT * 2 - 1)[:, None] + np.zeros((1, WIDTH))
+        qx, qy = x - field.centre_x, y - field.centre_y
+        r = np.hypot(qx, qy)
+        grow, turn = field.expand + field.tunnel * r, field.turn + field.spiral * (1 - r)
+        vx = qx * grow - qy * turn + field.pan_x + field.strips * qx
+        vy = qy * grow + qx * turn + field.pan_y
+        fromx, fromy = x - vx * dt, y - vy * dt
+        assert np.allclose(got[..., 0], fromx, atol=1e-5) and np.allclose(got[..., 1], fromy, atol=1e-5), MODES[mode]
+        at = (fromx / aspect + 1) / 2, (fromy + 1) / 2
+        for channel in (0, 1):
+            folded = np.where(at[channel] < 0, -at[channel], np.where(at[channel] > 1, 2 - at[channel], at[channel]))
+            assert np.allclose(got[..., 2 + channel], folded, atol=1e-5), MODES[mode]
+
+
+def test_the_picture_goes_on_between_dreams_and_along_the_field(screen, renderer):
+    """Half a picture of panning: what stood at the left stands in the middle."""
+    picture = dream(3)
+    draw(screen, renderer, values_of(), (picture, 0.0), 0.0)
+    pan = Motion(pan_x=0.5)
+    first, later = (draw(screen, renderer, values_of(), None, now, field=pan) for now in (0.5, 1.0))
+    shift = round(0.5 * WIDTH / (WIDTH / HEIGHT * 2) * 1.0)  # 0.5 of a picture 2 * aspect wide, in 1 s
+    assert np.array_equal(later[:, shift:], picture[:, :WIDTH - shift, :3])
+    assert not np.array_equal(first, later)
+
+
+def test_a_dream_that_hangs_comes_to_rest():
+    ages = [eased(age / 10) for age in range(200)]
+    assert ages[5] == 0.5 and all(b > a for a, b in zip(ages, ages[1:60])) and ages[-1] <= 2.0
+    assert max(b - a for a, b in zip(ages, ages[1:])) < 0.1001
+
+
+def test_a_new_dream_fades_in_without_a_jump(screen, renderer):
+    black, white = dream() * 0, dream() * 0 + 255
+    draw(screen, renderer, values_of(), (black, 0.0), 0.0)
+    draw(screen, renderer, values_of(), (black, 0.1), 0.1)
+    levels = [draw(screen, renderer, values_of(), (white, 0.2) if now == 20 else None, now / 100).mean()
+              for now in range(20, 32)]
+    assert levels[0] == 0 and levels[-1] == 255
+    assert max(b - a for a, b in zip(levels, levels[1:])) < 50 and levels == sorted(levels)
+
+
+@pytest.mark.parametrize("name", ["zoom.echo", "post.trails"])
+def test_feedback_neither_saturates_nor_dies(screen, renderer, name):
+    picture = dream(4)
+    values = {**values_of(), name: 0.98, "zoom.rotate": 40.0}
+    field = motion({**values, "zoom.speed": 1.0}, 0.0)
+    for number in range(1000):
+        now = number / 30
+        shown = draw_only(screen, renderer, values, (picture, now) if number % 3 == 0 else None, now, field)
+    shown = seen(screen)
+    assert 90 < shown.mean() < (165 if name == "zoom.echo" else 235) and shown.std() > 8 and shown.max() > 150
+
+
+def draw_only(screen, renderer, values, frame, now, field):
+    screen.begin()
+    renderer.draw(values, frame, now, 1 / 30, field)
+
+
+def test_echo_converges_to_a_still_dream(screen, renderer):
+    """8-bit feedback would stop short of the picture by 25 levels at 0.98."""
+    picture = dream(5)
+    values = values_of(zoom__echo=0.98)
+    draw(screen, renderer, values, (dream(6), 0.0), 0.0)
+    draw(screen, renderer, values, (picture, 0.1), 0.1)
+    for number in range(4, 600):
+        shown = draw(screen, renderer, values, None, number / 30)
+    assert np.abs(shown.astype(int) - picture[..., :3]).max() <= 8
+
+
+def test_freeze_holds_and_lets_go(screen, renderer):
+    values = {**DEFAULTS, "post.glitch": 0.7, "post.trails": 0.8}
+    field = motion(values, 0.0)
+    held = draw(screen, renderer, values, (dream(1), 0.0), 0.0, field=field)
+    frozen = {**values, "show.freeze": 1.0}
+    for number in range(1, 5):
+        still = draw(screen, renderer, {**frozen, "post.hue": 90.0}, (dream(2), number / 5), number / 5, field=field)
+        assert np.array_equal(still, held)
+    assert draw(screen, renderer, {**frozen, "show.blackout": 1.0}, None, 1.1, field=field).max() == 0
+    assert not np.array_equal(draw(screen, renderer, values, None, 1.2, field=field), held)
+
+
+def test_blackout_is_black_and_what_is_behind_goes_on(screen, renderer):
+    draw(screen, renderer, dict(DEFAULTS), (dream(1), 0.0), 0.0)
+    assert draw(screen, renderer, {**DEFAULTS, "show.blackout": 1.0}, (dream(2), 0.1), 0.1).max() == 0
+    assert draw(screen, renderer, dict(DEFAULTS), None, 0.5).mean() > 60
+
+
+def test_a_fault_at_the_start_is_one_line(screen, tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "shaders")
+    (tmp_path / "shaders" / "chroma.frag").write_text("void main() {\n    oops;\n}\n")
+    with pytest.raises(ValueError, match="chroma.frag, line 2: .*oops"):
+        Renderer(screen.ctx, SIZE, tmp_path / "shaders")
+
+
+def test_the_two_newest_pictures_are_kept(screen):
+    upload = Upload(screen.ctx)
+    for seed in (1, 2, 3):
+        upload.put(dream(seed))
+    for texture, seed in ((upload.previous, 2), (upload.newest, 3)):
+        assert texture.read() == dream(seed).tobytes()
+    upload.release()
+
+
+def test_a_route_that_fails_gives_way_and_says_why(screen):
+    class Broken:
+        name = "cuda-gl"
+
+        def copy(self, ctx, pixels, texture):
+            raise RuntimeError("no such device")
+
+        def release(self):
+            pass
+
+    upload = Upload(screen.ctx)
+    upload.put(dream(1))
+    upload._routes.insert(0, Broken())
+    assert upload.put(dream(2)).read() == dream(2).tobytes()
+    assert upload.route == "host" and "cuda-gl" in upload.reason and "no such device" in upload.reason
+    upload.release()
+
+
+@pytest.fixture
+def display(monkeypatch):
+    """An X server of our own on a display that it picks, ended by its process."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("no Xvfb here")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "+extension", "GLX",
+                               "-nolisten", "tcp", "-noreset"], pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with open(reading) as ready:
+        number = ready.readline().strip()  # blocks until the server is ready
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        monkeypatch.setenv("DISPLAY", f":{number}")
+        yield number
+    server.terminate()
+    server.wait()
+
+
+WINDOW = """
+import sys
+import numpy as np
+from instrument.render.window import monitors, open_screen
+print(monitors())
+screen = open_screen((320, 200), monitor="nowhere", vsync=False)
+assert screen.notice.startswith("no monitor 'nowhere'"), screen.notice
+glfw, handle = screen._glfw, screen._handle
+screen.begin()
+screen.framebuffer.clear(0.0, 1.0, 0.0, 1.0)
+assert np.frombuffer(screen.framebuffer.read(components=3), np.uint8).reshape(-1, 3).mean(0).tolist() == [0, 255, 0]
+screen.present()
+for key in (glfw.KEY_F1, glfw.KEY_TAB, glfw.KEY_LEFT, glfw.KEY_SPACE, glfw.KEY_ENTER, glfw.KEY_ESCAPE):
+    screen._key(handle, key, 0, glfw.PRESS, 0)
+for key in (glfw.KEY_B, glfw.KEY_1):
+    screen._key(handle, key, glfw.get_key_scancode(key), glfw.PRESS, 0)
+assert screen.begin() == ["f1", "tab", "left", "space", "enter", "escape", "b", "1"]
+glfw.set_window_size(handle, 400, 300)
+while screen.size != (400, 300):
+    screen.begin()
+    screen.present()
+assert screen.framebuffer.size == (400, 300) and not screen.closed
+glfw.set_window_should_close(handle, True)
+screen.begin()
+assert screen.closed
+screen.close()
+print("closed")
+"""
+
+
+def test_a_real_window_opens_draws_reports_keys_and_closes(display):
+    import sys
+
+    ran = subprocess.run([sys.executable, "-c", WINDOW], capture_output=True, text=True, timeout=240)
+    assert ran.returncode == 0 and ran.stdout.endswith("closed\n"), ran.stderr
+    assert "640 x 480" in ran.stdout
+
+
+def test_without_a_display_one_line_tells(monkeypatch):
+    import sys
+
+    if not sys.platform.startswith("linux"):
+        pytest.skip("other systems always have a display")
+    environment = {name: text for name, text in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    code = ("from instrument.render.window import open_screen\ntry: open_screen()\n"
+            "except OSError as error: print(error)")
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=240)
+    assert "--headless" in ran.stdout and ran.stdout.count("\n") == 1 and not ran.stderr, ran.stdout + ran.stderr

@@ -1,0 +1,103 @@
+"""Shaders from files: includes, uniforms of the table, faults with file and line, hot reload."""
+
+import os
+
+import numpy as np
+import pytest
+
+from instrument.motion import Motion
+from instrument.params import PARAMS
+from instrument.render.shader import Shaders, Uniforms
+from instrument.render.window import open_screen
+
+RED = "#include \"params\"\nvoid main() {\n    colour = vec4(1.0, 0.0, 0.0, 1.0);\n}\n"
+GREEN = RED.replace("1.0, 0.0, 0.0", "0.0, 1.0, 0.0")
+
+
+@pytest.fixture(scope="module")
+def screen():
+    try:
+        screen = open_screen((8, 8), headless=True)
+    except OSError as error:
+        pytest.skip(str(error))
+    yield screen
+    screen.close()
+
+
+def save(path, text, when):
+    path.write_text(text)
+    os.utime(path, (when, when))
+
+
+def drawn(screen, shaders, name="a", **textures):
+    shaders.run(name, screen.framebuffer, **textures)
+    return tuple(screen.framebuffer.read(components=3)[:3])
+
+
+def test_every_row_is_a_uniform_with_its_value(screen, tmp_path):
+    """One pixel per row, so a row that is missing, doubled or shifted shows."""
+    values = {row.name: row.lo + 0.37 * (row.hi - row.lo) for row in PARAMS}
+    all_rows = ", ".join(row.uniform for row in PARAMS)
+    save(tmp_path / "a.frag", f"""#include "params"
+void main() {{
+    float rows[{len(PARAMS)}] = float[]({all_rows});
+    colour = vec4(rows[int(gl_FragCoord.x)], u_level, u_motion_spiral, 1.0);
+}}""", 1)
+    target = screen.ctx.framebuffer([screen.ctx.texture((len(PARAMS), 1), 4, dtype="f4")])
+    Uniforms(screen.ctx).put({"level": 0.25}, Motion(spiral=3.0), values)
+    Shaders(screen.ctx, tmp_path).run("a", target)
+    seen = np.frombuffer(target.read(components=3, dtype="f4"), "f4").reshape(-1, 3)
+    assert seen[:, 0] == pytest.approx(list(values.values()), rel=1e-6)
+    assert (seen[:, 1:] == (0.25, 3.0)).all()
+
+
+def test_a_fault_names_file_and_line(screen, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "good.glsl").write_text("float one() {\n    return 1.0;\n}\n")
+    (tmp_path / "lib" / "bad.glsl").write_text("// fine\nfloat two() { return oops; }\n")
+    start = '// a comment\n#include "params"\n#include "lib/good.glsl"\n'
+    save(tmp_path / "a.frag", start + "\nvoid main() { colour = vec4(u_nope); }\n", 1)
+    save(tmp_path / "b.frag", start + '#include "lib/bad.glsl"\nvoid main() { colour = vec4(one()); }\n', 1)
+    save(tmp_path / "c.frag", '#include "lib/none.glsl"\nvoid main() {}\n', 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    for name, words in (("a", ("a.frag", "line 5", "u_nope")), ("b", ("bad.glsl", "line 2", "oops")),
+                        ("c", ("none.glsl", "cannot be read"))):
+        with pytest.raises(ValueError) as caught:
+            shaders.load(name)
+        text = str(caught.value)
+        assert [word for word in words if word not in text] == [] and "\n" not in text, text
+
+
+def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_path):
+    file = tmp_path / "a.frag"
+    save(file, RED, 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    shaders.load("a")
+    shaders.check(0.0)
+    assert drawn(screen, shaders) == (255, 0, 0)
+    save(file, GREEN, 2)
+    shaders.check(0.5)
+    assert drawn(screen, shaders) == (255, 0, 0)  # once a second, not every frame
+    shaders.check(1.0)
+    assert drawn(screen, shaders) == (0, 255, 0)
+    save(file, RED.replace("1.0, 0.0", "oops"), 3)
+    shaders.check(2.0)
+    assert drawn(screen, shaders) == (0, 255, 0)
+    assert shaders.faults == 1 and "a.frag, line 3" in shaders.messages[0]
+    shaders.check(3.0)
+    assert shaders.faults == 1  # the same fault counts once
+    file.unlink()
+    shaders.check(4.0)
+    assert drawn(screen, shaders) == (0, 255, 0) and shaders.faults == 2
+    save(file, RED, 5)
+    shaders.check(5.0)
+    assert drawn(screen, shaders) == (255, 0, 0) and not shaders.messages
+
+
+def test_a_texture_that_is_passed_is_known_to_the_program(screen, tmp_path):
+    save(tmp_path / "a.frag", "uniform sampler2D u_glow;\nvoid main() {\n#ifdef HAS_GLOW\n"
+         "colour = texture(u_glow, uv);\n#else\ncolour = vec4(1.0, 0.0, 0.0, 1.0);\n#endif\n}\n", 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    glow = screen.ctx.texture((1, 1), 4, bytes([0, 0, 255, 255]))
+    assert drawn(screen, shaders) == (255, 0, 0)
+    assert drawn(screen, shaders, glow=glow) == (0, 0, 255)
