@@ -89,7 +89,7 @@ class Show:
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
-        # Before OpenGL: torchvision's import brings a second LLVM (triton's), and Mesa's crashes it if loaded first.
+        # Before OpenGL: a torchvision network brings triton's LLVM, which crashes where Mesa's was loaded first.
         self._load_eyes()
         self.screen, self.options = self._open_screen(options, stack)
         if first:
