@@ -62,6 +62,7 @@ def _perform_flags(command):
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets (default: presets/ beside the program)")
+    command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
     command.add_argument("--dream-threads", type=int, metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")

@@ -51,6 +51,7 @@ class PerformOptions:
     monitor: str | None = None
     preset: str | None = None
     presets: str | None = None
+    shaders: str | None = None
     dream_threads: int | None = None
     network: str | None = None
     no_listen: bool = False
@@ -75,6 +76,8 @@ def perform(options):
     with ExitStack() as stack:
         show = Show(options, stack)
         show.run()
+    if show.failed:
+        return 2
     print(show.summary(), flush=True)
     return 0
 
@@ -169,7 +172,7 @@ class Show:
         from .render.hud import Hud
         from .render.renderer import Renderer
 
-        self.renderer = Renderer(self.screen.ctx, self.screen.size, ROOT / "shaders")
+        self.renderer = Renderer(self.screen.ctx, self.screen.size, Path(self.options.shaders or ROOT / "shaders"))
         stack.callback(self.renderer.release)
         self.hud = Hud(self.screen.ctx)
         stack.callback(self.hud.release)
@@ -195,17 +198,20 @@ class Show:
             last = now
 
     def _over(self, now):
-        if self._quit or self.screen.closed:
-            return True
-        if self._ears and self._ears.failed:
-            raise ValueError(self._ears.reason.removeprefix("hearsee: "))
-        if self.options.headless and self._ears and self._ears.ended:
+        if self._quit or self.screen.closed or self.failed:
             return True
         limit = self.options.seconds
+        if limit is None and self.options.headless and self._ears and self._ears.ended:
+            return True
         if limit is None and self.options.headless and self.options.audio in (None, "demo", "mic"):
             limit = DEMO_SECONDS
         began = self.video.began if self.options.record else self.rates.began
         return limit is not None and began is not None and now >= began + limit
+
+    @property
+    def failed(self):
+        """Whether `listen` could not begin because of a user's mistake, which it has told."""
+        return self._ears is not None and self._ears.failed
 
     def frame(self, now, dt):
         """One frame: take what came, change what was asked for, draw."""

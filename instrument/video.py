@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import numpy as np
+
 from .audio.ring import Ring
 
 PATIENCE = 12.0  # s to wait for sound before a recording begins without
@@ -16,7 +18,7 @@ class Video:
         self._screen, self._ring_name = screen, ring_name
         self._ring = self._recorder = self._asked = None
         self._position = self._origin = 0
-        self.path = self.began = None  # the file, and the time of its first frame
+        self.path = self.began = self._last = None  # the file, times of its first and its last frame
 
     @property
     def running(self):
@@ -35,6 +37,7 @@ class Video:
         if not self._asked or not (self._recorder or self._begin(now)):
             return
         self._recorder.frame(self._screen.framebuffer, now)
+        self._last = now
         if self._ring:
             samples, self._position, lost = self._ring.read(self._position)
             if len(samples):
@@ -64,6 +67,9 @@ class Video:
         recorder, self._recorder, self._asked = self._recorder, None, None
         if recorder is None:
             return None
+        if self._ring:  # a sound that ended before the picture is followed by silence
+            end = int((self._last - self.began) * self._ring.rate)
+            recorder.sound(np.zeros(1, np.float32), max(end, self._position - self._origin))
         recorder.close()
         return self.path
 

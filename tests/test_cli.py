@@ -1,0 +1,104 @@
+"""The command line: flags are the table's, and a mistake is one line."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from instrument.cli import COMMANDS, main, parser
+from instrument.params import PARAMS
+
+ROOT = Path(__file__).parents[1]
+SHORT = ["--headless", "--seconds", "0.1", "--size", "160x90", "--audio", "demo", "--port", "10041"]
+
+
+def said(arguments, capfd):
+    """Status and what a command wrote to stderr."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code, [line for line in capfd.readouterr().err.splitlines() if not line.startswith("ALSA")]
+
+
+@pytest.mark.parametrize("row", PARAMS, ids=lambda row: row.name)
+def test_every_row_has_a_flag(row):
+    options = parser().parse_args(["perform", row.flag, f"{row.hi:g}" if not row.labels else row.labels[-1]])
+    assert getattr(options, row.name) == row.hi
+
+
+def test_no_flags_leave_the_defaults_alone():
+    options = parser().parse_args(["perform"])
+    assert all(getattr(options, row.name) is None for row in PARAMS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capfd):
+    status, _ = said([command, "--help"], capfd)
+    assert status == 0
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--dream-octaves", "99"], "legal is 1 to 6"),
+    (["--dream-octaves", "many"], "not a number"),
+    (["--size", "big"], "WIDTHxHEIGHT"),
+    (["--port", "0"], "not a port"),
+])
+def test_a_wrong_flag_is_explained(arguments, words, capfd):
+    status, lines = said(["perform", *arguments], capfd)
+    assert status == 2 and words in lines[-1]
+
+
+def one_line(arguments, words, capfd):
+    status, lines = said(["perform", *SHORT, *arguments], capfd)
+    assert status == 2 and len(lines) == 1, lines
+    for word in words:
+        assert word in lines[0]
+
+
+def test_an_unknown_preset(capfd):
+    one_line(["--preset", "no such look"], ["no preset 'no such look'"], capfd)
+
+
+def test_a_preset_number_out_of_range(capfd):
+    one_line(["--preset", "999"], ["no preset 999", "1 to"], capfd)
+
+
+def test_a_preset_value_out_of_range(tmp_path, capfd):
+    (tmp_path / "90-loud.toml").write_text("[dream]\noctaves = 99\n")
+    one_line(["--presets", str(tmp_path), "--preset", "loud"], ["90-loud.toml", "dream.octaves", "1 to 6"], capfd)
+
+
+def test_a_model_that_is_not_there(tmp_path, capfd):
+    one_line(["--model", str(tmp_path)], ["card.json is missing"], capfd)
+
+
+def test_damaged_weights(tmp_path, capfd):
+    shutil.copytree(ROOT / "models" / "urban", tmp_path / "m")
+    (tmp_path / "m" / "weights.safetensors").write_bytes(b"\0" * 100)
+    one_line(["--model", str(tmp_path / "m")], ["weights.safetensors", "damaged"], capfd)
+
+
+def test_a_shader_with_a_fault_names_file_and_line(tmp_path, capfd):
+    shutil.copytree(ROOT / "shaders", tmp_path / "s")
+    broken = next(path for path in sorted((tmp_path / "s").glob("*.*")) if "void main" in path.read_text())
+    broken.write_text(broken.read_text().replace("void main", "oops;\nvoid main"))
+    one_line(["--shaders", str(tmp_path / "s")], [broken.name + ":"], capfd)
+
+
+def test_a_port_in_use(capfd):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 10041))
+        one_line([], ["port 10041", "choose another port"], capfd)
+
+
+@pytest.mark.parametrize("audio, words", [
+    ("nowhere/nothing.wav", ["nothing.wav"]),
+    ("no such microphone", ["no such microphone"]),
+])
+def test_sound_that_is_not_there(audio, words, capfd):
+    one_line(["--audio", audio], words, capfd)
+
+
+def test_a_file_that_is_no_sound(tmp_path, capfd):
+    (tmp_path / "text.wav").write_text("this is not a sound")
+    one_line(["--audio", str(tmp_path / "text.wav")], ["text.wav"], capfd)
