@@ -6,6 +6,8 @@ from .features import CLASS
 
 FADE = 0.35  # s in which the dream takes up a change of classes
 FADED = 20.0  # s in which it lets go of a sound that has ended
+FAINT = 0.05  # below this nothing is left of the last sound
+IDLE = 15.0  # s that the dream stays with one class while there is nothing to hear
 
 
 class Heard:
@@ -41,6 +43,12 @@ class Heard:
         self._said = top
         self.events.append((now, top, self.features.get("top.prob", 0.0)))
         return self.events[-1][1:]
+
+    def dreamt(self, classes, now):
+        """Class weights for the dream: what is heard, or in a long silence one class after the other."""
+        if max(self.weights.values(), default=0.0) >= FAINT or not classes:
+            return dict(self.weights)
+        return {classes[int(now // IDLE) % len(classes)]: 0.6}
 
     @property
     def pulse(self):

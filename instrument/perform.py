@@ -233,7 +233,8 @@ class Show:
     def _draw(self, values, now, dt):
         width, height = self.screen.size
         self.renderer.resize(self.screen.size)
-        self.dream.scene.put(self._scene(values, dict(self.heard.weights), now, width / height))
+        weights = self.heard.dreamt(self.classes, now)
+        self.dream.scene.put(self._scene(values, weights, now, width / height))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)

@@ -1,0 +1,107 @@
+"""The show's own parts: what is heard, presets in play, the news that is printed."""
+
+import pytest
+
+from instrument.clock import Clock
+from instrument.control import Control
+from instrument.deck import Deck
+from instrument.heard import Heard
+from instrument.params import DEFAULTS
+from instrument.presets import Bank, save
+
+DOG = {"class.dog": 0.9, "class.horn": 0.1, "known": 1.0, "top.name": "dog", "top.prob": 0.9}
+HORN = {"class.dog": 0.1, "class.horn": 0.9, "known": 1.0, "top.name": "horn", "top.prob": 0.9}
+SILENCE = {**DOG, "known": 0.0}
+
+
+def hear(heard, features, seconds):
+    for _ in range(int(seconds * 30)):
+        heard.update(features, 1 / 30)
+
+
+def test_the_dream_follows_what_is_heard():
+    heard = Heard()
+    hear(heard, DOG, 2)
+    assert heard.weights["dog"] == pytest.approx(0.9, abs=0.01)
+    hear(heard, HORN, 2)
+    assert heard.weights["horn"] > 0.85 and heard.weights["dog"] < 0.15
+
+
+def test_a_dream_outlives_its_sound_but_not_for_ever():
+    heard = Heard()
+    hear(heard, DOG, 2)
+    hear(heard, SILENCE, 5)
+    assert heard.weights["dog"] > 0.5
+    hear(heard, SILENCE, 120)
+    assert heard.weights["dog"] < 0.01
+    assert set(heard.dreamt(["dog", "horn"], 0.0)) == {"dog"} and set(heard.dreamt(["dog", "horn"], 16.0)) == {"horn"}
+
+
+def test_news_comes_once_for_each_new_sound():
+    heard, told = Heard(), []
+    for now, features in enumerate([DOG, DOG, HORN, SILENCE, HORN]):
+        heard.update(features, 1.0)
+        told.append(heard.news(now))
+    assert [each and each[0] for each in told] == ["dog", None, "horn", None, "horn"]
+
+
+def test_nothing_received_is_silence():
+    heard = Heard()
+    heard.update(None, 0.1)
+    assert heard.level == 0 and heard.news(0.0) is None
+
+
+@pytest.fixture
+def deck(tmp_path):
+    save(tmp_path / "01-slow.toml", {**DEFAULTS, "zoom.speed": 0.0})
+    save(tmp_path / "02-fast.toml", {**DEFAULTS, "zoom.speed": 2.0})
+    return Deck(Bank([tmp_path]), Control(), Clock())
+
+
+def values_after(deck, now):
+    deck.update(now, deck._control.frame())
+    return deck._control.frame()
+
+
+def test_a_preset_is_there_on_the_next_frame(deck):
+    deck.ask("preset.load", 2, 0.0, DEFAULTS)
+    assert values_after(deck, 0.0)["zoom.speed"] == 2.0 and deck.name == "fast" and deck.number == 2
+
+
+def test_a_preset_glides_in(deck):
+    deck.ask("preset.load", "slow", 0.0, DEFAULTS)
+    values_after(deck, 0.0)
+    deck.ask("preset.morph", "fast", 0.0, {**DEFAULTS, "zoom.speed": 0.0})
+    values_after(deck, 0.0)
+    assert 0.5 < values_after(deck, 1.0)["zoom.speed"] < 1.5
+    assert values_after(deck, 2.5)["zoom.speed"] == 2.0
+
+
+def test_next_and_previous_go_round(deck):
+    for name, wanted in (("preset.next", "slow"), ("preset.next", "fast"), ("preset.next", "slow"),
+                         ("preset.previous", "fast")):
+        deck.ask(name, None, 0.0, DEFAULTS)
+        values_after(deck, 0.0)
+        assert deck.name == wanted
+
+
+def test_a_preset_waits_for_the_beat(deck):
+    deck._clock.tap(0.0)
+    deck._clock.tap(0.5)
+    deck.ask("preset.load", "fast", 0.6, {**DEFAULTS, "show.quantise": 1.0})
+    assert values_after(deck, 0.9)["zoom.speed"] == DEFAULTS["zoom.speed"]
+    assert values_after(deck, 1.01)["zoom.speed"] == 2.0
+
+
+def test_a_broken_preset_changes_nothing(deck, tmp_path):
+    (tmp_path / "03-broken.toml").write_text("[zoom]\nspeed = 99\n")
+    with pytest.raises(ValueError, match="zoom.speed"):
+        deck.ask("preset.load", "broken", 0.0, DEFAULTS)
+    assert values_after(deck, 0.0) == DEFAULTS
+
+
+def test_panic_brings_the_defaults_back(deck):
+    deck.ask("preset.load", 2, 0.0, DEFAULTS)
+    values_after(deck, 0.0)
+    deck.panic()
+    assert values_after(deck, 1.0) == DEFAULTS and deck.name == ""
