@@ -1,7 +1,7 @@
 // The newest dream, moved on by the field since it was made, faded in over the one before,
 // mixed with the last output moved by one frame. A mix of mixes: it can neither saturate nor die.
 #include "lib/field.glsl"
-in vec2 newest, previous, history;
+noperspective in vec2 newest, previous, history;
 uniform sampler2D u_newest, u_previous, u_history;
 
 vec2 turned(vec2 at) { return vec2(at.x, 1.0 - at.y); }  // dreams have their first row on top

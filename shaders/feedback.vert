@@ -1,12 +1,12 @@
 // Where each picture is read, computed on a grid of 16 x 9 cells: the field is smooth, so between corners a
 // straight line is enough, and software GL is spared the field at every pixel.
 #include "lib/field.glsl"
-out vec2 uv, newest, previous, history;  // 0..1 before mirroring
+noperspective out vec2 newest, previous, history;  // 0..1 before mirroring
 const vec2 CORNERS[6] = vec2[](vec2(0, 0), vec2(1, 0), vec2(0, 1), vec2(1, 0), vec2(1, 1), vec2(0, 1));
 
 void main() {
     int cell = gl_VertexID / 6;
-    uv = (vec2(cell % 16, cell / 16) + CORNERS[gl_VertexID % 6]) / vec2(16.0, 9.0);
+    vec2 uv = (vec2(cell % 16, cell / 16) + CORNERS[gl_VertexID % 6]) / vec2(16.0, 9.0);
     vec2 p = place(uv);
     newest = unplaced(carried(p, u_age));
     previous = unplaced(carried(p, u_old_age));

@@ -53,8 +53,8 @@ def test_a_bar_grows_with_its_class_in_its_colour(screen, hud):
 def test_what_is_handed_changes_the_picture(screen, hud):
     plain = Panel(bars=BARS)
     before = shown(screen, hud, plain)
-    for change in (dict(top="class_3"), dict(level=1.0), dict(lines=("60 /s",)), dict(preset="glass"),
-                   dict(messages=("a fault",)), dict(help=True), dict(top="class_3", known=0.0)):
+    for change in ({"top": "class_3"}, {"level": 1.0}, {"lines": ("60 /s",)}, {"preset": "glass"},
+                   {"messages": ("a fault",)}, {"help": True}, {"top": "class_3", "known": 0.0}):
         assert not np.array_equal(shown(screen, hud, Panel(bars=BARS, **change)), before), change
     assert np.array_equal(shown(screen, hud, plain), before)
 

@@ -110,7 +110,7 @@ class Recorder:
             return
         try:
             action(*arguments)
-        except Exception as error:  # a full disk must not end the show; close() tells
+        except Exception as error:  # noqa: BLE001 - a full disk must not end the show; close() tells
             self.error = self.error or _reason(error)
 
 

@@ -51,7 +51,8 @@ class Renderer:
         """Draw into the framebuffer bound when called, and leave it bound.
 
         `frame` is a new dream picture (pixels, now) or None, or (pixels, now, CUDA event that says it is done);
-        `now` and `dt` in s, the clock of `frame`; `motion` the field of this frame; `extras` {name of shader.HOST: number}, such as level and pulse.
+        `now` and `dt` in s, the clock of `frame`; `motion` the field of this frame; `extras` {name of shader.HOST:
+        number}, such as level and pulse.
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start

@@ -129,10 +129,10 @@ class Shaders:
 
     def _compile(self, name, keys, files):
         start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
-        vertex, mesh = TRIANGLE, f"{name}.vert"
+        vertex, mesh, given = TRIANGLE, f"{name}.vert", "in vec2 uv;\n"
         if (self._folder / mesh).exists():
-            vertex = start + _expand(self._folder, mesh, files, set())
-        fragment = start + "in vec2 uv;\nout vec4 colour;\n" + _expand(self._folder, f"{name}.frag", files, set())
+            vertex, given = start + _expand(self._folder, mesh, files, set()), ""
+        fragment = start + given + "out vec4 colour;\n" + _expand(self._folder, f"{name}.frag", files, set())
         program = self._ctx.program(vertex_shader=vertex, fragment_shader=fragment)
         if "Params" in program:
             program["Params"].binding = 0

@@ -160,7 +160,7 @@ def _headless_context():
     backend = {"backend": "egl"} if sys.platform.startswith("linux") else {}
     try:
         return moderngl.create_context(standalone=True, require=GL_VERSION, **backend)
-    except Exception as error:  # glcontext raises bare Exception
+    except Exception as error:  # noqa: BLE001 - glcontext raises just that
         raise OSError(f"no OpenGL {GL_VERSION / 100:.1f} without a window ({_one_line(error)}); "
                       + _cure("apt-get install libegl1 libgl1-mesa-dri")) from None
 
@@ -168,7 +168,7 @@ def _headless_context():
 def _window_context(glfw):
     try:
         return moderngl.create_context(require=GL_VERSION)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - as above
         glfw.terminate()
         raise OSError(f"the window has no OpenGL {GL_VERSION / 100:.1f} ({_one_line(error)}); "
                       + _cure("apt-get install libgl1 libgl1-mesa-dri libglx-mesa0")) from None
