@@ -12,8 +12,8 @@ from . import objective, octaves, step
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
 LONGEST = 0.25  # s; a longer pause is not made up for
-NATURAL_MEAN = (0.465, 0.443, 0.399)  # of 800 photographs
-NATURAL_STD = (0.219, 0.215, 0.218)
+NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 photographs
+COLOURFUL = 0.28  # most spread of a colour, as a share of the spread of brightness
 SETTLE = 1.5  # s in which brightness and contrast come back
 MEMORY = 1.2  # s after which a new mixture of classes is no surprise any more
 AWAKEN = 8.0  # how much stronger the return is while the classes change
@@ -42,8 +42,8 @@ class Dreamer:
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
         self._guides = objective.Guides(self.eye, self.pictures)
         self._colour = torch.tensor(step.COLOUR, device=self.device)
-        self._natural = torch.tensor((NATURAL_MEAN, NATURAL_STD), device=self.device)
-        self._tones = {name: torch.stack((p.mean((1, 2)), p.std((1, 2)))) for name, p in self.pictures.items()}
+        self._natural = torch.tensor(NATURAL, device=self.device)
+        self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
         self._views = {}
         self._points = None
         self._seed = None
@@ -75,6 +75,8 @@ class Dreamer:
             picture = self.start(scene)
         dt = min(max(dt, 0.0), LONGEST)
         picture = octaves.resize(picture, self.size(scene))
+        picture, lost = step.sound(picture, self._mixture(scene.weights, picture.shape[2:]))
+        self.lost += lost
         picture = self._move(picture, scene, dt)
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt)
@@ -127,16 +129,13 @@ class Dreamer:
         return picture
 
     def _settle(self, picture, weights, dt):
-        """Pull mean and contrast of each colour towards those of the class pictures."""
+        """Pull brightness, contrast and colour towards those of the class pictures."""
         known = self._known(weights)
         total = sum(known.values())
         wanted = self._natural * max(0.0, 1 - total)
         for name, weight in known.items():
             wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
-        share = 1 - math.exp(-dt / SETTLE)
-        mean, std = picture.mean((2, 3), keepdim=True), picture.std((2, 3), keepdim=True)
-        gain = 1 + share * (wanted[1].view(1, 3, 1, 1) / (std + 1e-3) - 1)
-        return step.limit((picture - mean) * gain + mean + share * (wanted[0].view(1, 3, 1, 1) - mean))
+        return step.limit(step.tone(picture, wanted, 1 - math.exp(-dt / SETTLE)))
 
     def _known(self, weights):
         """The weights of classes that have a picture."""
@@ -146,7 +145,7 @@ class Dreamer:
         """The class pictures mixed by weight, (1, 3, h, w); natural grey where nothing is known."""
         known = {name: weight for name, weight in self._known(weights).items() if weight >= objective.FEWEST}
         if not known:
-            return self._natural[0].view(1, 3, 1, 1).expand(1, 3, *size).clone()
+            return torch.full((1, 3, *size), 0.45, device=self.device)
         total = sum(known.values())
         return sum(self._view(name, tuple(size)) * (weight / total) for name, weight in known.items())
 
@@ -159,3 +158,11 @@ class Dreamer:
             shrunk = octaves.resize(picture, (size[0], round(picture.shape[3] * size[0] / picture.shape[2])))
             self._views[name, size] = octaves.sample(shrunk, octaves.plane(*size, self.device))
         return self._views[name, size]
+
+
+def _natural(tones):
+    """Tones (2, 3) of a class picture, its contrast and colour kept to what nature has."""
+    spread = tones[1].clone()
+    spread[0] = spread[0].clamp(0.3, 0.4)
+    spread[1:] = spread[1:].clamp(max=COLOURFUL * spread[0])
+    return torch.stack((tones[0], spread))

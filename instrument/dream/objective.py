@@ -13,6 +13,7 @@ import torch
 from .octaves import resize
 
 POSITIONS = 1024  # guide positions that are compared: an exact match costs ten times as much for the same look
+CONTENT = 0.4  # share of the picture's own features that the guided pull takes off
 FEWEST = 0.02  # lighter classes are left out
 CACHED = 96  # (class, size) pairs of guide activations kept
 
@@ -75,11 +76,14 @@ def channel(activation, index):
 def guided(activation, guide):
     """Ascend the match with a guide (c, positions): at each place the guide's position that fits best.
 
-    The match (largest dot product) is held fixed while ascending, as in the guided dreams of 2015.
+    The match (largest dot product with the guide's directions, so that no strong feature wins
+    everywhere) is held fixed while ascending, as in the guided dreams of 2015. What is there
+    already is taken off in part: a place that looks like its match is content, and the picture
+    keeps its variety instead of growing one eye over all.
     """
     here = activation[0].flatten(1)
-    match = (guide.T @ here).argmax(0)
-    return guide[:, match].view_as(activation)
+    match = (guide / (guide.norm(dim=0) + 1e-6)).T @ here
+    return (guide[:, match.argmax(0)] - CONTENT * here).view_as(activation)
 
 
 def unit(direction):

@@ -85,7 +85,13 @@ def _pool(x):
 
 
 def _norm(x):
-    return F.local_response_norm(x, 5, 1e-4, 0.75)
+    """Local response normalisation over 5 channels.
+
+    The same as `F.local_response_norm(x, 5, 1e-4, 0.75)`; its neighbourhood sum is a 1x1 convolution
+    here, because that function's detour through 3-D pooling is several times slower on a CPU.
+    """
+    near = x.new_ones(x.shape[1], x.shape[1]).tril(2).triu(-2)[:, :, None, None]
+    return x / (1 + 2e-5 * F.conv2d(x.square(), near)).pow(0.75)
 
 
 def load_googlenet(path):

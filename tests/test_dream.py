@@ -1,0 +1,454 @@
+"""The dream: objectives rise, mixtures keep their proportion, sizes are legal, pictures stay pictures."""
+
+import math
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from instrument.dream import Dreamer, DreamLoop, Scene, objective, octaves, step
+from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
+from instrument.dream.loop import rgba
+from instrument.latest import Latest
+from instrument.model.eye import Eye, MeanHead
+from instrument.motion import Motion, motion
+from instrument.params import DEFAULTS
+
+torch.set_num_threads(1)
+TINY = {"dream.size": 32.0, "dream.octaves": 2.0, "dream.jitter": 2.0, "dream.layer": 3.0}
+
+
+def values(**changes):
+    """The defaults at a tiny size; `layers=2` stands for dream.layers."""
+    return {**DEFAULTS, **TINY, **{f"dream.{name}": float(value) for name, value in changes.items()}}
+
+
+def small_eye():
+    torch.manual_seed(0)
+    widths = (3, 8, 12, 16, 16)
+    stages = [nn.Sequential(nn.Conv2d(before, width, 3, 2 if i < 3 else 1, 1), nn.ReLU())
+              for i, (before, width) in enumerate(zip(widths, widths[1:]))]
+    return Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
+
+
+def pictures():
+    dice = torch.Generator().manual_seed(3)
+    noise = torch.rand(2, 3, 5, 5, generator=dice)
+    smooth = nn.functional.interpolate(noise, (40, 40), mode="bicubic", align_corners=False).clamp(0, 1)
+    return {"a": smooth[0], "b": smooth[1].flip(0)}
+
+
+@pytest.fixture(scope="module")
+def eye():
+    return small_eye()
+
+
+@pytest.fixture
+def dreamer(eye):
+    return Dreamer(eye, pictures())
+
+
+def dream(dreamer, count, weights, rate=12.0, **changes):
+    """The last picture of `count` steps with time fed by hand."""
+    picture = None
+    for i in range(count):
+        picture = dreamer.step(picture, Scene(values(**changes), weights, i / rate, 1.25), 1 / rate)
+    return picture
+
+
+# --- objectives
+
+def climbed(eye, score, amount=0.005, count=6, **changes):
+    """`score(picture)` before and after a few plain steps without jitter, smoothing or colour."""
+    torch.manual_seed(5)
+    picture = 0.3 + 0.4 * torch.rand(1, 3, 32, 40)
+    wanted = objective.pull(values(**changes), {"a": 1.0})
+    guides = objective.Guides(eye, pictures())
+    before = score(picture)
+    for _ in range(count):
+        grad = step.gradient(eye, picture, wanted, lambda name: guides.at(name, 32, wanted.deepest), (0, 0))
+        picture = picture + amount * grad / grad.abs().mean()
+    return before, score(picture)
+
+
+def only(name):
+    return {**dict.fromkeys(("guided", "energy", "channel", "class"), 0.0), name: 1.0}
+
+
+def test_energy_rises(eye):
+    before, after = climbed(eye, lambda p: float(eye.activations(p, 3)[2].square().mean()), **only("energy"))
+    assert after > before * 1.05
+
+
+def test_a_channel_rises_and_its_number_wraps_round(eye):
+    before, after = climbed(eye, lambda p: float(eye.activations(p, 3)[2][:, 4].mean()), **only("channel"),
+                            channel_index=4 + 16)
+    assert after > before
+
+
+def test_a_class_answer_rises(eye):
+    before, after = climbed(eye, lambda p: float(eye.logits(eye.activations(p, 4)[3])[0, 0]), **only("class"))
+    assert after > before
+
+
+def test_the_match_with_the_guide_rises(eye):
+    guide = objective.Guides(eye, pictures()).at("a", 32, 3)[2]
+
+    def match(picture):
+        return float((guide.T @ eye.activations(picture, 3)[2][0].flatten(1)).max(0).values.mean())
+
+    before, after = climbed(eye, match, **only("guided"))
+    assert after > before
+
+
+def test_two_guides_pull_in_proportion(eye):
+    torch.manual_seed(2)
+    activation = torch.rand(1, 16, 4, 5)
+    guides = {name: torch.rand(16, 30) for name in "ab"}
+
+    def direction(a, b):
+        wanted = objective.pull(values(guided=1, energy=0), {"a": a, "b": b})
+        return objective.stage_direction(activation, wanted, guides.get)
+
+    alone_a, alone_b = direction(1.0, 0.0), direction(0.0, 1.0)
+    assert torch.allclose(direction(0.75, 0.25), 0.75 * alone_a + 0.25 * alone_b, atol=1e-5)
+
+
+def test_what_no_class_claims_goes_to_the_own_features():
+    silent = objective.pull(values(guided=1, energy=0.25), {})
+    half = objective.pull(values(guided=1, energy=0.25), {"a": 0.5})
+    assert (silent.guided, silent.energy) == (0.0, 1.25)
+    assert (half.guided, half.energy) == (0.5, 0.75)
+
+
+def test_the_layer_is_continuous():
+    assert objective.stage_weights(3, 1) == (0, 0, 1, 0)
+    assert objective.stage_weights(2.4, 1) == pytest.approx((0, 0.6, 0.4, 0))
+    assert objective.stage_weights(3, 3) == (1, 1, 1, 0)
+    assert objective.stage_weights(2.4, 2) == pytest.approx((0.6, 1, 0.4, 0))
+    assert objective.stage_weights(1, 4) == (1, 0, 0, 0)
+
+
+def test_only_stages_in_use_are_run():
+    assert objective.pull(values(layer=2), {"a": 1.0}).deepest == 2
+    assert objective.pull(values(layer=2.1), {"a": 1.0}).deepest == 3
+    assert objective.pull(values(**{"layer": 2, "class": 1}), {"a": 1.0}).deepest == 4
+
+
+def test_every_stage_has_its_share_of_the_pull(eye):
+    torch.manual_seed(4)
+    picture = torch.rand(1, 3, 32, 40)
+
+    def grad(layer, layers):
+        wanted = objective.pull(values(**only("energy"), layer=layer, layers=layers), {})
+        return step.gradient(eye, picture, wanted, lambda name: None, (0, 0)).flatten()
+
+    both = grad(3, 2)
+    for alone in (grad(2, 1), grad(3, 1)):
+        assert torch.cosine_similarity(both, alone, 0) > 0.3
+
+
+def test_guide_positions_are_few():
+    assert objective.few(torch.rand(1, 8, 64, 64)).shape == (8, objective.POSITIONS)
+    assert objective.few(torch.rand(1, 8, 4, 4)).shape == (8, 16)
+
+
+def test_guides_are_looked_at_once(eye):
+    guides = objective.Guides(eye, pictures())
+    assert guides.at("a", 32, 3) is guides.at("a", 33, 2)
+
+
+# --- one step
+
+def test_a_roll_changes_nothing_but_the_place(eye):
+    torch.manual_seed(4)
+    wanted = objective.pull(values(**only("energy"), layer=1), {})
+    picture = torch.rand(1, 3, 32, 40)
+    still = step.gradient(eye, picture, wanted, lambda name: None, (0, 0))
+    rolled = step.gradient(eye, picture, wanted, lambda name: None, (8, -16))
+    inner = (..., slice(4, 20), slice(20, 36))  # away from the borders of both
+    assert torch.allclose(still[inner] / still.std(), rolled[inner] / still.std(), atol=0.2)
+
+
+def test_refined_gradients_have_unit_size_and_natural_spectrum():
+    torch.manual_seed(0)
+    noise = torch.randn(1, 3, 64, 96)
+    colour = torch.tensor(step.COLOUR)
+    rough, smooth = step.refine(noise, 0.0, colour), step.refine(noise, 1.0, colour)
+    assert float(rough.abs().mean()) == pytest.approx(1, rel=1e-3)
+    assert float(smooth.abs().mean()) == pytest.approx(1, rel=1e-3)
+    assert fine_share(smooth) < 0.1 < fine_share(rough)
+    assert torch.corrcoef(rough[0].flatten(1)).min() > 0.5
+
+
+def fine_share(picture):
+    """Share of luminance energy above a quarter of Nyquist."""
+    grey = picture[0].mean(0)
+    power = torch.fft.fft2(grey - grey.mean()).abs().square()
+    y, x = torch.fft.fftfreq(grey.shape[0])[:, None], torch.fft.fftfreq(grey.shape[1])[None]
+    return float(power[(x.square() + y.square()).sqrt() > 0.125].sum() / power.sum())
+
+
+def test_the_limiter_keeps_the_middle_and_bends_the_ends():
+    picture = torch.linspace(-2, 3, 501).view(1, 1, 1, -1)
+    bent = step.limit(picture)
+    assert 0 <= float(bent.min()) and float(bent.max()) <= 1
+    assert (bent.diff() >= 0).all()
+    middle = (picture - 0.5).abs() < 0.39
+    assert torch.equal(bent[middle], picture[middle])
+
+
+def test_a_step_that_is_not_finite_is_dropped():
+    old = torch.rand(1, 3, 4, 4)
+    bad = old.clone()
+    bad[0, 0, 0, 0] = math.nan
+    kept, lost = step.sound(bad, old)
+    assert torch.equal(kept, old) and int(lost) == 1
+
+
+# --- octaves and motion
+
+@pytest.mark.parametrize("size", [16, 31, 64, 160, 333, 1024])
+@pytest.mark.parametrize("scale", [1.2, 1.4, 2.0])
+def test_octaves_are_legal_for_any_size(size, scale):
+    count = octaves.most_octaves(size, scale, 64, 6)
+    sizes = octaves.octave_sizes(size, 2 * size, count, scale)
+    assert 1 <= count <= 6 and sizes[-1] == (size, 2 * size)
+    assert all(min(pair) >= 63 for pair in sizes[:-1])
+    assert count == 6 or size / scale**count < 64
+
+
+def test_detail_is_carried_up():
+    picture = torch.rand(1, 3, 32, 32)
+    sizes = octaves.octave_sizes(32, 32, 3, 1.4)
+    assert torch.allclose(octaves.climb(picture, sizes, lambda x: x), picture, atol=1e-5)
+    lifted = octaves.climb(picture, sizes, lambda x: x + (0.1 if x.shape[2] < 20 else 0))
+    assert torch.allclose(lifted, picture + 0.1, atol=1e-4)
+
+
+def test_no_motion_changes_nothing():
+    picture = torch.rand(1, 3, 24, 32)
+    points = octaves.plane(24, 32, picture.device)
+    assert octaves.warp(picture, points, Motion(), 0.1) is picture
+    assert torch.allclose(octaves.sample(picture, points), picture, atol=1e-5)
+
+
+def test_the_warp_follows_the_formula():
+    height, width, dt = 48, 64, 0.1
+    points = octaves.plane(height, width, torch.device("cpu"))
+    field = Motion(0.1, -0.2, 0.5, 0.3, 0.2, -0.1, 0.4, 0.6, -0.5)
+    # A picture whose red is x and green is y shows at p the values of p - v(p) dt.
+    picture = torch.cat((points.permute(0, 3, 1, 2), torch.zeros(1, 1, height, width)), 1)
+    warped = octaves.warp(picture, points, field, dt)
+    for row, column in ((24, 32), (20, 40), (30, 25)):
+        x, y = (float(value) for value in points[0, row, column])
+        qx, qy = x - field.centre_x, y - field.centre_y
+        radius = math.hypot(qx, qy)
+        grow, turn = field.expand + field.tunnel * radius, field.turn + field.spiral * (1 - radius)
+        vx = qx * grow - qy * turn + field.pan_x + field.strips * qx
+        vy = qy * grow + qx * turn + field.pan_y
+        seen = warped[0, :2, row, column]
+        assert (float(seen[0]), float(seen[1])) == pytest.approx((x - vx * dt, y - vy * dt), abs=3e-3)
+
+
+def test_a_zoom_shows_the_middle_larger():
+    picture = torch.zeros(1, 3, 33, 33)
+    picture[..., 12:21, 12:21] = 1
+    points = octaves.plane(33, 33, picture.device)
+    grown = octaves.warp(picture, points, motion({**DEFAULTS, "zoom.speed": 1.0}, 0.0), 0.2)
+    assert grown.mean() > 1.3 * picture.mean()
+
+
+# --- the dreamer
+
+def test_brightness_stays_bounded(dreamer):
+    picture, lows, highs = None, [], []
+    for i in range(300):
+        scene = Scene(values(step=0.06), {"a": 1.0}, i / 12, 1.0)
+        picture = dreamer.step(picture, scene, 1 / 12)
+        lows.append(float(picture.mean()))
+        highs.append(float(picture.std()))
+    assert 0.2 < min(lows) and max(lows) < 0.8
+    assert 0.08 < min(highs) and max(highs) < 0.4
+    assert float(((picture < 1 / 255) | (picture > 254 / 255)).float().mean()) < 0.02
+    assert int(dreamer.lost) == 0
+
+
+def test_a_broken_picture_recovers(dreamer):
+    broken = dream(dreamer, 1, {"a": 1.0})
+    broken[0, 1, 5, 5] = math.nan
+    picture = dreamer.step(broken, Scene(values(), {"a": 1.0}, 0.0, 1.25), 1 / 12)
+    for i in range(3):
+        picture = dreamer.step(picture, Scene(values(), {"a": 1.0}, i / 12, 1.25), 1 / 12)
+    assert torch.isfinite(picture).all()
+    assert int(dreamer.lost) > 0
+
+
+def test_same_seed_same_picture_other_seed_another(eye):
+    first, again, other = (dream(Dreamer(eye, pictures()), 4, {"a": 0.6, "b": 0.4}, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert float((first - other).abs().mean()) > 0.02
+
+
+def test_a_picture_depends_on_what_is_heard(eye):
+    one, two = (dream(Dreamer(eye, pictures()), 4, weights) for weights in ({"a": 1.0}, {"b": 1.0}))
+    assert float((one - two).abs().mean()) > 0.05
+
+
+def test_silence_still_dreams(dreamer):
+    picture = dream(dreamer, 3, {})
+    moved = dreamer.step(picture, Scene(values(), {}, 0.3, 1.25), 1 / 12)
+    assert float((moved - picture).abs().mean()) > 1e-3
+
+
+def test_a_new_size_keeps_the_picture(dreamer):
+    picture = dream(dreamer, 6, {"a": 1.0})
+    larger = dreamer.step(picture, Scene(values(size=48), {"a": 1.0}, 0.5, 1.25), 1e-4)
+    assert larger.shape == (1, 3, 48, 60)
+    assert float((octaves.resize(larger, picture.shape[2:]) - picture).abs().mean()) < 0.05
+    wide = dreamer.step(larger, Scene(values(), {"a": 1.0}, 0.5, 2.0), 0.1)
+    assert wide.shape == (1, 3, 32, 64)
+
+
+def test_every_weight_at_zero_only_moves(dreamer):
+    nothing = dict.fromkeys(("guided", "energy", "channel", "class", "return"), 0.0)
+    assert torch.isfinite(dream(dreamer, 3, {"a": 1.0}, **nothing)).all()
+
+
+def test_a_class_without_a_picture_is_left_out(dreamer):
+    assert torch.isfinite(dream(dreamer, 2, {"nobody": 1.0})).all()
+
+
+# --- the governor
+
+WANTED = {**DEFAULTS, "dream.octaves": 3.0, "dream.iterations": 2.0, "dream.size": 256.0, "dream.rate": 10.0}
+
+
+def spend(governor, seconds, count):
+    for _ in range(count):
+        governor.plan(WANTED)
+        governor.spent(seconds)
+    return governor.plan(WANTED)
+
+
+def test_what_is_given_up_first():
+    plans = ladder(Plan(3, 2, 256))
+    assert plans[:4] == [Plan(3, 2, 256), Plan(2, 2, 256), Plan(1, 2, 256), Plan(1, 1, 256)]
+    assert plans[-1] == Plan(1, 1, 160)
+
+
+def test_fast_enough_stays_as_wanted():
+    governor = Governor()
+    assert spend(governor, 0.05, 50) == Plan(3, 2, 256)
+    assert governor.note(WANTED) == ""
+
+
+def test_too_slow_gives_up_octaves_and_says_so():
+    governor = Governor()
+    assert spend(governor, 0.13, PATIENCE + 1).octaves < 3
+    assert governor.note(WANTED).startswith("octaves 3 > ")
+
+
+def test_far_too_slow_gives_up_everything_at_once():
+    governor = Governor()
+    assert spend(governor, 2.0, PATIENCE + 1) == Plan(1, 1, 160)
+
+
+def test_one_stall_gives_up_nothing():
+    governor = Governor()
+    spend(governor, 0.06, 5)
+    assert spend(governor, 5.0, 1) == Plan(3, 2, 256)
+    assert spend(governor, 0.06, 10) == Plan(3, 2, 256)
+
+
+def test_room_gives_it_back_one_step_at_a_time():
+    governor = Governor()
+    spend(governor, 0.5, PATIENCE + 1)
+    low = governor.plan(WANTED)
+    spend(governor, 0.01, TRUST - 2)
+    assert governor.plan(WANTED) == low
+    assert spend(governor, 0.005, 40 * TRUST) == Plan(3, 2, 256)
+
+
+def test_it_does_not_swing():
+    """A machine that needs 0.12 s for three octaves and 0.09 s for two stays at two."""
+    governor, seen = Governor(), []
+    for _ in range(200):
+        plan = governor.plan(WANTED)
+        governor.spent(0.12 if plan.octaves == 3 else 0.09)
+        seen.append(plan.octaves)
+    assert len(set(seen[20:])) == 1
+
+
+def test_other_wishes_take_what_was_learnt_along():
+    governor = Governor()
+    spend(governor, 2.0, 10)
+    assert governor.plan({**WANTED, "dream.octaves": 6.0}).octaves == 1
+
+
+def test_out_of_memory_costs_an_octave():
+    governor = Governor()
+    governor.plan(WANTED)
+    governor.out_of_memory()
+    assert governor.plan(WANTED).octaves == 2
+
+
+# --- the thread
+
+def test_frames_are_rgba():
+    pixels = rgba(torch.tensor([0.0, 0.5, 2.0]).view(1, 3, 1, 1).expand(1, 3, 4, 6))
+    assert pixels.shape == (4, 6, 4) and pixels.is_contiguous()
+    assert pixels[1, 2].tolist() == [0, 128, 255, 255]
+
+
+class Signalling(Latest):
+    """A mailbox that says when something came."""
+
+    def __init__(self):
+        super().__init__()
+        self.came = threading.Event()
+
+    def put(self, value):
+        super().put(value)
+        self.came.set()
+
+
+def test_the_loop_dreams_what_it_is_given(dreamer):
+    frames = Signalling()
+    with DreamLoop(dreamer, frames, threads=1) as loop:
+        loop.scene.put(Scene(values(), {"a": 1.0}, 3.5, 1.25))
+        assert frames.came.wait(60)
+    frame = frames.take()
+    assert frame.pixels.shape == (32, 40, 4) and frame.pixels.flags["C_CONTIGUOUS"]
+    assert frame.now == 3.5
+
+
+def test_a_failing_dream_keeps_the_last_frame_and_is_counted(dreamer):
+    frames = Latest()
+    loop = DreamLoop(dreamer, frames)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.0))
+    assert frames.take() is not None
+    broken = {**values(), "zoom.mode": 99.0}
+    loop.turn(Scene(broken, {"a": 1.0}, 0.1, 1.0))
+    assert frames.take() is None
+    assert loop.faults == 1 and "dream failed" in loop.note(broken)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.2, 1.0))
+    assert frames.take() is not None and "failed" not in loop.note(values())
+
+
+def test_freeze_holds_the_picture(dreamer):
+    frames = Latest()
+    loop = DreamLoop(dreamer, frames)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.0))
+    frames.take()
+    loop.turn(Scene({**values(), "show.freeze": 1.0}, {"a": 1.0}, 0.1, 1.0))
+    assert frames.take() is None
+
+
+def test_illegal_octaves_are_overridden_and_shown(dreamer):
+    frames = Latest()
+    loop = DreamLoop(dreamer, frames)
+    wanted = values(octaves=6, octave_scale=2.0)
+    loop.turn(Scene(wanted, {"a": 1.0}, 0.0, 1.0))
+    assert "octaves 6 > " in frames.take().note
