@@ -152,6 +152,26 @@ def _models(options):
     print("\n".join(action(options.name)))
 
 
+def _gallery_flags(command):
+    command.add_argument("--out", default="docs/gallery", metavar="FOLDER", help="write here (default docs/gallery)")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets")
+    command.add_argument("--sound", default="dog_bark", metavar="CLASS", help="what all presets hear")
+    command.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the dream")
+
+
+def _gallery(options):
+    from .gallery import gallery
+    from .model.card import DEFAULT, load_model
+    from .perform import open_bank
+    from .presets import read
+
+    model = load_model(options.model or DEFAULT)
+    presets = [read(path) for path in open_bank(options.presets).paths()]
+    for path in gallery(model, presets, options.out, options.seed, options.sound):
+        print(path)
+
+
 # --- learning
 
 def _distill_flags(command):
@@ -269,6 +289,7 @@ COMMANDS = {
     "params": (_nothing, _params, "List the parameter table."),
     "presets": (_presets_flags, _presets, "List the presets."),
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
+    "gallery": (_gallery_flags, _gallery, "Draw contact sheets of every preset and every class."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
     "train": (_train_flags, _train, "Teach a network to hear your classes."),
     "bench": (_bench_flags, _bench, "Measure speed on this machine."),

@@ -41,13 +41,36 @@ def show(options):
                                     target=[], model=options.model), options.seconds)
 
 
-BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show}
+def looks(options):
+    """Noise, clipping, colour and steadiness of every shipped preset."""
+    from .presets import look_rows
+
+    return look_rows(*_looks(options))
+
+
+def presets(options):
+    """How far the shipped presets are apart, beside two seeds of one."""
+    from .presets import apart_rows
+
+    return apart_rows(*_looks(options))
+
+
+def _presets_verdict(rows):
+    from .presets import verdict
+
+    return verdict(rows)
+
+
+BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "looks": looks, "presets": presets}
+VERDICTS = {"presets": _presets_verdict}
 
 
 def bench(options):
     """Run the benchmark that `options.name` says."""
     rows = BENCHES[options.name](options)
     print(f"{options.name} on {machine()}\n\n{markdown(rows)}")
+    if options.name in VERDICTS:
+        print(f"\n{VERDICTS[options.name](rows)}")
     if options.json:
         write(options.json, options.name, rows)
 
@@ -67,6 +90,15 @@ def _eyes(options):
     # Speed does not depend on the weights, so ResNet-50 needs no download here.
     eyes = {"ours": open_eye(None, model), "resnet50": classifier_eye(resnet50(), "resnet50")}
     return eyes, read_pictures(model)
+
+
+def _looks(options):
+    """The model and all shipped presets."""
+    from ..model.card import DEFAULT, load_model
+    from ..perform import open_bank
+    from ..presets import read
+
+    return load_model(options.model or DEFAULT), [read(path) for path in open_bank().paths()]
 
 
 def _few_of_each(clips, count):

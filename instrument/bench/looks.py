@@ -1,0 +1,155 @@
+"""What a picture looks like, in figures: noise, range, colour and steadiness of frames, and how far two looks
+are apart. Frames are uint8 (h, w, 3) sRGB; a sequence is a list of them, evenly spaced in time.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+NYQUIST = 0.5  # cycles per pixel
+CLIPPED = (2, 253)  # a value at or beyond these has lost its shade
+LUMA = np.array((0.2126, 0.7152, 0.0722))
+# Oklab (B. Ottosson, 2020): linear sRGB to cones, cone roots to lightness and two colour axes.
+CONES = np.array(((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300)))
+AXES = np.array(((0.2105, 0.7936, -0.0041), (1.9780, -2.4286, 0.4506), (0.0259, 0.7828, -0.8087)))
+# Differences that are plain to see count as 1.
+PLAIN = {"layout": 0.15, "colour": 0.08, "texture": 1.0, "motion": 1.0, "symmetry": 0.25}
+RINGS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # edges of frequency bands, cycles per pixel
+SECTORS = 4  # directions that texture is told apart in
+EVERY = 6  # of the frames one is looked at closely
+SHARES = np.linspace(0.05, 0.95, 9)  # quantiles that stand for a histogram
+
+
+def luma(frame):
+    """Brightness (h, w) in 0..1, as displayed."""
+    return frame @ LUMA / 255
+
+
+def spectrum(picture):
+    """(frequency in cycles per pixel, direction in 0..pi, energy without the mean), each (h, w)."""
+    fy, fx = np.meshgrid(*(np.fft.fftfreq(side) for side in picture.shape), indexing="ij")
+    energy = np.abs(np.fft.fft2(picture - picture.mean())) ** 2 / picture.size**2
+    return np.hypot(fx, fy), np.arctan2(fy, fx) % np.pi, energy
+
+
+def fine_share(frame):
+    """Share of luminance energy above a quarter of Nyquist, 0..1: 0.10 in photographs, 0.95 in white noise."""
+    frequency, _, energy = spectrum(luma(frame))
+    total = energy.sum()
+    return float(energy[frequency > NYQUIST / 4].sum() / total) if total > 1e-12 else 0.0
+
+
+def neighbour_difference(frame):
+    """Mean absolute brightness difference of neighbouring pixels, 0..1."""
+    light = luma(frame)
+    across, down = np.abs(np.diff(light, axis=1)), np.abs(np.diff(light, axis=0))
+    return float((across.sum() + down.sum()) / (across.size + down.size))
+
+
+def clipped_share(frame):
+    """Share of channel values at black or white, 0..1."""
+    return float(np.mean((frame <= CLIPPED[0]) | (frame >= CLIPPED[1])))
+
+
+def colour_correlation(frame):
+    """Mean correlation of the three pairs of colour channels, -1..1; 1 where a channel does not vary."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        table = np.corrcoef(frame.reshape(-1, 3).T.astype(float))
+    return float(np.mean(np.nan_to_num(table[np.triu_indices(3, 1)], nan=1.0)))
+
+
+def change(before, after):
+    """Mean absolute brightness change between two frames, 0..1."""
+    return float(np.abs(luma(after) - luma(before)).mean())
+
+
+def measures(frames):
+    """All figures of a sequence: means over its frames; `steady` is the spread of the change over its mean."""
+    changes = np.array([change(*pair) for pair in pairwise(frames)] or [0.0])
+    light = [luma(frame) for frame in frames]
+    return {
+        "fine": _mean(fine_share, frames), "neighbour": _mean(neighbour_difference, frames),
+        "clipped": _mean(clipped_share, frames), "rgb_corr": _mean(colour_correlation, frames),
+        "mean": float(np.mean([each.mean() for each in light])),
+        "contrast": float(np.mean([each.std() for each in light])),
+        "change": float(changes.mean()), "steady": float(changes.std() / max(changes.mean(), 1e-9)),
+    }
+
+
+def _mean(figure, frames):
+    return float(np.mean([figure(frame) for frame in frames]))
+
+
+# --- how far two looks are apart
+
+def oklab(frame):
+    """Lightness 0..1 and two colour axes (about -0.3..0.3) of a frame, float (h, w, 3)."""
+    value = frame / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ CONES.T) @ AXES.T
+
+
+def shrink(picture, rows, columns):
+    """Means over a grid of `rows` x `columns` cells, (rows, columns, channels)."""
+    strips = np.stack([strip.mean(0) for strip in np.array_split(picture, rows, axis=0)])
+    return np.stack([strip.mean(1) for strip in np.array_split(strips, columns, axis=1)], 1)
+
+
+def look(frames):
+    """{group of `PLAIN`: vector} of a sequence, mostly what two runs of one look share."""
+    parts = [_still(frame) for frame in frames[::EVERY]]
+    still = {name: np.mean([part[name] for part in parts], 0) for name in parts[0]}
+    return {**still, "texture": np.log2(still["texture"] + 1e-6), "motion": _motion(frames)}
+
+
+def _still(frame):
+    lab = oklab(frame)
+    return {
+        "layout": shrink(lab, 4, 6).ravel(),
+        "colour": np.quantile(lab.reshape(-1, 3), SHARES, axis=0).ravel(),
+        "texture": texture(lab[..., 0]),
+        "symmetry": symmetry(lab),
+    }
+
+
+def texture(light):
+    """Energy in each band of frequencies and directions, (rings x sectors,)."""
+    frequency, direction, energy = spectrum(light)
+    ring = np.digitize(frequency, RINGS)
+    # Sector 0 lies round the horizontal axis, so that grids fall into the middle of a sector.
+    sector = np.floor(direction / np.pi * SECTORS + 0.5).astype(int) % SECTORS
+    inside = ring < len(RINGS)
+    return np.bincount((ring * SECTORS + sector)[inside], energy[inside], len(RINGS) * SECTORS)
+
+
+def symmetry(lab):
+    """Correlation of a frame with its left-right, up-down and half-turn mirror image."""
+    small = shrink(lab, 36, 64)[..., 0]
+    small = small - small.mean()
+    power = (small**2).mean() + 1e-6
+    return np.array([(small * other).mean() / power for other in (small[:, ::-1], small[::-1], small[::-1, ::-1])])
+
+
+def _motion(frames):
+    """log2 of the change from frame to frame, fine and coarse, and its unevenness."""
+    if len(frames) < 2:
+        return np.zeros(3)
+    fine = np.array([change(*pair) for pair in pairwise(frames)])
+    small = [shrink(luma(frame)[..., None], 9, 16) for frame in frames]
+    coarse = np.array([np.abs(b - a).mean() for a, b in pairwise(small)])
+    return np.array([np.log2(fine.mean() + 1e-3), np.log2(coarse.mean() + 1e-3), fine.std() / (fine.mean() + 1e-3)])
+
+
+def difference(a, b):
+    """How far two sequences are apart, 0 the same: 1 and more is plain to see.
+
+    Root mean square over the groups of `PLAIN` (layout, colour quantiles, texture spectrum by
+    frequency and direction, motion, symmetry), each in units of a plain difference.
+    """
+    return apart(look(a), look(b))
+
+
+def apart(a, b):
+    """`difference` of two `look`s."""
+    groups = [np.sqrt(np.mean((a[name] - b[name]) ** 2)) / plain for name, plain in PLAIN.items()]
+    return float(np.sqrt(np.mean(np.square(groups))))

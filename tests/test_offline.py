@@ -1,0 +1,221 @@
+"""Offline: the same seed gives the same frames; and the figures of looks say what they should of made pictures."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from instrument.bench import looks
+from instrument.bench.presets import apart_rows, look_rows, verdict
+from instrument.features import CLASS
+from instrument.gallery import gallery, save_small, sheet
+from instrument.model.card import load_model, save_model
+from instrument.model.net import HearSee
+from instrument.offline import Offline, hear_file, in_turn, script
+from instrument.presets import Preset
+
+torch.set_num_threads(1)
+SIZE = (80, 48)
+CALM = {"dream.size": 160.0, "dream.octaves": 1.0, "dream.layer": 1.0, "dream.rate": 5.0, "post.grain": 0.0}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A random network with two class pictures."""
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    save_model(folder, HearSee(2), {"classes": ["bell", "rain"]})
+    for name, picture in {"bell": gradient(96, 96), "rain": noise(96, 96)}.items():
+        Image.fromarray(picture).save(folder / "pictures" / f"{name}.png")
+    return load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def offline(model):
+    try:
+        offline = Offline(model, SIZE)
+    except OSError as error:
+        pytest.skip(str(error))
+    yield offline
+    offline.close()
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def gradient(height, width):
+    """Grey, dark on the left, bright on the right."""
+    row = np.linspace(40, 215, width).astype(np.uint8)
+    return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
+
+
+def waves(period, height=64, width=64, along=0):
+    """Grey waves of `period` px running along an axis."""
+    places = np.indices((height, width))[along]
+    return np.repeat((127 + 100 * np.sin(2 * np.pi * places / period)).astype(np.uint8)[..., None], 3, 2)
+
+
+def frames(offline, seed=1, seconds=0.6, sound="bell", **changes):
+    return list(offline.render({**CALM, **changes}, seconds, 10, script({sound: 0.9}), seed))
+
+
+# --- rendering
+
+def test_the_same_seed_gives_the_same_frames(offline):
+    first, again = frames(offline), frames(offline)
+    assert len(first) == 6 and first[0].shape == (48, 80, 3) and first[0].dtype == np.uint8
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))
+
+
+def test_another_seed_or_class_gives_other_frames(offline):
+    here = frames(offline)[-1].astype(float)
+    assert np.abs(frames(offline, seed=2)[-1] - here).mean() > 0.5
+    assert np.abs(frames(offline, sound="rain")[-1] - here).mean() > 0.5
+
+
+def test_frames_move_and_are_no_plain_area(offline):
+    drawn = frames(offline, seconds=1.0)
+    assert all(np.abs(a.astype(float) - b).mean() > 0.05 for a, b in pairwise(drawn[3:]))
+    assert drawn[-1].std() > 5
+
+
+def test_rows_reach_the_picture(offline):
+    assert frames(offline, **{"show.blackout": 1.0})[-1].max() == 0
+    grey = frames(offline, **{"post.saturation": 0.0})[-1].astype(int)
+    assert np.ptp(grey, axis=2).max() <= 2
+
+
+def test_dreams_and_frames_take_turns_in_time(offline):
+    """Features are asked for at every dream (5 a second) and at every frame (4 a second)."""
+    asked = []
+    list(offline.render(CALM, 1.0, 4, lambda now: asked.append(round(now, 3)) or {}))
+    assert asked == [0.0, 0.0, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75]
+
+
+def test_a_wrong_row_is_explained(offline):
+    with pytest.raises(ValueError, match="dream.octaves"):
+        offline.take({"dream.octave": 1}, script({}))
+
+
+# --- features
+
+def test_a_script_beats_and_names_its_class():
+    features = script({"bell": 0.7, "rain": 0.2}, bpm=60)
+    assert features(3.0)["audio.pulse"] == pytest.approx(1.0)
+    assert features(3.1)["audio.pulse"] == pytest.approx(0.5)
+    assert features(3.25)["beat.phase"] == pytest.approx(0.25)
+    assert features(0.0)[CLASS + "rain"] == 0.2 and features(0.0)["top.name"] == "bell"
+    assert all(0 <= value <= 1 for name, value in features(1.7).items() if name.startswith("audio."))
+
+
+def test_silence_knows_nothing():
+    assert script({})(1.0)["known"] == 0.0
+
+
+def test_scripts_follow_each_other():
+    features = in_turn([script({"bell": 1.0}), script({"rain": 1.0})], 2.0)
+    assert [features(now)["top.name"] for now in (0.0, 1.9, 2.0, 9.0)] == ["bell", "bell", "rain", "rain"]
+
+
+def test_a_sound_file_is_heard(model, tmp_path):
+    import soundfile
+
+    rate = 22050
+    samples = np.zeros(rate, np.float32)
+    samples[rate // 2:] = 0.3 * np.sin(2 * np.pi * 440 * np.arange(rate - rate // 2) / rate)
+    soundfile.write(tmp_path / "tone.wav", samples, rate)
+    features = hear_file(tmp_path / "tone.wav", model)
+    assert features(0.2)["audio.level"] == 0.0 and features(0.9)["audio.level"] > 0.5
+    assert CLASS + "bell" in features(0.9)
+    assert features(5.0) == {}
+    assert features(0.9) == hear_file(tmp_path / "tone.wav", model)(0.9)
+
+
+# --- figures
+
+def test_white_noise():
+    found = looks.measures([noise(64, 64), noise(64, 64, 1)])
+    assert found["fine"] == pytest.approx(1 - np.pi / 64, abs=0.02)
+    assert found["rgb_corr"] == pytest.approx(0.0, abs=0.05)
+    assert found["clipped"] == pytest.approx(6 / 256, abs=0.01)
+    assert found["change"] > 0.1
+
+
+def test_a_constant():
+    found = looks.measures([np.full((32, 40, 3), 128, np.uint8)] * 3)
+    assert found["fine"] == found["neighbour"] == found["clipped"] == found["contrast"] == found["change"] == 0.0
+    assert found["mean"] == pytest.approx(128 / 255)
+
+
+def test_a_smooth_gradient():
+    found = looks.measures([gradient(64, 64)] * 2)
+    assert found["fine"] < 0.1
+    assert found["neighbour"] == pytest.approx(175 / 255 / 63 / 2, rel=0.05)  # it rises across, not down
+    assert found["rgb_corr"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("period, share", [(4, 1.0), (16, 0.0)])
+def test_waves_lie_on_their_side_of_a_quarter_of_nyquist(period, share):
+    assert looks.fine_share(waves(period)) == pytest.approx(share, abs=0.01)
+
+
+def test_white_has_no_colour_and_full_lightness():
+    lab = looks.oklab(np.array([[[255, 255, 255], [0, 0, 0]]], np.uint8))
+    assert lab[0, 0] == pytest.approx((1, 0, 0), abs=1e-3) and lab[0, 1] == pytest.approx((0, 0, 0), abs=1e-6)
+
+
+def test_the_same_differs_by_nothing():
+    one = [gradient(64, 96)] * 3
+    assert looks.difference(one, one) == 0
+
+
+def test_two_throws_of_one_noise_are_near_and_other_pictures_far():
+    here = [noise(64, 96)] * 3
+    near = looks.difference(here, [noise(64, 96, 1)] * 3)
+    assert near < 0.4
+    for other in (waves(4, 64, 96), waves(16, 64, 96), gradient(64, 96), 255 - noise(64, 96) // 4):
+        assert looks.difference(here, [other] * 3) > 2 * near
+
+
+def test_direction_and_motion_count():
+    across, down = [waves(8, along=0)] * 3, [waves(8, along=1)] * 3
+    assert looks.difference(across, down) > 0.5
+    assert looks.difference(across, [np.roll(across[0], 2 * i, 0) for i in range(3)]) > 0.5
+
+
+# --- presets and gallery
+
+def presets():
+    plain = {**CALM, "zoom.speed": 0.2}
+    kinds = {"Plain": {}, "Grey": {"post.saturation": 0.0, "post.mirror": 6.0}}
+    return [Preset(None, title, "a look", {**plain, **changes}) for title, changes in kinds.items()]
+
+
+def test_rows_of_presets(offline, model):
+    rows = look_rows(model, presets(), 0.5, SIZE)
+    assert [row["preset"] for row in rows] == ["Plain", "Grey"] and rows[1]["rgb_corr"] > 0.99
+    rows = apart_rows(model, presets(), 0.5, SIZE)
+    assert rows[0]["1"] == 0 and rows[0]["2"] == rows[1]["1"] > 0 and rows[0]["nearest"] == "2"
+    assert rows[0]["seeds"] > 0
+
+
+def test_the_verdict_names_what_is_too_close():
+    rows = [{"preset": "1 One", "seeds": 0.2, "nearest": "2", "ratio": 0.8},
+            {"preset": "2 Two", "seeds": 0.1, "nearest": "3", "ratio": 1.4}]
+    assert "too close are 1 One and 2" in verdict(rows) and "2 Two and" not in verdict(rows)
+    assert "all clearly different" in verdict(rows[1:])
+
+
+def test_a_gallery_is_written(offline, model, tmp_path):
+    paths = list(gallery(model, presets(), tmp_path, times=(0.0, 0.2), size=SIZE))
+    assert [path.name for path in paths] == ["presets-1.jpg", "classes-1.jpg"]
+    with Image.open(paths[0]) as picture:
+        assert picture.width > 2 * 320 and np.asarray(picture).std() > 5
+
+
+def test_sheets_are_kept_small(tmp_path):
+    save_small(sheet([("noise", [noise(180, 320)])]), tmp_path / "noise.jpg", 20_000)
+    assert (tmp_path / "noise.jpg").stat().st_size <= 20_000
