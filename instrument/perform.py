@@ -238,7 +238,7 @@ class Show:
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)
-        picture = (dreamt.pixels, dreamt.now) if dreamt else None
+        picture = (dreamt.pixels, dreamt.now, dreamt.ready) if dreamt else None
         self.renderer.draw(values, picture, now, dt, motion(values, now),
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)

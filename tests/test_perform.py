@@ -1,0 +1,149 @@
+"""The whole show, for real: `listen` in its own process, OSC between, the network dreaming, EGL drawing."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from instrument.osc import Remote, encode
+from instrument.params import COMMAND_BY_ADDRESS
+from instrument.perform import PerformOptions, Show
+
+ROOT = Path(__file__).parents[1]
+PORT = 10051
+FRAMES = 20_000  # more than any of this takes; the tests wait for things, not for times
+
+
+@pytest.fixture(scope="module")
+def show(tmp_path_factory):
+    presets = tmp_path_factory.mktemp("presets")
+    options = PerformOptions(audio="demo", headless=True, size=(192, 108), port=PORT, target=[], no_hud=True,
+                             presets=str(presets), values={"dream.size": 160.0})
+    try:
+        with ExitStack() as stack:
+            yield Show(options, stack)
+    except OSError as error:
+        if "OpenGL" in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+def play(show, until):
+    """Frames until `until()` is true; fails if it never is."""
+    last = time.perf_counter()
+    for _ in range(FRAMES):
+        now = time.perf_counter()
+        show.frame(now, now - last)
+        last = now
+        if until():
+            return
+    pytest.fail("waited in vain")
+
+
+def tell(address, *arguments):
+    remote = Remote(("127.0.0.1", PORT))
+    remote._socket.sendto(encode(address, *arguments), ("127.0.0.1", PORT))
+    remote.close()
+
+
+def test_it_hears_the_demo_and_dreams(show):
+    play(show, lambda: show.heard.events and show.rates.dreams > 3)
+    assert show.heard.events[0][1] in show.classes
+    picture = np.frombuffer(show.screen.framebuffer.read(components=3), np.uint8)
+    assert 10 < picture.mean() < 245 and picture.std() > 10
+
+
+def test_an_osc_knob_turns_a_row(show):
+    tell("/hs/dream/octaves", 5.0)
+    play(show, lambda: show.values["dream.octaves"] == 5)
+    tell("/hs/n/post/hue", 1.0)
+    play(show, lambda: show.values["post.hue"] == 180)
+
+
+def test_a_preset_is_recalled_by_name_and_by_number(show):
+    tell("/hs/preset/load", "galaxy")
+    play(show, lambda: show.deck.name == "galaxy" and show.values["zoom.mode"] == 6)
+    tell("/hs/preset/load", 1)
+    play(show, lambda: show.deck.number == 1)
+
+
+def test_an_unknown_preset_is_said_and_the_look_stays(show):
+    before = dict(show.values)
+    tell("/hs/preset/load", "no such look")
+    play(show, lambda: any("no preset 'no such look'" in text for text in show._messages))
+    assert dict(show.values) == before
+
+
+def test_the_present_look_is_saved(show):
+    show.control.submit({"post.hue": 77.0})
+    show.control.command("preset.save", "my look")
+    play(show, lambda: "my look" in show.bank.names())
+    assert show.bank.load("my look").values["post.hue"] == 77
+
+
+@pytest.mark.parametrize("command", [c for c in COMMAND_BY_ADDRESS.values()
+                                     if not c.name.startswith(("preset.", "show.quit"))], ids=lambda c: c.name)
+def test_every_command_is_carried_out(show, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    show.control.command(command.name)
+    play(show, lambda: True)
+    show.video.stop()
+
+
+def test_blackout_is_black_and_comes_back(show):
+    def mean():
+        return np.frombuffer(show.screen.framebuffer.read(components=3), np.uint8).mean()
+
+    show.control.submit({"show.blackout": 1})
+    play(show, lambda: mean() == 0)
+    show.control.submit({"show.blackout": 0})
+    play(show, lambda: mean() > 10)
+
+
+def test_a_recording_has_picture_and_sound(show, tmp_path):
+    path = show.video.start(tmp_path / "show.mp4", 30.0)
+    play(show, lambda: show.video.began and time.perf_counter() > show.video.began + 1.5)
+    show.video.stop()
+    with av.open(str(path)) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    with av.open(str(path)) as video:
+        loudest = max(np.abs(frame.to_ndarray()).max() for frame in video.decode(audio=0))
+    assert len(frames) > 30 and frames[0].std() > 5 and not np.array_equal(frames[0], frames[-1])
+    assert loudest > 0.01
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signal")
+def test_a_killed_listen_comes_back_while_frames_go_on(show):
+    os.kill(show._ears.pid, signal.SIGKILL)
+    play(show, lambda: show._ears.restarts == 1 and show._ears.pid)
+    play(show, lambda: 0 < show.heard.features.get("frame", 0) < 120)
+    play(show, lambda: show.heard.features.get("stat.hops_per_s", 0) > 0)
+
+
+def test_shuffling_the_scene_shuffles_what_is_printed():
+    """Two scenes through `listen` alone: at least 7 of 10 events are named, in the order of each scene."""
+    from instrument.audio import demo
+
+    orders = [heard_in_order(seed) for seed in (1, 2)]
+    for seed, named in zip((1, 2), orders):
+        truth = demo.scene(seed)[1]
+        hits = sum(any(start <= when <= end + 0.8 and name == label for when, name in named)
+                   for start, end, label in truth)
+        assert hits >= 7, (seed, truth, named)
+    assert [name for _, name in orders[0]] != [name for _, name in orders[1]]
+
+
+def heard_in_order(seed):
+    """[(time, class)] as `hearsee listen` prints them for a scene."""
+    out = subprocess.run([sys.executable, "-m", "instrument", "listen", "--audio", "demo", "--scene-seed", str(seed),
+                          "--mute", "--port", str(PORT + 5), "--target", f"127.0.0.1:{PORT + 6}"],
+                         cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [(float(when), name) for when, name in re.findall(r"([\d.]+) s  (\w+) \(", out)]
