@@ -1,14 +1,19 @@
 """The demo scene: every class once, shuffled by the seed, at level, and each sound with the marks of its kind."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
-from instrument.audio.demo import EVENTS, RATE, event, scene
+from instrument.audio import demo
+from instrument.audio.demo import EVENTS, RATE
 from instrument.audio.frontend import log_mel
 
 CLASSES = ["air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling", "gun_shot",
            "jackhammer", "siren", "street_music"]
 SEEDS = (1, 2, 3)
+
+event, scene = cache(demo.event), cache(demo.scene)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -30,9 +35,9 @@ def level(x):
 
 
 def test_seeds_shuffle_and_differ_and_repeat():
-    orders = {tuple(name for _, _, name in scene(seed)[1]) for seed in range(5)}
-    assert len(orders) == 5
-    assert np.array_equal(scene(7)[0], scene(7)[0])
+    orders = {tuple(name for _, _, name in scene(seed)[1]) for seed in SEEDS}
+    assert len(orders) == 3
+    assert np.array_equal(demo.scene(1)[0], scene(1)[0])
     for name in EVENTS:
         assert not np.allclose(event(name, 1), event(name, 2))
 
@@ -45,7 +50,7 @@ def test_scene_at_another_rate_and_length():
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_event_is_finite_and_at_level(name):
-    for seed in range(10):
+    for seed in SEEDS:
         x = event(name, seed)
         assert np.isfinite(x).all() and np.abs(x).max() <= 0.9
         assert -32 < level(x) <= -18
@@ -87,4 +92,5 @@ def brightness(x):
 
 def test_an_engine_is_dark_and_a_drill_is_bright():
     for seed in SEEDS:
-        assert brightness(event("engine_idling", seed)) < 15 < 40 < brightness(event("drilling", seed))
+        assert brightness(event("engine_idling", seed)) < 15
+        assert brightness(event("drilling", seed)) > 40

@@ -5,13 +5,12 @@ import subprocess
 import numpy as np
 import pytest
 import soundfile
+from pulse import pulse  # noqa: F401  a fixture
 
 from instrument.audio import source as sources
 from instrument.audio.files import decode, open_sound
 from instrument.audio.player import AHEAD, Player
 from instrument.audio.source import Microphone, Paced, open_source
-
-from pulse import pulse  # noqa: F401  a fixture
 
 
 def tone(rate, seconds, channels=1, hz=440.0):

@@ -7,8 +7,25 @@ They were tuned by ear of several networks against the real thing: see tests/tes
 import numpy as np
 
 from .frontend import resample
-from .synthesis import (RATE, band, both, bursts, buzz, conv, lay, noise, peaks, ring, room, shaped, swell, tilt, time,
-                        tone, unit, wander)
+from .synthesis import (
+    RATE,
+    band,
+    both,
+    buzz,
+    conv,
+    lay,
+    noise,
+    peaks,
+    ring,
+    room,
+    shaped,
+    swell,
+    tilt,
+    time,
+    tone,
+    unit,
+    wander,
+)
 
 SEED = 1
 LEVEL = 0.12  # RMS of every event (-18 dBFS), unless its peaks would clip
@@ -21,23 +38,26 @@ def air_conditioner(chance, count):
     """A fan's rush, falling towards the highs, over mains hum and blade tone."""
     t = time(count)
     mains = chance.choice([100.0, 120.0])
-    rush = noise(chance, count, both(tilt(-5.0), band(40, 7000, 2), peaks((chance.uniform(250, 500), 250, 1), floor=0.7)))
-    hum = sum(np.sin(2 * np.pi * mains * k * t + chance.uniform(0, 6)) * a for k, a in ((1, 1), (2, 0.6), (3, 0.25), (4, 0.2)))
+    rush = noise(
+        chance, count, both(tilt(-5.0), band(40, 7000, 2), peaks((chance.uniform(250, 500), 250, 1), floor=0.7))
+    )
+    hum = sum(
+        np.sin(2 * np.pi * mains * k * t + chance.uniform(0, 6)) * a for k, a in ((1, 1), (2, 0.6), (3, 0.25), (4, 0.2))
+    )
     return unit(rush) * wander(chance, count, 3, 0.04) + 0.5 * unit(hum)
 
 
 def car_horn(chance, count):
-    """Two trumpets a third apart, hard on and off."""
-    low = chance.uniform(380, 430)
+    """Two trumpets a third apart, hard on and off: a short honk, then a long one, among traffic."""
+    low = chance.uniform(380, 430) * wander(chance, count, 20, 0.002)
     high = low * chance.uniform(1.22, 1.27)
-    weights = 1 / np.arange(1, 26) ** 0.7
-    steady = np.ones(count)
-    chord = tone(low * steady, weights) + 0.9 * tone(high * steady, weights)
-    chord = shaped(chord, peaks((900, 900, 0.6), (2600, 1800, 1.0), floor=0.15))
-    first = int(count * chance.uniform(0.2, 0.3))
-    gap = int(0.12 * RATE)
-    envelope = np.concatenate((swell(first, 0.015, 0.03), np.zeros(gap), swell(count - first - gap - 3000, 0.015, 0.03), np.zeros(3000)))
-    return room(chance, unit(chord) * envelope, 0.5, 0.25) + _street(chance, count, 0.02)
+    weights = 1 / np.arange(1, 26) ** 0.4
+    trumpets = peaks((1000, 700, 0.5), (2700, 1800, 1.0), floor=0.05)
+    chord = unit(shaped(tone(low, weights) + 0.9 * tone(high, weights), both(trumpets, band(250, 5500, 2))))
+    short, gap = int(count * chance.uniform(0.15, 0.25)), int(0.13 * RATE)
+    press = [swell(short, 0.02, 0.04), np.zeros(gap), swell(count - short - gap, 0.02, 0.15)]
+    honk = chord * np.concatenate(press) * wander(chance, count, 12, 0.08)
+    return room(chance, honk, 0.6, 0.35) + _street(chance, count, 0.10)
 
 
 def children_playing(chance, count):
@@ -51,7 +71,9 @@ def children_playing(chance, count):
 
 def _call(chance):
     """A few sung-out syllables of one child."""
-    syllables = [_vowel(chance, chance.uniform(0.12, 0.35), chance.uniform(320, 560)) for _ in range(chance.integers(2, 5))]
+    syllables = [
+        _vowel(chance, chance.uniform(0.12, 0.35), chance.uniform(320, 560)) for _ in range(chance.integers(2, 5))
+    ]
     return np.concatenate(syllables)
 
 
@@ -89,7 +111,9 @@ def _bark(chance, pitch, size):
     count = int(chance.uniform(0.2, 0.28) * RATE)
     x = np.linspace(0, 1, count)
     glide = pitch * (0.65 + 0.5 * np.sin(np.pi * x**0.55)) * wander(chance, count, 40, 0.02)
-    throat = both(peaks((700 * size, 450, 1), (1450 * size, 600, 0.8), (2800 * size, 1200, 0.25), floor=0.01), tilt(-3.0))
+    throat = both(
+        peaks((700 * size, 450, 1), (1450 * size, 600, 0.8), (2800 * size, 1200, 0.25), floor=0.01), tilt(-3.0)
+    )
     voice = unit(shaped(buzz(chance, glide, 0.06), throat))
     rasp = noise(chance, count, throat)
     return (voice + 0.35 * rasp) * np.sin(np.pi / 2 * np.minimum(1, x / 0.12)) * np.exp(-2.5 * x) * (1 - x**3)
@@ -106,14 +130,19 @@ def drilling(chance, count):
 
 
 def engine_idling(chance, count):
-    """A four-stroke at idle: uneven firing through the exhaust pipe, valves ticking, a little hiss."""
-    firing = chance.uniform(21, 32) * wander(chance, count, 3, 0.015)
-    pipe = both(peaks((chance.uniform(65, 100), 40, 1), (170, 120, 0.3), (420, 250, 0.08), floor=0.003), band(30, 1500, 1))
-    exhaust = unit(shaped(buzz(chance, firing, 0.2), pipe))
-    clatter = peaks((chance.uniform(700, 1200), 500, 1), (chance.uniform(1800, 2600), 700, 0.8), (4200, 900, 0.4), floor=0.1)
-    ticks = noise(chance, count, both(clatter, tilt(-2.0))) * (0.4 + bursts(chance, firing, 0.010, 0.3))
-    hiss = noise(chance, count, both(tilt(-4.0), band(100, 6000, 1)))
-    return exhaust + 0.22 * unit(ticks) + 0.12 * hiss
+    """A four-stroke at idle: firing through a pipe that hums on one low note, valves ticking, a little hiss."""
+    firing = chance.uniform(21, 29) * wander(chance, count, 3, 0.015)
+    blows = buzz(chance, firing, 0.05)
+    pipe = both(
+        peaks((chance.uniform(65, 100), 20, 1), (170, 120, 0.1), (420, 250, 0.03), floor=0.001), band(30, 1500, 1)
+    )
+    clatter = both(
+        peaks((chance.uniform(700, 1200), 500, 1), (chance.uniform(1800, 2600), 700, 0.8), (4200, 900, 0.4), floor=0.1),
+        tilt(-3.0),
+    )
+    ticks = noise(chance, count, clatter) * (0.5 + conv(blows, np.exp(-time(2000) / 0.004)))
+    hiss = noise(chance, count, both(tilt(-4.0), band(60, 6000, 1)))
+    return unit(shaped(blows, pipe)) + 0.3 * unit(ticks) + 0.2 * hiss
 
 
 def gun_shot(chance, count):
@@ -128,7 +157,9 @@ def _report(chance):
     t = time(int(1.4 * RATE))
     crack = noise(chance, t.size) * np.exp(-t / 0.006)
     blast = noise(chance, t.size, both(tilt(-2.0), band(60, 5000, 1))) * np.exp(-t / chance.uniform(0.05, 0.08))
-    roll = noise(chance, t.size, both(tilt(-4.0), band(60, 3000, 1))) * np.exp(-t / chance.uniform(0.25, 0.4)) * (t > 0.03)
+    roll = (
+        noise(chance, t.size, both(tilt(-4.0), band(60, 3000, 1))) * np.exp(-t / chance.uniform(0.25, 0.4)) * (t > 0.03)
+    )
     return np.tanh(2.5 * (crack + blast)) + 0.25 * roll * wander(chance, t.size, 12, 0.3)
 
 
@@ -182,7 +213,9 @@ def _reed(chance, pitch, count):
 def _pluck(chance, pitch, seconds):
     """A string: harmonics that die the faster the higher."""
     t = time(int(seconds * RATE))
-    return sum(np.sin(2 * np.pi * k * pitch * t) * np.exp(-t * (3 + 1.2 * k)) / k for k in range(1, 15) if k * pitch < 9000)
+    return sum(
+        np.sin(2 * np.pi * k * pitch * t) * np.exp(-t * (3 + 1.2 * k)) / k for k in range(1, 15) if k * pitch < 9000
+    )
 
 
 def _street(chance, count, level):
@@ -190,9 +223,21 @@ def _street(chance, count, level):
     return level * noise(chance, count, both(tilt(-5.0), band(40, 6000, 1)))
 
 
-EVENTS = {make.__name__: make for make in (
-    air_conditioner, car_horn, children_playing, dog_bark, drilling, engine_idling, gun_shot, jackhammer, siren,
-    street_music)}
+EVENTS = {
+    make.__name__: make
+    for make in (
+        air_conditioner,
+        car_horn,
+        children_playing,
+        dog_bark,
+        drilling,
+        engine_idling,
+        gun_shot,
+        jackhammer,
+        siren,
+        street_music,
+    )
+}
 
 
 def event(name, seed=SEED, seconds=1.8):

@@ -1,8 +1,8 @@
 """Sound files: anything soundfile or PyAV can read, in float32 blocks or whole, or refused in one line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def open_sound(path):
     for reader in (_with_soundfile, _with_av):
         try:
             return _checked(reader(path))
-        except Exception as error:  # both libraries raise many kinds for damaged files
+        except Exception as error:  # noqa: BLE001  both libraries raise many kinds for damaged files
             reasons.append(str(error).splitlines()[0].split(": ")[-1].rstrip(".") if str(error) else repr(error))
     raise ValueError(f"no sound in {path} ({'; '.join(dict.fromkeys(reasons))}): {LEGAL}")
 

@@ -18,9 +18,13 @@ class Player:
     def __enter__(self):
         import sounddevice
 
-        self._stream = sounddevice.OutputStream(samplerate=self.rate, channels=len(self._rings), dtype="float32",
-                                                latency="high", callback=self._fill)
-        self._stream.start()
+        try:
+            # high latency: the loudspeaker may lag a little, but crackles on a busy machine otherwise
+            self._stream = sounddevice.OutputStream(samplerate=self.rate, channels=len(self._rings), dtype="float32",
+                                                    latency="high", callback=self._fill)
+            self._stream.start()
+        except sounddevice.PortAudioError as error:
+            raise OSError(f"not played aloud: {str(error).splitlines()[0]}") from None
         return self
 
     def __exit__(self, *_):
@@ -54,9 +58,11 @@ def open_player(rate, channels):
     """A player, or None where nothing can play at this rate."""
     try:
         import sounddevice
-
+    except OSError:  # no PortAudio
+        return None
+    try:
         sounddevice.check_output_settings(channels=min(channels, 2), samplerate=rate, dtype="float32")
-    except Exception:  # no PortAudio (OSError), no device or rate (PortAudioError): go on silently
+    except (sounddevice.PortAudioError, ValueError):  # no output, or not at this rate
         return None
     return Player(rate, channels)
 

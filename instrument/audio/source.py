@@ -15,7 +15,7 @@ from .files import decode, open_sound
 from .player import mono, open_player
 from .ring import Ring
 
-__all__ = ["Source", "Microphone", "Paced", "Device", "decode", "devices", "open_source"]
+__all__ = ["Device", "Microphone", "Paced", "Source", "decode", "devices", "open_source"]
 
 BLOCK = 0.01  # seconds between two blocks
 QUIET, RETRY = 0.5, 1.0  # seconds without a callback before a device counts as gone; between two tries to re-open it
@@ -173,8 +173,8 @@ class Paced(Source):
     def _started(self, player):
         try:
             return player.__enter__()
-        except Exception as error:  # PortAudioError: the show goes on without a loudspeaker
-            self.note = f"not played aloud: {error}".splitlines()[0]
+        except OSError as error:  # the show goes on without a loudspeaker
+            self.note = str(error)
             return None
 
 
@@ -201,7 +201,7 @@ class _Frames:
             if block is None and self._loop:
                 self._blocks = iter(self._again())
                 block = next(self._blocks, None)
-        except Exception:  # torn, or deleted meanwhile: it ends here
+        except Exception:  # noqa: BLE001  torn, or deleted meanwhile: it ends here
             block = None
         self._held = self._held[:0] if block is None else block
         return block is not None
@@ -241,8 +241,16 @@ def devices():
     default_in, default_out = _default("input"), _default("output")
     apis = [api["name"] for api in sounddevice.query_hostapis()]
     return [
-        Device(i, row["name"], apis[row["hostapi"]], row["max_input_channels"], row["max_output_channels"], row["default_samplerate"],
-               i == default_in, i == default_out)
+        Device(
+            i,
+            row["name"],
+            apis[row["hostapi"]],
+            row["max_input_channels"],
+            row["max_output_channels"],
+            row["default_samplerate"],
+            i == default_in,
+            i == default_out,
+        )
         for i, row in enumerate(sounddevice.query_devices())
     ]
 
@@ -339,10 +347,18 @@ def _open_input(name, rate, heard):
         heard(average[:frames], status.input_overflow)
 
     try:
-        stream = sounddevice.InputStream(samplerate=rate, blocksize=int(rate * BLOCK), device=device.index,
-                                         channels=channels, dtype="float32", latency="low", callback=copy)
+        stream = sounddevice.InputStream(
+            samplerate=rate,
+            blocksize=int(rate * BLOCK),
+            device=device.index,
+            channels=channels,
+            dtype="float32",
+            latency="low",
+            callback=copy,
+        )
         stream.start()
     except sounddevice.PortAudioError as error:
-        raise OSError(f"audio input {device.text} cannot be opened: {error}; "
-                      "is it in use? `hearsee devices` lists others") from None
+        raise OSError(
+            f"audio input {device.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others"
+        ) from None
     return stream

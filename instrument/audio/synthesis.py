@@ -37,7 +37,9 @@ def tilt(db_per_octave, pivot=1000.0, low=40.0):
 
 def peaks(*rows, floor=0.02):
     """Resonances: rows of (Hz, width in Hz, gain) on a floor."""
-    return lambda hz: floor + sum(gain / np.sqrt(1 + ((hz - centre) / (width / 2)) ** 2) for centre, width, gain in rows)
+    return lambda hz: (
+        floor + sum(gain / np.sqrt(1 + ((hz - centre) / (width / 2)) ** 2) for centre, width, gain in rows)
+    )
 
 
 def both(*gains):
@@ -66,12 +68,6 @@ def buzz(chance, pitch, roughness=0.0):
     return x
 
 
-def bursts(chance, pitch, decay, roughness=0.2):
-    """Envelope of exponential bursts, `pitch` (n,) a second, `decay` in seconds."""
-    x = buzz(chance, pitch, roughness)
-    return conv(x, np.exp(-time(int(RATE * decay * 7)) / decay))
-
-
 def conv(x, kernel):
     size = 1 << int(np.ceil(np.log2(len(x) + len(kernel))))
     return np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(kernel, size), size)[: len(x)]
@@ -80,8 +76,10 @@ def conv(x, kernel):
 def ring(chance, modes, decay):
     """Impulse response of a struck body: `modes` in Hz, each dying away in about `decay` seconds."""
     t = time(int(RATE * decay * 7))
-    return sum(chance.uniform(0.3, 1) * np.sin(2 * np.pi * f * t) * np.exp(-t / (decay * chance.uniform(0.6, 1.4)))
-               for f in modes)
+    return sum(
+        chance.uniform(0.3, 1) * np.sin(2 * np.pi * f * t) * np.exp(-t / (decay * chance.uniform(0.6, 1.4)))
+        for f in modes
+    )
 
 
 def room(chance, x, seconds, wet, bright=4000.0):
