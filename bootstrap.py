@@ -32,9 +32,10 @@ SHARED_OBJECTS = ("libEGL.so.1", "libGL.so.1", "libportaudio.so.2")  # what othe
 APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 
 # Runs inside the venv: every file that a package says it installed is there, and torchvision fits torch.
+# Only the venv's own folders: our checkout holds a hearsee.egg-info, which lists no files.
 CHECK = """
-import csv, importlib.metadata as metadata, importlib.util, sys
-for package in metadata.distributions():
+import csv, importlib.metadata as metadata, importlib.util, sys, sysconfig
+for package in metadata.distributions(path=[sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]):
     rows = csv.reader((package.read_text("RECORD") or "").splitlines())
     names = [row[0] for row in rows if row and not row[0].endswith(".pyc")]
     lost = [name for name in names if not package.locate_file(name).exists()]

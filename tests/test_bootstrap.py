@@ -55,6 +55,8 @@ def project(tmp_path_factory):
     (folder / "pyproject.toml").write_text(PROJECT)
     (folder / "instrument").mkdir()
     (folder / "instrument" / "__main__.py").write_text("import sys\nprint('performing', sys.argv[1:])\n")
+    (folder / "hearsee.egg-info").mkdir()  # as setuptools leaves one in our checkout
+    (folder / "hearsee.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: hearsee\nVersion: 0.1\n")
     (folder / ".venv" / "bin").mkdir(parents=True)
     if os.name != "nt":  # links need rights on Windows
         (folder / ".venv" / "bin" / "python").symlink_to("/nowhere/python3")
