@@ -1,14 +1,17 @@
 """The governor: holds the wanted rate by dreaming less, in a declared order, and gives it back.
 
-Order of what is given up: octaves down to one, then iterations down to one, then size in steps
-down to the smallest of the table. Times come in as arguments.
+Order of what is given up: size in steps down to 192 px (the renderer's filters hide it), then octaves
+down to one, then iterations down to one, then size down to the smallest of the table. Times come in
+as arguments.
 """
 
 from typing import NamedTuple
 
 from ..params import BY_NAME
 
-SHRINK = 0.85  # one step of size
+SMALLEST = int(BY_NAME["dream.size"].lo)
+HANDSOME = 192  # px; above it size is given up first
+SHRINK = 0.87  # one step of size
 SLOW = 1.1  # a dream may take this much longer than its share
 ROOMY = 0.85  # what is given back must fit this share of the time
 PATIENCE = 4  # dreams over the budget before something is given up
@@ -28,13 +31,14 @@ class Plan(NamedTuple):
 
 def ladder(wanted):
     """All plans from `wanted` down, in the order in which things are given up."""
-    plans = [Plan(octaves, wanted.iterations, wanted.size) for octaves in range(wanted.octaves, 0, -1)]
-    plans += [Plan(1, iterations, wanted.size) for iterations in range(wanted.iterations - 1, 0, -1)]
-    size, smallest = wanted.size, int(BY_NAME["dream.size"].lo)
-    while size > smallest:
-        size = max(smallest, round(size * SHRINK))
-        plans.append(Plan(1, 1, size))
-    return plans
+    sizes = [wanted.size]
+    while sizes[-1] > SMALLEST:
+        sizes.append(max(SMALLEST, round(sizes[-1] * SHRINK)))
+    first = [size for size in sizes if size >= HANDSOME] or sizes[:1]
+    plans = [wanted._replace(size=size) for size in first]
+    plans += [plans[-1]._replace(octaves=octaves) for octaves in range(wanted.octaves - 1, 0, -1)]
+    plans += [plans[-1]._replace(iterations=iterations) for iterations in range(wanted.iterations - 1, 0, -1)]
+    return plans + [plans[-1]._replace(size=size) for size in sizes if size < first[-1]]
 
 
 class Governor:
@@ -42,7 +46,7 @@ class Governor:
 
     def __init__(self):
         self._rung = 0
-        self._plans = [Plan(1, 1, int(BY_NAME["dream.size"].lo))]
+        self._plans = [Plan(1, 1, SMALLEST)]
         self._scale, self._rate = 1.4, 1.0
         self._cost = None  # s of the present plan, smoothed
         self._late = self._early = 0

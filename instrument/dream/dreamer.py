@@ -14,7 +14,7 @@ REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` a
 LONGEST = 0.25  # s; a longer pause is not made up for
 NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 photographs
 COLOURFUL = 0.28  # most spread of a colour, as a share of the spread of brightness
-SETTLE = 1.5  # s in which brightness and contrast come back
+SETTLE = 0.6  # s in which brightness, contrast and colour come back
 MEMORY = 1.2  # s after which a new mixture of classes is no surprise any more
 AWAKEN = 8.0  # how much stronger the return is while the classes change
 
@@ -118,7 +118,7 @@ class Dreamer:
     def _ascend(self, picture, values, wanted, amount):
         """All iterations at one size."""
         side = min(picture.shape[2:])
-        guides = lambda name: self._guides.at(name, side, wanted.deepest)  # noqa: E731
+        guides = lambda name: self._guides.at(name, side, wanted.deepest)
         for _ in range(int(values["dream.iterations"])):
             reach = int(values["dream.jitter"])
             shift = (self._chance.randint(-reach, reach), self._chance.randint(-reach, reach))

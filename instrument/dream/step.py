@@ -72,7 +72,7 @@ def refine(grad, smoothing, colour):
 
     `smoothing` 0 leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3).
     """
-    grad = F.conv2d(grad, colour[:, :, None, None])
+    grad = mix(grad, colour)
     if smoothing > 0:
         grad = spread(grad, smoothing)
     return grad / (grad.abs().mean() + 1e-12)
@@ -99,15 +99,18 @@ def spread(grad, smoothing):
 def limit(picture):
     """Bend what nears black or white back inside 0..1; the middle stays as it is."""
     level = picture * 2 - 1
-    over = (level.abs() - KNEE).clamp_min(0) / (1 - KNEE)
-    bent = KNEE + (1 - KNEE) * over / (1 + over)
-    return torch.where(over > 0, bent.copysign(level) / 2 + 0.5, picture)
+    inner = level.clamp(-KNEE, KNEE)
+    over = level - inner
+    return (inner + over / (1 + over.abs() / (1 - KNEE))) / 2 + 0.5
 
 
 def tones(picture):
     """Mean and spread of brightness and the two opponent colours, (2, 3), of a picture (..., 3, h, w)."""
-    pixels = OPPONENT.to(picture) @ picture.reshape(3, -1)
-    return torch.stack((pixels.mean(1), pixels.std(1)))
+    pixels = picture.reshape(3, -1)
+    mean = pixels.mean(1, keepdim=True)
+    covariance = (pixels @ pixels.T) / pixels.shape[1] - mean @ mean.T
+    axes = OPPONENT.to(picture)
+    return torch.stack(((axes @ mean)[:, 0], (axes @ covariance @ axes.T).diagonal().clamp_min(0).sqrt()))
 
 
 def tone(picture, wanted, share):
@@ -118,9 +121,13 @@ def tone(picture, wanted, share):
     axes = OPPONENT.to(picture)
     mean, spread = tones(picture)
     gain = 1 + share * (wanted[1] / (spread + 1e-3) - 1).clamp(-0.9, 2.0)
-    matrix = axes.T @ (gain[:, None] * axes)
     offset = axes.T @ (mean + share * (wanted[0] - mean) - gain * mean)
-    return F.conv2d(picture, matrix[:, :, None, None], offset)
+    return mix(picture, axes.T @ (gain[:, None] * axes)) + offset.view(1, 3, 1, 1)
+
+
+def mix(picture, matrix):
+    """Colours of a picture (1, 3, h, w) through a matrix (3, 3)."""
+    return (matrix @ picture.reshape(3, -1)).view_as(picture)
 
 
 def sound(new, old):
