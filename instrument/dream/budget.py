@@ -97,7 +97,7 @@ class Governor:
         self._move(rung)
 
     def _move(self, rung):
-        self._cost = self._costs(rung)
+        self._cost = self._cost and self._costs(rung)
         self._rung, self._late, self._early = rung, 0, 0
 
     def out_of_memory(self):
