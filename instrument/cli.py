@@ -52,6 +52,12 @@ def _sound_flags(command):
     command.add_argument("--scene-seed", type=int, default=1, metavar="N", help="shuffles the demo scene")
 
 
+def _port_flags(command, port):
+    command.add_argument("--port", type=_port, default=port, help=f"receive OSC here (default {port})")
+    command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="receive on this address of the "
+                         "machine (0.0.0.0: all); default: only from this machine")
+
+
 def _perform_flags(command):
     _sound_flags(command)
     command.add_argument("--headless", action="store_true", help="no window")
@@ -61,13 +67,13 @@ def _perform_flags(command):
     command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
-    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: presets/ beside the program)")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
     command.add_argument("--dream-threads", type=int, metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")
     command.add_argument("--no-listen", action="store_true", help="only receive: another `hearsee listen` sends")
-    command.add_argument("--port", type=_port, default=10001, help="receive OSC here (default 10001)")
+    _port_flags(command, 10001)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
                          help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
     command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
@@ -100,7 +106,7 @@ def _listen_flags(command):
     _sound_flags(command)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
                          help="send here (repeat for more); default 127.0.0.1:10000 and 127.0.0.1:10001")
-    command.add_argument("--port", type=_port, default=10002, help="receive `hear.` rows here (default 10002)")
+    _port_flags(command, 10002)
     command.add_argument("--json", action="store_true", help="print one JSON line per decision")
     command.add_argument("--wek", action="store_true", help="also send /wek/outputs (Wekinator's convention)")
     command.add_argument("--ring", metavar="NAME", help="share the samples under this name")

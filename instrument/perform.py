@@ -55,6 +55,7 @@ class PerformOptions:
     dream_threads: int | None = None
     network: str | None = None
     no_listen: bool = False
+    host: str = "127.0.0.1"
     port: int = 10001
     target: list = field(default_factory=lambda: [("127.0.0.1", 10000)])
     midi_api: str = ""
@@ -63,9 +64,8 @@ class PerformOptions:
 
 
 def open_bank(folder=None):
-    """The shipped presets, and the player's own folder if one is given."""
-    shipped = ROOT / "presets"
-    return Bank([shipped] if folder is None else [shipped, Path(folder)])
+    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder."""
+    return Bank([ROOT / "presets", Path(folder) if folder else Path.home() / ".hearsee" / "presets"])
 
 
 def perform(options):
@@ -128,7 +128,8 @@ class Show:
 
     def _open_hands(self, stack):
         self.receiver = stack.enter_context(Receiver(
-            self.options.port, self.features.put, self.control.submit, self.control.command, lambda: self.values))
+            self.options.port, self.features.put, self.control.submit, self.control.command, lambda: self.values,
+            host=self.options.host))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
             api=self.options.midi_api, notice=self.say))
