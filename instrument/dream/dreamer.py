@@ -13,10 +13,12 @@ from . import objective, octaves, step
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
 LONGEST = 0.25  # s; a longer pause is not made up for
 NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 photographs
-COLOURFUL = 0.28  # most spread of a colour, as a share of the spread of brightness
+COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
 SETTLE = 0.6  # s in which brightness, contrast and colour come back
-MEMORY = 1.2  # s after which a new mixture of classes is no surprise any more
-AWAKEN = 8.0  # how much stronger the return is while the classes change
+TURN_FROM, TURN_TO = 0.25, 0.01  # a new mixture of classes so far from the picture's own turns it, until so near
+TURN = 0.14  # s in which a turn does two thirds of its way
+HUSH = 6.0  # how much a turn quietens the dream, which would otherwise grow the old picture's ghost again
+FADE = 3.0  # s in which the dream alone makes the picture one of the new classes
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,25 @@ class Dreamer:
         self._views = {}
         self._points = None
         self._seed = None
-        self._past = {}
+        self._made, self._turning = {}, False  # class shares of the picture; whether it is turning to others
 
     def start(self, scene):
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
         self._seed = int(scene.values["dream.seed"])
         self._chance = random.Random(self._seed)
         self._views.clear()
-        self._past = dict(scene.weights)
+        self._made, self._turning = _shares(self._known(scene.weights)), False
+        self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
         size = self.size(scene)
-        dice = torch.Generator().manual_seed(self._seed)
-        clouds = torch.zeros(1, 3, *size)
-        for cells in (3, 6, 12):
-            noise = torch.randn(1, 3, cells, 2 * cells, generator=dice)
-            clouds += torch.nn.functional.interpolate(noise, size, mode="bicubic", align_corners=False)
-        return step.limit(self._mixture(scene.weights, size) + 0.06 * clouds.to(self.device))
+        clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
+        return step.limit(self._mixture(scene.weights, size) + clouds.to(self.device))
+
+    def _dice(self):
+        return torch.Generator().manual_seed(self._chance.getrandbits(32))
+
+    def _clouds(self, size):
+        """Soft shapes around 1 (1, 1, h, w): where the picture turns sooner or later."""
+        return _spread(self._noise[1][:, :1], size).mul(0.6).exp().to(self.device)
 
     def size(self, scene):
         """(height, width) of the picture of this scene."""
@@ -78,8 +84,9 @@ class Dreamer:
         picture, lost = step.sound(picture, self._mixture(scene.weights, picture.shape[2:]))
         self.lost += lost
         picture = self._move(picture, scene, dt)
+        strange = self._strange(scene, dt)
         picture = self._awaken(picture, scene, dt)
-        picture = self._dream(picture, scene, dt)
+        picture = self._dream(picture, scene, dt, strange)
         return self._settle(picture, scene.weights, dt)
 
     def _move(self, picture, scene, dt):
@@ -87,32 +94,40 @@ class Dreamer:
             self._points = octaves.plane(*picture.shape[2:], self.device)
         return octaves.warp(picture, self._points, motion(scene.values, scene.now), dt)
 
+    def _strange(self, scene, dt):
+        """How far the classes heard are from those the picture is made of, 0..1 while it turns, else 0."""
+        wanted = _shares(self._known(scene.weights))
+        if not wanted:
+            return 0.0
+        far = _distance(wanted, self._made)
+        self._turning = far > (TURN_TO if self._turning else TURN_FROM) and scene.values["dream.guided"] > 0
+        share = 1 - math.exp(-dt / (TURN if self._turning else FADE))
+        names = wanted.keys() | self._made.keys()
+        self._made = {n: (1 - share) * self._made.get(n, 0.0) + share * wanted.get(n, 0.0) for n in names}
+        return far if self._turning else 0.0
+
     def _awaken(self, picture, scene, dt):
-        """Leak back to the class pictures, faster while the classes are changing."""
-        rate = scene.values["dream.return"] * (1 + AWAKEN * self._surprise(scene.weights, dt))
-        if rate * dt <= 0 or not scene.weights:
+        """Leak back to the class pictures; while the classes change, within a few frames and in clouds."""
+        known = min(1.0, sum(self._known(scene.weights).values()))
+        share = 1 - (1 - scene.values["dream.return"]) ** (dt * REFERENCE)
+        if self._turning:
+            share = 1 - (1 - share * known) * torch.exp(-dt / TURN * self._clouds(picture.shape[2:]))
+        elif share * known <= 0:
             return picture
-        share = 1 - (1 - min(rate, 0.9)) ** (dt * REFERENCE)
-        known = min(1.0, sum(scene.weights.values()))
-        return picture.lerp(self._mixture(scene.weights, picture.shape[2:]), share * known)
+        else:
+            share = share * known
+        return picture.lerp(self._mixture(scene.weights, picture.shape[2:]), share)
 
-    def _surprise(self, weights, dt):
-        """How far the class weights are from those of the last moments, 0..1."""
-        keep = math.exp(-dt / MEMORY)
-        names = self._past.keys() | weights.keys()
-        self._past = {name: keep * self._past.get(name, 0.0) + (1 - keep) * weights.get(name, 0.0) for name in names}
-        return min(1.0, 0.5 * sum(abs(weights.get(name, 0.0) - past) for name, past in self._past.items()))
-
-    def _dream(self, picture, scene, dt):
+    def _dream(self, picture, scene, dt, strange):
         values = scene.values
         wanted = objective.pull(values, self._known(scene.weights), len(self.eye.stages))
-        if wanted.guided + wanted.energy + wanted.channel + wanted.answer <= 0:
+        amount = values["dream.step"] * dt * REFERENCE * max(0.0, 1 - HUSH * strange)
+        if amount * (wanted.guided + wanted.energy + wanted.channel + wanted.answer) <= 0:
             return picture
         height, width = picture.shape[2:]
         count = octaves.most_octaves(min(height, width), values["dream.octave_scale"], self.eye.smallest,
                                      int(values["dream.octaves"]))
         sizes = octaves.octave_sizes(height, width, count, values["dream.octave_scale"])
-        amount = values["dream.step"] * dt * REFERENCE
         return octaves.climb(picture, sizes, lambda start: self._ascend(start, values, wanted, amount))
 
     def _ascend(self, picture, values, wanted, amount):
@@ -143,7 +158,7 @@ class Dreamer:
 
     def _mixture(self, weights, size):
         """The class pictures mixed by weight, (1, 3, h, w); natural grey where nothing is known."""
-        known = {name: weight for name, weight in self._known(weights).items() if weight >= objective.FEWEST}
+        known = objective.heard(self._known(weights))
         if not known:
             return torch.full((1, 3, *size), 0.45, device=self.device)
         total = sum(known.values())
@@ -166,3 +181,18 @@ def _natural(tones):
     spread[0] = spread[0].clamp(0.3, 0.4)
     spread[1:] = spread[1:].clamp(max=COLOURFUL * spread[0])
     return torch.stack((tones[0], spread))
+
+
+def _spread(noise, size):
+    return torch.nn.functional.interpolate(noise, tuple(size), mode="bicubic", align_corners=False)
+
+
+def _shares(weights):
+    """Weights as shares of one; empty where next to nothing is heard."""
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()} if total > objective.FEWEST else {}
+
+
+def _distance(one, other):
+    """Half the summed difference of two mixtures, 0..1."""
+    return 0.5 * sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in one.keys() | other.keys())

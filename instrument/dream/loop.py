@@ -47,27 +47,22 @@ class Inbox(Latest):
         self._came.clear()
 
 
-class DreamLoop:
-    """Owns the dream thread; the only thread that may run OpenMP regions.
+class Loop:
+    """Owns a thread that makes a frame of the newest scene, `turn(scene)`, at most at its `dream.rate`.
 
-    A worker that shares OpenMP with a second thread dreams 30 % slower, so the rest of the program
-    keeps torch to one thread. Put scenes into `scene`; frames come out in `frames`.
+    Put scenes into `scene`; frames come out in `frames`.
     """
 
-    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter):
+    def __init__(self, frames, clock=time.perf_counter):
         self.scene = Inbox()
         self.faults = 0
-        self._dreamer = dreamer
         self._frames = frames
-        self._threads = threads
         self._clock = clock
-        self._governor = Governor()
         self._stop = threading.Event()
         self._fresh = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dream", daemon=True)
-        self._picture = self._last = None
+        self._put = None  # time of the last frame
         self._period = 0.0
-        self._fault = ""
 
     def __enter__(self):
         self._thread.start()
@@ -79,22 +74,49 @@ class DreamLoop:
         self._thread.join()
 
     def reseed(self):
-        """Start a fresh picture with the next dream. Any thread."""
+        """Start a fresh picture with the next frame. Any thread."""
         self._fresh.set()
+
+    def _run(self):
+        due = self._clock()
+        while not self._stop.is_set():
+            self.scene.wait(WAIT)
+            scene = self.scene.take()
+            if scene is None or self._stop.is_set():
+                continue
+            due = max(due, self._clock()) + 1 / scene.values["dream.rate"]
+            self.turn(scene)
+            self._stop.wait(max(0.0, due - self._clock()))
+
+    def _rate(self):
+        """Frames a second, smoothed; called once a frame."""
+        now = self._clock()
+        if self._put is not None:
+            self._period += 0.1 * ((now - self._put) - self._period) if self._period else now - self._put
+        self._put = now
+        return 1 / self._period if self._period else 0.0
+
+
+class DreamLoop(Loop):
+    """The dream thread, the only one that may run OpenMP regions.
+
+    A worker that shares OpenMP with a second thread dreams 30 % slower, so the rest of the program
+    keeps torch to one thread.
+    """
+
+    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter):
+        super().__init__(frames, clock)
+        self._dreamer = dreamer
+        self._threads = threads
+        self._governor = Governor()
+        self._picture = self._last = None
+        self._fault = ""
 
     def _run(self):
         if self._threads:
             torch.set_num_threads(self._threads)
         with _own_stream(self._dreamer.device):
-            due = self._clock()
-            while not self._stop.is_set():
-                self.scene.wait(WAIT)
-                scene = self.scene.take()
-                if scene is None or self._stop.is_set():
-                    continue
-                due = max(due, self._clock()) + 1 / scene.values["dream.rate"]
-                self.turn(scene)
-                self._stop.wait(max(0.0, due - self._clock()))
+            super()._run()
 
     def turn(self, scene):
         """One dream of a scene: a frame is put, unless the picture is held. Dream thread."""
@@ -147,13 +169,6 @@ class DreamLoop:
         else:
             pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
         return Frame(pixels, scene.now, self._rate(), self.note(scene.values), ready)
-
-    def _rate(self):
-        now = self._clock()
-        if hasattr(self, "_put"):
-            self._period += 0.1 * ((now - self._put) - self._period) if self._period else now - self._put
-        self._put = now
-        return 1 / self._period if self._period else 0.0
 
     def note(self, values):
         """What the HUD should say: overridden values and faults."""

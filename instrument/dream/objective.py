@@ -13,8 +13,8 @@ import torch
 from .octaves import resize
 
 POSITIONS = 1024  # guide positions that are compared: an exact match costs ten times as much for the same look
-CONTENT = 0.4  # share of the picture's own features that the guided pull takes off
-FEWEST = 0.02  # lighter classes are left out
+FEWEST = 0.02  # lighter classes are left out,
+SHARE = 0.06  # as are those with less of the whole than this
 CACHED = 96  # (class, size) pairs of guide activations kept
 
 
@@ -49,7 +49,7 @@ def pull(values, classes, stages=4):
 
     The share that no class claims (silence, nothing known) goes to the picture's own features.
     """
-    kept = {name: weight for name, weight in classes.items() if weight >= FEWEST}
+    kept = heard(classes)
     total = sum(kept.values())
     claimed = min(total, 1.0)
     guided = values["dream.guided"]
@@ -59,6 +59,12 @@ def pull(values, classes, stages=4):
         stage_weights(values["dream.layer"], values["dream.layers"], stages),
         tuple((name, weight / total) for name, weight in kept.items()),
     )
+
+
+def heard(classes):
+    """The classes {name: weight} that are worth dreaming of."""
+    least = max(FEWEST, SHARE * sum(classes.values()))
+    return {name: weight for name, weight in classes.items() if weight >= least}
 
 
 def energy(activation):
@@ -76,14 +82,12 @@ def channel(activation, index):
 def guided(activation, guide):
     """Ascend the match with a guide (c, positions): at each place the guide's position that fits best.
 
-    The match (largest dot product with the guide's directions, so that no strong feature wins
-    everywhere) is held fixed while ascending, as in the guided dreams of 2015. What is there
-    already is taken off in part: a place that looks like its match is content, and the picture
-    keeps its variety instead of growing one eye over all.
+    The match (largest dot product with the guide's unit vectors, so that no strong feature wins
+    everywhere) is held fixed while ascending, as in the guided dreams of 2015.
     """
     here = activation[0].flatten(1)
     match = (guide / (guide.norm(dim=0) + 1e-6)).T @ here
-    return (guide[:, match.argmax(0)] - CONTENT * here).view_as(activation)
+    return guide[:, match.argmax(0)].view_as(activation)
 
 
 def unit(direction):
