@@ -72,6 +72,9 @@ def _perform_flags(command):
     command.add_argument("--dream-threads", type=int, metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")
+    command.add_argument("--dream", choices=("live", "prerendered"), help="prerendered: play the loops that "
+                         "`hearsee prerender` made, for machines too weak to dream")
+    command.add_argument("--frames", metavar="FOLDER", help="folder of these loops (default out/loops)")
     command.add_argument("--no-listen", action="store_true", help="only receive: another `hearsee listen` sends")
     _port_flags(command, 10001)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
@@ -178,6 +181,31 @@ def _gallery(options):
         print(path)
 
 
+def _prerender_flags(command):
+    command.add_argument("--out", metavar="FOLDER", help="default out/loops; give it again to go on where it stopped")
+    command.add_argument("--classes", nargs="+", default=(), metavar="CLASS", help="only these (default: all)")
+    command.add_argument("--frames", type=_at_least(100), metavar="N", help="of each loop, 100 or more (default 100)")
+    command.add_argument("--fps", type=_positive, help="frames a second (default 20)")
+    command.add_argument("--size", type=_size, metavar="WxH", help="default 640x360")
+    command.add_argument("--workers", type=_at_least(1), default=1, metavar="N", help="processes, each with its "
+                         "classes and its GPU; torchrun works too")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
+    command.add_argument("--preset", metavar="NAME|N", help="dream and move like this preset")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets")
+    command.add_argument("--seed", type=int, metavar="N", help="seed of the dream (default 0)")
+
+
+def _prerender(options):
+    from .perform import open_bank
+    from .prerender import Settings, prerender
+
+    names = {field.name for field in fields(Settings)}
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    values = open_bank(options.presets).load(options.preset).values if options.preset else {}
+    print("\n".join(prerender(Settings(**given, values=values), options.classes, options.workers)))
+
+
 # --- learning
 
 def _distill_flags(command):
@@ -221,21 +249,32 @@ def _evaluate_flags(command):
     command.add_argument("--data", required=True, metavar="DIR")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N", help="only these folds")
-    command.add_argument("--window", type=float, metavar="S", help="score single windows instead of whole clips")
-    command.add_argument("--json", metavar="OUT", help="write the figures here")
+    command.add_argument("--window", type=_positive, metavar="S", help="score single windows instead of whole clips")
+    command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
+    command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc")
+    command.add_argument("--noise", default="", metavar="DIR|pink|brown", help="put noise under every clip")
+    command.add_argument("--snr", type=float, default=10.0, metavar="DB", help="the noise is so far below (default 10)")
+    command.add_argument("--level", type=float, metavar="DB", help="bring every clip's peak to so many dBFS")
+    command.add_argument("--json", metavar="OUT", help="write the figures here, and the confusion as .png beside")
 
 
 def _evaluate(options):
     import json
 
+    from .learn.disturb import Disturb
     from .learn.evaluate import evaluate
+    from .learn.figures import save_confusion
     from .model.card import DEFAULT, load_model
 
-    found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window)
+    disturb = Disturb(options.noise, options.snr, options.level)
+    found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
+                     live=options.live, disturb=disturb, foreign=options.foreign)
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=1))
-    print(f"{found['n']} {'windows' if options.window else 'clips'}: accuracy {found['accuracy']:.3f}, "
-          f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}")
+        save_confusion(found["confusion"], found["classes"], Path(options.json).with_suffix(".png"))
+    unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
+    print(f"{found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
+          f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
 
@@ -249,6 +288,8 @@ def _bench_flags(command):
     command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N")
     command.add_argument("--clips", type=int, default=3, metavar="N", help="clips of each class, for `hear`")
     command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")
+    command.add_argument("--minutes", type=_positive, default=30.0, help="of the dream's own time, for `soak`")
+    command.add_argument("--peer", metavar="FOLDER", help="a copy of gordicaleksa/pytorch-deepdream, for `peer`")
     command.add_argument("--json", metavar="FILE", help="write the figures here")
 
 
@@ -263,6 +304,14 @@ def _positive(text):
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not more than 0")
     return value
+
+
+def _at_least(least):
+    def parse(text):
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number of {least} or more")
+        return int(text)
+    return parse
 
 
 def _size(text):
@@ -295,6 +344,7 @@ COMMANDS = {
     "params": (_nothing, _params, "List the parameter table."),
     "presets": (_presets_flags, _presets, "List the presets."),
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
+    "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
     "gallery": (_gallery_flags, _gallery, "Draw contact sheets of every preset and every class."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
     "train": (_train_flags, _train, "Teach a network to hear your classes."),

@@ -1,33 +1,150 @@
-"""Judge a model on labelled clips: windows at half-window hops, softmax averaged over the clip."""
+"""Judge a model on labelled clips: windows at half-window hops, probabilities averaged over the clip.
+
+The figures of `evaluate`, also what `hearsee evaluate --json` writes:
+
+    n, unit              how many were judged, and what: "clips" or "windows"
+    accuracy, macro_precision, macro_recall, macro_f1      macro: over the classes that occur
+    per_class            {class: {precision, recall, f1, n}}
+    classes, confusion   names, and counts [truth][answer] in their order
+    ece                  expected calibration error of the top answer, 15 bins
+    unknown_auroc        chance that a known sound is surer than a foreign one; null without foreign sounds
+    foreign_n            how many foreign ones were judged
+    model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
+from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
 
-from ..audio.frontend import FrontEnd, log_mel
-from .dataset import find_clips, read, repeat_to
+from ..audio.decide import certainty
+from ..audio.engine import Engine
+from ..audio.files import decode
+from ..audio.frontend import FrontEnd, log_mel, resample
+from ..params import BY_NAME, DEFAULTS
+from .dataset import find_clips, repeat_to
+from .disturb import Disturb
 from .run import track
 
+WHOLE = 4.0  # s; windows that whole clips are cut into
+BLOCK = 0.01  # s; blocks that the live path is fed with
 
-def window_logits(model, samples, seconds, front_end=FrontEnd()):
-    """Logits (windows, classes) of a clip cut into windows of `seconds` at half-window hops."""
-    length = int(seconds * front_end.rate)
+
+@dataclass(frozen=True)
+class Exam:
+    """Which clips are judged and how; `folds` empty: all, `window` seconds or None: whole clips."""
+
+    data: str
+    folds: tuple = ()
+    window: float | None = None
+    live: bool = False
+    disturb: Disturb = Disturb()
+    foreign: str = ""  # a folder of sounds that belong to no class of the model
+
+
+def evaluate(model, data, folds=(), window=None, **more):
+    """The figures above, of an `Exam(data, folds, window, **more)`."""
+    exam = Exam(str(data), tuple(folds), window, **more)
+    clips = known_clips(model, exam)
+    truth = np.array([model.classes.index(clip.label) for clip in clips])
+    answers = ask(model, clips, exam, "known sounds")
+    found = scores(np.repeat(truth, [len(one) for one in answers]), np.concatenate(answers), model.classes)
+    foreign = _foreign(model, exam)
+    surely = [certainty(row) for row in np.concatenate(answers)]
+    return {**found, "unit": "windows" if window else "clips", "foreign_n": len(foreign),
+            "unknown_auroc": auroc(surely, [certainty(row) for row in foreign]) if len(foreign) else None,
+            **_asked(model, exam)}
+
+
+def _asked(model, exam):
+    return {"model": model.folder.name, "weights": model.weights_hash, "data": Path(exam.data).name,
+            "folds": list(exam.folds), "window_s": exam.window, "live": exam.live, "level_db": exam.disturb.level,
+            "noise": exam.disturb.noise or None, "snr_db": exam.disturb.snr if exam.disturb.noise else None}
+
+
+def known_clips(model, exam):
+    """The clips of the exam's folds that the model has a class for; ValueError if there are none."""
+    clips = [clip for clip in find_clips(exam.data)
+             if (not exam.folds or clip.fold in exam.folds) and clip.label in model.classes]
+    if not clips:
+        raise ValueError(f"{exam.data}: no clip of folds {list(exam.folds) or 'all'} belongs to a class of the model "
+                         f"({', '.join(model.classes)})")
+    return clips
+
+
+def _foreign(model, exam):
+    """Answers (n, classes) to the foreign sounds; clips that the model does have a class for are left out."""
+    if not exam.foreign:
+        return np.zeros((0, len(model.classes)))
+    clips = [clip for clip in find_clips(exam.foreign) if clip.label not in model.classes]
+    if not clips:
+        raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
+    return np.concatenate(ask(model, clips, exam, "foreign sounds"))
+
+
+def ask(model, clips, exam, what):
+    """Answers [(rows, classes)] per clip: one row a window, or a single row for the whole clip."""
+    path = through_engine if exam.live else from_file
+    answers = []
+    for number, clip in enumerate(track(clips, what)):
+        samples, rate = decode(clip.path)
+        windows = path(model, exam.disturb(samples, rate, number), rate, exam.window or WHOLE)
+        answers.append(windows if exam.window else windows.mean(0, keepdims=True))
+    return answers
+
+
+def from_file(model, samples, rate, seconds):
+    """Probabilities (windows, classes) of a clip cut into windows of `seconds` at half-window hops.
+
+    A clip shorter than a window is repeated until it fills it.
+    """
+    front = FrontEnd()
+    samples = samples if rate == front.rate else resample(samples, rate, front.rate)
+    length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
-    starts = range(0, len(samples) - length + 1, length // 2)
-    return np.stack([model.hear(log_mel(samples[start:start + length], front_end)) for start in starts])
+    logits = [model.hear(log_mel(samples[start:start + length], front)) for start in _starts(samples, length)]
+    return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
+
+
+def through_engine(model, samples, rate, seconds):
+    """The same through the path of the stage: blocks into an `Engine`, asked where each window ends.
+
+    Time is that of the samples, so it runs as fast as it can. In silence (below `hear.gate`) the answer stays
+    what it was, at first an even one; after silence the windows begin where the sound does, as on stage.
+    """
+    values = {**DEFAULTS, "hear.window": _window_row(seconds)}
+    heard = {}
+    engine = Engine(rate, model.hear, model.classes, heard.update, values)
+    length, block = round(seconds * rate), round(BLOCK * rate)
+    samples = repeat_to(samples, length)
+    answers, fed = [], 0
+    for start in _starts(samples, length):
+        end = start + length
+        for at in range(fed, end, block):
+            engine.analyse(samples[at:min(at + block, end)], min(at + block, end) / rate)
+        fed = end
+        engine.decide()
+        answers.append(heard["raw"])
+    return np.array(answers)
+
+
+def _starts(samples, length):
+    return range(0, len(samples) - length + 1, length // 2)
+
+
+def _window_row(seconds):
+    labels = BY_NAME["hear.window"].labels
+    for number, label in enumerate(labels):
+        if float(label) == seconds:
+            return number
+    raise ValueError(f"the live path has no window of {seconds:g} s; legal are {', '.join(labels)}")
 
 
 def softmax(logits):
     """Probabilities along the last axis."""
     shifted = np.exp(logits - logits.max(-1, keepdims=True))
     return shifted / shifted.sum(-1, keepdims=True)
-
-
-def collect(model, folder, folds=(), seconds=1.0):
-    """(clips, list of window logits per clip) for the clips of `folds` (all if empty) that the model has a class for."""
-    clips = [clip for clip in find_clips(folder) if (not folds or clip.fold in folds) and clip.label in model.classes]
-    if not clips:
-        raise ValueError(f"{folder}: no clip of folds {list(folds)} belongs to a class of the model")
-    return clips, [window_logits(model, read(clip), seconds) for clip in track(clips, f"{seconds:g} s windows")]
 
 
 def scores(truth, probabilities, classes):
@@ -43,8 +160,9 @@ def scores(truth, probabilities, classes):
         "n": len(truth), "accuracy": float((answer == truth).mean()),
         "macro_precision": float(precision[present].mean()), "macro_recall": float(recall[present].mean()),
         "macro_f1": float(each[present].mean()),
-        "per_class": {classes[i]: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(each[i])}
-                      for i in present},
+        "per_class": {classes[i]: {"precision": float(precision[i]), "recall": float(recall[i]),
+                                   "f1": float(each[i]), "n": int((truth == i).sum())} for i in present},
+        "classes": list(classes),
         "confusion": confusion_matrix(truth, answer, labels=labels).tolist(),
         "ece": calibration_error(truth, probabilities),
     }
@@ -59,11 +177,7 @@ def calibration_error(truth, probabilities, bins=15):
     return float(sum(gaps))
 
 
-def evaluate(model, folder, folds=(), window=None):
-    """Scores on whole clips (windows of 4 s, softmax averaged), or on every single window of `window` seconds."""
-    clips, logits = collect(model, folder, folds, window or 4.0)
-    truth = np.array([model.classes.index(clip.label) for clip in clips])
-    if window:
-        counts = [len(one) for one in logits]
-        return scores(np.repeat(truth, counts), softmax(np.concatenate(logits)), model.classes)
-    return scores(truth, np.stack([softmax(one).mean(0) for one in logits]), model.classes)
+def auroc(known, foreign):
+    """Chance that a known sound scores higher than a foreign one (area under the ROC curve)."""
+    truth = np.repeat([1, 0], [len(known), len(foreign)])
+    return float(roc_auc_score(truth, np.concatenate([known, foreign])))

@@ -1,0 +1,146 @@
+"""Judging a model: figures that can be counted by hand, the live path, disturbed clips, foreign sounds."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from instrument.cli import main
+from instrument.learn.disturb import Disturb, coloured
+from instrument.learn.evaluate import auroc, evaluate, from_file, through_engine
+from instrument.learn.figures import save_confusion
+from instrument.model.card import save_model
+from instrument.model.net import HearSee
+
+RATE = 22050
+
+
+class Ear:
+    """A model in a few lines: how much of the loudness lies in the lower and in the upper bands."""
+
+    classes, folder, weights_hash = ["low", "high"], SimpleNamespace(name="ear"), "0" * 12
+
+    def hear(self, log_mel):
+        power = np.exp(log_mel)
+        share = power[64:].sum() / power.sum()
+        return np.array([6 * (0.5 - share), 6 * (share - 0.5)])
+
+
+def tone(hz, seconds, rate=RATE, level=0.3):
+    return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    lengths = (0.01, 0.4, 1.3, 2.6)
+    for label, hz, rates in (("low", 200, (RATE, 44100)), ("high", 6000, (RATE, 48000))):
+        (folder / label).mkdir()
+        for take, seconds in enumerate(lengths):
+            rate = rates[take % 2]
+            soundfile.write(folder / label / f"{take}.wav", tone(hz, seconds, rate), rate)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("foreign")
+    for label, hz in (("between", (200, 6000)), ("low", (200,))):
+        (folder / label).mkdir()
+        soundfile.write(folder / label / "1.wav", sum(tone(one, 1.0) for one in hz), RATE)
+    return folder
+
+
+def test_an_ear_that_is_always_right_scores_one(data):
+    found = evaluate(Ear(), data)
+    assert found["n"] == 8 and found["unit"] == "clips" and found["confusion"] == [[4, 0], [0, 4]]
+    assert found["accuracy"] == found["macro_f1"] == found["macro_recall"] == found["macro_precision"] == 1
+    assert found["per_class"]["low"]["n"] == 4 and found["unknown_auroc"] is None
+
+
+def test_windows_are_counted_at_half_hops(data):
+    assert evaluate(Ear(), data, window=1.0)["n"] == 2 * (1 + 1 + 1 + 4)
+
+
+@pytest.mark.parametrize("window", [None, 0.5, 1.0])
+def test_the_live_path_agrees_with_the_file_path(data, window):
+    file, live = (evaluate(Ear(), data, window=window, live=live) for live in (False, True))
+    assert live["confusion"] == file["confusion"] and live["live"] and live["n"] == file["n"]
+
+
+@pytest.mark.parametrize("rate, seconds, length", [(RATE, 1.0, 2.7), (44100, 1.0, 1.9), (48000, 4.0, 0.3), (8000, 2.0, 5)])
+def test_each_live_window_is_answered_as_in_the_file(rate, seconds, length):
+    low, high = tone(150, length, rate), tone(3500, length, rate)
+    samples = low + high * np.linspace(0, 1, len(low), dtype=np.float32)
+    ear = Ear()
+    file, live = from_file(ear, samples, rate, seconds), through_engine(ear, samples, rate, seconds)
+    assert file.shape == live.shape and np.abs(file - live).max() < 0.06
+
+
+def test_silence_keeps_the_answer(data):
+    quiet = np.zeros(RATE, np.float32)
+    assert through_engine(Ear(), quiet, RATE, 1.0).tolist() == [[0.5, 0.5]]
+
+
+def test_a_window_the_stage_does_not_have_is_refused(data):
+    with pytest.raises(ValueError, match="0.5, 1, 2, 4"):
+        evaluate(Ear(), data, window=3.0, live=True)
+
+
+def test_foreign_sounds_are_less_sure(data, foreign):
+    found = evaluate(Ear(), data, foreign=str(foreign))
+    assert found["foreign_n"] == 1  # the model has a class for the other
+    assert found["unknown_auroc"] == 1.0
+
+
+def test_auroc_is_a_chance():
+    assert auroc([0.9, 0.8], [0.1, 0.2]) == 1 and auroc([0.5, 0.5], [0.5]) == 0.5 and auroc([0.1], [0.9]) == 0
+
+
+@pytest.mark.parametrize("noise, fall", [("pink", 10.0), ("brown", 20.0)])
+def test_coloured_noise_falls_as_its_name_says(noise, fall):
+    spectrum = np.abs(np.fft.rfft(coloured(2**16, {"pink": 0.5, "brown": 1.0}[noise], np.random.default_rng(0)))) ** 2
+    decade = [10 * np.log10(spectrum[at:2 * at].mean()) for at in (200, 2000)]
+    assert decade[0] - decade[1] == pytest.approx(fall, abs=0.7)
+
+
+@pytest.mark.parametrize("snr", [0.0, 10.0, 20.0])
+def test_noise_lies_as_far_below_as_asked(snr):
+    clip = tone(440, 1.0)
+    added = Disturb("pink", snr)(clip, RATE, seed=3) - clip
+    assert 10 * np.log10(np.mean(clip**2) / np.mean(added**2)) == pytest.approx(snr, abs=0.1)
+    assert np.array_equal(Disturb("pink", snr)(clip, RATE, 3), Disturb("pink", snr)(clip, RATE, 3))
+
+
+def test_noise_from_a_folder_and_level_of_the_peak(foreign):
+    clip = Disturb(str(foreign), 10.0, -20.0)(tone(440, 3.0, 44100), 44100)
+    assert np.abs(clip).max() == pytest.approx(0.1, rel=1e-3) and len(clip) == 3 * 44100
+
+
+def test_silence_stays_silence():
+    assert not Disturb("brown", 10.0, 0.0)(np.zeros(100, np.float32), RATE).any()
+
+
+def test_a_folder_without_sounds_is_explained(data, tmp_path):
+    with pytest.raises(ValueError, match="no sounds in .*pink or brown"):
+        evaluate(Ear(), data, disturb=Disturb(str(tmp_path)))
+
+
+def test_the_confusion_is_drawn(tmp_path):
+    save_confusion([[9, 1], [0, 5]], ["low", "high"], tmp_path / "c.png")
+    with Image.open(tmp_path / "c.png") as picture:
+        right, wrong = (np.array(picture.getpixel(place)) for place in ((155, 155), (155, 199)))
+    assert right.sum() < wrong.sum()  # the cell of those that are right is darker
+
+
+def test_the_command_writes_figures_and_picture(data, tmp_path, capsys):
+    save_model(tmp_path / "model", HearSee(2), {"classes": ["low", "high"]})
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--data", str(data), "--window", "1", "--live", "--noise", "pink", "--snr", "30",
+              "--level", "-3", "--model", str(tmp_path / "model"), "--json", str(tmp_path / "out.json")])
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert ended.value.code == 0 and (tmp_path / "out.png").exists() and "accuracy" in capsys.readouterr().out
+    assert found["unit"] == "windows" and found["snr_db"] == 30 and found["level_db"] == -3 and found["live"]
