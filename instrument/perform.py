@@ -54,6 +54,8 @@ class PerformOptions:
     shaders: str | None = None
     dream_threads: int | None = None
     network: str | None = None
+    dream: str = "live"
+    frames: str | None = None
     no_listen: bool = False
     host: str = "127.0.0.1"
     port: int = 10001
@@ -156,18 +158,31 @@ class Show:
         return stack.enter_context(Supervisor(arguments))
 
     def _load_eyes(self):
-        from .dream.dreamer import Dreamer, Scene
-        from .dream.loop import DreamLoop
+        from .dream.dreamer import Scene
         from .model.card import DEFAULT, load_model
-        from .model.zoo import open_eye
 
         self._scene = Scene
         model = load_model(self.options.model or DEFAULT)
-        print(f"one network hears and dreams: {model.folder.name}, weights {model.weights_hash}", flush=True)
         self.classes = model.classes
-        dreamer = Dreamer(open_eye(self.options.network, model), read_pictures(model), best_device())
         self.frames = Latest()
-        self.dream = DreamLoop(dreamer, self.frames, self.options.dream_threads or os.cpu_count())
+        self.dream = self._playback() if self.options.dream == "prerendered" else self._dream_loop(model)
+
+    def _playback(self):
+        """Loops dreamed beforehand in place of the dream."""
+        from .dream.playback import FOLDER, Loops, Playback
+
+        loops = Loops(self.options.frames or FOLDER)
+        print(f"plays loops of {', '.join(loops.classes)} from {loops.folder}", flush=True)
+        return Playback(loops, self.frames)
+
+    def _dream_loop(self, model):
+        from .dream.dreamer import Dreamer
+        from .dream.loop import DreamLoop
+        from .model.zoo import open_eye
+
+        print(f"one network hears and dreams: {model.folder.name}, weights {model.weights_hash}", flush=True)
+        dreamer = Dreamer(open_eye(self.options.network, model), read_pictures(model), best_device())
+        return DreamLoop(dreamer, self.frames, self.options.dream_threads or os.cpu_count())
 
     def _open_eyes(self, stack):
         from .render.hud import Hud

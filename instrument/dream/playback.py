@@ -1,0 +1,131 @@
+"""Loops dreamed beforehand, played instead of dreaming on machines too weak for it. Owns their folder:
+
+    loops.json            {"fps", "frames", "size", ...}: what all loops of the folder share
+    CLASS/0000.png ...    one seamless loop a class
+    CLASS.mp4             the same as a video, for other programs
+"""
+
+import json
+import logging
+import random
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .loop import Frame, Loop
+
+log = logging.getLogger(__name__)
+FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
+CARD = "loops.json"
+MEMORY = 400_000_000  # bytes of decoded pictures kept
+FEWEST = 0.02  # lighter classes are left out
+
+
+class Loops:
+    """The loops of a folder: `classes`, `fps`, `frames` of each. ValueError in one line where there are none."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        card = read_card(self.folder)
+        self.fps, self.frames = card["fps"], card["frames"]
+        self.classes = [path.stem for path in sorted(self.folder.glob("*.mp4"))
+                        if frame_path(path.with_suffix(""), self.frames - 1).exists()]
+        if not self.classes:
+            raise ValueError(f"{self.folder}: no loop is finished; run `hearsee prerender --out {self.folder}` again")
+        width, height = card["size"]
+        self._read = lru_cache(max(2, MEMORY // (3 * width * height)))(read_picture)
+
+    def picture(self, name, number):
+        """One frame of a class, uint8 (h, w, 3)."""
+        return self._read(frame_path(self.folder / name, number % self.frames))
+
+    def mixture(self, weights, number):
+        """The frames `number` of all loops blended by class weights; None where no class has a loop."""
+        known = {name: weight for name, weight in weights.items() if weight >= FEWEST and name in self.classes}
+        total = sum(known.values())
+        return blend([(self.picture(name, number), weight / total) for name, weight in known.items()]) if known else None
+
+
+class Playback(Loop):
+    """Plays `Loops` in place of `DreamLoop`: cross-fades them by the class weights of the newest scene."""
+
+    def __init__(self, loops, frames, clock=time.perf_counter):
+        super().__init__(frames, clock)
+        self._loops = loops
+        self._offset, self._weights = 0, {}
+        self._last = None
+
+    def turn(self, scene):
+        """The frame that is due at the time of a scene, unless the picture is held. Playback thread."""
+        if scene.values["show.freeze"] and self._last is not None:
+            return
+        if self._fresh.is_set():
+            self._fresh.clear()
+            self._offset = random.randrange(self._loops.frames)
+        number = int(scene.now * self._loops.fps) + self._offset
+        picture = self._picture(scene.weights, number)
+        if picture is not None:
+            self._last = picture
+            self._frames.put(Frame(opaque(picture), scene.now, self._rate(), ""))
+
+    def _picture(self, weights, number):
+        """The mixture, or that of the last known classes; a file that cannot be read costs one frame."""
+        try:
+            picture = self._loops.mixture(weights, number)
+            if picture is None:
+                return self._loops.mixture(self._weights or {self._loops.classes[0]: 1.0}, number)
+            self._weights = dict(weights)
+            return picture
+        except OSError as error:
+            if not self.faults:
+                log.warning("a frame cannot be played (%s); the last one stays", error)
+            self.faults += 1
+            return None
+
+
+def blend(parts):
+    """Pictures [(uint8 (h, w, 3), share)] mixed, shares adding up to 1, with the contrast that the parts have.
+
+    A plain mean of unlike pictures is flat, so it is spread about its mean again.
+    """
+    if len(parts) == 1:
+        return parts[0][0]
+    mixed = sum(picture.astype(np.float32) * np.float32(share) for picture, share in parts)
+    mean = mixed.mean((0, 1))
+    wanted = sum(share * picture.std() for picture, share in parts)
+    gain = wanted / max(float(mixed.std()), 1e-3)
+    return ((mixed - mean) * np.float32(max(gain, 1.0)) + mean).clip(0, 255).round().astype(np.uint8)
+
+
+def opaque(picture):
+    """uint8 (h, w, 3) as (h, w, 4)."""
+    pixels = np.full((*picture.shape[:2], 4), 255, np.uint8)
+    pixels[..., :3] = picture
+    return pixels
+
+
+def frame_path(folder, number):
+    """File of a frame of the loop in `folder`."""
+    return Path(folder) / f"{number:04d}.png"
+
+
+def read_picture(path):
+    """A picture file as uint8 (h, w, 3)."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def read_card(folder):
+    """What all loops of a folder share; ValueError in one line."""
+    path = Path(folder) / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return {**card, "fps": float(card["fps"]), "frames": int(card["frames"])}
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: no loops there; make them with `hearsee prerender --out "
+                         f"{folder}`") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): render into another folder") from None

@@ -1,0 +1,292 @@
+"""`hearsee prerender`: dreams one seamless loop a class into a folder that `perform --dream prerendered` plays.
+
+A loop is dreamed a little longer than it lasts; its tail, which goes on from the last frame, is faded into its
+head. Frames are kept as they come, so that a run that was stopped goes on where it was. The folder is described
+in dream/playback.py.
+"""
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from multiprocessing import connection, get_context
+from pathlib import Path
+
+import numpy as np
+
+from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
+from .files import write_whole
+from .params import BY_NAME, DEFAULTS, checked
+
+FADE = 0.25  # of the frames: length of the cross-fade
+SETTLE = 2.0  # s dreamed before the first frame is kept
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a loop is made with: `frames` at `fps`, `size` (width, height) px, rows of the table, the seed."""
+
+    out: str = str(FOLDER)
+    model: str | None = None
+    network: str | None = None
+    size: tuple[int, int] = (640, 360)
+    frames: int = 100
+    fps: float = 20.0
+    seed: int = 0
+    values: dict = field(default_factory=dict)
+
+    @property
+    def fade(self):
+        """Frames that are dreamed twice."""
+        return max(1, int(self.frames * FADE))
+
+
+def prerender(settings, classes=(), workers=1):
+    """Make the loops of `classes` (none: all) that are not there yet; lines of text about them.
+
+    Under torchrun each process makes its share of the classes. ValueError for an unknown class, a size
+    that cannot be dreamed, or a folder of loops made otherwise.
+    """
+    from .model.card import DEFAULT, load_model
+
+    model = load_model(settings.model or DEFAULT)
+    rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    mine = _known(classes, model)[rank::ranks]
+    _check_size(settings.size)
+    _write_card(settings, model, rank)
+    undone = [name for name in mine if not _movie(settings, name).exists()]
+    made = sum(_made(settings, name) for name in undone)
+    frames = _in_processes(settings, undone, workers) if workers > 1 else _loops(settings, undone)
+    _follow(frames, len(undone) * _length(settings), made, rank)
+    return [f"{_movie(settings, name)}  {settings.frames} frames" for name in mine]
+
+
+def _known(classes, model):
+    unknown = [name for name in classes if name not in model.classes]
+    if unknown:
+        raise ValueError(f"{model.folder} has no class {', '.join(unknown)}; it has {', '.join(model.classes)}")
+    return list(classes) or model.classes
+
+
+def _check_size(size):
+    row, (width, height) = BY_NAME["dream.size"], size
+    if not row.lo <= height <= row.hi or width % 2 or height % 2:
+        raise ValueError(f"{width}x{height}: loops are {row.lo:.0f} to {row.hi:.0f} px high, and even both ways")
+
+
+def _write_card(settings, model, rank):
+    """The card of the folder, or ValueError where it says that other loops are there."""
+    card = {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
+            "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values)}
+    path = Path(settings.out) / CARD
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != card:
+        raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
+                         "the same settings to go on")
+    if rank == 0 and not path.exists():
+        write_whole(path, json.dumps(card, indent=1) + "\n")
+
+
+def _follow(frames, total, made, rank):
+    """Run through `frames`, the names of the classes a frame was made of, behind a progress bar."""
+    from .learn.run import track
+
+    if rank:
+        return [*frames]  # one bar is enough
+    newest = ""
+    for _ in track(range(total - made), "dreaming loops", made, lambda: newest):
+        newest = next(frames)
+    return [*frames]
+
+
+# --- in processes
+
+def _in_processes(settings, classes, workers):
+    """`_loops` of each share of the classes in its own process."""
+    workers = min(workers, len(classes))
+    with _processes([(settings, classes[i::workers], i, workers) for i in range(workers)]) as running:
+        while running:
+            for pipe in connection.wait(list(running)):
+                try:
+                    news = pipe.recv()
+                except EOFError:
+                    _ended(running.pop(pipe))
+                    continue
+                if isinstance(news, Exception):
+                    raise news
+                yield news
+
+
+@contextmanager
+def _processes(jobs):
+    """{pipe: process} of running jobs; what still runs at the end is stopped."""
+    context, running = get_context("spawn"), {}
+    try:
+        for job in jobs:
+            here, there = context.Pipe(duplex=False)
+            running[here] = context.Process(target=_work, args=(there, *job), daemon=True)
+            running[here].start()
+            there.close()  # so that the end of the process is the end of the pipe
+        yield running
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.join()
+
+
+def _ended(process):
+    process.join()
+    if process.exitcode:
+        raise OSError(f"a worker ended with status {process.exitcode}; run the same command again to go on")
+
+
+def _work(pipe, settings, classes, index, workers):
+    """One worker process: tells every frame, and a user's mistake."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        for name in _loops(settings, classes, index, workers):
+            pipe.send(name)
+    except (ValueError, OSError) as mistake:
+        pipe.send(mistake)
+
+
+# --- one process
+
+def _loops(settings, classes, index=0, workers=1):
+    """Make the loops of `classes`, yielding the name of the class after every frame."""
+    dreamer = _dreamer(settings, index, workers) if classes else None
+    for name in classes:
+        yield from _loop(dreamer, settings, name)
+
+
+def _dreamer(settings, index, workers):
+    """A dreamer on the device of this process: GPUs are dealt out in turn."""
+    import torch
+
+    from .dream.dreamer import Dreamer
+    from .model.card import DEFAULT, load_model
+    from .model.zoo import open_eye
+    from .perform import best_device, read_pictures
+
+    device = best_device()
+    if device == "cuda":
+        seat = int(os.environ.get("LOCAL_RANK", 0)) * workers + index
+        device = f"cuda:{seat % torch.cuda.device_count()}"
+    model = load_model(settings.model or DEFAULT)
+    return Dreamer(open_eye(settings.network, model), read_pictures(model), device)
+
+
+def _loop(dreamer, settings, name):
+    """One class: what is missing of its frames, then the loop closed and the video."""
+    made, length = _made(settings, name), _length(settings)
+    _folder(settings, name).mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(_dreamt(dreamer, settings, name, made, length), made):
+        _save(picture, _place(settings, name, number))
+        if number < length - 1:
+            yield name
+    _close(settings, name)
+    if made < length:
+        yield name  # the last frame counts when the loop is whole
+
+
+def _dreamt(dreamer, settings, name, made, length):
+    """The pictures `made`..`length` of a dream, uint8 (h, w, 3); it goes on from the last one in its folder."""
+    import torch
+
+    from .dream.loop import rgba
+
+    picture = None
+    if made:
+        dreamer.start(_scene(settings, name, made))
+        last = read_picture(_place(settings, name, made - 1)).astype(np.float32) / 255
+        picture = torch.from_numpy(last).permute(2, 0, 1)[None].contiguous().to(dreamer.device)
+    begin = made if made else -round(SETTLE * settings.fps)
+    for number in range(begin, length):
+        picture = dreamer.step(picture, _scene(settings, name, number), 1 / settings.fps)
+        if number >= 0:
+            yield rgba(picture)[..., :3].cpu().numpy()
+
+
+def _scene(settings, name, number):
+    from .dream.dreamer import Scene
+
+    width, height = settings.size
+    values = {**DEFAULTS, **settings.values, "dream.size": float(height), "dream.seed": float(settings.seed)}
+    return Scene(values, {name: 1.0}, number / settings.fps, width / height)
+
+
+def _close(settings, name):
+    """Fade the tail into the head, drop what is not needed any more, write the video."""
+    folder = _folder(settings, name)
+    for number in range(settings.fade):
+        if not frame_path(folder, number).exists():
+            _save(_seam(settings, name, number), frame_path(folder, number))
+    for spare in (*folder.glob("head-*.png"), *folder.glob("tail-*.png")):
+        spare.unlink()
+    write_movie(_movie(settings, name), (read_picture(frame_path(folder, i)) for i in range(settings.frames)),
+                settings.size, settings.fps)
+
+
+def _seam(settings, name, number):
+    """Frame `number` of the fade: at 0 all of the tail, which goes on from the last frame."""
+    share = number / settings.fade
+    tail = read_picture(_place(settings, name, settings.frames + number))
+    head = read_picture(_place(settings, name, number))
+    return blend([(tail, 1 - share), (head, share)])
+
+
+def write_movie(path, pictures, size, fps):
+    """H.264 of uint8 (h, w, 3) pictures of `size` (width, height), even; whole or not at all."""
+    import av
+
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    with av.open(str(part), "w") as file:
+        video = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        video.width, video.height = size
+        video.pix_fmt, video.options = "yuv420p", {"crf": "18"}
+        for picture in pictures:
+            file.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        file.mux(video.encode(None))
+    os.replace(part, path)
+
+
+# --- files
+
+def _length(settings):
+    return settings.frames + settings.fade
+
+
+def _folder(settings, name):
+    return Path(settings.out) / name
+
+
+def _movie(settings, name):
+    return Path(settings.out) / f"{name}.mp4"
+
+
+def _place(settings, name, number):
+    """Where a dreamed frame is kept until the loop is closed; the body of the loop is already in its place."""
+    folder = _folder(settings, name)
+    if settings.fade <= number < settings.frames:
+        return frame_path(folder, number)
+    return folder / f"{'head' if number < settings.fade else 'tail'}-{number:04d}.png"
+
+
+def _made(settings, name):
+    """How many frames of a dream are there."""
+    folder = _folder(settings, name)
+    if all(frame_path(folder, number).exists() for number in range(settings.frames)):
+        return _length(settings)  # closed; only the video is missing
+    return next((number for number in range(_length(settings)) if not _place(settings, name, number).exists()),
+                _length(settings))
+
+
+def _save(picture, path):
+    """Write a PNG whole or not at all."""
+    from PIL import Image
+
+    part = path.with_name(path.name + ".part")
+    Image.fromarray(picture).save(part, format="PNG", compress_level=3)
+    os.replace(part, path)

@@ -1,0 +1,201 @@
+"""Loops dreamed beforehand: they close, go on where they were stopped, and are played by class weights."""
+
+import json
+import threading
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from instrument.dream import Scene
+from instrument.dream.playback import CARD, Loops, Playback, blend, frame_path, read_picture
+from instrument.latest import Latest
+from instrument.model.card import save_model
+from instrument.model.net import HearSee
+from instrument.params import DEFAULTS
+from instrument.prerender import Settings, prerender
+
+torch.set_num_threads(1)
+CALM = {"dream.octaves": 1.0, "dream.layer": 1.0}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A random network with two class pictures, dark and bright."""
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    save_model(folder, HearSee(2), {"classes": ["bell", "rain"]})
+    row = np.linspace(0, 100, 160).astype(np.uint8)
+    for name, level in {"bell": 10, "rain": 140}.items():
+        picture = np.broadcast_to((row + level)[None, :, None], (160, 160, 3))
+        Image.fromarray(picture.copy()).save(folder / "pictures" / f"{name}.png")
+    return folder
+
+
+def settings(model, out, **changes):
+    return Settings(**{"out": str(out), "model": str(model), "size": (192, 160), "frames": 8, "fps": 10.0,
+                       "values": CALM, **changes})
+
+
+@pytest.fixture(scope="module")
+def made(model, tmp_path_factory):
+    """A folder with both loops."""
+    out = tmp_path_factory.mktemp("loops")
+    prerender(settings(model, out))
+    return out
+
+
+def far(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+def test_a_loop_closes(made):
+    frames = [read_picture(frame_path(made / "bell", number)) for number in range(8)]
+    steps = [far(before, after) for before, after in zip(frames, frames[1:])]
+    assert 0 < far(frames[-1], frames[0]) < 1.5 * max(steps)
+
+
+def test_nothing_but_the_loop_stays(made):
+    assert sorted(path.name for path in (made / "rain").iterdir()) == [f"{number:04d}.png" for number in range(8)]
+
+
+def test_the_video_has_all_frames(made):
+    with av.open(str(made / "bell.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert float(video.streams.video[0].average_rate) == 10
+    assert len(frames) == 8 and frames[0].shape == (160, 192, 3)
+    assert far(frames[3], read_picture(frame_path(made / "bell", 3))) < 8
+
+
+def test_a_stopped_run_keeps_what_there_is(model, tmp_path):
+    bell = tmp_path / "bell"
+    prerender(settings(model, tmp_path), ["bell"])
+    whole = read_picture(frame_path(bell, 6))
+    for path in (tmp_path / "bell.mp4", *(frame_path(bell, number) for number in (0, 1, 5, 6, 7))):
+        path.unlink()
+    kept = read_picture(frame_path(bell, 4))
+    for number in (0, 1):
+        Image.fromarray(kept).save(bell / f"head-{number:04d}.png")
+    prerender(settings(model, tmp_path), ["bell"])
+    assert far(kept, read_picture(frame_path(bell, 4))) == 0
+    assert far(whole, read_picture(frame_path(bell, 6))) < 12  # the same dream, another jitter
+    assert (tmp_path / "bell.mp4").exists() and not list(bell.glob("head-*"))
+
+
+def test_finished_loops_are_left_alone(model, made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
+    assert len(prerender(settings(model, made))) == 2
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
+
+
+def test_other_settings_need_another_folder(model, made):
+    with pytest.raises(ValueError, match="made otherwise.*another --out"):
+        prerender(settings(model, made, seed=5))
+
+
+def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
+    with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
+        prerender(settings(model, tmp_path), ["whale"])
+    with pytest.raises(ValueError, match="160 to 1024"):
+        prerender(settings(model, tmp_path, size=(64, 64)))
+
+
+def test_torchrun_shares_the_classes_out(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, name in ((0, "bell"), (1, "rain")):
+        monkeypatch.setenv("RANK", str(rank))
+        lines = prerender(settings(model, tmp_path, frames=4))
+        assert len(lines) == 1 and name in lines[0]
+    assert Loops(tmp_path).classes == ["bell", "rain"]
+
+
+def test_workers_make_the_same_loops(model, made, tmp_path):
+    prerender(settings(model, tmp_path), workers=2)
+    for name in ("bell", "rain"):
+        assert far(read_picture(frame_path(tmp_path / name, 5)), read_picture(frame_path(made / name, 5))) < 1
+
+
+# --- playing
+
+def scene(weights, now, **changes):
+    return Scene({**DEFAULTS, **{f"show.{name}": value for name, value in changes.items()}}, weights, now)
+
+
+class Waited(Latest):
+    """A mailbox that tells that something came."""
+
+    def __init__(self):
+        super().__init__()
+        self.came = threading.Event()
+
+    def put(self, value):
+        super().put(value)
+        self.came.set()
+
+
+def test_loops_are_mixed_by_class_weights(made):
+    loops = Loops(made)
+    means = [loops.mixture({"bell": 1 - share, "rain": share}, 3).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert means == sorted(means) and means[0] < means[-1] - 20
+    assert abs(means[2] - (means[0] + means[-1]) / 2) < 2
+    assert loops.mixture({"whale": 1.0}, 0) is None
+
+
+def test_a_mixture_keeps_contrast():
+    dice = np.random.default_rng(0)
+    a, b = (dice.integers(60, 190, (40, 60, 3), np.uint8) for _ in range(2))
+    assert blend([(a, 0.5), (b, 0.5)]).std() == pytest.approx(a.std(), rel=0.05)
+    assert blend([(a, 1.0)]) is a
+
+
+def test_playback_follows_time_and_goes_round(made):
+    frames = Latest()
+    player = Playback(Loops(made), frames)
+    seen = []
+    for now in (0.05, 0.35, 0.85):
+        player.turn(scene({"bell": 1.0}, now))
+        frame = frames.take()
+        assert frame.now == now and frame.pixels.shape == (160, 192, 4) and frame.pixels.flags["C_CONTIGUOUS"]
+        seen.append(frame.pixels[..., :3])
+    assert far(seen[1], read_picture(frame_path(made / "bell", 3))) == 0
+    assert far(seen[2], seen[0]) == 0  # 0.8 s later it began again
+
+
+def test_playback_holds_and_remembers(made):
+    frames = Latest()
+    player = Playback(Loops(made), frames)
+    player.turn(scene({"rain": 1.0}, 0.0))
+    first = frames.take().pixels
+    player.turn(scene({"rain": 1.0}, 0.3, freeze=1.0))
+    assert frames.take() is None
+    player.turn(scene({}, 0.8))
+    assert far(frames.take().pixels, first) == 0
+
+
+def test_a_lost_frame_does_not_end_the_show(made, tmp_path):
+    frames, loops = Latest(), Loops(made)
+    loops.folder = tmp_path
+    player = Playback(loops, frames)
+    player.turn(scene({"bell": 1.0}, 0.0))
+    assert frames.take() is None and player.faults == 1
+
+
+def test_playback_is_a_thread_like_the_dream(made):
+    frames = Waited()
+    with Playback(Loops(made), frames) as player:
+        player.reseed()
+        player.scene.put(scene({"bell": 1.0}, 0.0))
+        assert frames.came.wait(60)
+
+
+def test_a_folder_without_loops_is_explained(made, tmp_path):
+    with pytest.raises(ValueError, match="hearsee prerender --out"):
+        Loops(tmp_path)
+    (tmp_path / CARD).write_text(json.dumps({"fps": 20}))
+    with pytest.raises(ValueError, match="damaged.*frames"):
+        Loops(tmp_path)
+    (tmp_path / CARD).write_text((made / CARD).read_text())
+    with pytest.raises(ValueError, match="no loop is finished"):
+        Loops(tmp_path)
