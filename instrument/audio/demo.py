@@ -120,29 +120,29 @@ def _bark(chance, pitch, size):
 
 
 def drilling(chance, count):
-    """An electric drill biting: whining gears over a hard hiss, the pitch giving way under load."""
+    """A hammer drill biting: a hard hiss in strokes over whining gears, the pitch giving way under load."""
     load = np.clip(time(count) / 0.15, 0, 1)
-    pitch = chance.uniform(330, 480) * (0.75 + 0.25 * load) * wander(chance, count, 4, 0.015)
+    pitch = chance.uniform(230, 320) * (0.75 + 0.25 * load) * wander(chance, count, 4, 0.015)
     whine = tone(pitch, [0.5, 1, 0.7, 0.9, 0.5, 0.6, 0.4, 0.5, 0.3, 0.3, 0.2, 0.2, 0.2, 0.15, 0.15])
-    strokes = 1 + 0.5 * np.sin(2 * np.pi * np.cumsum(pitch / 8) / RATE)
-    hiss = noise(chance, count, both(band(1500, 8000, 2), peaks((3200, 1500, 1), (5200, 1800, 0.8), floor=0.3)))
-    return (unit(whine) * 0.8 + 0.9 * hiss * strokes) * swell(count, 0.08, 0.1) * wander(chance, count, 6, 0.08)
+    strokes = 1 + 0.8 * np.sin(2 * np.pi * np.cumsum(pitch / 5) / RATE)
+    hiss = noise(chance, count, both(band(800, 9000, 2), peaks((3200, 1500, 1), (5200, 1800, 0.8), floor=0.3)))
+    return (unit(whine) * 0.2 + hiss * strokes) * swell(count, 0.08, 0.1) * wander(chance, count, 6, 0.08)
 
 
 def engine_idling(chance, count):
     """A four-stroke at idle: firing through a pipe that hums on one low note, valves ticking, a little hiss."""
-    firing = chance.uniform(21, 29) * wander(chance, count, 3, 0.015)
+    firing = chance.uniform(11, 14) * wander(chance, count, 3, 0.015)
     blows = buzz(chance, firing, 0.05)
     pipe = both(
-        peaks((chance.uniform(65, 100), 20, 1), (170, 120, 0.1), (420, 250, 0.03), floor=0.001), band(30, 1500, 1)
+        peaks((chance.uniform(65, 100), 60, 1), (170, 120, 0.3), (420, 250, 0.1), floor=0.003), band(30, 2500, 1)
     )
     clatter = both(
         peaks((chance.uniform(700, 1200), 500, 1), (chance.uniform(1800, 2600), 700, 0.8), (4200, 900, 0.4), floor=0.1),
         tilt(-3.0),
     )
-    ticks = noise(chance, count, clatter) * (0.5 + conv(blows, np.exp(-time(2000) / 0.004)))
+    ticks = noise(chance, count, clatter) * (0.2 + conv(blows, np.exp(-time(2000) / 0.004)))
     hiss = noise(chance, count, both(tilt(-4.0), band(60, 6000, 1)))
-    return unit(shaped(blows, pipe)) + 0.3 * unit(ticks) + 0.2 * hiss
+    return unit(shaped(blows, pipe)) + 0.1 * unit(ticks) + 0.2 * hiss
 
 
 def gun_shot(chance, count):
