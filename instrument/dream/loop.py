@@ -129,7 +129,10 @@ class DreamLoop(Loop):
         if self._fresh.is_set():
             self._fresh.clear()
             self._picture = None
-        if self._attempt(self._affordable(scene), dt):
+        plan = self._affordable(scene)
+        if self._picture is None and self._attempt(lambda: self._dreamer.start(plan)):
+            self._frames.put(self._frame(scene))  # something to see at once: the first dream may take long
+        if self._attempt(lambda: self._dreamer.step(self._picture, plan, dt)):
             frame = self._frame(scene)
             self._governor.spent(self._clock() - began)
             self._frames.put(frame)
@@ -143,10 +146,10 @@ class DreamLoop(Loop):
         changed = {f"dream.{name}": value for name, value in plan._asdict().items()}
         return replace(scene, values={**values, **changed})
 
-    def _attempt(self, scene, dt):
-        """Whether a dream succeeded; whatever goes wrong, the last good picture stays."""
+    def _attempt(self, dream):
+        """Whether `dream()` gave a picture; whatever goes wrong, the last good one stays."""
         try:
-            self._picture = self._dreamer.step(self._picture, scene, dt)
+            self._picture = dream()
             self._fault = ""
             return True
         except torch.cuda.OutOfMemoryError:
