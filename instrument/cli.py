@@ -114,6 +114,8 @@ def _listen_flags(command):
     command.add_argument("--wek", action="store_true", help="also send /wek/outputs (Wekinator's convention)")
     command.add_argument("--ring", metavar="NAME", help="share the samples under this name")
     command.add_argument("--eager", action="store_true", help="do not let a file wait for the network")
+    command.add_argument("--taught", metavar="FOLDER", help="keep classes taught here; go on from it if it is there "
+                         "(default: a new folder in .hearsee/models of your home folder)")
     command.add_argument("--parent", type=int, metavar="PID", help="end when this process is gone")
 
 
@@ -235,14 +237,115 @@ def _train_flags(command):
     command.add_argument("--leave-out", type=int, default=0, metavar="FOLD", help="keep a fold for testing")
     command.add_argument("--steps", type=int, default=900)
     command.add_argument("--seed", type=int, default=0)
+    _paper_flags(command)
+
+
+def _paper_flags(command):
+    paper = command.add_argument_group("the paper", "with --recipe paper: 3 sets, 2 splits, one table in --out; under "
+                                       "`torchrun --nproc-per-node N -m instrument train` on N devices")
+    paper.add_argument("--recipe", choices=("own", "paper"), default="own", help="'paper' repeats the paper of 2018")
+    paper.add_argument("--network", default="resnet50", metavar="NAME", help="any torchvision classifier")
+    paper.add_argument("--weights", default="imagenet", metavar="FILE", help="its ImageNet weights, 'imagenet' (from "
+                       "torchvision) or 'none'")
+    paper.add_argument("--splits", nargs="+", choices=("random", "folds", "recordings"), default=("random", "folds"))
+    paper.add_argument("--test-folds", type=int, nargs="+", default=(), metavar="N", help="default: each in turn")
+    paper.add_argument("--sets", nargs="+", choices=("baseline", "padded", "rolled"),
+                       default=("baseline", "padded", "rolled"))
+    paper.add_argument("--as-published", action="store_true", help="with the original's rolling fault and its JPEGs")
+    paper.add_argument("--per-class", type=_count, default=0, metavar="N", help="at most N clips of a class")
+    paper.add_argument("--epochs", type=_count, default=5)
+    paper.add_argument("--batch", type=_count, help="of all processes together (default 16)")
+    paper.add_argument("--workers", type=int, default=0, metavar="N", help="processes that draw pictures")
+
+
+def _paper(options):
+    from .learn.paper.recipe import Recipe
+    from .learn.paper.study import Paper, reproduce
+
+    recipe = Recipe(epochs=options.epochs, batch=options.batch or Recipe.batch, seed=options.seed, workers=options.workers)
+    paper = Paper(options.data, options.network, options.weights, tuple(options.splits), tuple(options.test_folds),
+                  tuple(options.sets), options.as_published, options.per_class, recipe)
+    for line in reproduce(paper, options.out):
+        print(line)
+
+
+def _data_flags(command):
+    command.add_argument("action", choices=("arrange", "split", "pad", "roll", "averages", "histograms"))
+    command.add_argument("--data", required=True, metavar="DIR", help="labelled clips (UrbanSound8K, ESC or "
+                         "label/*.wav layout)")
+    command.add_argument("--out", required=True, metavar="DIR", help="write here")
+    command.add_argument("--seed", type=int, default=0, help="of the random split")
+    command.add_argument("--as-published", action="store_true", help="roll with the original's fault")
+
+
+def _data(options):
+    from .learn.paper.command import prepare
+
+    for line in prepare(options):
+        print(line)
 
 
 def _train(options):
+    if options.recipe == "paper":
+        return _paper(options)
     from .learn.train import Settings, train
 
     names = {field.name for field in fields(Settings)}
-    settings = Settings(**{name: value for name, value in vars(options).items() if name in names})
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    settings = Settings(**given)
     print(train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name))
+
+
+def _teach_flags(command):
+    command.add_argument("name", nargs="?", help="the class, such as clock_tick")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--from", dest="files", nargs="+", default=(), metavar="FILE", help="sound files, one example "
+                         "each; without them the instrument that is running is taught, by ear")
+    command.add_argument("--out", metavar="FOLDER", help="write this model folder (default: a new one in "
+                         ".hearsee/models of your home folder; a taught model is taught on)")
+    command.add_argument("--picture", metavar="FILE|CLASS", help="its picture (default: of the class most like it)")
+    command.add_argument("--forget", action="store_true", help="take the class out again")
+    command.add_argument("--remember", metavar="DIR", help="labelled clips of the model's own classes: make the memory "
+                         "that teaching needs")
+    command.add_argument("--port", type=_port, default=10001, help="of the running instrument (default 10001; "
+                         "`listen` alone: 10002)")
+
+
+def _teach(options):
+    from .learn import teach
+    from .model.card import DEFAULT, load_model
+
+    if options.name and not (options.files or options.forget or options.remember):
+        return _teach_by_ear(options)
+    model = load_model(options.model or DEFAULT)
+    if options.remember:
+        print(teach.remember(model, options.remember))
+    if not options.name:
+        if not options.remember:
+            raise ValueError("name the class: hearsee teach NAME --from FILE...")
+        return
+    folder = Path(options.out or teach.own_folder(model.folder))
+    if options.forget:
+        print(f"{teach.forget(model, options.name, folder)} is forgotten: --model {folder}")
+    else:
+        count = teach.from_files(model, options.name, options.files, folder, options.picture)
+        print(f"{teach.legal_name(options.name)}: {count} example{'s' * (count > 1)}: --model {folder}")
+
+
+def _teach_by_ear(options):
+    """Teach the instrument that is running: examples between two presses of Enter."""
+    from .osc import Remote
+
+    remote = Remote(("127.0.0.1", options.port))
+    print(f"Teaching {options.name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
+    while True:
+        try:
+            input("ready? ")
+            remote.command("teach.start", options.name)
+            input("listening ... ")
+            remote.command("teach.stop", options.picture)
+        except EOFError:
+            return print()
 
 
 def _evaluate_flags(command):
@@ -314,6 +417,12 @@ def _at_least(least):
     return parse
 
 
+def _count(text):
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
 def _size(text):
     try:
         width, height = (int(part) for part in text.lower().split("x"))
@@ -347,7 +456,9 @@ COMMANDS = {
     "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
     "gallery": (_gallery_flags, _gallery, "Draw contact sheets of every preset and every class."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
-    "train": (_train_flags, _train, "Teach a network to hear your classes."),
+    "data": (_data_flags, _data, "Prepare clips as the paper did: folders, splits, sets, figures."),
+    "train": (_train_flags, _train, "Teach a network to hear your classes, or repeat the paper."),
     "bench": (_bench_flags, _bench, "Measure speed on this machine."),
+    "teach": (_teach_flags, _teach, "Teach a model a new class from a few examples, from files or by ear."),
     "evaluate": (_evaluate_flags, _evaluate, "Score a model on labelled clips."),
 }

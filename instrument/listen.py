@@ -6,6 +6,7 @@ so that a restarted `listen` is back with levels within a second and with decisi
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +24,7 @@ from .audio.source import Paced, open_source
 from .control import Control
 from .features import CLASS
 from .osc import Receiver, Sender
-from .params import PARAMS
+from .params import COMMANDS, PARAMS
 
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
@@ -30,6 +33,9 @@ STEADY = 5.0  # seconds after which a child counts as well started
 PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
 MISTAKE = 2  # exit status of a user's mistake, such as a missing file
 HEAR = tuple(row for row in PARAMS if row.group == "hear")
+TEACH = tuple(command for command in COMMANDS if command.name.startswith("teach."))
+LESSON = 30.0  # seconds of an example that are kept
+UNNAMED = "new_class"  # a class taught before any was named
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,13 @@ class ListenOptions:
     ring: str | None = None
     parent: int | None = None
     eager: bool = False  # do not let a file wait for the network
+    taught: str | None = None  # folder for classes taught here; where it is there already, it goes on from it
     values: dict = field(default_factory=dict)
 
 
 def run(options):
     """Listen until the file ends, the parent vanishes or somebody stops it; the exit status."""
-    with Listener(options, lambda: load_network(options.model), _reporter(options)) as listener:
+    with Listener(options, lambda: load_network(options.model, options.taught), _reporter(options)) as listener:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: listener.stop())
         try:
@@ -64,22 +71,38 @@ def run(options):
     return 0
 
 
-def load_network(folder=None):
-    """(hear, classes) of a model folder, warmed up; ValueError in one line when it is missing or damaged."""
+class Network(NamedTuple):
+    """What `load` gives: `hear` answers windows with logits of `classes`; a `pupil` learns more classes."""
+
+    hear: object
+    classes: tuple
+    pupil: object = None
+
+
+def load_network(folder=None, taught=None):
+    """The Network of a model folder, warmed up; ValueError in one line when it is missing or damaged.
+
+    `taught`: where its pupil saves; a model that is already there is gone on with.
+    """
     import torch
 
     torch.set_num_threads(1)  # hearing needs no more, and the dream wants the other cores
+    from .learn.teach import Pupil, own_folder
     from .model.card import DEFAULT, load_model
 
-    model = load_model(folder or DEFAULT)
+    folder = folder or DEFAULT
+    if taught and (Path(taught) / "card.json").exists():
+        folder = taught
+    model = load_model(folder)
     model.hear(np.zeros((128, 40), np.float32))
-    return model.hear, model.classes
+    pupil = Pupil(model, Path(taught) if taught else own_folder(model.folder))
+    return Network(*pupil.heard(), pupil)
 
 
 class Listener:
     """Everything that is open while listening: `with Listener(options, load, report)`.
 
-    `load()` gives (hear, classes) and runs in a thread of its own; `report(line)` gets one dict per
+    `load()` gives a `Network` and runs in a thread of its own; `report(line)` gets one dict per
     decision. A fault in any thread ends the listener, and `wait` raises it.
     """
 
@@ -90,6 +113,7 @@ class Listener:
         self._done, self._due = threading.Event(), threading.Event()
         self._error = None
         self._control = Control(options.values)
+        self._lesson, self._lessons, self._pupil = Lesson(), queue.SimpleQueue(), None
 
     def __enter__(self):
         with self._stack as stack:
@@ -106,11 +130,11 @@ class Listener:
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
         self.receiver = stack.enter_context(Receiver(
             options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
-            commands=(), host=options.host))
+            command=self._command, commands=TEACH, host=options.host))
         if isinstance(self.source, Paced) and not options.eager:
             self._load = _given(self._load())  # a file can wait until all of it can be heard
         stack.enter_context(self.source)
-        for work in (self._hear, self._decide, self._tick, self._bring_network):
+        for work in (self._hear, self._decide, self._tick, self._bring_network, self._teach):
             thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
             stack.callback(thread.join)
             thread.start()
@@ -123,6 +147,7 @@ class Listener:
         """Ask all threads to end. Any thread."""
         self._done.set()
         self._due.set()
+        self._lessons.put(None)
 
     def wait(self):
         """Until the sound ends or `stop`; raises what went wrong in a thread."""
@@ -153,6 +178,7 @@ class Listener:
         self.stop()
 
     def _analyse(self, block):
+        self._lesson.push(block, self.source.rate)
         self.engine.values = self._control.frame()
         self.engine.overflows = self.source.overflows
         if self.engine.analyse(block, time.perf_counter()):
@@ -173,9 +199,50 @@ class Listener:
         self.sender.tick(time.perf_counter())
 
     def _bring_network(self):
-        hear, classes = self._load()
+        network = Network(*self._load())
+        self._attach(network.hear, network.classes)
+        self._pupil = network.pupil
+
+    def _attach(self, hear, classes):
         self.sender.rename(classes)
         self.engine.attach(hear, classes)
+
+    def _command(self, name, argument):
+        """Begin or end an example at once; what takes time is left to the teaching thread."""
+        if self._pupil is None:
+            raise ValueError("there is no network yet that could learn")
+        argument = argument if isinstance(argument, str) else ""
+        if name == "teach.start":
+            self.sender.publish({"teach.note": f"listening: {self._lesson.start(argument)}"})
+        elif name == "teach.stop":
+            self._lessons.put((*self._lesson.stop(), argument))
+        else:
+            self._lessons.put((argument or self._lesson.name, None, ""))
+
+    def _teach(self):
+        for name, samples, picture in iter(self._lessons.get, None):
+            try:
+                note = self._forget(name) if samples is None else self._learn(name, samples, picture)
+            except (ValueError, OSError) as mistake:
+                note = str(mistake)
+            self.sender.publish({"teach.note": note})
+
+    def _learn(self, name, samples, picture):
+        count = self._pupil.add(name, samples, self.source.rate)
+        self._keep({name: picture} if picture else {})
+        return f"{name}: {count} example{'s' * (count > 1)}"
+
+    def _forget(self, name):
+        self._pupil.forget(name)
+        self._keep()
+        return f"{name} is forgotten"
+
+    def _keep(self, pictures=()):
+        """Save first, so that whoever hears of a class finds its picture; a full disk does not undo the lesson."""
+        try:
+            self._pupil.save(pictures)
+        finally:
+            self._attach(*self._pupil.heard())
 
     def _publish(self, values):
         self.sender.publish(values)
@@ -193,6 +260,32 @@ class Listener:
             "probabilities": {name.removeprefix(CLASS): round(value, 4)
                               for name, value in values.items() if name.startswith(CLASS)},
         }
+
+
+class Lesson:
+    """The example that is going on: keeps the sound between `start` and `stop`, at most LESSON seconds."""
+
+    def __init__(self):
+        self.name = UNNAMED  # of the class taught last
+        self._blocks = None
+
+    def start(self, name=""):
+        """Begin an example of a class, or of the one before; its name."""
+        self.name, self._blocks = name or self.name, []
+        return self.name
+
+    def push(self, block, rate):
+        """Take sound at `rate` Hz."""
+        blocks = self._blocks
+        if blocks is not None and sum(map(len, blocks)) < LESSON * rate:
+            blocks.append(block)
+
+    def stop(self):
+        """End it: (name, samples)."""
+        if self._blocks is None:
+            raise ValueError("no example has begun: first comes /hs/teach/start with the name of the class")
+        blocks, self._blocks = self._blocks, None
+        return self.name, np.concatenate([np.zeros(0, np.float32), *blocks])
 
 
 def _given(value):

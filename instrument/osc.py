@@ -26,7 +26,7 @@ HEADER = b"#bundle\0" + struct.pack(">Q", 1)  # time tag 1: immediately
 WEKINATOR = "/wek/outputs"
 BY_FEATURE_ADDRESS = {row.address: row for row in (*FEATURES, RAW)}
 CLASS_ADDRESS = class_feature("").address
-TEXT_COMMANDS = ("preset.load", "preset.save", "preset.morph")
+TEXT_COMMANDS = ("preset.load", "preset.save", "preset.morph", "teach.start", "teach.stop", "teach.forget")
 WAKE = b"wake"
 
 
@@ -138,12 +138,12 @@ class Sender:
         self.rename(classes)
 
     def rename(self, classes):
-        """Publish these classes from the next tick on."""
+        """Publish these classes from the next tick on; frames begin again, so that receivers forget the old ones."""
         plain = [row for row in FEATURES if not row.event and row.kind != "s"]
         lists = [("raw", RAW.address, len(classes))] + [("raw", WEKINATOR, len(classes))] * self._wek
         template = Template(plain + [class_feature(name) for name in classes], lists)
         template.patch("top.index", -1)
-        self._template = template
+        self._template, self._frame = template, 0
 
     def publish(self, values):
         """Take {feature name: value}; events leave at once."""
@@ -202,7 +202,7 @@ class Sender:
 
 
 class Remote:
-    """Sets parameters of another program of ours: how `perform` turns the `hear.` rows of `listen`."""
+    """Steers another program of ours: how `perform` turns the `hear.` rows of `listen` and teaches it."""
 
     def __init__(self, target):
         self._target = _resolve(target)
@@ -213,6 +213,11 @@ class Remote:
         by_name = {row.name: row for row in PARAMS}
         for packet in bundles([encode(by_name[name].address, float(value)) for name, value in edits.items()]):
             self._socket.sendto(packet, self._target)
+
+    def command(self, name, argument=None):
+        """Send a command of the table, with a text or a number if there is one."""
+        address = next(command.address for command in COMMANDS if command.name == name)
+        self._socket.sendto(encode(address, *[argument] * (argument is not None)), self._target)
 
     def close(self):
         self._socket.close()

@@ -31,10 +31,16 @@ class Model:
 
     def hear(self, log_mel):
         """Logits (classes,) of one window of natural log-mel power (bands, frames); NumPy in and out."""
+        return self._listen(log_mel, lambda ear, x: ear(x)) / self.card.get("temperature", 1.0)
+
+    def embed(self, log_mel):
+        """What the sound head sees of such a window, (384,)."""
+        return self._listen(log_mel, lambda ear, x: ear.embed(x))
+
+    def _listen(self, log_mel, ask):
         self._ear = self._ear or folded(self.net, "sound")
         with torch.inference_mode():
-            logits = self._ear(as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))[0]
-        return logits.numpy() / self.card.get("temperature", 1.0)
+            return ask(self._ear, as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))[0].numpy()
 
     def picture_files(self):
         """{class: path of its picture}; ValueError names the classes that have none."""

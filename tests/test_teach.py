@@ -1,0 +1,274 @@
+"""Teaching new classes: on features alone, on a tiny model, from files, and while listening."""
+
+import json
+import queue
+import socket
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from instrument.audio.frontend import log_mel
+from instrument.cli import main
+from instrument.learn import teach
+from instrument.learn.teach import Pupil, fit, from_files, legal_name, own_folder, remember, sounding, views
+from instrument.listen import Lesson, Listener, ListenOptions, Network
+from instrument.model.card import load_model, save_model
+from instrument.model.net import HearSee
+from instrument.osc import Receiver, Remote
+
+RATE = 22050
+WAIT = 60  # seconds that real threads may take
+
+
+def tone(hz, seconds=1.2, seed=0, rate=RATE):
+    time = np.arange(int(seconds * rate)) / rate
+    noise = np.random.default_rng(seed).normal(0, 0.01, len(time))
+    return (0.3 * np.sin(2 * np.pi * hz * time) + noise).astype(np.float32)
+
+
+def crackle(seed, seconds=1.2):
+    chance = np.random.default_rng(seed)
+    return (chance.normal(0, 0.3, int(seconds * RATE)) * (chance.random(int(seconds * RATE)) > 0.98)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A model of two classes, its features random but fixed, its head fitted to hums and whistles."""
+    torch.set_num_threads(1)
+    folder, data = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("data")
+    for name, hz in (("hum", 150), ("whistle", 3000)):
+        (data / name).mkdir()
+        for take in range(4):
+            soundfile.write(data / name / f"{take}.wav", tone(hz * (1 + 0.03 * take), seed=take), RATE)
+    torch.manual_seed(0)
+    net = HearSee(2)
+    save_model(folder, net, {"classes": ["hum", "whistle"]})
+    model = load_model(folder)
+    centres = [np.mean([model.embed(log_mel(tone(hz, seed=take))) for take in range(3)], 0) for hz in (150, 3000)]
+    net.heads["sound"] = _telling_apart(*map(torch.from_numpy, centres))
+    save_model(folder, net, {"classes": ["hum", "whistle"]})
+    for name, colour in (("hum", "red"), ("whistle", "blue")):
+        Image.new("RGB", (8, 8), colour).save(folder / "pictures" / f"{name}.png")
+    teach.KEPT, kept = 12, teach.KEPT
+    remember(load_model(folder), data)
+    teach.KEPT = kept
+    return folder
+
+
+def _telling_apart(one, other):
+    head = torch.nn.Linear(len(one), 2)
+    way = 6 * (one - other) / (one - other).square().sum()
+    head.weight.data = torch.stack([way, -way])
+    middle = way @ (one + other) / 2
+    head.bias.data = torch.stack([-middle, middle])
+    return head
+
+
+def answer(pupil, samples):
+    hear, classes = pupil.heard()
+    return classes[int(np.argmax(hear(log_mel(samples))))]
+
+
+@pytest.fixture
+def taught(base, tmp_path):
+    pupil = Pupil(load_model(base), tmp_path / "taught")
+    for seed in range(3):
+        pupil.add("crackle", crackle(seed))
+    return pupil
+
+
+def clusters(centres, count, seed=0):
+    chance = np.random.default_rng(seed)
+    return [torch.from_numpy(chance.normal(centre, 0.3, (count, len(centre))).astype(np.float32)) for centre in centres]
+
+
+def test_a_new_row_wins_its_own_sounds_and_leaves_the_old_ones():
+    centres = 3 * np.eye(4, 16)
+    old = clusters(centres[:2], 40)
+    weight, bias = torch.from_numpy(centres[:2].astype(np.float32)), torch.zeros(2)
+    lessons = [[one[i:i + 2] for i in range(0, 6, 2)] for one in clusters(centres[2:], 6, seed=1)]
+    rows, offsets = fit(torch.cat(old), weight, bias, lessons)
+    asked = torch.cat([*clusters(centres[:2], 30, seed=2), *clusters(centres[2:], 30, seed=3)])
+    answers = (asked @ torch.cat([weight, rows]).T + torch.cat([bias, offsets])).argmax(1)
+    assert rows.shape == (2, 16) and (answers == torch.arange(4).repeat_interleave(30)).float().mean() > 0.97
+
+
+def test_nothing_taught_is_no_row():
+    rows, offsets = fit(torch.zeros(3, 5), torch.zeros(2, 5), torch.zeros(2), [])
+    assert rows.shape == (0, 5) and offsets.shape == (0,)
+
+
+def test_a_class_is_learnt_from_three_examples(taught):
+    assert taught.classes == ["hum", "whistle", "crackle"]
+    assert answer(taught, crackle(77)) == "crackle"
+    assert answer(taught, tone(150, seed=9)) == "hum" and answer(taught, tone(3000, seed=9)) == "whistle"
+
+
+def test_old_logits_stay_as_they_are(base, taught):
+    window = log_mel(tone(400))
+    assert np.allclose(taught.heard()[0](window)[:2], load_model(base).hear(window), atol=1e-3)
+
+
+def test_an_ear_given_away_goes_on_as_before(base, tmp_path):
+    pupil = Pupil(load_model(base), tmp_path / "taught")
+    hear, classes = pupil.heard()
+    pupil.add("crackle", crackle(0))
+    assert len(hear(log_mel(tone(150)))) == len(classes) == 2
+
+
+def test_what_was_taught_can_be_forgotten(base, taught):
+    taught.forget("Crackle")
+    assert taught.classes == ["hum", "whistle"]
+    assert np.allclose(taught.heard()[0](log_mel(crackle(1))), load_model(base).hear(log_mel(crackle(1))), atol=1e-3)
+    with pytest.raises(ValueError, match="no class 'crackle' was taught; taught are: none yet"):
+        taught.forget("crackle")
+
+
+def test_the_saved_folder_is_a_model_that_can_be_taught_on(taught, tmp_path):
+    taught.save()
+    again = load_model(tmp_path / "taught")
+    assert again.classes == ["hum", "whistle", "crackle"] and set(again.picture_files()) == set(again.classes)
+    window = log_mel(crackle(5))
+    assert np.allclose(again.hear(window), taught.heard()[0](window), atol=0.05)
+    pupil = Pupil(again, own_folder(again.folder))
+    assert pupil.folder == again.folder and pupil.add("crackle", crackle(6)) == 4
+    pupil.forget("crackle")
+    pupil.save()
+    assert load_model(tmp_path / "taught").classes == ["hum", "whistle"]
+    assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.old"))
+
+
+def test_pictures_are_a_file_a_class_or_the_nearest(taught, tmp_path):
+    Image.new("RGB", (8, 8), "green").save(tmp_path / "mine.png")
+    colours = []
+    for pictures in ({}, {"crackle": str(tmp_path / "mine.png")}, {}, {"crackle": "hum"}):
+        taught.save(pictures)
+        with Image.open(tmp_path / "taught" / "pictures" / "crackle.png") as picture:
+            colours.append(picture.getpixel((0, 0)))
+    red, green, blue = (255, 0, 0), (0, 128, 0), (0, 0, 255)
+    assert colours[0] in (red, blue) and colours[1:] == [green, green, red]
+    with pytest.raises(ValueError, match="give a file .* or a class with a picture"):
+        taught.save({"crackle": "nothing.png"})
+
+
+def test_a_fresh_model_is_saved_elsewhere(base, tmp_path):
+    assert own_folder(base, tmp_path).parent == tmp_path
+
+
+@pytest.mark.parametrize("name, legal", [("Clock Tick!", "clock_tick"), ("rain", "rain"), ("  Café 2 ", "caf_2")])
+def test_names_are_made_fit_for_osc(name, legal):
+    assert legal_name(name) == legal
+
+
+@pytest.mark.parametrize("name", ["", None, "!!", "x" * 41])
+def test_what_cannot_be_a_name_is_refused(name):
+    with pytest.raises(ValueError, match="no class name"):
+        legal_name(name)
+
+
+def test_own_classes_are_not_taught_again(taught):
+    with pytest.raises(ValueError, match="hum is a class of the model itself"):
+        taught.add("hum", tone(150))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(RATE, np.float32), np.zeros(0, np.float32), tone(300, 0.02)])
+def test_silence_is_no_example(taught, samples):
+    with pytest.raises(ValueError, match="nothing was heard"):
+        taught.add("silence", samples)
+    assert "silence" not in taught.classes
+
+
+def test_an_example_is_cut_to_where_it_sounds():
+    quiet = np.zeros(RATE, np.float32)
+    assert len(sounding(np.concatenate([quiet, tone(500, 0.5), quiet]), RATE)) == pytest.approx(0.5 * RATE, abs=500)
+
+
+@pytest.mark.parametrize("seconds, rate", [(0.1, 8000), (1.0, 44100), (6.0, RATE), (40.0, RATE)])
+def test_views_are_few_and_whole(seconds, rate):
+    found = views(tone(300, seconds, rate=rate), rate)
+    assert {view.shape for view in found} == {(128, 40), (128, 169)} and len(found) <= 16
+
+
+def test_not_a_number_does_no_harm(taught):
+    bad = crackle(8)
+    bad[100:200] = np.nan
+    taught.add("crackle", bad)
+    assert answer(taught, crackle(9)) == "crackle"
+
+
+def test_a_model_without_memory_says_how_to_get_one(tmp_path):
+    save_model(tmp_path / "bare", HearSee(2), {"classes": ["a", "b"]})
+    with pytest.raises(ValueError, match="--remember"):
+        Pupil(load_model(tmp_path / "bare"), tmp_path / "out").add("c", tone(300))
+
+
+def test_the_command_teaches_and_forgets_files(base, tmp_path, capsys):
+    files = []
+    for seed in range(3):
+        files.append(str(tmp_path / f"{seed}.wav"))
+        soundfile.write(files[-1], crackle(seed), RATE)
+    out = str(tmp_path / "own")
+    assert said(["teach", "Crackle", "--model", str(base), "--from", *files, "--out", out, "--picture", "hum"]) == 0
+    assert load_model(out).classes == ["hum", "whistle", "crackle"]
+    assert "crackle: 3 examples" in capsys.readouterr().out
+    assert said(["teach", "crackle", "--model", out, "--forget"]) == 0
+    assert load_model(out).classes == ["hum", "whistle"]
+    assert said(["teach", "crackle", "--model", out, "--from", str(tmp_path / "none.wav")]) == 2
+
+
+def said(arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code
+
+
+def test_from_files_counts_examples(base, tmp_path):
+    soundfile.write(tmp_path / "a.wav", crackle(0), RATE)
+    assert from_files(load_model(base), "crackle", [tmp_path / "a.wav"] * 2, tmp_path / "own") == 2
+
+
+def test_a_lesson_keeps_what_sounds_between_start_and_stop():
+    lesson = Lesson()
+    lesson.push(np.ones(5, np.float32), RATE)
+    assert lesson.start("rain") == "rain"
+    lesson.push(np.full(3, 2, np.float32), RATE)
+    name, samples = lesson.stop()
+    assert (name, samples.tolist()) == ("rain", [2, 2, 2]) and lesson.start() == "rain"
+    with pytest.raises(ValueError, match="no example has begun"):
+        Lesson().stop()
+
+
+def test_a_class_is_taught_by_osc_while_listening(base, tmp_path):
+    """Hold, sound, release: the class is published, decided for, saved; then forgotten."""
+    soundfile.write(tmp_path / "crackle.wav", crackle(3, 3.0), RATE)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    heard = queue.SimpleQueue()
+    pupil = Pupil(load_model(base), tmp_path / "own")
+    with Receiver(0, on_features=heard.put) as receiver:
+        options = ListenOptions(audio=str(tmp_path / "crackle.wav"), loop=True, mute=True, port=port,
+                                target=[("127.0.0.1", receiver.port)])
+        with Listener(options, lambda: Network(*pupil.heard(), pupil)):
+            remote = Remote(("127.0.0.1", port))
+            until(heard, lambda f: "class.hum" in f)
+            remote.command("teach.start", "crackle")
+            begun = until(heard, lambda f: f.get("teach.note") == "listening: crackle")["ms"]
+            until(heard, lambda f: f["ms"] > begun + 1500)
+            remote.command("teach.stop", "whistle")
+            until(heard, lambda f: f.get("teach.note") == "crackle: 1 example")
+            until(heard, lambda f: f.get("top.name") == "crackle" and f["class.crackle"] > 0.5)
+            assert json.loads((tmp_path / "own" / "card.json").read_text())["taught"] == ["crackle"]
+            remote.command("teach.forget", "crackle")
+            until(heard, lambda f: "class.hum" in f and "class.crackle" not in f)
+            remote.close()
+
+
+def until(heard, true):
+    """The first features for which it is true; what comes before is thrown away."""
+    while not true(features := heard.get(timeout=WAIT)):
+        pass
+    return features
