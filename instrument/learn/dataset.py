@@ -1,7 +1,7 @@
 """Folders of labelled clips, in the layouts that people have.
 
 UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`, or `label/*` files
-named FOLD-SOURCE-TAKE) and plain `label/*` folders. `.wav` names in a table may be stored in another format.
+named FOLD-SOURCE-TAKE) and plain `label/*` folders (of UrbanSound8K's names only the recording is told). `.wav` names in a table may be stored in another format.
 """
 
 import csv
@@ -81,10 +81,15 @@ def _esc(folder):
 def _plain(folder):
     for path in folder.glob("*/*"):
         if path.suffix.lower() in SOUNDS:
-            first, _, rest = path.stem.partition("-")
-            esc = first.isdigit() and rest.count("-") >= 1
-            recording = rest.split("-")[0] if esc else path.stem
-            yield Clip(path, path.parent.name, int(first) if esc else 0, recording)
+            yield Clip(path, path.parent.name, *_named(path.stem))
+
+
+def _named(stem):
+    """(fold, recording) by the file's name: FOLD-RECORDING-..., UrbanSound8K's four numbers, or any."""
+    parts = stem.split("-")
+    if len(parts) == 4 and all(part.isdigit() for part in parts):
+        return 0, parts[0]
+    return (int(parts[0]), parts[1]) if len(parts) > 2 and parts[0].isdigit() else (0, stem)
 
 
 def _stored(path):

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..files import write_whole
+
 
 def generator(*seeds):
     """A random generator that depends on nothing but these integers, so that a resumed run goes on alike."""
@@ -41,7 +43,8 @@ class Run:
         if path.exists() and json.loads(path.read_text()) != self.settings:
             raise ValueError(f"{self.folder} holds a run with other settings (see {path}): "
                              "choose another --out, or give the same settings to resume")
-        path.write_text(json.dumps(self.settings, indent=1))
+        if not path.exists():  # several processes may share a run: only the first one writes
+            write_whole(path, json.dumps(self.settings, indent=1))
 
     def save(self, step, **parts):
         """Write the checkpoint whole or not at all."""
@@ -55,7 +58,7 @@ class Run:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return 0
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         return state["step"]
