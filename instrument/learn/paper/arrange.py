@@ -1,0 +1,83 @@
+"""Clips of any layout in one folder per class, without losing their folds; and what a data set lacks.
+
+The original sorted clips by class and forgot the folds, which is where its leak began. Here the fold and the
+recording stay in the name: LABEL/FOLD-RECORDING-REST, which `learn.dataset.find_clips` reads back.
+"""
+
+import csv
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from ..dataset import classes_of, find_clips
+
+URBAN_FOLDS = (873, 888, 925, 990, 936, 823, 838, 806, 816, 837)  # clips of the published UrbanSound8K
+ESC_FOLDS = 5
+
+
+def arrange(data, out):
+    """Put every clip of `data` under `out` (hard links where the disk allows, else copies); returns how many."""
+    clips = find_clips(data)
+    for clip in clips:
+        target = Path(out) / clip.label / kept_name(clip)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _place(clip.path, target)
+    return len(clips)
+
+
+def kept_name(clip):
+    """The file name that keeps fold and recording; the plain name where the layout has no folds."""
+    name = clip.path.name
+    if not clip.fold or name.startswith(f"{clip.fold}-{clip.recording}-"):
+        return name
+    return f"{clip.fold}-{name}" if name.startswith(f"{clip.recording}-") else f"{clip.fold}-{clip.recording}-{name}"
+
+
+def _place(source, target):
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)
+
+
+def report(data, clips):
+    """Lines of text: clips per class, folds that are there and missing, table rows without a file."""
+    counts = Counter(clip.label for clip in clips)
+    lines = [f"{len(clips)} clips of {len(counts)} classes: "
+             + ", ".join(f"{name} {counts[name]}" for name in classes_of(clips)), _folds(data, clips)]
+    absent = _rows(data) - len(clips)
+    return lines + [f"{absent} rows of the table have no file; they are left out"] if absent > 0 else lines
+
+
+def _folds(data, clips):
+    found = Counter(clip.fold for clip in clips if clip.fold)
+    if not found:
+        return "no folds: only a random split can be made"
+    expected = _expected(data)
+    there = ", ".join(f"{fold} ({_of(found[fold], expected.get(fold))})" for fold in sorted(found))
+    missing = [str(fold) for fold in expected if fold not in found]
+    return f"folds {there}" + (f"; missing: {' '.join(missing)}" if missing else "")
+
+
+def _of(count, whole):
+    return f"{count} of {whole} clips" if whole and count < whole else f"{count} clips"
+
+
+def _expected(data):
+    """{fold: clips of the published set, or None} of the layout in `data`."""
+    if (Path(data) / "metadata" / "UrbanSound8K.csv").exists():
+        return dict(enumerate(URBAN_FOLDS, 1))
+    return dict.fromkeys(range(1, ESC_FOLDS + 1)) if (Path(data) / "meta").is_dir() else {}
+
+
+def _rows(data):
+    tables = [Path(data) / "metadata" / "UrbanSound8K.csv", *(Path(data) / "meta").glob("*.csv")]
+    return sum(_length(table) for table in tables if table.exists())
+
+
+def _length(table):
+    with table.open(newline="") as file:
+        return sum(1 for _ in csv.DictReader(file))

@@ -1,0 +1,97 @@
+"""`hearsee data`: the paper's preparation of a data set, one step at a time, in files that can be looked at."""
+
+import csv
+from collections import defaultdict
+from io import StringIO
+from pathlib import Path
+
+import soundfile
+from PIL import Image
+
+from ...files import write_whole
+from ..dataset import classes_of, find_clips, folds_of, read
+from ..run import track
+from . import arrange as arranging
+from . import table
+from .pictures import FRONT_END, jpeg, levels, picture
+from .sets import SETS, Pictures, Shelf, fill_shelf, pad, roll, roll_as_published, turns_of
+from .split import SPLITS, leak, splits
+from .study import SHELF
+
+
+def prepare(options):
+    """Run one step; yields lines of text. `options`: action, data, out, seed, as_published."""
+    clips = find_clips(options.data)
+    yield from arranging.report(options.data, clips)
+    yield from STEPS[options.action](options, clips, Path(options.out))
+
+
+def _arrange(options, clips, out):
+    yield f"{arranging.arrange(options.data, out)} clips in {out}/CLASS/FOLD-RECORDING-..."
+
+
+def _split(options, clips, out):
+    kinds = SPLITS if len([fold for fold in folds_of(clips) if fold]) > 1 else ("random", "recordings")
+    made = splits(clips, kinds, (), options.seed)
+    parts = [_parts(split) for split in made]
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", "label", "fold", "recording", *(split.name for split in made)])
+    for i, clip in enumerate(clips):
+        name = clip.path.relative_to(options.data).as_posix()
+        rows.writerow([name, clip.label, clip.fold or "", clip.recording, *(part.get(i, "") for part in parts)])
+    write_whole(out / "split.csv", text.getvalue())
+    for split in made:
+        lost = leak(clips, split)
+        yield (f"{split.name}: train {len(split.train)}, validation {len(split.validation)}, test {len(split.test)}; "
+               f"{100 * lost['recording_seen']:.1f} % of the test comes from recordings in training")
+    yield str(out / "split.csv")
+
+
+def _parts(split):
+    return {i: part for part in ("train", "validation", "test") for i in getattr(split, part)}
+
+
+def _pad(options, clips, out):
+    for clip in track(clips, "padding"):
+        path = out / clip.label / f"{Path(arranging.kept_name(clip)).stem}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, pad(read(clip)), FRONT_END.rate, subtype="FLOAT")
+    yield f"{len(clips)} clips of 4 s or more in {out}"
+
+
+def _roll(options, clips, out):
+    turn = roll_as_published if options.as_published else roll
+    shares = turns_of("rolled", options.as_published)
+    for clip in track(clips, "rolling"):
+        drawn = jpeg(picture(levels(pad(read(clip)))))
+        for share in shares:
+            path = out / clip.label / f"{Path(arranging.kept_name(clip)).stem}{100 * share:+.0f}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(turn(drawn, share)).save(path, quality=75)
+    yield f"{len(clips) * len(shares)} pictures in {out}: {len(clips)} clips, {len(shares)} turns each"
+
+
+def _averages(options, clips, out):
+    classes = classes_of(clips)
+    labels = [classes.index(clip.label) for clip in clips]
+    for name in ("baseline", "padded"):
+        fill_shelf(clips, out / "pictures", name, track)
+    training = {name: {label: Pictures(Shelf(out / "pictures", SHELF[name]), labels,
+                                       [i for i, clip in enumerate(clips) if clip.label == label],
+                                       turns_of(name, options.as_published), options.as_published)
+                       for label in classes} for name in SETS}
+    table.averages(out, training)
+    yield from (str(out / "averages" / f"{name}.png") for name in SETS)
+
+
+def _histograms(options, clips, out):
+    lengths = defaultdict(list)
+    for clip in track(clips, "measuring"):
+        lengths[clip.label].append(len(read(clip)) / FRONT_END.rate)
+    table.histograms(out, dict(sorted(lengths.items())))
+    yield str(out / "histograms.png")
+
+
+STEPS = {"arrange": _arrange, "split": _split, "pad": _pad, "roll": _roll, "averages": _averages,
+         "histograms": _histograms}

@@ -1,0 +1,113 @@
+"""The whole experiment: every split, every set to train on, every set to test on, one table at the end.
+
+Each model is a run of its own in OUT/runs/SPLIT/SET; what is finished is not done again.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...files import write_whole
+from ..dataset import classes_of, find_clips
+from ..evaluate import scores
+from ..run import Run
+from .arrange import report
+from .crew import crew
+from .network import IMAGENET, build
+from .recipe import Course, Recipe, train
+from .sets import SETS, Pictures, Shelf, fill_shelf, turns_of
+from .split import chosen, leak, splits
+from .table import write
+
+SHELF = {"baseline": "baseline", "padded": "padded", "rolled": "padded"}
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What to reproduce. `folds` empty: every fold is tested in turn; `per_class` 0: all clips."""
+
+    data: str
+    network: str = "resnet50"
+    weights: str = IMAGENET
+    splits: tuple = ("random", "folds")
+    folds: tuple = ()
+    sets: tuple = SETS
+    as_published: bool = False
+    per_class: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+def reproduce(paper, out):
+    """Do all that is missing under `out`; the first process writes the tables. Returns lines of text (or none)."""
+    found = find_clips(paper.data)
+    clips = chosen(found, paper.per_class, paper.recipe.seed)
+    chances = splits(clips, paper.splits, paper.folds, paper.recipe.seed)
+    with crew() as team:
+        study = Study(paper, clips, Path(out), team)
+        results = [(split, leak(clips, split), {name: study.model(split, name) for name in paper.sets})
+                   for split in chances]
+    if not team.first:
+        return []
+    facts = {"network": paper.network, "weights": study.words, "device": team.device, "processes": team.world,
+             "as_published": paper.as_published, "per_class": paper.per_class, "recipe": asdict(paper.recipe),
+             "data": report(paper.data, found), "classes": study.classes}
+    return write(Path(out), facts, results, study.training_pictures(chances[0]))
+
+
+class Study:
+    """The clips, their pictures on disk, and the models made of them."""
+
+    def __init__(self, paper, clips, out, team):
+        self.paper, self.clips, self.out, self.team = paper, clips, out, team
+        self.classes = classes_of(clips)
+        self.labels = [self.classes.index(clip.label) for clip in clips]
+        self.words = ""
+        self.shelves = {name: self._shelf(name) for name in sorted({SHELF[name] for name in paper.sets})}
+
+    def _shelf(self, name):
+        folder = self.out / "pictures"
+        self.team.in_turn(lambda: fill_shelf(self.clips, folder, name, self.team.track))
+        return Shelf(folder, name)
+
+    def pictures(self, name, members):
+        """The set `name` made of some clips."""
+        published = self.paper.as_published
+        return Pictures(self.shelves[SHELF[name]], self.labels, members, turns_of(name, published), published)
+
+    def training_pictures(self, split):
+        """{set: {class: its pictures to learn from}} of a split."""
+        return {name: {label: self.pictures(name, [i for i in split.train if self.clips[i].label == label])
+                       for label in self.classes} for name in self.paper.sets}
+
+    def model(self, split, name):
+        """Train on set `name` of `split` and test on every set: {"curves", "tests": {set: scores}}."""
+        run = self.team.in_turn(lambda: Run(self.out / "runs" / split.name / name, self._settings(split, name)))
+        net, self.words = self.team.in_turn(self._network)
+        done = run.folder / "scores.json"
+        if done.exists():
+            return json.loads(done.read_text(encoding="utf-8"))
+        course = Course(net, self.paper.recipe, self.team)
+        # The paper's rolled model is validated on padded pictures.
+        validation = self.pictures("padded" if name == "rolled" else name, split.validation)
+        train(course, self.pictures(name, split.train), validation, run, f"{split.name}, {name}")
+        tests = {other: self._test(course, other, split) for other in self.paper.sets}
+        result = {"curves": course.curves, "tests": tests}
+        if self.team.first:
+            write_whole(done, json.dumps(result))
+        return result
+
+    def _network(self):
+        return build(self.paper.network, len(self.classes), self.paper.weights, self.paper.recipe.seed)
+
+    def _test(self, course, name, split):
+        pictures = self.pictures(name, split.test)
+        return scores(pictures.truth, np.exp(course.judge(pictures)), self.classes)
+
+    def _settings(self, split, name):
+        recipe = asdict(self.paper.recipe)
+        recipe.pop("workers")
+        return {"data": str(self.paper.data), "network": self.paper.network, "weights": self.paper.weights,
+                "as_published": self.paper.as_published, "split": split.name, "set": name,
+                "clips": len(split.train), **recipe}
