@@ -1,5 +1,7 @@
 """`hearsee bench NAME`: runs one benchmark, prints Markdown, writes JSON on request."""
 
+from importlib import import_module
+
 from .report import machine, markdown, write
 
 
@@ -41,6 +43,45 @@ def show(options):
                                     target=[], model=options.model), options.seconds)
 
 
+def soak(options):
+    """Minutes of the dream with hand-fed time: memory, brightness, contrast, whether a picture comes back."""
+    from ..dream.dreamer import Dreamer
+    from ..learn.run import track
+    from ..model.card import DEFAULT, load_model
+    from ..model.zoo import open_eye
+    from ..perform import best_device, read_pictures
+    from .soak import soak_rows
+
+    model = load_model(options.model or DEFAULT)
+    dreamer = Dreamer(open_eye(None, model), read_pictures(model), best_device())
+    return soak_rows(dreamer, model.classes, options.minutes, progress=lambda items: track(items, "soaking"))
+
+
+def upload(options):
+    """From a dream frame to a texture, by route and size."""
+    from ..render.window import open_screen
+    from .upload import upload_rows
+
+    screen = open_screen((64, 64), headless=True)
+    try:
+        return upload_rows(screen.ctx)
+    finally:
+        screen.close()
+
+
+def peer(options):
+    """gordicaleksa/pytorch-deepdream's step beside ours, on one random ResNet-50."""
+    import torch
+    from torchvision.models import resnet50
+
+    from .peer import peer_rows
+
+    if not options.peer:
+        raise ValueError("bench peer needs --peer FOLDER: a copy of github.com/gordicaleksa/pytorch-deepdream")
+    torch.manual_seed(0)
+    return peer_rows(options.peer, resnet50())
+
+
 def looks(options):
     """Noise, clipping, colour and steadiness of every shipped preset."""
     from .presets import look_rows
@@ -55,14 +96,9 @@ def presets(options):
     return apart_rows(*_looks(options))
 
 
-def _presets_verdict(rows):
-    from .presets import verdict
-
-    return verdict(rows)
-
-
-BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "looks": looks, "presets": presets}
-VERDICTS = {"presets": _presets_verdict}
+BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "peer": peer,
+           "looks": looks, "presets": presets}
+VERDICTS = ("presets", "show", "soak")  # benches whose module of the same name sums up in one line
 
 
 def bench(options):
@@ -70,7 +106,7 @@ def bench(options):
     rows = BENCHES[options.name](options)
     print(f"{options.name} on {machine()}\n\n{markdown(rows)}")
     if options.name in VERDICTS:
-        print(f"\n{VERDICTS[options.name](rows)}")
+        print(f"\n{import_module(f'.{options.name}', __package__).verdict(rows)}")
     if options.json:
         write(options.json, options.name, rows)
 

@@ -1,27 +1,33 @@
 """How steady the show is: frame times with hearing and dreaming running, untouched and with knobs turned."""
 
-import math
 import time
 from contextlib import ExitStack
 
 import numpy as np
 
-TURNED = ("dream.octaves", "dream.iterations", "dream.layer", "dream.size")
+TURNED = ("dream.octaves", "dream.iterations", "dream.layer", "dream.size", "dream.layers", "dream.guided",
+          "dream.energy", "dream.channel", "dream.class")
 TURNS = 20.0  # a second
+GOLDEN = 0.618034  # of the range per turn: no knob comes back to the same place soon
+STRETCH = 2.5  # s of one run before the other has its turn, so that both meet the same machine
+ALLOWED = 1.5  # times the 99th percentile of the untouched frames
 WARM = 3.0  # s before counting
 
 
 def show_rows(options, seconds=10.0):
-    """Two interleaved runs of the same show; one dict each: "untouched" and "knobs"."""
+    """Two runs of the same show in turn, `seconds` of each; one dict each: "untouched" and "knobs"."""
     from ..perform import Show
 
+    rounds = max(2, round(seconds / STRETCH))
     rows = {"untouched": [], "knobs": []}
     with ExitStack() as stack:
         show = Show(options, stack)
         _play(show, WARM, turning=False)
-        for _ in range(2):
+        start = dict(show.control.frame())
+        for _ in range(rounds):
             for name, found in rows.items():
-                found.append(_play(show, seconds / 2, name == "knobs"))
+                found.append(_play(show, seconds / rounds, name == "knobs"))
+                show.control.submit(start)  # the knobs go back to where they were
         route = show.renderer.upload.route
     return [{"run": name, "upload": route, **_figures(found)} for name, found in rows.items()]
 
@@ -48,7 +54,7 @@ def _turn(control, count):
     from ..params import BY_NAME
 
     row = BY_NAME[TURNED[count % len(TURNED)]]
-    control.submit({row.name: row.at(0.5 + 0.5 * math.sin(0.7 * count))})
+    control.submit({row.name: row.at(count * GOLDEN % 1)})
 
 
 def _figures(found):
@@ -57,3 +63,11 @@ def _figures(found):
     return {"fps": 1000 / float(np.mean(gaps)), "frame_ms_median": float(np.median(work)),
             "frame_ms_p99": float(np.percentile(work, 99)), "interval_ms_p99": float(np.percentile(gaps, 99)),
             "dreams_per_s": float(np.mean([each[2] for each in found]))}
+
+
+def verdict(rows):
+    """One line: how much longer frames take with knobs turned."""
+    untouched, knobs = ({row["run"]: row["frame_ms_p99"] for row in rows}[name] for name in ("untouched", "knobs"))
+    ratio = knobs / untouched
+    return (f"p99 frame with knobs turned {TURNS:.0f} times a second: {ratio:.2f} times the untouched one "
+            f"({'within' if ratio <= ALLOWED else 'beyond'} {ALLOWED})")

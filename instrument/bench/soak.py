@@ -1,0 +1,142 @@
+"""Whether the dream lasts: minutes of it with hand-fed time, as fast as it goes. Owns the figures of memory,
+brightness, contrast and of whether a picture ever comes back.
+"""
+
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..dream.dreamer import Scene
+from ..dream.loop import DreamLoop
+from ..heard import Heard
+from ..latest import Latest
+from ..offline import script
+from ..params import DEFAULTS
+from .looks import clipped_share, luma, oklab, shrink
+
+TURN = 15.0  # s of each class
+EVERY = 0.5  # s between two looks
+APART = 10.0  # s; what is nearer in time is the same moment
+GRID = (18, 32)  # cells that a picture is remembered by
+ASPECT = 16 / 9
+BOUNDS = {"mean": (0.15, 0.75), "contrast": (0.08, 0.35), "clipped": (0.0, 0.02)}
+GROWTH = 64.0  # MB that may be kept between the second minute and the last
+
+
+class Diary:
+    """Remembers small pictures with their times, to tell how near a picture comes to an earlier one."""
+
+    def __init__(self):
+        self._seen, self._times = [], []
+
+    def add(self, frame, now):
+        """(distance to the last one, to the nearest of `APART` s and more before) of a frame uint8 (h, w, 3).
+
+        Root mean square over Oklab cells; infinite where there is none yet.
+        """
+        small = shrink(oklab(frame), *GRID).astype(np.float32).ravel()
+        old = sum(then <= now - APART for then in self._times)
+        last, nearest = _nearest(self._seen[-1:], small), _nearest(self._seen[:old], small)
+        self._seen.append(small)
+        self._times.append(now)
+        return last, nearest
+
+
+def _nearest(others, picture):
+    return min((float(np.sqrt(np.square(other - picture).mean())) for other in others), default=math.inf)
+
+
+class Soak:
+    """The dream loop on hand-fed time, the classes taking turns."""
+
+    def __init__(self, dreamer, classes, values=DEFAULTS):
+        self.now, self.minute = 0.0, 0
+        self._dreamer, self._classes, self._values = dreamer, classes, values
+        self._frames, self._heard, self._diary = Latest(), Heard(), Diary()
+        self._loop = DreamLoop(dreamer, self._frames, clock=lambda: self.now)
+
+    def stretch(self, seconds):
+        """Dream for `seconds` of its own time; the row of that stretch."""
+        began, end, steps, looks, due = time.perf_counter(), self.now + seconds, 0, [], self.now
+        while self.now < end - 1e-6:
+            frame = self._step()
+            steps += 1
+            if frame is not None and self.now >= due:
+                looks.append(self._look(frame))
+                due += EVERY
+        self.minute += 1
+        rate = steps / (time.perf_counter() - began)
+        return {"minute": self.minute, "steps_per_s": rate, "memory_mb": memory(), **_summary(looks),
+                "lost": int(self._dreamer.lost) + self._loop.faults}
+
+    def _step(self):
+        """One turn of the loop: pixels (h, w, 3), or None where it failed."""
+        period = 1 / self._values["dream.rate"]
+        name = self._classes[int(self.now // TURN) % len(self._classes)]
+        self._heard.update(script({name: 0.9})(self.now), period)
+        self._loop.turn(Scene(self._values, self._heard.dreamt(self._classes, self.now), self.now, ASPECT))
+        self.now += period
+        frame = self._frames.take()
+        return None if frame is None else np.asarray(_main_memory(frame.pixels))[..., :3]
+
+    def _look(self, frame):
+        light = luma(frame)
+        return light.mean(), light.std(), clipped_share(frame), *self._diary.add(frame, self.now)
+
+
+def _main_memory(pixels):
+    return pixels.cpu() if getattr(pixels, "is_cuda", False) else pixels
+
+
+def _summary(looks):
+    """`mean` and `contrast` (lowest and highest), `clipped` share, typical `moved`, `nearest` earlier picture."""
+    mean, contrast, clipped, moved, nearest = np.array(looks).T
+    return {"mean_low": float(mean.min()), "mean_high": float(mean.max()), "contrast_low": float(contrast.min()),
+            "contrast_high": float(contrast.max()), "clipped": float(clipped.mean()),
+            "moved": float(np.median(moved)), "nearest": float(nearest.min())}
+
+
+def soak_rows(dreamer, classes, minutes, values=DEFAULTS, progress=iter):
+    """One dict a minute (or less) of `minutes` of the dream's own time."""
+    count = math.ceil(minutes)
+    soak = Soak(dreamer, classes, values)
+    return [soak.stretch(60 * minutes / count) for _ in progress(range(count))]
+
+
+def verdict(rows):
+    """One line: what stayed in its bounds, and whether a picture came back."""
+    moved, nearest = float(np.median([row["moved"] for row in rows])), min(row["nearest"] for row in rows)
+    faults = [f"{name} leaves {low} to {high}" for name, (low, high) in BOUNDS.items() if _leaves(rows, name, low, high)]
+    growth = rows[-1]["memory_mb"] - rows[min(1, len(rows) - 1)]["memory_mb"]
+    faults += [f"memory grew by {growth:.0f} MB"] * (growth > GROWTH)
+    faults += [f"{sum(row['lost'] for row in rows)} steps lost"] * any(row["lost"] for row in rows)
+    # Half a second of the dream moves less than the way back to any earlier picture.
+    faults += ["a picture came back"] * (nearest < moved)
+    return (f"nearest earlier picture {nearest:.3g}, {nearest / moved:.1f} times what {EVERY} s change; "
+            f"memory {growth:+.0f} MB: {'; '.join(faults) or 'all in bounds'}")
+
+
+def _leaves(rows, name, low, high):
+    return any(not low <= value <= high for row in rows for key, value in row.items() if key.startswith(name))
+
+
+def memory():
+    """Main memory of this process in MB; the most so far where the system does not tell what is used now."""
+    try:
+        import os
+
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return _peak()
+
+
+def _peak():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,0 +1,190 @@
+"""The benches, small: what they measure is there, and their verdicts say what the figures say."""
+
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
+
+from instrument.bench import show, soak
+from instrument.bench.peer import Peer, peer_rows
+from instrument.bench.report import markdown, write
+from instrument.bench.run import BENCHES, VERDICTS, bench
+from instrument.bench.upload import upload_rows
+from instrument.cli import parser
+from instrument.control import Control
+from instrument.dream import Dreamer
+from instrument.model.eye import Eye, MeanHead
+from instrument.params import DEFAULTS
+from instrument.render.window import open_screen
+
+torch.set_num_threads(1)
+SMALL = {**DEFAULTS, "dream.size": 32.0, "dream.octaves": 1.0, "dream.jitter": 2.0, "dream.rate": 4.0}
+PEER = {
+    "deepdream.py": """
+import cv2 as cv
+import utils.utils as utils
+DEVICE = utils.DEVICE
+def gradient_ascent(config, model, picture, layers, iteration):
+    model(picture)[layers[0]].square().mean().backward()
+    picture.data += config["lr"] * picture.grad
+    utils.steps.append(layers[0])
+""",
+    "utils/utils.py": """
+import torch
+import matplotlib.pyplot as plt
+DEVICE, steps = torch.device("cpu"), []
+def pre_process_numpy_img(picture):
+    return picture - 0.5
+def pytorch_input_adapter(picture, device):
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].requires_grad_()
+def random_circular_spatial_shift(picture, down, across, should_undo=False):
+    return picture.detach().roll((-down, -across) if should_undo else (down, across), (2, 3)).requires_grad_()
+""",
+    "models/definitions/resnets.py": """
+import torch
+from torchvision import models
+class ResNet50(torch.nn.Module):
+    def __init__(self, weights):
+        super().__init__()
+        self.net = models.resnet50(pretrained=True, progress=False)
+    def forward(self, x):
+        net, found = self.net, []
+        x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
+        for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
+            x = stage(x)
+            found.append(x)
+        return found
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def dreamer():
+    torch.manual_seed(0)
+    widths = (3, 8, 12, 16, 16)
+    stages = [nn.Sequential(nn.Conv2d(before, width, 3, 2 if i < 3 else 1, 1), nn.ReLU())
+              for i, (before, width) in enumerate(zip(widths, widths[1:]))]
+    eye = Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
+    dice = torch.Generator().manual_seed(3)
+    return Dreamer(eye, {name: torch.rand(3, 40, 40, generator=dice) for name in "ab"})
+
+
+@pytest.fixture
+def peer_folder(tmp_path):
+    for name, text in PEER.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+# --- soak
+
+def test_a_soak_has_a_row_a_minute(dreamer):
+    rows = soak.soak_rows(dreamer, ["a", "b"], 1.1, {**SMALL, "dream.rate": 2.0})
+    assert [row["minute"] for row in rows] == [1, 2]
+    for row in rows:
+        assert all(math.isfinite(value) for value in row.values()), row
+        assert 0 < row["mean_low"] <= row["mean_high"] < 1 and row["memory_mb"] > 10
+        assert row["lost"] == 0 and row["moved"] > 0 and row["nearest"] > 0
+
+
+def test_a_picture_that_comes_back_is_found():
+    dice = np.random.default_rng(0)
+    pictures = [dice.integers(0, 256, (36, 64, 3), np.uint8) for _ in range(30)]
+    diary = soak.Diary()
+    found = [diary.add(picture, float(second)) for second, picture in enumerate([*pictures, pictures[3]])]
+    assert found[0] == (math.inf, math.inf) and found[9][1] == math.inf
+    assert all(nearest > 0.01 for _, nearest in found[:-1]) and found[-1][1] == 0
+
+
+def row(**changes):
+    return {"minute": 1, "memory_mb": 900.0, "mean_low": 0.3, "mean_high": 0.4, "contrast_low": 0.15,
+            "contrast_high": 0.2, "clipped": 0.001, "moved": 0.02, "nearest": 0.05, "lost": 0, **changes}
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({}, "all in bounds"), ({"nearest": 0.01}, "a picture came back"), ({"mean_high": 0.9}, "mean leaves 0.15 to 0.75"),
+    ({"contrast_low": 0.01}, "contrast leaves"), ({"memory_mb": 1100.0}, "memory grew by 200 MB"),
+    ({"lost": 3}, "3 steps lost"),
+])
+def test_the_verdict_of_a_soak(changes, words):
+    assert words in soak.verdict([row(), row(), row(**changes)])
+
+
+# --- upload
+
+def test_every_route_is_timed():
+    try:
+        screen = open_screen((64, 64), headless=True)
+    except OSError as error:
+        pytest.skip(str(error))
+    rows = upload_rows(screen.ctx, sizes=((64, 48), (128, 96)), repeats=2)
+    screen.close()
+    assert [row["size"] for row in rows if row["route"] == "host"] == ["64x48", "128x96"]
+    assert all(0 < row["call_ms"] <= row["done_ms"] for row in rows if not row["note"])
+
+
+# --- peer
+
+def test_both_step_in_turn_on_the_same_network(peer_folder):
+    torch.manual_seed(0)
+    rows = peer_rows(peer_folder, resnet50(), sizes=(64,), layers=(1, 2), repeats=1)
+    assert [(row["size"], row["layer"]) for row in rows] == [(64, 1), (64, 2)]
+    for row in rows:
+        assert row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"])
+
+
+def test_the_peer_takes_its_own_step_and_leaves_no_names(peer_folder):
+    torch.manual_seed(0)
+    peer = Peer(peer_folder, resnet50().eval())
+    before = peer.start(64)
+    after = peer.step(before, 2)
+    assert peer._utils.steps == [1] and after.shape == before.shape and not torch.equal(after, before)
+    assert not {"deepdream", "utils.utils", "models"} & set(sys.modules) and str(peer_folder) not in sys.path
+
+
+def test_a_folder_without_the_peer_is_explained(tmp_path):
+    with pytest.raises(ValueError, match="git clone"):
+        Peer(tmp_path, None)
+
+
+# --- show, and what all share
+
+def test_knobs_are_turned_through_legal_values():
+    control, seen = Control(), {}
+    for count in range(200):
+        show._turn(control, count)
+        for name, value in control.frame().items():
+            seen.setdefault(name, set()).add(value)
+    assert {name for name, values in seen.items() if len(values) > 1} == set(show.TURNED)
+
+
+@pytest.mark.parametrize("p99, word", [(20.0, "within"), (40.0, "beyond")])
+def test_the_verdict_of_the_show(p99, word):
+    rows = [{"run": "untouched", "frame_ms_p99": 20.0}, {"run": "knobs", "frame_ms_p99": p99}]
+    assert f"{p99 / 20:.2f} times" in show.verdict(rows) and word in show.verdict(rows)
+
+
+def test_every_bench_has_a_command_and_a_text():
+    for name, run in BENCHES.items():
+        options = parser().parse_args(["bench", name])
+        assert options.name == name and run.__doc__
+    assert set(VERDICTS) <= set(BENCHES)
+
+
+def test_a_bench_that_needs_a_folder_says_so():
+    with pytest.raises(ValueError, match="--peer FOLDER"):
+        bench(parser().parse_args(["bench", "peer"]))
+
+
+def test_figures_as_a_table_and_as_json(tmp_path):
+    rows = [{"size": 200, "ms": 12.3456}, {"size": 400, "ms": 50.0}]
+    assert markdown(rows).splitlines() == ["| size | ms |", "|---|---|", "| 200 | 12.3 |", "| 400 | 50 |"]
+    write(tmp_path / "f.json", "dream", rows)
+    assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
