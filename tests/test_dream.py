@@ -77,7 +77,7 @@ def only(name):
 
 
 def test_energy_rises(eye):
-    before, after = climbed(eye, lambda p: float(eye.activations(p, 3)[2].square().mean()), **only("energy"))
+    before, after = climbed(eye, lambda p: float(eye.activations(p, 3)[2].var((2, 3)).mean()), **only("energy"))
     assert after > before * 1.05
 
 
@@ -96,7 +96,7 @@ def test_the_match_with_the_guide_rises(eye):
     guide = objective.Guides(eye, pictures()).at("a", 32, 3)[2]
 
     def match(picture):
-        return float((guide.T @ eye.activations(picture, 3)[2][0].flatten(1)).max(0).values.mean())
+        return float((guide.match @ eye.activations(picture, 3)[2][0].flatten(1) + guide.bias).max(0).values.mean())
 
     before, after = climbed(eye, match, **only("guided"))
     assert after > before
@@ -105,7 +105,7 @@ def test_the_match_with_the_guide_rises(eye):
 def test_two_guides_pull_in_proportion(eye):
     torch.manual_seed(2)
     activation = torch.rand(1, 16, 4, 5)
-    guides = {name: torch.rand(16, 30) for name in "ab"}
+    guides = {name: objective.prepare(torch.rand(16, 30)) for name in "ab"}
 
     def direction(a, b):
         wanted = objective.pull(values(guided=1, energy=0), {"a": a, "b": b})
@@ -147,6 +147,14 @@ def test_every_stage_has_its_share_of_the_pull(eye):
     both = grad(3, 2)
     for alone in (grad(2, 1), grad(3, 1)):
         assert torch.cosine_similarity(both, alone, 0) > 0.3
+
+
+def test_a_picture_matches_itself():
+    """Every position of a guide finds itself as its best match."""
+    torch.manual_seed(6)
+    positions = torch.rand(16, 20)
+    guide = objective.prepare(positions)
+    assert torch.allclose(objective.guided(positions.view(1, 16, 4, 5), guide)[0].flatten(1), guide.pull)
 
 
 def test_guide_positions_are_few():

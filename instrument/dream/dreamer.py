@@ -14,9 +14,10 @@ REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` a
 LONGEST = 0.25  # s; a longer pause is not made up for
 NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 photographs
 COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
-SETTLE = 0.6  # s in which brightness, contrast and colour come back
+SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
 TURN_FROM, TURN_TO = 0.25, 0.01  # a new mixture of classes so far from the picture's own turns it, until so near
 TURN = 0.14  # s in which a turn does two thirds of its way
+PERIOD = 4.0  # s in which a remembered class picture is carried through once
 HUSH = 6.0  # how much a turn quietens the dream, which would otherwise grow the old picture's ghost again
 FADE = 3.0  # s in which the dream alone makes the picture one of the new classes
 
@@ -44,6 +45,7 @@ class Dreamer:
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
         self._guides = objective.Guides(self.eye, self.pictures)
         self._colour = torch.tensor(step.COLOUR, device=self.device)
+        self._settle_times = torch.tensor(SETTLE, device=self.device)
         self._natural = torch.tensor(NATURAL, device=self.device)
         self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
         self._views = {}
@@ -55,6 +57,7 @@ class Dreamer:
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
         self._seed = int(scene.values["dream.seed"])
         self._chance = random.Random(self._seed)
+        self._age = PERIOD / 2 * (1 + self._chance.random())  # s; a new picture starts near its natural size
         self._views.clear()
         self._made, self._turning = _shares(self._known(scene.weights)), False
         self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
@@ -85,6 +88,7 @@ class Dreamer:
         self.lost += lost
         picture = self._move(picture, scene, dt)
         strange = self._strange(scene, dt)
+        self._age += dt
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt, strange)
         return self._settle(picture, scene.weights, dt)
@@ -116,7 +120,24 @@ class Dreamer:
             return picture
         else:
             share = share * known
-        return picture.lerp(self._mixture(scene.weights, picture.shape[2:]), share)
+        return picture.lerp(self._memory(scene, tuple(picture.shape[2:])), share)
+
+    def _memory(self, scene, size):
+        """The class pictures mixed, and carried by the zoom so that they come back without ghosts.
+
+        Two copies half a period apart, each strongest as it passes its natural size (flow maps in
+        two phases: Vlachos, "Water Flow in Portal 2", 2010).
+        """
+        mixture = self._mixture(scene.weights, size)
+        field = motion(scene.values, scene.now)
+        if not any(field[2:]):
+            return mixture
+        copies = []
+        for phase in (0.0, 0.5):
+            place = (self._age / PERIOD + phase) % 1 - 0.5
+            points = octaves.carried(size, field, place * PERIOD, self.device)
+            copies.append(octaves.sample(mixture, points) * (1 - 2 * abs(place)))
+        return sum(copies)
 
     def _dream(self, picture, scene, dt, strange):
         values = scene.values
@@ -150,7 +171,8 @@ class Dreamer:
         wanted = self._natural * max(0.0, 1 - total)
         for name, weight in known.items():
             wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
-        return step.limit(step.tone(picture, wanted, 1 - math.exp(-dt / SETTLE)))
+        share = 1 - torch.exp(-dt / self._settle_times)
+        return step.limit(step.tone(picture, wanted, share))
 
     def _known(self, weights):
         """The weights of classes that have a picture."""

@@ -68,8 +68,8 @@ def heard(classes):
 
 
 def energy(activation):
-    """Ascend half the squared activation: whatever is seen already, more of it."""
-    return activation
+    """Ascend the variance of every channel over the picture: whatever is seen already, more of it, where it is."""
+    return activation - activation.mean((2, 3), keepdim=True)
 
 
 def channel(activation, index):
@@ -79,15 +79,35 @@ def channel(activation, index):
     return direction
 
 
+class Guide(NamedTuple):
+    """A guide's positions at one stage, made ready for matching."""
+
+    match: torch.Tensor  # (positions, c)
+    bias: torch.Tensor  # (positions, 1)
+    pull: torch.Tensor  # (c, positions)
+
+
+def prepare(positions):
+    """Guide of positions (c, n): centred on their mean and scaled by their spread.
+
+    What all places have in common would pull every picture of every class to the network's one
+    favourite pattern; without it a place pulls to what is special about its match.
+    """
+    mean = positions.mean(1, keepdim=True)
+    spread = positions.std(1, keepdim=True) + 1e-2 * positions.std() + 1e-6
+    special = (positions - mean) / spread.sqrt()
+    match = (special / (special.norm(dim=0) + 1e-6) / spread.sqrt()).T.contiguous()
+    return Guide(match, -(match @ mean), special / spread.sqrt())
+
+
 def guided(activation, guide):
-    """Ascend the match with a guide (c, positions): at each place the guide's position that fits best.
+    """Ascend the match with a `Guide`: at each place the guide's position that fits best.
 
     The match (largest dot product with the guide's unit vectors, so that no strong feature wins
     everywhere) is held fixed while ascending, as in the guided dreams of 2015.
     """
-    here = activation[0].flatten(1)
-    match = (guide / (guide.norm(dim=0) + 1e-6)).T @ here
-    return guide[:, match.argmax(0)].view_as(activation)
+    match = torch.addmm(guide.bias, guide.match, activation[0].flatten(1)).argmax(0)
+    return guide.pull[:, match].view_as(activation)
 
 
 def unit(direction):
@@ -113,7 +133,7 @@ class Guides:
         self._kept = OrderedDict()
 
     def at(self, name, side, deepest):
-        """Positions [(c, n)] of stages 1..`deepest` for one class at short side `side` (px)."""
+        """Guides of stages 1..`deepest` for one class at short side `side` (px)."""
         # Steps of 16 px: a hand on the size knob must not run every guide through the network again.
         key = (name, max(self._eye.smallest, 16 * round(side / 16)))
         if len(self._kept.get(key, ())) < deepest:
@@ -127,11 +147,11 @@ class Guides:
         picture = self._pictures[name][None]
         ratio = side / min(picture.shape[2:])
         size = tuple(round(edge * ratio) for edge in picture.shape[2:])
-        return [few(activation) for activation in self._eye.activations(resize(picture, size), deepest)]
+        return [prepare(few(activation)) for activation in self._eye.activations(resize(picture, size), deepest)]
 
 
 def stage_direction(activation, wanted, guide_at):
-    """The mixed direction at one stage; `guide_at(name)` gives a class's positions there."""
+    """The mixed direction at one stage; `guide_at(name)` gives a class's `Guide` there."""
     parts = [(wanted.energy, lambda: energy(activation)),
              (wanted.channel, lambda: channel(activation, wanted.index))]
     parts += [(wanted.guided * weight, lambda name=name: guided(activation, guide_at(name)))

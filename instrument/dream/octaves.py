@@ -4,6 +4,10 @@ import torch
 from torch.nn import functional as F
 
 
+MESH = 8  # px between the points of a followed field
+STEPS = 6
+
+
 def most_octaves(size, scale, smallest, wanted):
     """How many octaves a picture of short side `size` (px) allows, 1..`wanted`."""
     count = 1
@@ -55,6 +59,21 @@ def velocity(points, field):
     grow = field.expand + field.tunnel * radius
     turn = field.turn + field.spiral * (1 - radius)
     return torch.stack((x * grow - y * turn + field.pan_x + field.strips * x, y * grow + x * turn + field.pan_y), -1)
+
+
+def carried(size, field, seconds, device):
+    """Where every pixel of a picture (h, w) came from after `seconds` of the field (before, if negative), (1, h, w, 2).
+
+    Followed on a coarse mesh, in short steps: the field is smooth, the picture is not.
+    """
+    height, width = size
+    x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
+    y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
+    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    for _ in range(STEPS):
+        points = points - velocity(points, field) * (seconds / STEPS)
+    fine = F.interpolate(points.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=True)
+    return fine.permute(0, 2, 3, 1)
 
 
 def warp(picture, points, field, dt):

@@ -21,7 +21,7 @@ KNEE = 0.8  # the limiter leaves this share of the range alone
 def gradient(eye, picture, wanted, guides, shift):
     """Gradient (1, 3, h, w) of the pull `wanted` at a picture (1, 3, h, w) in 0..1.
 
-    `guides(name)` gives a class's positions per stage; `shift` (y, x) px rolls what the network
+    `guides(name)` gives a class's `Guide` per stage; `shift` (y, x) px rolls what the network
     looks at, so that its grid never rests on the same pixels.
     """
     x = picture.roll(shift, (2, 3)).requires_grad_()
@@ -114,13 +114,13 @@ def tones(picture):
 
 
 def tone(picture, wanted, share):
-    """Bring mean and spread of brightness and colours a `share` of the way towards `wanted` (2, 3).
+    """Bring mean and spread of brightness and colours a `share` (3,) of the way towards `wanted` (2, 3).
 
     Contrast in the opponent colours is what keeps a dream from bleaching out.
     """
     axes = OPPONENT.to(picture)
     mean, spread = tones(picture)
-    gain = 1 + share * (wanted[1] / (spread + 1e-3) - 1).clamp(-0.9, 2.0)
+    gain = 1 + (share * (wanted[1] / (spread + 1e-3) - 1)).clamp(-0.9, 2.0)
     offset = axes.T @ (mean + share * (wanted[0] - mean) - gain * mean)
     return mix(picture, axes.T @ (gain[:, None] * axes)) + offset.view(1, 3, 1, 1)
 
