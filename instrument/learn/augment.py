@@ -15,7 +15,7 @@ from .dataset import repeat_to
 from .run import generator
 
 WINDOWS = (0.5, 1.0, 2.0, 4.0)  # seconds
-WINDOW_SHARES = (0.08, 0.42, 0.2, 0.3)
+WINDOW_SHARES = (0.1, 0.65, 0.15, 0.1)  # one second is what the instrument listens by
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from .dataset import find_clips, repeat_to
 from .disturb import Disturb
 from .run import track
 
-WHOLE = 4.0  # s; windows that whole clips are cut into
+WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
 BLOCK = 0.01  # s; blocks that the live path is fed with
 
 

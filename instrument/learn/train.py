@@ -47,7 +47,7 @@ class Settings:
     decay: float = 0.05
     answers: float = 1.0  # weight of the sound teacher's answers
     features: float = 0.5  # weight of its features
-    picture_every: int = 4
+    picture_every: int = 6
     seed: int = 0
 
 
