@@ -53,9 +53,15 @@ class Model:
         return {name: found[name] for name in self.classes}
 
 
+def find_model(name):
+    """The folder of a model: the folder itself, or a shipped one by its name."""
+    shipped = DEFAULT.parent / str(name)
+    return shipped if not Path(name).exists() and (shipped / "card.json").exists() else Path(name)
+
+
 def load_model(folder=DEFAULT):
     """Read a model folder; ValueError in one line for what is missing or damaged."""
-    folder = Path(folder)
+    folder = find_model(folder)
     card = _read_card(folder / "card.json")
     path = folder / "weights.safetensors"
     try:

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from .card import DEFAULT, load_model
+from .card import DEFAULT, find_model, load_model
 from .eye import googlenet_eye, hearsee_eye, torchvision_eye
 
 
@@ -42,7 +42,7 @@ def list_models(folder=None):
 
 def show(name=None):
     """Card and stages of a model folder or network."""
-    if name is None or (Path(name) / "card.json").exists():
+    if name is None or (find_model(name) / "card.json").exists():
         model = load_model(name or DEFAULT)
         yield f"{model.folder}  weights {model.weights_hash}"
         yield from (f"  {key}: {value}" for key, value in model.card.items())
