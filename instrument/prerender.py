@@ -7,6 +7,7 @@ in dream/playback.py.
 
 import json
 import os
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -51,7 +52,7 @@ def prerender(settings, classes=(), workers=1):
     from .model.card import DEFAULT, load_model
 
     model = load_model(settings.model or DEFAULT)
-    rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     mine = _known(classes, model)[rank::ranks]
     _check_size(settings.size)
     _write_card(settings, model, rank)
@@ -93,9 +94,9 @@ def _follow(frames, total, made, rank):
 
     if rank:
         return [*frames]  # one bar is enough
-    newest = ""
-    for _ in track(range(total - made), "dreaming loops", made, lambda: newest):
-        newest = next(frames)
+    newest = deque([""], 1)
+    for _ in track(range(total - made), "dreaming loops", made, lambda: newest[0]):
+        newest.append(next(frames))
     return [*frames]
 
 
@@ -172,7 +173,7 @@ def _dreamer(settings, index, workers):
 
     device = best_device()
     if device == "cuda":
-        seat = int(os.environ.get("LOCAL_RANK", 0)) * workers + index
+        seat = int(os.environ.get("LOCAL_RANK", "0")) * workers + index
         device = f"cuda:{seat % torch.cuda.device_count()}"
     model = load_model(settings.model or DEFAULT)
     return Dreamer(open_eye(settings.network, model), read_pictures(model), device)

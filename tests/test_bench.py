@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def dreamer():
     torch.manual_seed(0)
     widths = (3, 8, 12, 16, 16)
     stages = [nn.Sequential(nn.Conv2d(before, width, 3, 2 if i < 3 else 1, 1), nn.ReLU())
-              for i, (before, width) in enumerate(zip(widths, widths[1:]))]
+              for i, (before, width) in enumerate(pairwise(widths))]
     eye = Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
     dice = torch.Generator().manual_seed(3)
     return Dreamer(eye, {name: torch.rand(3, 40, 40, generator=dice) for name in "ab"})

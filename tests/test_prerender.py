@@ -2,6 +2,7 @@
 
 import json
 import threading
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -53,7 +54,7 @@ def far(a, b):
 
 def test_a_loop_closes(made):
     frames = [read_picture(frame_path(made / "bell", number)) for number in range(8)]
-    steps = [far(before, after) for before, after in zip(frames, frames[1:])]
+    steps = [far(before, after) for before, after in pairwise(frames)]
     assert 0 < far(frames[-1], frames[0]) < 1.5 * max(steps)
 
 

@@ -38,7 +38,7 @@ def _measure(ctx, route, pixels, repeats):
     texture = ctx.texture((pixels.shape[1], pixels.shape[0]), 4)
     try:
         times = [_once(ctx, route, pixels, texture) for _ in range(repeats + 3)][3:]
-    except Exception as error:  # drivers raise what they like; the other routes are still measured
+    except Exception as error:  # noqa: BLE001 - drivers raise what they like; the other routes are still measured
         return {"call_ms": float("nan"), "done_ms": float("nan"), "gb_per_s": 0.0,
                 "note": " ".join(f"{type(error).__name__}: {error}".split())[:100]}
     finally:
