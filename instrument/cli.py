@@ -262,7 +262,7 @@ def _paper(options):
     from .learn.paper.recipe import Recipe
     from .learn.paper.study import Paper, reproduce
 
-    recipe = Recipe(epochs=options.epochs, batch=options.batch or Recipe.batch, seed=options.seed, workers=options.workers)
+    recipe = Recipe(options.epochs, options.batch or Recipe.batch, seed=options.seed, workers=options.workers)
     paper = Paper(options.data, options.network, options.weights, tuple(options.splits), tuple(options.test_folds),
                   tuple(options.sets), options.as_published, options.per_class, recipe)
     for line in reproduce(paper, options.out):
