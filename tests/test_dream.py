@@ -2,6 +2,7 @@
 
 import math
 import threading
+from itertools import pairwise
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ def small_eye():
     torch.manual_seed(0)
     widths = (3, 8, 12, 16, 16)
     stages = [nn.Sequential(nn.Conv2d(before, width, 3, 2 if i < 3 else 1, 1), nn.ReLU())
-              for i, (before, width) in enumerate(zip(widths, widths[1:]))]
+              for i, (before, width) in enumerate(pairwise(widths))]
     return Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
 
 
@@ -96,7 +97,7 @@ def test_the_match_with_the_guide_rises(eye):
     guide = objective.Guides(eye, pictures()).at("a", 32, 3)[2]
 
     def match(picture):
-        return float((guide.match @ eye.activations(picture, 3)[2][0].flatten(1) + guide.bias).max(0).values.mean())
+        return float((guide.match @ eye.activations(picture, 3)[2][0].flatten(1) + guide.bias[:, None]).max(0).values.mean())
 
     before, after = climbed(eye, match, **only("guided"))
     assert after > before
@@ -154,12 +155,19 @@ def test_a_picture_matches_itself():
     torch.manual_seed(6)
     positions = torch.rand(16, 20)
     guide = objective.prepare(positions)
-    assert torch.allclose(objective.guided(positions.view(1, 16, 4, 5), guide)[0].flatten(1), guide.pull)
+    assert torch.allclose(objective.guided(positions.view(1, 16, 4, 5), guide)[0].flatten(1).T, guide.pull)
+
+
+def test_guides_of_a_mixture_share_the_positions_out():
+    guides = objective.shared([objective.prepare(torch.rand(4, count)) for count in (1024, 600)])
+    assert [len(guide.match) for guide in guides] == [512, 300]
+    few = [objective.prepare(torch.rand(4, 20))] * 2
+    assert [len(guide.match) for guide in objective.shared(few)] == [20, 20]
 
 
 def test_guide_positions_are_few():
-    assert objective.few(torch.rand(1, 8, 64, 64)).shape == (8, objective.POSITIONS)
-    assert objective.few(torch.rand(1, 8, 4, 4)).shape == (8, 16)
+    assert objective.few(torch.rand(1, 8, 64, 64), 1000).shape == (8, 1000)
+    assert objective.few(torch.rand(1, 8, 4, 4), 1000).shape == (8, 16)
 
 
 def test_guides_are_looked_at_once(eye):

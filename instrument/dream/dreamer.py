@@ -132,12 +132,10 @@ class Dreamer:
         field = motion(scene.values, scene.now)
         if not any(field[2:]):
             return mixture
-        copies = []
-        for phase in (0.0, 0.5):
-            place = (self._age / PERIOD + phase) % 1 - 0.5
-            points = octaves.carried(size, field, place * PERIOD, self.device)
-            copies.append(octaves.sample(mixture, points) * (1 - 2 * abs(place)))
-        return sum(copies)
+        places = [(self._age / PERIOD + phase) % 1 - 0.5 for phase in (0.0, 0.5)]
+        points = octaves.carried(size, field, [place * PERIOD for place in places], self.device)
+        one, other = octaves.sample(mixture, points).split(1)
+        return one.lerp_(other, 1 - 2 * abs(places[1]))
 
     def _dream(self, picture, scene, dt, strange):
         values = scene.values

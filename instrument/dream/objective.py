@@ -5,6 +5,7 @@ Directions are brought to unit size before they are mixed, so the rows' weights 
 pull whatever the layer or the network.
 """
 
+import math
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ import torch
 
 from .octaves import resize
 
-POSITIONS = 1024  # guide positions that are compared: an exact match costs ten times as much for the same look
+POSITIONS = 1024  # guide positions that are compared, fewer at shallow stages where the picture has most:
+FEWEST_POSITIONS = 256  # an exact match there costs ten times the whole step for the same look
+BLOCK = 4096  # places that are matched at once: what they need stays near the processor
 FEWEST = 0.02  # lighter classes are left out,
 SHARE = 0.06  # as are those with less of the whole than this
 CACHED = 96  # (class, size) pairs of guide activations kept
@@ -83,8 +86,8 @@ class Guide(NamedTuple):
     """A guide's positions at one stage, made ready for matching."""
 
     match: torch.Tensor  # (positions, c)
-    bias: torch.Tensor  # (positions, 1)
-    pull: torch.Tensor  # (c, positions)
+    bias: torch.Tensor  # (positions,)
+    pull: torch.Tensor  # (positions, c)
 
 
 def prepare(positions):
@@ -97,7 +100,7 @@ def prepare(positions):
     spread = positions.std(1, keepdim=True) + 1e-2 * positions.std() + 1e-6
     special = (positions - mean) / spread.sqrt()
     match = (special / (special.norm(dim=0) + 1e-6) / spread.sqrt()).T.contiguous()
-    return Guide(match, -(match @ mean), special / spread.sqrt())
+    return Guide(match, -(match @ mean)[:, 0], (special / spread.sqrt()).T.contiguous())
 
 
 def guided(activation, guide):
@@ -106,16 +109,20 @@ def guided(activation, guide):
     The match (largest dot product with the guide's unit vectors, so that no strong feature wins
     everywhere) is held fixed while ascending, as in the guided dreams of 2015.
     """
-    match = torch.addmm(guide.bias, guide.match, activation[0].flatten(1)).argmax(0)
-    return guide.pull[:, match].view_as(activation)
+    height, width = activation.shape[2:]
+    places = activation[0].permute(1, 2, 0).flatten(0, 1)  # as a channels-last activation lies in memory
+    match = [torch.addmm(guide.bias, block, guide.match.T).max(1).indices for block in places.split(BLOCK)]
+    pull = guide.pull.index_select(0, torch.cat(match))
+    return pull.view(height, width, -1).permute(2, 0, 1)[None]
 
 
-def unit(direction):
-    """A direction at root mean square 1; nothing stays nothing."""
-    return direction / (direction.square().mean().sqrt() + 1e-12)
+def unit(direction, size=1.0):
+    """A direction at root mean square `size`; nothing stays nothing."""
+    mean = torch.linalg.vector_norm(direction) / direction.numel() ** 0.5
+    return direction * (size / (mean + 1e-12))
 
 
-def few(activation, most=POSITIONS):
+def few(activation, most):
     """At most `most` positions of an activation (1, c, h, w) as (c, n), evenly spread."""
     positions = activation[0].flatten(1)
     if positions.shape[1] <= most:
@@ -147,16 +154,27 @@ class Guides:
         picture = self._pictures[name][None]
         ratio = side / min(picture.shape[2:])
         size = tuple(round(edge * ratio) for edge in picture.shape[2:])
-        return [prepare(few(activation)) for activation in self._eye.activations(resize(picture, size), deepest)]
+        activations = self._eye.activations(resize(picture, size), deepest)
+        return [prepare(few(activation, min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))))
+                for activation, stride in zip(activations, self._eye.strides, strict=False)]
 
 
 def stage_direction(activation, wanted, guide_at):
     """The mixed direction at one stage; `guide_at(name)` gives a class's `Guide` there."""
     parts = [(wanted.energy, lambda: energy(activation)),
              (wanted.channel, lambda: channel(activation, wanted.index))]
-    parts += [(wanted.guided * weight, lambda name=name: guided(activation, guide_at(name)))
-              for name, weight in wanted.classes]
-    return sum(weight * unit(direction()) for weight, direction in parts if weight > 0)
+    if wanted.guided > 0:
+        guides = shared([guide_at(name) for name, _ in wanted.classes])
+        parts += [(wanted.guided * weight, lambda guide=guide: guided(activation, guide))
+                  for (_, weight), guide in zip(wanted.classes, guides)]
+    directions = [unit(direction(), weight) for weight, direction in parts if weight > 0]
+    return sum(directions[1:], start=directions[0])
+
+
+def shared(guides, most=POSITIONS):
+    """The guides with at most about `most` positions together: a mixture costs no more than one class."""
+    every = math.ceil(sum(len(guide.match) for guide in guides) / most)
+    return [Guide(*(part[::every] for part in guide)) for guide in guides]
 
 
 def answer_weights(answers, classes, count, like):

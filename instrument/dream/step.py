@@ -39,7 +39,7 @@ def _inject(eye, activations, wanted, guides):
     """
     share = wanted.guided + wanted.energy + wanted.channel
     masses = [share * weight for weight in wanted.stages]
-    directions = [_direction(activations, stage, wanted, guides) if masses[stage] > 1e-3 else None
+    directions = [_direction(activations, stage, wanted, guides, masses[stage]) if masses[stage] > 1e-3 else None
                   for stage in range(len(activations))]
     root, above = None, 0.0
     if wanted.answer:
@@ -49,22 +49,21 @@ def _inject(eye, activations, wanted, guides):
     for stage in reversed(range(len(activations))):
         if directions[stage] is None:
             continue
-        mass, direction = masses[stage], directions[stage]
         if root is None:
-            root, start = activations[stage], direction * mass
+            root, start = activations[stage], directions[stage]
         else:
-            activations[stage].register_hook(_adder(above, mass, direction))
-        above += mass
+            activations[stage].register_hook(_adder(above, directions[stage]))
+        above += masses[stage]
     return root, start
 
 
-def _direction(activations, stage, wanted, guides):
+def _direction(activations, stage, wanted, guides, mass):
     with torch.no_grad():
-        return unit(stage_direction(activations[stage].detach(), wanted, lambda name: guides(name)[stage]))
+        return unit(stage_direction(activations[stage].detach(), wanted, lambda name: guides(name)[stage]), mass)
 
 
-def _adder(above, mass, direction):
-    return lambda grad: unit(grad) * above + direction * mass
+def _adder(above, direction):
+    return lambda grad: unit(grad, above) + direction
 
 
 def refine(grad, smoothing, colour):
@@ -92,16 +91,16 @@ def spread(grad, smoothing):
     tilt = 1 - 0.85 * smoothing
     total = unit(rest)
     for level in reversed(range(len(bands))):
-        total = resize(total, bands[level].shape[2:]) + unit(bands[level]) * tilt ** (len(bands) - level - 1)
+        band = unit(bands[level], tilt ** (len(bands) - level - 1))
+        total = resize(total, band.shape[2:]).add_(band)
     return total
 
 
 def limit(picture):
     """Bend what nears black or white back inside 0..1; the middle stays as it is."""
-    level = picture * 2 - 1
-    inner = level.clamp(-KNEE, KNEE)
-    over = level - inner
-    return (inner + over / (1 + over.abs() / (1 - KNEE))) / 2 + 0.5
+    inner = picture.clamp((1 - KNEE) / 2, (1 + KNEE) / 2)
+    over = picture - inner
+    return over.div_(over.abs().mul_(2 / (1 - KNEE)).add_(1)).add_(inner)
 
 
 def tones(picture):

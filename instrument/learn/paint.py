@@ -29,8 +29,8 @@ COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0
 SLOPE = 1.1  # amplitude falls with frequency ** -SLOPE, as in photographs
 NATURE = {"conv2": 1.0, "3a": 1.0, "3b": 1.0, "4a": 0.5, "4b": 0.3, "4c": 0.2, "4d": 0.1}  # layer: pull
 NATURE_PULL = 10.0
-LIGHT_PULL = 5.0
-CLIPPING = 0.46  # distance from mid grey beyond which a value is pulled back
+LIGHT_PULL = 60.0
+CLIPPING = 0.42  # distance from mid grey beyond which a value is pulled back
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,19 @@ class Stage:
     rate: float
 
 
-STAGES = (Stage(0.25, 128, 110, 0.05), Stage(0.5, 176, 45, 0.05), Stage(1.0, 208, 24, 0.04))
+STAGES = (Stage(0.25, 128, 140, 0.05), Stage(0.5, 176, 45, 0.05), Stage(1.0, 208, 24, 0.04))
 
 RECIPES = {
-    "air_conditioner": Recipe((Thing(545, 0.5, 0.5, 1.0), Thing(753, 0.85, 0.6, 0.7), Thing(545, 0.14, 0.4, 0.7))),
-    "car_horn": Recipe((Thing(817, 0.45, 0.55, 1.0), Thing(581, 0.72, 0.6, 0.6), Thing(479, 0.25, 0.7, 0.6))),
-    "children_playing": Recipe((Thing(843, 0.42, 0.5, 1.0), Thing(476, 0.82, 0.5, 0.8))),
-    "dog_bark": Recipe((Thing(235, 0.33, 0.5, 0.9), Thing(207, 0.72, 0.55, 0.8))),
-    "drilling": Recipe((Thing(740, 0.45, 0.5, 1.0), Thing(740, 0.85, 0.6, 0.6))),
-    "engine_idling": Recipe((Thing(670, 0.42, 0.55, 0.95), Thing(864, 0.82, 0.5, 0.7))),
-    "gun_shot": Recipe((Thing(763, 0.45, 0.5, 1.0), Thing(471, 0.84, 0.6, 0.6))),
-    "jackhammer": Recipe((Thing(740, 0.5, 0.55, 0.9), Thing(517, 0.78, 0.4, 0.8), Thing(866, 0.16, 0.6, 0.6))),
-    "siren": Recipe((Thing(555, 0.5, 0.5, 1.0), Thing(734, 0.15, 0.6, 0.6))),
-    "street_music": Recipe((Thing(889, 0.35, 0.5, 0.9), Thing(402, 0.65, 0.55, 0.9), Thing(401, 0.88, 0.6, 0.6))),
+    "air_conditioner": Recipe((Thing(545, 0.48, 0.5, 1.0), Thing(545, 0.86, 0.45, 0.6), Thing(753, 0.14, 0.6, 0.6)), 1),
+    "car_horn": Recipe((Thing(817, 0.48, 0.55, 1.0), Thing(581, 0.62, 0.6, 0.5), Thing(479, 0.3, 0.65, 0.5))),
+    "children_playing": Recipe((Thing(843, 0.42, 0.5, 1.0), Thing(476, 0.85, 0.5, 0.7)), 1),
+    "dog_bark": Recipe((Thing(235, 0.35, 0.5, 0.9), Thing(207, 0.74, 0.55, 0.8)), 1),
+    "drilling": Recipe((Thing(740, 0.45, 0.5, 1.0), Thing(740, 0.86, 0.6, 0.6))),
+    "engine_idling": Recipe((Thing(670, 0.42, 0.55, 0.95), Thing(864, 0.84, 0.45, 0.65)), 1),
+    "gun_shot": Recipe((Thing(763, 0.47, 0.5, 1.0), Thing(471, 0.86, 0.6, 0.6)), 1),
+    "jackhammer": Recipe((Thing(740, 0.42, 0.55, 0.95), Thing(517, 0.78, 0.4, 0.8)), 1),
+    "siren": Recipe((Thing(555, 0.54, 0.5, 1.0), Thing(734, 0.13, 0.62, 0.55))),
+    "street_music": Recipe((Thing(889, 0.38, 0.5, 0.95), Thing(402, 0.68, 0.55, 0.9), Thing(401, 0.9, 0.6, 0.55))),
 }
 
 
