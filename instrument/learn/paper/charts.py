@@ -5,7 +5,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 INK, FAINT, PAPER = (30, 30, 30), (205, 205, 205), (255, 255, 255)
 BLUE, ORANGE = (8, 48, 107), (214, 96, 20)
-CELL, LEFT, TOP, MARGIN = 56, 150, 92, 24
+CELL, LEFT, TOP, MARGIN = 56, 150, 112, 24
 PANEL = (420, 260)
 
 
@@ -13,7 +13,7 @@ def matrix(shares, texts, rows, columns, title):
     """A table of cells: `shares` (rows, columns) 0 to 1 from white to blue, `texts` in them."""
     shares = np.asarray(shares, float)
     height, width = shares.shape
-    sheet, pen = _sheet(LEFT + width * CELL + MARGIN, TOP + height * CELL + MARGIN, title)
+    sheet, pen = _sheet(max(LEFT + width * CELL + 60, 20 + 9 * len(title)), TOP + height * CELL + MARGIN, title)
     for j, name in enumerate(columns):
         _slanted(sheet, name, (LEFT + j * CELL + 4, TOP - 4))
     for i, name in enumerate(rows):
@@ -43,7 +43,7 @@ def _slanted(sheet, text, corner):
     ImageDraw.Draw(label).text((0, 0), text, 255, _font(13))
     label = label.rotate(38, Image.Resampling.BICUBIC, expand=True)
     x, y = corner
-    sheet.paste(INK, (x, y - label.height + 12), label)
+    sheet.paste(INK, (x, y - label.height + 2), label)
 
 
 def lines(series, title, top=None):

@@ -90,11 +90,7 @@ def _picture(found):
         values = [[one["macro_f1"][mine][other] for other in names] for mine in names]
         texts = [[f"{100 * value:.1f}" for value in row] for row in values]
         sheets.append(charts.matrix(values, texts, names, names, f"Macro F1 %, {KINDS[kind]}"))
-    return charts.tiled([_widened(sheet) for sheet in sheets], len(sheets))
-
-
-def _widened(sheet, width=380):
-    return charts.tiled([sheet.crop((0, 0, max(width, sheet.width), sheet.height))], 1)
+    return charts.tiled(sheets, len(sheets))
 
 
 def _by_kind(results):

@@ -1,0 +1,421 @@
+"""The paper's experiment: its pictures, sets and splits have the properties it claims, or the faults it had."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import models
+
+from instrument.cli import main
+from instrument.learn.dataset import find_clips, read
+from instrument.learn.paper.arrange import arrange, report
+from instrument.learn.paper.crew import Crew
+from instrument.learn.paper.network import build
+from instrument.learn.paper.pictures import decibels, jpeg, levels, magma, picture, squash
+from instrument.learn.paper.recipe import Batches, Course, Recipe, train
+from instrument.learn.paper.sets import (
+    PUBLISHED_TURNS, TURNS, Pictures, Shelf, fill_shelf, pad, roll, roll_as_published, turns_of,
+)
+from instrument.learn.paper.split import by_folds, by_recording, chosen, leak, random, splits
+from instrument.learn.run import Run
+
+RATE = 22050
+TINY = ["--network", "squeezenet1_1", "--weights", "none", "--epochs", "1", "--batch", "8"]
+
+
+def tone(hz, seconds=0.3, seed=0):
+    time = np.arange(int(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).normal(0, 0.02, len(time))
+    return (0.3 * np.sin(2 * np.pi * hz * time) + noise).astype(np.float32)
+
+
+def write_urban(folder, per_fold=12):
+    """Two classes in folds 1 and 2, four clips from each recording; one row has no file."""
+    rows = ["slice_file_name,fsID,start,end,salience,fold,classID,class"]
+    for number, (label, hz) in enumerate((("dog_bark", 500), ("siren", 2000))):
+        for fold in (1, 2):
+            (folder / "audio" / f"fold{fold}").mkdir(parents=True, exist_ok=True)
+            for take in range(per_fold):
+                recording = 1000 * number + 100 * fold + take // 4
+                name = f"{recording}-{number}-0-{take}"
+                rows.append(f"{name}.wav,{recording},0,1,1,{fold},{number},{label}")
+                path = folder / "audio" / f"fold{fold}" / f"{name}.flac"
+                soundfile.write(path, tone(hz + recording % 100, seed=recording), RATE)
+    rows.append("9-9-9-9.wav,9,0,1,1,7,0,dog_bark")
+    (folder / "metadata").mkdir()
+    (folder / "metadata" / "UrbanSound8K.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def urban(tmp_path_factory):
+    return write_urban(tmp_path_factory.mktemp("urban"))
+
+
+@pytest.fixture(scope="module")
+def clips(urban):
+    return find_clips(urban)
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.055, 0.3, 4.0])
+def test_decibels_are_librosas(seconds):
+    samples = tone(700, seconds)
+    power = librosa.feature.melspectrogram(y=samples, sr=RATE, n_fft=2048, hop_length=512, n_mels=128, pad_mode="reflect")
+    assert np.abs(decibels(samples) - librosa.power_to_db(power, ref=np.max, top_db=80)).max() < 0.01
+
+
+def test_four_seconds_are_173_frames():
+    assert levels(np.zeros(4 * RATE)).shape == (128, 173)
+
+
+def test_the_quietest_is_black_and_the_loudest_pale():
+    places = levels(tone(700))
+    assert places.min() == 0 and places.max() == 255
+    assert magma()[0].sum() < 10 and magma()[255].sum() > 600
+    assert (np.diff(magma()[::5].astype(int) @ [2, 7, 1]) > 0).all()  # brighter and brighter
+
+
+def test_silence_is_a_picture_too():
+    assert (levels(np.zeros(1000)) == 0).all()
+
+
+def test_low_bands_lie_below_and_every_clip_fills_the_width():
+    places = np.zeros((128, 3), np.uint8)
+    places[0, 0] = 255
+    drawn = picture(places)
+    assert drawn.shape == (440, 600, 3) and drawn[-1, :200].min() == 191 and drawn[:400].max() <= 4
+    assert drawn[-1, 201:].max() <= 4
+
+
+def test_the_network_sees_a_square():
+    assert squash(picture(levels(tone(700)))).shape == (224, 224, 3)
+
+
+def test_a_jpeg_is_nearly_the_picture():
+    drawn = picture(levels(tone(700, 2.0)))
+    assert 0 < np.abs(jpeg(drawn).astype(int) - drawn).mean() < 8
+
+
+# Sets
+
+
+def test_padding_holds_the_edge_values():
+    samples = tone(700, 1.5)
+    padded = pad(samples)
+    before = (len(padded) - len(samples)) // 2
+    assert abs(len(padded) - 4 * RATE) <= 1
+    assert (padded[:before] == samples[0]).all() and (padded[-before:] == samples[-1]).all()
+    assert np.array_equal(padded[before:before + len(samples)], samples)
+
+
+def test_a_long_clip_is_not_padded():
+    assert len(pad(tone(700, 5.0))) == 5 * RATE
+
+
+def gradient():
+    return np.arange(440 * 600 * 3).reshape(440, 600, 3)
+
+
+@pytest.mark.parametrize("share, pixels", [(0.25, 150), (0.5, 300), (0.75, 450)])
+def test_a_true_roll_keeps_every_row(share, pixels):
+    drawn, rolled = gradient(), roll(gradient(), share)
+    assert np.array_equal(rolled[:, pixels:], drawn[:, :-pixels])
+    assert np.array_equal(rolled[:, :pixels], drawn[:, -pixels:])
+
+
+@pytest.mark.parametrize("share, pixels", [(0.25, 50), (0.5, 100), (0.75, 150)])
+def test_the_published_roll_goes_a_third_as_far_and_wraps_a_row_lower(share, pixels):
+    drawn, rolled = gradient(), roll_as_published(gradient(), share)
+    assert np.array_equal(rolled[:, pixels:], drawn[:, :-pixels])
+    assert np.array_equal(rolled[1:, :pixels], drawn[:-1, -pixels:])
+    back = roll_as_published(drawn, -share)
+    assert np.array_equal(back[:, :-pixels], drawn[:, pixels:])
+
+
+def test_four_true_turns_are_all_there_are():
+    assert {tuple(roll(gradient(), share)[0, :, 0]) for share in PUBLISHED_TURNS} == {
+        tuple(roll(gradient(), share)[0, :, 0]) for share in TURNS}
+    assert len(turns_of("rolled", True)) == 7 and len(turns_of("padded", True)) == 1
+
+
+def test_a_shelf_gives_back_every_clip(clips, tmp_path):
+    fill_shelf(clips[:3], tmp_path, "padded")
+    shelf = Shelf(tmp_path, "padded")
+    assert len(shelf) == 3
+    for i in range(3):
+        assert np.array_equal(shelf[i], levels(pad(read(clips[i]))))
+
+
+def test_a_rolled_set_has_every_turn_of_every_clip(clips, tmp_path):
+    fill_shelf(clips[:2], tmp_path, "padded")
+    rolled = Pictures(Shelf(tmp_path, "padded"), [0, 1], [1, 0], TURNS)
+    assert len(rolled) == 8 and rolled.truth.tolist() == [1] * 4 + [0] * 4
+    assert np.array_equal(rolled.drawing(5), roll(rolled.drawing(4), 0.25))
+    pixels, label = rolled[7]
+    assert pixels.shape == (3, 224, 224) and pixels.dtype == torch.uint8 and label == 0
+
+
+# Splits
+
+
+def test_the_random_split_deals_every_class_alike(clips):
+    split = random(clips)
+    assert sorted(split.train + split.validation + split.test) == list(range(48))
+    for label in ("dog_bark", "siren"):
+        sizes = [sum(clips[i].label == label for i in part) for part in (split.train, split.validation, split.test)]
+        assert sizes == [20, 2, 2]  # a fifth of 24 is 4, half of it for the test
+    assert random(clips) == split and random(clips, seed=1) != split
+
+
+def test_the_random_split_leaks_and_the_others_do_not(clips):
+    assert leak(clips, random(clips))["recording_seen"] == 1
+    assert leak(clips, random(clips))["lookup_macro_f1"] == 1  # without hearing anything
+    for split in (*by_folds(clips), by_recording(clips)):
+        learnt = {clips[i].recording for i in split.train}
+        for part in (split.validation, split.test):
+            assert part and not learnt & {clips[i].recording for i in part}
+        assert leak(clips, split)["recording_seen"] == 0 and leak(clips, split)["lookup_accuracy"] <= 0.5
+
+
+def test_a_fold_is_tested_whole(clips):
+    for split in by_folds(clips):
+        assert {clips[i].fold for i in split.test} == {split.fold} and len(split.test) == 24
+
+
+def test_a_fold_that_is_not_here_is_named(clips):
+    with pytest.raises(ValueError, match=r"fold 7 is not here; there are \[1, 2\]"):
+        by_folds(clips, [7])
+
+
+def test_clips_without_folds_ask_for_another_split(tmp_path):
+    (tmp_path / "hum").mkdir()
+    soundfile.write(tmp_path / "hum" / "a.wav", tone(100), RATE)
+    with pytest.raises(ValueError, match="--splits random"):
+        by_folds(find_clips(tmp_path))
+    with pytest.raises(ValueError, match="too few clips"):
+        splits(find_clips(tmp_path), ["random"])
+
+
+def test_fewer_clips_per_class(clips):
+    assert len(chosen(clips, 5)) == 10 and chosen(clips, 0) is clips
+
+
+# Folders
+
+
+def test_arranged_clips_keep_fold_and_recording(urban, clips, tmp_path):
+    assert arrange(urban, tmp_path) == 48
+    arranged = find_clips(tmp_path)
+    assert {(c.label, c.fold, c.recording) for c in arranged} == {(c.label, c.fold, c.recording) for c in clips}
+    assert len(arranged) == 48
+
+
+def test_the_originals_folders_tell_the_recording(tmp_path):
+    (tmp_path / "siren").mkdir()
+    soundfile.write(tmp_path / "siren" / "26173-8-0-4.wav", tone(100), RATE)
+    (clip,) = find_clips(tmp_path)
+    assert (clip.fold, clip.recording) == (0, "26173")
+
+
+def test_what_is_missing_is_told(urban, clips):
+    text = "\n".join(report(urban, clips))
+    assert "missing: 3 4 5 6 7 8 9 10" in text and "1 (24 of 873 clips)" in text
+    assert "1 rows of the table have no file" in text
+
+
+def data(action, urban, out, *more):
+    with pytest.raises(SystemExit) as ended:
+        main(["data", action, "--data", str(urban), "--out", str(out), *more])
+    assert ended.value.code == 0
+
+
+def test_padded_files_are_a_data_set(urban, tmp_path, capfd):
+    data("pad", urban, tmp_path)
+    padded = find_clips(tmp_path)
+    assert len(padded) == 48 and {clip.fold for clip in padded} == {1, 2}
+    assert abs(len(read(padded[0])) - 4 * RATE) <= 1
+
+
+@pytest.mark.parametrize("more, turns", [([], 4), (["--as-published"], 7)])
+def test_rolled_files_are_pictures(urban, tmp_path, more, turns, capfd):
+    data("roll", urban, tmp_path, *more)
+    pictures = list(tmp_path.glob("*/*.jpg"))
+    assert len(pictures) == 48 * turns and Image.open(pictures[0]).size == (600, 440)
+
+
+def test_the_split_is_a_table_and_its_leak_is_said(urban, tmp_path, capfd):
+    data("split", urban, tmp_path)
+    head, *rows = (tmp_path / "split.csv").read_text().splitlines()
+    assert head == "file,label,fold,recording,random,fold1,fold2,recordings" and len(rows) == 48
+    said = capfd.readouterr().out
+    assert "100.0 % of the test" in said and "fold1: train" in said
+
+
+def test_averages_and_histograms_are_drawn(urban, tmp_path, capfd):
+    data("averages", urban, tmp_path)
+    data("histograms", urban, tmp_path)
+    found = json.loads((tmp_path / "averages" / "averages.json").read_text())
+    assert found["rolled"]["siren"]["pictures"] == 96 and len(found["padded"]["siren"]["rows_from_below"]) == 440
+    assert json.loads((tmp_path / "histograms.json").read_text())["siren"]["clips"] == 24
+    for name in ("averages/baseline.png", "averages/rolled.png", "histograms.png"):
+        assert Image.open(tmp_path / name).size[0] > 300
+
+
+# Networks
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "mobilenet_v3_small"])
+def test_any_classifier_gets_a_new_last_layer(name):
+    net, words = build(name, 7, "none")
+    assert net.eval()(torch.rand(1, 3, 224, 224)).shape == (1, 7) and words == "random"
+
+
+def test_weights_of_a_file_are_kept_below_the_last_layer(tmp_path):
+    from safetensors.torch import save_file
+
+    torch.manual_seed(3)
+    theirs = models.squeezenet1_1(weights=None)
+    save_file(theirs.state_dict(), tmp_path / "w.safetensors")
+    net, words = build("squeezenet1_1", 3, str(tmp_path / "w.safetensors"))
+    assert torch.equal(net.features[0].weight, theirs.features[0].weight) and words == "file w.safetensors"
+    with pytest.raises(ValueError, match="does not hold torchvision's resnet18"):
+        build("resnet18", 3, str(tmp_path / "w.safetensors"))
+
+
+def test_weights_that_cannot_be_had_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    with pytest.raises(OSError, match="give --weights FILE"):
+        build("resnet50", 10)
+
+
+def test_weights_that_torchvision_has_cached(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    name = models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    theirs = models.squeezenet1_1(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "hub" / "checkpoints" / name)
+    net, words = build("squeezenet1_1", 3)
+    assert torch.equal(net.features[0].weight, theirs.features[0].weight) and "IMAGENET1K_V1" in words
+
+
+@pytest.mark.parametrize("name, said", [("resnet", "no torchvision classifier"), ("inception_v3", "single output")])
+def test_networks_that_do_not_fit(name, said):
+    with pytest.raises(ValueError, match=said):
+        build(name, 3, "none")
+
+
+# Training
+
+
+class Torn(Pictures):
+    """Pictures that break off after some, as a run that is stopped."""
+
+    left = 1_000_000
+
+    def __getitem__(self, i):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().__getitem__(i)
+
+
+def little():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.AvgPool2d(28), nn.Flatten(), nn.Dropout(0.2), nn.Linear(192, 2))
+
+
+def taught(clips, folder, left=1_000_000):
+    """A course of two epochs in `folder`/run, its pictures breaking off after `left`."""
+    fill_shelf(clips, folder, "baseline")
+    labels = [clip.label == "siren" for clip in clips]
+    split = random(clips)
+    pictures = Torn(Shelf(folder, "baseline"), list(map(int, labels)), split.train)
+    validation = Pictures(pictures.shelf, pictures.labels, split.validation)
+    pictures.left = left
+    course = Course(little(), Recipe(epochs=2, batch=8), Crew())
+    train(course, pictures, validation, Run(folder / "run", {}), "test")
+    return course
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(clips, tmp_path):
+    whole = taught(clips, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        taught(clips, tmp_path / "stopped", left=60)  # in the second epoch of 40
+    resumed = taught(clips, tmp_path / "stopped")
+    for name, tensor in whole.net.state_dict().items():
+        assert torch.equal(tensor, resumed.net.state_dict()[name]), name
+    assert whole.curves == resumed.curves and len(whole.curves) == 2
+
+
+def test_training_lowers_the_loss(clips, tmp_path):
+    first, last = taught(clips, tmp_path).curves
+    assert last["train_loss"] < first["train_loss"]
+
+
+def test_processes_share_every_batch():
+    shares = [list(Batches(10, range(5), Recipe(batch=4), Crew(rank, 2))) for rank in (0, 1)]
+    (alone,) = [list(Batches(10, range(5), Recipe(batch=4), Crew()))]
+    assert [sorted(a + b) for a, b in zip(*shares)] == [sorted(whole) for whole in alone]
+
+
+def test_a_batch_that_cannot_be_shared(tmp_path):
+    course = Course(little(), Recipe(batch=3), Crew(0, 2))
+    with pytest.raises(ValueError, match="multiple"):
+        train(course, range(4), None, None, "test")
+
+
+# The whole
+
+
+def paper(urban, out, *more):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--recipe", "paper", "--data", str(urban), "--out", str(out), *TINY, *more])
+    assert ended.value.code == 0
+
+
+def test_one_table_has_both_splits_side_by_side(urban, tmp_path, capfd):
+    torch.set_num_threads(1)
+    paper(urban, tmp_path, "--test-folds", "1", "--per-class", "20", "--sets", "baseline", "rolled")
+    found = json.loads((tmp_path / "table.json").read_text())
+    assert list(found["splits"]) == ["random", "folds"] and found["weights"] == "random"
+    for kind in found["splits"].values():
+        assert list(kind["macro_f1"]) == list(kind["macro_f1"]["rolled"]) == ["baseline", "rolled"]
+    assert found["splits"]["random"]["leak"]["recording_seen"] > found["splits"]["folds"]["leak"]["recording_seen"] == 0
+    lines = (tmp_path / "table.md").read_text()
+    assert "baseline, random | baseline, folds | rolled, random | rolled, folds" in lines and "squeezenet1_1" in lines
+    confusion = json.loads((tmp_path / "confusion" / "folds-rolled-on-baseline.json").read_text())
+    assert np.sum(confusion["confusion"]) == found["splits"]["folds"]["test"][0]
+    for name in ("table.png", "confusion/random-baseline-on-rolled.png", "curves/fold1-rolled.png", "averages/rolled.png"):
+        assert Image.open(tmp_path / name).size[0] > 200
+
+
+def test_two_processes_train_one_network(urban, clips, tmp_path):
+    more = ["--splits", "random", "--sets", "baseline", "--per-class", "10"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "instrument",
+               "train", "--recipe", "paper", "--data", str(urban), "--out", str(tmp_path), *TINY, *more]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "table.json").read_text())
+    assert found["processes"] == 2 and done.stdout.count("Network squeezenet1_1") == 1
+    # One process with the weights that the two have made gives their answers.
+    net, _ = build("squeezenet1_1", 2, "none")
+    net.load_state_dict(torch.load(tmp_path / "runs" / "random" / "baseline" / "checkpoint.pt", weights_only=True)
+                        ["course"]["net"])
+    some = chosen(clips, 10)
+    pictures = Pictures(Shelf(tmp_path / "pictures", "baseline"), [int(clip.label == "siren") for clip in some],
+                        random(some).test)
+    alone = Course(net, Recipe(), Crew()).judge(pictures, progress=False)
+    told = json.loads((tmp_path / "runs" / "random" / "baseline" / "scores.json").read_text())["tests"]["baseline"]
+    assert told["n"] == len(pictures) == 2 and told["accuracy"] == (alone.argmax(1) == pictures.truth).mean()
