@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 from .offline import Offline, script
 
 SIZE, TILE = (640, 360), (320, 180)  # px, rendered and shown
-TIMES = (1.0, 3.0, 6.0, 10.0)  # s
-FPS = 15
+TIMES = (1.0, 2.5, 5.0)  # s
+FPS = 12
+DREAMS = 6.0  # a second: what a laptop holds
 ROWS = 7  # of one sheet
 MARGIN, CAPTION = 6, 22  # px
 LARGEST = 400_000  # bytes of one file
@@ -30,6 +31,7 @@ def gallery(model, presets, folder, seed=1, sound="dog_bark", times=TIMES, size=
 def moments(offline, values, sound, seed, times=TIMES):
     """The frames at `times` (s) of a take that hears the class `sound`."""
     wanted, kept = {round(time * FPS) for time in times}, []
+    values = {**values, "dream.rate": DREAMS}
     frames = offline.render(values, (max(wanted) + 1) / FPS, FPS, script({sound: 0.9}), seed)
     for number, frame in enumerate(frames):
         if number in wanted:
