@@ -129,7 +129,7 @@ ROWS = (
     Param("dream.jitter", 16.0, 0.0, 64.0, "px", "lin", 20, "Random shift per step, against the grid of the network."),
     Param("dream.smoothing", 0.4, 0.0, 1.0, "", "lin", 21, "Smooths the gradient, against speckle."),
     Param("dream.guided", 1.0, 0.0, 1.0, "", "lin", 22, "Pull towards the pictures of the classes heard."),
-    Param("dream.energy", 0.3, 0.0, 1.0, "", "lin", 23, "Pull towards whatever the network already sees."),
+    Param("dream.energy", 0.15, 0.0, 1.0, "", "lin", 23, "Pull towards whatever the network already sees."),
     Param("dream.channel", 0.0, 0.0, 1.0, "", "lin", 24, "Pull of one channel."),
     Param("dream.channel_index", 0, 0, 1023, "", "step", 25, "Which channel; wraps round at the stage's last."),
     Param("dream.class", 0.0, 0.0, 1.0, "", "lin", 26, "Pull towards the answers of the sound head."),

@@ -198,7 +198,7 @@ class Dreamer:
 def _natural(tones):
     """Tones (2, 3) of a class picture, its contrast and colour kept to what nature has."""
     spread = tones[1].clone()
-    spread[0] = spread[0].clamp(0.3, 0.4)
+    spread[0] = spread[0].clamp(0.36, 0.42)
     spread[1:] = spread[1:].clamp(max=COLOURFUL * spread[0])
     return torch.stack((tones[0], spread))
 
