@@ -6,6 +6,7 @@ from torch import nn
 
 from instrument.model.eye import Eye, MeanHead, classifier_eye, hearsee_eye, torchvision_eye
 from instrument.model.net import HearSee
+from instrument.model.stem import Stem, quicken
 
 torch.set_num_threads(1)
 
@@ -91,3 +92,28 @@ def test_the_smallest_picture_is_legal():
     eye = Eye(stages, ("one", "two"), MeanHead(nn.Linear(8, 2)))
     assert (eye.channels, eye.strides, eye.smallest) == ((8, 8), (2, 4), 8)
     assert min(eye.activations(torch.rand(1, 3, eye.smallest, eye.smallest), 2)[-1].shape[2:]) == 2
+
+
+# --- the faster way back through the first convolution
+
+@pytest.mark.parametrize("side", [1, 3, 5, 7, 9, 11])
+@pytest.mark.parametrize("size", [(20, 21), (33, 16)])
+def test_a_stem_answers_and_pulls_like_its_convolution(side, size):
+    torch.manual_seed(side)
+    conv = nn.Conv2d(3, 6, side, 2, side // 2).requires_grad_(False)
+    picture = torch.randn(2, 3, *size, requires_grad=True)
+    plain, quick = conv(picture), Stem(conv)(picture)
+    pull = torch.randn_like(plain)
+    assert torch.equal(plain, quick)
+    pulls = (torch.autograd.grad(answer, picture, pull) for answer in (plain, quick))
+    for wanted, got in zip(*pulls, strict=True):
+        assert torch.allclose(wanted, got, atol=1e-5)
+
+
+@pytest.mark.parametrize("conv, right", [
+    (nn.Conv2d(3, 8, 7, 2, 3), True), (nn.Conv2d(3, 8, 3, 1, 1), False), (nn.Conv2d(3, 8, 3, 2, 0), False),
+    (nn.Conv2d(4, 8, 3, 2, 1), False), (nn.Conv2d(3, 8, 4, 2, 2), False),
+])
+def test_only_what_fits_is_quickened(conv, right):
+    net = quicken(nn.Sequential(nn.Sequential(conv), nn.Conv2d(8, 8, 3)))
+    assert isinstance(net[0][0], Stem) == right and isinstance(net[1], nn.Conv2d)

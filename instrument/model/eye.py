@@ -6,12 +6,14 @@ one behind the other; gradients flow to the picture only.
 """
 
 import copy
+from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .net import PICTURE_MEAN, PICTURE_STD, STAGES, folded
+from .stem import quicken
 
 # ImageNet classes that show the sound classes of UrbanSound8K.
 IMAGENET_ANSWERS = {
@@ -34,7 +36,7 @@ class Eye(nn.Module):
 
     def __init__(self, stages, names, head, answers=None, mean=PICTURE_MEAN, std=PICTURE_STD):
         super().__init__()
-        self.stages = nn.ModuleList(stages)
+        self.stages = quicken(nn.ModuleList(stages))
         self.names = tuple(names)
         self.head = head
         self.answers = dict(answers or {})
@@ -166,7 +168,7 @@ def fuse(net):
     plain = copy.deepcopy(net).eval().requires_grad_(False)
     for module in list(plain.modules()):
         children = list(module.named_children())
-        for (first, conv), (second, norm) in zip(children, children[1:]):
+        for (first, conv), (second, norm) in pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, first, fuse_conv_bn_eval(conv, norm))
                 setattr(module, second, nn.Identity())
