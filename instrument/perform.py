@@ -103,6 +103,7 @@ class Show:
         self.values = self.control.frame()
         self.features = Latest()
         self._messages = {}  # text -> time it was said
+        self._note = ""
         self._open_hands(stack)
         self._ears = self._open_ears(stack)
         self._open_eyes(stack)
@@ -233,10 +234,11 @@ class Show:
         """One frame: take what came, change what was asked for, draw."""
         for key in self.screen.begin():
             self._key(key)
+        self.values = self.control.frame()
         for name, argument in self.control.commands():
             self._carry_out(name, argument, now)
         self.deck.update(now, self.values)
-        self.values = self.control.frame()
+        self.values = self.control.frame()  # a preset asked for is there in this very frame
         self.heard.update(self.features.peek(), dt)
         self.clock.update(now, self.heard.features)
         self._tell_listen(now)
@@ -269,7 +271,9 @@ class Show:
         features = self.heard.features
         fresh = [text for text, said in self._messages.items() if now - said < MESSAGE]
         arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
-        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.classes)
+        taught = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
+        names = self.classes + [name for name in taught if name not in self.classes]
+        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in names)
         lost = self.receiver.reason if self.receiver.refused else ""
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
@@ -291,10 +295,18 @@ class Show:
             if name.startswith("preset."):
                 self.deck.ask(name, argument, now, self.values)
                 self.say(self.deck.message)
+            elif name.startswith("teach."):
+                self._teach(name, argument)
             else:
                 getattr(self, "_do_" + name.replace(".", "_"))(now)
         except (ValueError, OSError) as mistake:
             self.say(str(mistake))
+
+    def _teach(self, name, argument):
+        """`listen` has the samples, so it learns; its news come back as a feature."""
+        if self._ears is None:
+            raise ValueError("teaching needs our own listen; end the show and leave out --no-listen")
+        self._remote.command(name, argument)
 
     def _do_tap(self, now):
         self.clock.tap(now)
@@ -345,6 +357,10 @@ class Show:
 
     def _print(self, now):
         news = self.heard.news(now)
+        note = self.heard.features.get("teach.note", "")
+        if note != self._note:
+            self._note = note
+            self.say(note)
         began = self.rates.began
         if news:
             print(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})", flush=True)

@@ -82,7 +82,7 @@ def test_a_shader_with_a_fault_names_file_and_line(tmp_path, capfd):
     shutil.copytree(ROOT / "shaders", tmp_path / "s")
     broken = next(path for path in sorted((tmp_path / "s").glob("*.*")) if "void main" in path.read_text())
     broken.write_text(broken.read_text().replace("void main", "oops;\nvoid main"))
-    one_line(["--shaders", str(tmp_path / "s")], [broken.name + ":"], capfd)
+    one_line(["--shaders", str(tmp_path / "s")], [broken.name, "line "], capfd)
 
 
 def test_a_port_in_use(capfd):
