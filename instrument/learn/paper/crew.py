@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
-from torch import distributed
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..run import track
@@ -38,8 +38,18 @@ class Crew:
         return made if self.first else make()
 
     def share(self, net):
-        """`net`, its gradients averaged over all processes."""
-        return DistributedDataParallel(net) if self.world > 1 else net
+        """`net`, its gradients averaged over all processes; on CUDA it also normalises over the whole batch."""
+        if self.world == 1:
+            return net
+        if self.device != "cpu":
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        return DistributedDataParallel(net)
+
+    def align(self, net):
+        """Give every process the first one's running statistics."""
+        if self.world > 1:
+            for buffer in net.buffers():
+                distributed.broadcast(buffer, 0)
 
     def gather(self, value):
         """List of every process's `value`, by rank."""

@@ -64,13 +64,16 @@ class Course:
 
     def judge(self, pictures, progress=True):
         """Log-probabilities of all `pictures` in order, float32 (n, classes); every process sees a share."""
+        self.team.align(self.net)
         mine = range(self.team.rank, len(pictures), self.team.world)
         loader = DataLoader(pictures, 64, sampler=mine, num_workers=self.recipe.workers)
         batches = self.team.track(loader, "testing") if progress else loader
         found = [self._answers(batch) for batch, _ in batches]
-        out = np.empty((len(pictures), found[0].shape[1]), np.float32)
-        for rank, part in enumerate(self.team.gather(np.concatenate(found))):
-            out[rank::self.team.world] = part
+        parts = self.team.gather(np.concatenate(found) if found else np.empty((0, 0), np.float32))
+        out = np.empty((len(pictures), parts[0].shape[1]), np.float32)
+        for rank, part in enumerate(parts):
+            if len(part):  # there may be fewer pictures than processes
+                out[rank::self.team.world] = part
         return out
 
     @torch.inference_mode()
