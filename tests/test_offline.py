@@ -186,6 +186,24 @@ def test_direction_and_motion_count():
     assert looks.difference(across, [np.roll(across[0], 2 * i, 0) for i in range(3)]) > 0.5
 
 
+def test_flow_is_found():
+    y, x = np.mgrid[-1:1:36j, -1.78:1.78:64j]
+    picture = lambda x, y: np.sin(3 * x + 1) * np.cos(2 * y) + np.sin(x - 2 * y)
+    here = picture(x, y)
+    assert looks.flow(here, picture(x / 1.02, y / 1.02)) == pytest.approx((0.02, 0, 0, 0), abs=3e-3)
+    assert looks.flow(here, picture(x + 0.02 * y, y - 0.02 * x)) == pytest.approx((0, 0.02, 0, 0), abs=3e-3)
+    assert looks.flow(here, picture(x - 0.03, y)) == pytest.approx((0, 0, 0.03, 0), abs=3e-3)
+
+
+def test_rings_and_rays_are_told_apart():
+    y, x = np.mgrid[-1:1:36j, -1.78:1.78:64j]
+    rings, rays = np.sin(12 * np.hypot(x, y)), np.sin(6 * np.arctan2(y, x))
+    spiral = np.sin(6 * np.arctan2(y, x) + 6 * np.log(np.hypot(x, y)))
+    assert looks.form(rings)[3] < -0.8 and looks.form(rays)[3] > 0.6
+    assert abs(looks.form(spiral)[4]) > 0.5 > abs(looks.form(rings)[4])
+    assert looks.form(rings)[:3] == pytest.approx(1.0, abs=1e-3)
+
+
 # --- presets and gallery
 
 def presets():

@@ -13,8 +13,9 @@ LUMA = np.array((0.2126, 0.7152, 0.0722))
 CONES = np.array(((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300)))
 AXES = np.array(((0.2105, 0.7936, -0.0041), (1.9780, -2.4286, 0.4506), (0.0259, 0.7828, -0.8087)))
 # Differences that are plain to see count as 1.
-PLAIN = {"layout": 0.15, "colour": 0.08, "texture": 1.0, "motion": 1.0, "symmetry": 0.25}
+PLAIN = {"layout": 0.15, "colour": 0.08, "texture": 1.0, "form": 0.25, "pace": 1.0, "flow": 0.02}
 RINGS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # edges of frequency bands, cycles per pixel
+GRID = (36, 64)  # cells of a frame in which forms and flow are looked for
 SECTORS = 4  # directions that texture is told apart in
 EVERY = 6  # of the frames one is looked at closely
 SHARES = np.linspace(0.05, 0.95, 9)  # quantiles that stand for a histogram
@@ -99,7 +100,10 @@ def look(frames):
     """{group of `PLAIN`: vector} of a sequence, mostly what two runs of one look share."""
     parts = [_still(frame) for frame in frames[::EVERY]]
     still = {name: np.mean([part[name] for part in parts], 0) for name in parts[0]}
-    return {**still, "texture": np.log2(still["texture"] + 1e-6), "motion": _motion(frames)}
+    small = [shrink(luma(frame)[..., None], *GRID)[..., 0] for frame in frames]
+    flows = [flow(*pair) for pair in pairwise(small)] or [np.zeros(4)]
+    return {**still, "texture": np.log2(still["texture"] + 1e-6), "pace": _pace(frames, small),
+            "flow": np.mean(flows, 0)}
 
 
 def _still(frame):
@@ -108,34 +112,59 @@ def _still(frame):
         "layout": shrink(lab, 4, 6).ravel(),
         "colour": np.quantile(lab.reshape(-1, 3), SHARES, axis=0).ravel(),
         "texture": texture(lab[..., 0]),
-        "symmetry": symmetry(lab),
+        "form": form(shrink(lab, *GRID)[..., 0]),
     }
 
 
 def texture(light):
     """Energy in each band of frequencies and directions, (rings x sectors,)."""
     frequency, direction, energy = spectrum(light)
-    ring = np.digitize(frequency, RINGS)
+    ring = np.digitize(frequency, RINGS) - 1
     # Sector 0 lies round the horizontal axis, so that grids fall into the middle of a sector.
     sector = np.floor(direction / np.pi * SECTORS + 0.5).astype(int) % SECTORS
-    inside = ring < len(RINGS)
-    return np.bincount((ring * SECTORS + sector)[inside], energy[inside], len(RINGS) * SECTORS)
+    inside = (ring >= 0) & (ring < len(RINGS) - 1)  # what is coarser is layout, and few waves
+    return np.bincount((ring * SECTORS + sector)[inside], energy[inside], (len(RINGS) - 1) * SECTORS)
 
 
-def symmetry(lab):
-    """Correlation of a frame with its left-right, up-down and half-turn mirror image."""
-    small = shrink(lab, 36, 64)[..., 0]
-    small = small - small.mean()
-    power = (small**2).mean() + 1e-6
-    return np.array([(small * other).mean() / power for other in (small[:, ::-1], small[::-1], small[::-1, ::-1])])
+def form(light):
+    """Correlation with the mirror images left-right, up-down and half turn; then how much edges run round the
+    middle (-1 rather than outwards, 1) and how much they run as a spiral (-1..1)."""
+    level = light - light.mean()
+    power = (level**2).mean() + 1e-6
+    mirrored = [(level * other).mean() / power for other in (level[:, ::-1], level[::-1], level[::-1, ::-1])]
+    dy, dx = np.gradient(level)
+    x, y = _plane(level.shape)
+    strength = (dx**2 + dy**2).sum() + 1e-6
+    # Twice the angle between gradient and radius, weighted by the squared gradient.
+    radius = x**2 + y**2 + 1e-9
+    inward, across = dx * x + dy * y, dy * x - dx * y
+    round_ = ((across**2 - inward**2) / radius).sum() / strength
+    return np.array([*mirrored, round_, (2 * inward * across / radius).sum() / strength])
 
 
-def _motion(frames):
+def flow(before, after):
+    """Growth, turn and drift (x, y) from one picture (h, w) to the next, in half heights.
+
+    Least squares of the change against the gradient, for the whole picture at once (Lucas and Kanade, 1981).
+    """
+    dy, dx = np.gradient((before + after) / 2)
+    x, y = _plane(before.shape)
+    unit = before.shape[0] / 2  # cells in a half height
+    moves = np.stack([dx * x + dy * y, dy * x - dx * y, dx, dy], -1).reshape(-1, 4) * unit
+    return -np.linalg.lstsq(moves, (after - before).ravel(), rcond=1e-6)[0]
+
+
+def _plane(shape):
+    """(x, y) of the cells, y in -1..1 downwards, x scaled by the aspect."""
+    y, x = np.indices(shape) + 0.5
+    return (2 * x - shape[1]) / shape[0], (2 * y - shape[0]) / shape[0]
+
+
+def _pace(frames, small):
     """log2 of the change from frame to frame, fine and coarse, and its unevenness."""
     if len(frames) < 2:
         return np.zeros(3)
     fine = np.array([change(*pair) for pair in pairwise(frames)])
-    small = [shrink(luma(frame)[..., None], 9, 16) for frame in frames]
     coarse = np.array([np.abs(b - a).mean() for a, b in pairwise(small)])
     return np.array([np.log2(fine.mean() + 1e-3), np.log2(coarse.mean() + 1e-3), fine.std() / (fine.mean() + 1e-3)])
 
@@ -143,8 +172,8 @@ def _motion(frames):
 def difference(a, b):
     """How far two sequences are apart, 0 the same: 1 and more is plain to see.
 
-    Root mean square over the groups of `PLAIN` (layout, colour quantiles, texture spectrum by
-    frequency and direction, motion, symmetry), each in units of a plain difference.
+    Root mean square over the groups of `PLAIN` (layout, colour quantiles, texture spectrum by frequency and
+    direction, form, pace, flow), each in units of a plain difference.
     """
     return apart(look(a), look(b))
 
