@@ -131,18 +131,18 @@ def drilling(chance, count):
 
 def engine_idling(chance, count):
     """A four-stroke at idle: firing through a pipe that hums on one low note, valves ticking, a little hiss."""
-    firing = chance.uniform(11, 14) * wander(chance, count, 3, 0.015)
+    firing = chance.uniform(30, 37) * wander(chance, count, 3, 0.015)
     blows = buzz(chance, firing, 0.05)
     pipe = both(
-        peaks((chance.uniform(65, 100), 60, 1), (170, 120, 0.3), (420, 250, 0.1), floor=0.003), band(30, 2500, 1)
+        peaks((chance.uniform(65, 100), 80, 1), (170, 120, 0.1), (420, 250, 0.03), floor=0.002), band(30, 2000, 1)
     )
     clatter = both(
         peaks((chance.uniform(700, 1200), 500, 1), (chance.uniform(1800, 2600), 700, 0.8), (4200, 900, 0.4), floor=0.1),
         tilt(-3.0),
     )
-    ticks = noise(chance, count, clatter) * (0.2 + conv(blows, np.exp(-time(2000) / 0.004)))
+    ticks = noise(chance, count, clatter) * (0.3 + conv(blows, np.exp(-time(2000) / 0.004)))
     hiss = noise(chance, count, both(tilt(-4.0), band(60, 6000, 1)))
-    return unit(shaped(blows, pipe)) + 0.1 * unit(ticks) + 0.2 * hiss
+    return unit(shaped(blows, pipe)) + 0.4 * unit(ticks) + 0.2 * hiss
 
 
 def gun_shot(chance, count):
@@ -164,14 +164,14 @@ def _report(chance):
 
 
 def jackhammer(chance, count):
-    """A dozen or more blows a second: chisel on concrete, a clanging body, air bursting out."""
-    rate = chance.uniform(13, 19) * wander(chance, count, 2, 0.015)
-    blows = buzz(chance, rate, 0.08)
-    body = ring(chance, chance.uniform(500, 6000, 30), 0.008)
+    """Some twenty uneven blows a second: chisel on concrete, a clanging body, air bursting out."""
+    rate = chance.uniform(18, 22) * wander(chance, count, 2, 0.015)
+    blows = buzz(chance, rate, 0.2)
+    body = ring(chance, chance.uniform(1200, 6000, 30), 0.008)
     thump = ring(chance, chance.uniform(70, 180, 2), 0.02)
-    grit = noise(chance, count, both(tilt(-2.0), band(300, 9000, 1))) * conv(blows, np.exp(-time(4000) / 0.018))
+    grit = noise(chance, count, both(tilt(-2.0), band(300, 9000, 1))) * conv(blows, np.exp(-time(4000) / 0.006))
     air = noise(chance, count, both(tilt(-3.0), band(200, 6000, 1)))
-    return 0.6 * unit(conv(blows, body)) + 0.6 * unit(conv(blows, thump)) + unit(grit) + 0.3 * air
+    return 0.6 * unit(conv(blows, body)) + 0.2 * unit(conv(blows, thump)) + 0.5 * unit(grit) + 0.3 * air
 
 
 def siren(chance, count):
