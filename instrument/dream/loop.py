@@ -48,7 +48,7 @@ class Inbox(Latest):
 
 
 class Loop:
-    """Owns a thread that makes a frame of the newest scene, `turn(scene)`, at most at its `dream.rate`.
+    """Owns a thread that makes a frame of the newest scene, `turn(scene)`, every `_wanted(scene)` seconds or later.
 
     Put scenes into `scene`; frames come out in `frames`.
     """
@@ -77,6 +77,9 @@ class Loop:
         """Start a fresh picture with the next frame. Any thread."""
         self._fresh.set()
 
+    def learn(self, name, picture):
+        """Take the picture of a new class, (3, h, w) in 0..1; loops made beforehand have no use for it. Any thread."""
+
     def _run(self):
         due = self._clock()
         while not self._stop.is_set():
@@ -84,9 +87,13 @@ class Loop:
             scene = self.scene.take()
             if scene is None or self._stop.is_set():
                 continue
-            due = max(due, self._clock()) + 1 / scene.values["dream.rate"]
+            due = max(due, self._clock()) + self._wanted(scene)
             self.turn(scene)
             self._stop.wait(max(0.0, due - self._clock()))
+
+    def _wanted(self, scene):
+        """Seconds from one frame to the next."""
+        return 1 / scene.values["dream.rate"]
 
     def _rate(self):
         """Frames a second, smoothed; called once a frame."""
@@ -111,6 +118,9 @@ class DreamLoop(Loop):
         self._governor = Governor()
         self._picture = self._last = None
         self._fault = ""
+
+    def learn(self, name, picture):
+        self._dreamer.learn(name, picture)
 
     def _run(self):
         if self._threads:

@@ -71,6 +71,9 @@ class Playback(Loop):
             self._last = picture
             self._frames.put(Frame(opaque(picture), scene.now, self._rate(), ""))
 
+    def _wanted(self, scene):
+        return 1 / self._loops.fps
+
     def _picture(self, weights, number):
         """The mixture, or that of the last known classes; a file that cannot be read costs one frame."""
         try:
