@@ -313,13 +313,14 @@ def _teach_flags(command):
 
 def _teach(options):
     from .learn import teach
+    from .learn.dataset import find_clips
     from .model.card import DEFAULT, load_model
 
     if options.name and not (options.files or options.forget or options.remember):
         return _teach_by_ear(options)
     model = load_model(options.model or DEFAULT)
     if options.remember:
-        print(teach.remember(model, options.remember))
+        print(teach.remember(model, find_clips(options.remember)))
     if not options.name:
         if not options.remember:
             raise ValueError("name the class: hearsee teach NAME --from FILE...")

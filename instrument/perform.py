@@ -21,6 +21,7 @@ from .motion import motion
 from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
+from .teaching import Teaching
 from .video import Video
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +106,9 @@ class Show:
         self._messages = {}  # text -> time it was said
         self._note = ""
         self._open_hands(stack)
+        self._remote = None
         self._ears = self._open_ears(stack)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes)
         self._open_eyes(stack)
         self.rates = Rates()
         self._ring_name = None
@@ -152,7 +155,7 @@ class Show:
                      "--scene-seed", str(options.scene_seed)]
         for host, port in [("127.0.0.1", options.port), *options.target]:
             arguments += ["--target", f"{host}:{port}"]
-        for flag, value in (("--audio", options.audio), ("--model", options.model)):
+        for flag, value in (("--audio", options.audio), ("--model", options.model), ("--taught", str(self._taught))):
             arguments += [flag, value] if value else []
         endless = options.loop or options.audio in (None, "demo")
         arguments += ["--loop"] * endless + ["--mute"] * (options.mute or options.headless)
@@ -160,11 +163,12 @@ class Show:
 
     def _load_eyes(self):
         from .dream.dreamer import Scene
+        from .learn.teach import own_folder
         from .model.card import DEFAULT, load_model
 
         self._scene = Scene
         model = load_model(self.options.model or DEFAULT)
-        self.classes = model.classes
+        self.classes, self._taught = model.classes, own_folder(model.folder)
         self.frames = Latest()
         self.dream = self._playback() if self.options.dream == "prerendered" else self._dream_loop(model)
 
@@ -241,6 +245,7 @@ class Show:
         self.values = self.control.frame()  # a preset asked for is there in this very frame
         self.heard.update(self.features.peek(), dt)
         self.clock.update(now, self.heard.features)
+        self.teaching.follow(self.heard.features)
         self._tell_listen(now)
         values = modulate(self.values, {**self.heard.features, **self.clock.features(now)})
         self._draw(values, now, dt)
@@ -251,7 +256,7 @@ class Show:
     def _draw(self, values, now, dt):
         width, height = self.screen.size
         self.renderer.resize(self.screen.size)
-        weights = self.heard.dreamt(self.classes, now)
+        weights = self.heard.dreamt(self.teaching.classes, now)
         self.dream.scene.put(self._scene(values, weights, now, width / height))
         dreamt = self.frames.take()
         if dreamt:
@@ -271,9 +276,7 @@ class Show:
         features = self.heard.features
         fresh = [text for text, said in self._messages.items() if now - said < MESSAGE]
         arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
-        taught = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
-        names = self.classes + [name for name in taught if name not in self.classes]
-        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in names)
+        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
         lost = self.receiver.reason if self.receiver.refused else ""
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
@@ -296,17 +299,11 @@ class Show:
                 self.deck.ask(name, argument, now, self.values)
                 self.say(self.deck.message)
             elif name.startswith("teach."):
-                self._teach(name, argument)
+                self.teaching.carry_out(name, argument)
             else:
                 getattr(self, "_do_" + name.replace(".", "_"))(now)
         except (ValueError, OSError) as mistake:
             self.say(str(mistake))
-
-    def _teach(self, name, argument):
-        """`listen` has the samples, so it learns; its news come back as a feature."""
-        if self._ears is None:
-            raise ValueError("teaching needs our own listen; end the show and leave out --no-listen")
-        self._remote.command(name, argument)
 
     def _do_tap(self, now):
         self.clock.tap(now)

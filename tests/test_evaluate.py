@@ -71,7 +71,8 @@ def test_the_live_path_agrees_with_the_file_path(data, window):
     assert live["confusion"] == file["confusion"] and live["live"] and live["n"] == file["n"]
 
 
-@pytest.mark.parametrize("rate, seconds, length", [(RATE, 1.0, 2.7), (44100, 1.0, 1.9), (48000, 4.0, 0.3), (8000, 2.0, 5)])
+@pytest.mark.parametrize("rate, seconds, length",
+                         [(RATE, 1.0, 2.7), (44100, 1.0, 1.9), (48000, 4.0, 0.3), (8000, 2.0, 5)])
 def test_each_live_window_is_answered_as_in_the_file(rate, seconds, length):
     low, high = tone(150, length, rate), tone(3500, length, rate)
     samples = low + high * np.linspace(0, 1, len(low), dtype=np.float32)
@@ -80,9 +81,19 @@ def test_each_live_window_is_answered_as_in_the_file(rate, seconds, length):
     assert file.shape == live.shape and np.abs(file - live).max() < 0.06
 
 
-def test_silence_keeps_the_answer(data):
-    quiet = np.zeros(RATE, np.float32)
-    assert through_engine(Ear(), quiet, RATE, 1.0).tolist() == [[0.5, 0.5]]
+@pytest.mark.parametrize("path", [from_file, through_engine])
+def test_silence_is_not_answered(path):
+    half = np.concatenate([np.zeros(2 * RATE, np.float32), tone(6000, 2.0)])
+    assert np.isnan(path(Ear(), half, RATE, 1.0)).any(1).tolist() == [True] * 3 + [False] * 4
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_silence_of_a_clip_does_not_count(tmp_path, live):
+    for label, part in (("low", tone(200, 1.5)), ("high", tone(6000, 1.5))):
+        (tmp_path / label).mkdir()
+        soundfile.write(tmp_path / label / "1.wav", np.concatenate([np.zeros(6 * RATE), part]), RATE)
+    found = evaluate(Ear(), tmp_path, live=live)
+    assert found["accuracy"] == 1 and found["ece"] < 0.1
 
 
 def test_a_window_the_stage_does_not_have_is_refused(data):

@@ -53,6 +53,12 @@ class Dreamer:
         self._seed = None
         self._made, self._turning = {}, False  # class shares of the picture; whether it is turning to others
 
+    def learn(self, name, picture):
+        """Take the picture of a new class, (3, h, w) in 0..1. Any thread."""
+        picture = torch.as_tensor(picture).to(self.device, torch.float32)
+        self._tones[name] = _natural(step.tones(picture))
+        self.pictures[name] = picture  # last: from here on it is dreamed
+
     def start(self, scene):
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
         self._seed = int(scene.values["dream.seed"])

@@ -22,6 +22,7 @@ from ..audio.decide import certainty
 from ..audio.engine import Engine
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
+from ..audio.onset import decibels
 from ..params import BY_NAME, DEFAULTS
 from .dataset import find_clips, repeat_to
 from .disturb import Disturb
@@ -90,32 +91,51 @@ def ask(model, clips, exam, what):
     for number, clip in enumerate(track(clips, what)):
         samples, rate = decode(clip.path)
         windows = path(model, exam.disturb(samples, rate, number), rate, exam.window or WHOLE)
-        answers.append(windows if exam.window else windows.mean(0, keepdims=True))
+        answers.append(_even_in_silence(windows) if exam.window else _over_the_clip(windows))
     return answers
+
+
+def _over_the_clip(windows):
+    """The mean of the windows in which something sounds, (1, classes)."""
+    heard = windows[np.isfinite(windows).all(1)]
+    return heard.mean(0, keepdims=True) if len(heard) else _even_in_silence(windows[:1])
+
+
+def _even_in_silence(windows):
+    return np.where(np.isnan(windows), 1 / windows.shape[1], windows)
 
 
 def from_file(model, samples, rate, seconds):
     """Probabilities (windows, classes) of a clip cut into windows of `seconds` at half-window hops.
 
-    A clip shorter than a window is repeated until it fills it.
+    A clip shorter than a window is repeated until it fills it. Silent windows (never above `hear.gate`) are not
+    answered, as on the stage: NaN.
     """
     front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
-    logits = [model.hear(log_mel(samples[start:start + length], front)) for start in _starts(samples, length)]
+    silent = np.full(len(model.classes), np.nan)
+    windows = [samples[start:start + length] for start in _starts(samples, length)]
+    logits = [model.hear(log_mel(window, front)) if _sounds(window, front.rate) else silent for window in windows]
     return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
+
+
+def _sounds(samples, rate):
+    block = rate // 100
+    levels = decibels(np.var(samples[: len(samples) // block * block].reshape(-1, block), axis=1, dtype=float))
+    return levels.max() >= DEFAULTS["hear.gate"]
 
 
 def through_engine(model, samples, rate, seconds):
     """The same through the path of the stage: blocks into an `Engine`, asked where each window ends.
 
-    Time is that of the samples, so it runs as fast as it can. In silence (below `hear.gate`) the answer stays
-    what it was, at first an even one; after silence the windows begin where the sound does, as on stage.
+    Time is that of the samples, so it runs as fast as it can. After silence the windows begin where the sound
+    does, as on stage.
     """
     values = {**DEFAULTS, "hear.window": _window_row(seconds)}
-    heard = {}
-    engine = Engine(rate, model.hear, model.classes, heard.update, values)
+    answer, asked = {}, []
+    engine = Engine(rate, lambda window: asked.append(1) or model.hear(window), model.classes, answer.update, values)
     length, block = round(seconds * rate), round(BLOCK * rate)
     samples = repeat_to(samples, length)
     answers, fed = [], 0
@@ -124,8 +144,9 @@ def through_engine(model, samples, rate, seconds):
         for at in range(fed, end, block):
             engine.analyse(samples[at:min(at + block, end)], min(at + block, end) / rate)
         fed = end
+        asked.clear()
         engine.decide()
-        answers.append(heard["raw"])
+        answers.append(answer["raw"] if asked else [np.nan] * len(model.classes))
     return np.array(answers)
 
 

@@ -1,12 +1,11 @@
 """New classes from a few examples, learnt within a second on the frozen network.
 
-A class is a row of the sound head. The rows of taught classes are fitted by logistic regression on the
-network's features of the examples, against features remembered of the classes it was trained on
-(`memory.safetensors` of the model folder, made by `remember`); the old rows stay as they are, and the
-remembered sounds keep a margin, so that the old classes keep their answers.
+Linear discriminants (Fisher, 1936) on the features that its sound head sees: a mean for each class, one
+spread within classes for all. Of the network's own classes those features are remembered in its folder
+(`memory.safetensors`, made by `remember`); they say how the own classes spread, and how far a new class
+must lead them so that all but LOST of what is remembered keeps its answer.
 """
 
-import copy
 import json
 import re
 import shutil
@@ -14,26 +13,27 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch.nn import functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
-from ..model.card import PICTURES, load_model, save_model
-from .dataset import find_clips, read, repeat_to
+from ..model.card import PICTURES
+from ..model.taught import Taught, leading, save_taught
+from .dataset import read, repeat_to
 from .run import track
 
 OWN = Path.home() / ".hearsee" / "models"  # where classes taught on stage are kept
-MEMORY, TAUGHT = "memory.safetensors", "taught.safetensors"
-WINDOWS = {1.0: 12, 4.0: 4}  # s of a view: how many views of one example at most
-HOP = 0.25  # of a window, between two views of an example
-KEPT = 150  # remembered views of a class
+MEMORY = "memory.safetensors"
+WINDOW = 1.0  # s of a view: what the stage listens by
+HOP = 0.25  # s between two views of an example
+MOST = 24  # views of one example
+KEPT, EACH = 400, 6  # remembered views of a class, and at most of one clip
 LOUD = 35.0  # dB below the loudest 10 ms, where an example begins and ends
 SHORTEST, QUIETEST = 0.05, 1e-4  # s and amplitude of what counts as an example
-MARGIN = 2.0  # logits by which a new class must beat a remembered sound's own
-DECAY = 0.02  # pull of new rows towards nothing
+SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
+SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
+LOST = 0.02  # share of remembered views that the new classes may take
 
 
 class Pupil:
@@ -44,22 +44,18 @@ class Pupil:
 
     def __init__(self, model, folder):
         self.model, self.folder = model, Path(folder)
-        self.lessons = _read_lessons(model)  # {class: [features (views, 384) of each example]}
+        self.taught = model.taught
         self._memory = None
-        head = model.net.heads["sound"]
-        self._old = [name for name in model.classes if name not in self.lessons]
-        self._weight, self._bias = head.weight.detach().clone(), head.bias.detach().clone()
 
     @property
-    def classes(self):
-        """The classes it was made with, then those taught."""
-        return [*self._old, *self.lessons]
+    def own(self):
+        """The classes that the network was trained on."""
+        return self.model.card["classes"]
 
     def heard(self):
         """(hear, classes): a function of log-mel windows (bands, frames) to logits (classes,), and its names."""
-        embed, temperature = self.model.embed, self.model.card.get("temperature", 1.0)
-        weight, bias = self._weight.numpy(), self._bias.numpy()
-        return lambda window: (weight @ embed(window) + bias) / temperature, self.classes
+        listen, taught = self.model.listen, self.taught
+        return lambda window: taught.extend(*listen(window)), [*self.own, *taught.names]
 
     def add(self, name, samples, rate=FrontEnd().rate):
         """Learn one example of a class, mono `samples` at `rate` Hz; how many examples it has now.
@@ -67,28 +63,31 @@ class Pupil:
         ValueError for a bad name, a class the model was made with, or silence.
         """
         name = legal_name(name)
-        if name in self._old:
+        if name in self.own:
             raise ValueError(f"{name} is a class of the model itself; choose another name")
-        features = np.stack([self.model.embed(view) for view in views(samples, rate)])
-        self.lessons[name] = [*self.lessons.get(name, ()), features]
-        self._fit()
-        return len(self.lessons[name])
+        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate)])
+        examples = dict(self.taught.examples or {})
+        examples[name] = [*examples.get(name, ()), features]
+        self._learn(examples)
+        return len(examples[name])
 
     def forget(self, name):
         """Unlearn a taught class; ValueError names those there are."""
-        name = legal_name(name)
-        if name not in self.lessons:
-            known = ", ".join(self.lessons) or "none yet"
-            raise ValueError(f"no class {name!r} was taught; taught are: {known}")
-        del self.lessons[name]
-        self._fit()
+        name, examples = legal_name(name), dict(self.taught.examples or {})
+        if name not in examples:
+            raise ValueError(f"no class {name!r} was taught; taught are: {', '.join(examples) or 'none yet'}")
+        del examples[name]
+        self._learn(examples)
+
+    def _learn(self, examples):
+        if self._memory is None:
+            self._memory = read_memory(self.model)
+        self.taught = fit(*self._memory, examples)
 
     def nearest(self, name):
-        """The old class that a taught one sounds most like."""
-        features = torch.from_numpy(np.concatenate(self.lessons[name]))
-        count = len(self._old)
-        answers = (features @ self._weight[:count].T + self._bias[:count]).softmax(1).mean(0)
-        return self._old[int(answers.argmax())]
+        """The own class that a taught one sounds most like."""
+        own, features = len(self.own), np.concatenate(self.taught.examples[name])
+        return self.own[int((features @ self.taught.weight[:own].T + self.taught.bias[:own]).mean(0).argmax())]
 
     def save(self, pictures=()):
         """Write the whole model folder. `pictures` {class: file, or class whose picture to take}.
@@ -98,12 +97,12 @@ class Pupil:
         model, part = self.model, self.folder.with_name(self.folder.name + ".part")
         chosen = self._chosen(dict(pictures))
         shutil.rmtree(part, ignore_errors=True)
-        net = copy.deepcopy(model.net)
-        net.heads["sound"] = _linear(self._weight, self._bias)
-        save_model(part, net, {**model.card, "classes": self.classes, "taught": list(self.lessons)})
-        save_file({f"{name}/{number}": torch.from_numpy(features) for name, examples in self.lessons.items()
-                   for number, features in enumerate(examples)}, str(part / TAUGHT))
-        shutil.copyfile(model.folder / MEMORY, part / MEMORY)
+        (part / "pictures").mkdir(parents=True)
+        for file in ("weights.safetensors", MEMORY):
+            shutil.copyfile(model.folder / file, part / file)
+        card = {**model.card, "taught": list(self.taught.names)}
+        (part / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+        save_taught(self.taught, part)
         for name, path in chosen.items():
             shutil.copyfile(path, part / "pictures" / (name + path.suffix.lower()))
         _put_in_place(part, self.folder)
@@ -117,65 +116,34 @@ class Pupil:
                 raise ValueError(f"picture {picture}: give a file ({', '.join(PICTURES)}) or a class with a picture "
                                  f"({', '.join(there)})")
             there[legal_name(name)] = path
-        there |= {name: there[self.nearest(name)] for name in self.lessons
+        there |= {name: there[self.nearest(name)] for name in self.taught.names
                   if name not in there and self.nearest(name) in there}
-        return {name: there[name] for name in self.classes if name in there}
-
-    def _fit(self):
-        """Fit the rows of all taught classes anew."""
-        if self._memory is None:
-            self._memory = read_memory(self.model.folder)
-        count = len(self._old)
-        old = (self._weight[:count], self._bias[:count])
-        examples = [[torch.from_numpy(one) for one in lesson] for lesson in self.lessons.values()]
-        weight, bias = fit(self._memory, *old, examples)
-        self._weight, self._bias = torch.cat([old[0], weight]), torch.cat([old[1], bias])
+        return {name: there[name] for name in (*self.own, *self.taught.names) if name in there}
 
 
-def fit(memory, weight, bias, lessons):
-    """Rows (weight (k, 384), bias (k,)) for k new classes; `lessons` holds their examples' features.
+def fit(memory, labels, examples):
+    """The Taught of `examples` {name: [features (views, 384)]}, given remembered features (n, 384) of own classes.
 
-    Minimises the cross entropy over remembered and new features, old rows fixed. Each class counts alike
-    and each of its examples too; remembered features see the new classes MARGIN logits better than they are.
+    Each example counts alike for the mean of its class. The lead is such that the new classes take no more
+    than LOST of what is remembered.
     """
-    if not lessons:
-        return weight[:0], bias[:0]
-    spread = memory.std(0) + 1e-3
-    x = torch.cat([memory, *(view for lesson in lessons for view in lesson)])
-    target = torch.tensor([number for number, lesson in enumerate(lessons) for view in lesson for _ in view])
-    shares = [1 / len(lesson) / len(view) for lesson in lessons for view in lesson for _ in view]
-    before = x @ weight.T + bias
-    rows = torch.zeros(len(lessons), x.shape[1] + 1, requires_grad=True)
-    scaled = torch.cat([(x - memory.mean(0)) / spread, torch.ones(len(x), 1)], 1)
-    cost = _cost(before, scaled, target, torch.tensor(shares), len(memory), len(weight))
-    _minimise(rows, lambda: cost(rows))
-    found = rows.detach()[:, :-1] / spread
-    return found, rows.detach()[:, -1] - found @ memory.mean(0)
+    if not examples:
+        return Taught()
+    own = int(labels.max()) + 1
+    means = [memory[labels == number].mean(0) for number in range(own)]
+    means = np.stack([*means, *(np.mean([one.mean(0) for one in each], 0) for each in examples.values())])
+    stray = [memory - means[labels]]
+    stray += [np.concatenate(each) - mean for each, mean in zip(examples.values(), means[own:])]
+    weight = SHARPNESS * np.linalg.solve(_spread(np.concatenate(stray)), means.T).T
+    bias = -0.5 * (weight * means).sum(1)
+    lead = max(0.0, np.quantile(leading(memory @ weight.T + bias, own).max(1), 1 - LOST))
+    return Taught(tuple(examples), weight.astype(np.float32), bias.astype(np.float32), float(lead), dict(examples))
 
 
-def _cost(before, scaled, target, shares, remembered, old):
-    """Function of the rows: what they cost on remembered and on new features."""
-    def cost(rows):
-        new = scaled @ rows.T
-        kept = torch.logsumexp(torch.cat([before, new + MARGIN], 1)[:remembered], 1) - before[:remembered].logsumexp(1)
-        logits = torch.cat([before, new], 1)[remembered:]
-        learnt = F.cross_entropy(logits, target + old, reduction="none") @ shares
-        return old * kept.mean() + learnt + DECAY * rows[:, :-1].square().sum()
-
-    return cost
-
-
-def _minimise(rows, cost):
-    solver = torch.optim.LBFGS([rows], max_iter=60, line_search_fn="strong_wolfe")
-
-    def again():
-        solver.zero_grad()
-        value = cost()
-        value.backward()
-        return value
-
-    with torch.enable_grad():
-        solver.step(again)
+def _spread(stray):
+    """Covariance (384, 384) of deviations (n, 384), made rounder so that it can be inverted."""
+    spread = stray.T @ stray / len(stray)
+    return (1 - SHRINK) * spread + SHRINK * np.trace(spread) / len(spread) * np.eye(len(spread))
 
 
 def legal_name(name):
@@ -187,22 +155,19 @@ def legal_name(name):
 
 
 def views(samples, rate=FrontEnd().rate):
-    """Log-mel windows (bands, frames) of one example, cut to where it sounds: every length, several places.
+    """Log-mel windows (bands, frames) of one example, from where it sounds.
 
     Shorter sounds are repeated, as on stage. ValueError for silence.
     """
     front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     samples = sounding(np.nan_to_num(np.asarray(samples, np.float32)), front.rate)
-    found = []
-    for seconds, most in WINDOWS.items():
-        length = int(seconds * front.rate)
-        sound = repeat_to(samples, length)
-        starts = np.arange(0, len(sound) - length + 1, int(length * HOP))
-        if len(starts) > most:
-            starts = starts[np.linspace(0, len(starts) - 1, most).astype(int)]
-        found += [log_mel(sound[start:start + length], front) for start in starts]
-    return found
+    length = int(WINDOW * front.rate)
+    sound = repeat_to(samples, length)
+    starts = np.arange(0, len(sound) - length + 1, int(HOP * front.rate))
+    if len(starts) > MOST:
+        starts = starts[np.linspace(0, len(starts) - 1, MOST).astype(int)]
+    return [log_mel(sound[start:start + length], front) for start in starts]
 
 
 def sounding(samples, rate):
@@ -217,52 +182,50 @@ def sounding(samples, rate):
     return samples[loud[0] * block:(loud[-1] + 1) * block]
 
 
-def remember(model, folder):
+def remember(model, clips):
     """Keep features of the model's own classes in its folder, so that new ones can be told from them; the file."""
-    clips, chance, kept = find_clips(folder), np.random.default_rng(0), []
-    for name in model.classes:
-        own = [clip for clip in clips if clip.label == name]
-        if not own:
-            raise ValueError(f"no clip of {name}: a memory needs some of every class of the model")
-        picked = [own[at % len(own)] for at in chance.permutation(max(len(own), KEPT // 2))[: KEPT // 2]]
-        for clip in track(picked, name):
-            kept += [model.embed(view) for view in _some_views(read(clip), chance)]
+    chance = np.random.default_rng(0)
+    kept = [_recall(model, [clip for clip in clips if clip.label == name], name, chance)
+            for name in model.card["classes"]]
+    labels = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
     path = model.folder / MEMORY
-    save_file({"features": torch.from_numpy(np.stack(kept)).half()}, str(path))
+    save_file({"features": np.concatenate(kept).astype(np.float16), "labels": labels}, str(path),
+              metadata={"weights": model.weights_hash})
     return path
 
 
-def _some_views(samples, chance):
-    """One window of each length, at a random place."""
-    for seconds in WINDOWS:
-        length = int(seconds * FrontEnd().rate)
-        sound = repeat_to(samples, length)
-        start = chance.integers(len(sound) - length + 1)
+def _recall(model, clips, name, chance):
+    """Features of KEPT windows of one class, evenly over its clips."""
+    if not clips:
+        raise ValueError(f"no clip of {name}: a memory needs some of every class of the model")
+    counts = np.bincount(np.arange(KEPT) % len(clips)).clip(max=EACH)
+    found = []
+    for at, count in zip(track(chance.permutation(len(clips)), name), counts):
+        found += [model.listen(view)[1] for view in _some_views(read(clips[at]), count, chance)]
+    return np.stack(found)
+
+
+def _some_views(samples, count, chance):
+    """`count` windows at random places."""
+    length = int(WINDOW * FrontEnd().rate)
+    sound = repeat_to(samples, length)
+    for start in chance.integers(len(sound) - length + 1, size=count):
         yield log_mel(sound[start:start + length])
 
 
-def read_memory(folder):
-    """Features (n, 384) remembered of the model's own classes; ValueError where there are none."""
-    path = Path(folder) / MEMORY
+def read_memory(model):
+    """(features (n, 384), class numbers (n,)) of a model's own classes; ValueError where there are none."""
+    path = model.folder / MEMORY
     try:
-        return load_file(str(path))["features"].float()
+        with safe_open(str(path), "numpy") as kept:
+            if (kept.metadata() or {}).get("weights") != model.weights_hash:
+                raise ValueError(f"{path} is of other weights: make it anew with `hearsee teach --remember DIR`")
+            return kept.get_tensor("features").astype(np.float32), kept.get_tensor("labels")
     except FileNotFoundError:
         raise ValueError(f"{path} is missing, and without it nothing new can be told from the old classes: make it "
                          "from labelled clips with `hearsee teach --remember DIR`") from None
-    except (SafetensorError, KeyError, OSError) as error:
-        raise ValueError(f"{path} is damaged ({error}): make it anew with `hearsee teach --remember DIR`") from None
-
-
-def _read_lessons(model):
-    names = model.card.get("taught", [])
-    if not names:
-        return {}
-    try:
-        found = load_file(str(model.folder / TAUGHT))
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{model.folder / TAUGHT} is missing or damaged ({error}): restore it") from None
-    counts = {name: sum(key.startswith(name + "/") for key in found) for name in names}
-    return {name: [found[f"{name}/{number}"].numpy() for number in range(counts[name])] for name in names}
+        raise ValueError(f"{path} is damaged ({error}): make it anew with `hearsee teach --remember DIR`") from None
 
 
 def own_folder(model_folder, root=None):
@@ -295,12 +258,6 @@ def forget(model, name, folder):
 def _pictures(folder):
     return {path.stem: path for path in sorted((Path(folder) / "pictures").glob("*"))
             if path.suffix.lower() in PICTURES}
-
-
-def _linear(weight, bias):
-    head = torch.nn.Linear(weight.shape[1], len(weight))
-    head.weight.data, head.bias.data = weight.clone(), bias.clone()
-    return head
 
 
 def _put_in_place(part, folder):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..audio.frontend import FrontEnd
-from ..model.card import save_model
+from ..model.card import load_model, save_model
 from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee
 from ..model.sound import as_picture
@@ -26,6 +26,7 @@ from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
 from .run import Run, epoch_indices, generator, track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
+from .teach import remember
 
 TAUGHT = (1.0, 2.0, 4.0)  # s; windows that the sound teacher is asked about
 
@@ -149,6 +150,7 @@ def train(settings, out, run_folder):
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses)
     save_model(out, course.averaged, _card(settings, classes, folds_of(clips)))
+    remember(load_model(out), clips)
     return out
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from .net import HearSee, folded
 from .sound import as_picture
+from .taught import load_taught
 
 DEFAULT = Path(__file__).parents[2] / "models" / "urban"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
@@ -21,8 +22,13 @@ class Model:
 
     def __init__(self, folder, net, card):
         self.folder, self.net, self.card = Path(folder), net, card
-        self.classes = list(card["classes"])
+        self.taught = load_taught(folder, card.get("taught", ()))
         self._ear = None
+
+    @property
+    def classes(self):
+        """Its own classes, then those taught."""
+        return [*self.card["classes"], *self.taught.names]
 
     @property
     def weights_hash(self):
@@ -31,16 +37,15 @@ class Model:
 
     def hear(self, log_mel):
         """Logits (classes,) of one window of natural log-mel power (bands, frames); NumPy in and out."""
-        return self._listen(log_mel, lambda ear, x: ear(x)) / self.card.get("temperature", 1.0)
+        return self.taught.extend(*self.listen(log_mel))
 
-    def embed(self, log_mel):
-        """What the sound head sees of such a window, (384,)."""
-        return self._listen(log_mel, lambda ear, x: ear.embed(x))
-
-    def _listen(self, log_mel, ask):
+    def listen(self, log_mel):
+        """(logits of its own classes, features (384,) that its sound head sees) of such a window."""
         self._ear = self._ear or folded(self.net, "sound")
         with torch.inference_mode():
-            return ask(self._ear, as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))[0].numpy()
+            features = self._ear.embed(as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))
+            logits = self._ear.heads["sound"](features)
+        return logits[0].numpy() / self.card.get("temperature", 1.0), features[0].numpy()
 
     def picture_files(self):
         """{class: path of its picture}; ValueError names the classes that have none."""

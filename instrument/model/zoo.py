@@ -12,7 +12,7 @@ from .eye import googlenet_eye, hearsee_eye, torchvision_eye
 def open_eye(network=None, model=None):
     """The eye to dream with: a torchvision name, a GoogLeNet file, or (None) that of `model` itself."""
     if network is None:
-        return hearsee_eye(model.net, model.classes)
+        return hearsee_eye(model.net, model.card["classes"])
     if Path(network).suffix == ".safetensors":
         return googlenet_eye(_googlenet(network))
     return torchvision_eye(network)
@@ -46,7 +46,7 @@ def show(name=None):
         model = load_model(name or DEFAULT)
         yield f"{model.folder}  weights {model.weights_hash}"
         yield from (f"  {key}: {value}" for key, value in model.card.items())
-        eye = hearsee_eye(model.net, model.classes)
+        eye = hearsee_eye(model.net, model.card["classes"])
     else:
         eye = open_eye(name)
     for number, (stage, channels, stride) in enumerate(zip(eye.names, eye.channels, eye.strides), 1):

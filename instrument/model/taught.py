@@ -1,0 +1,66 @@
+"""Classes taught to a finished network: answers beside its own, by linear discriminants on its features.
+
+Owns `taught.safetensors` of a model folder. The network's own logits stay as they are; a taught class gets
+what all of them have together (log-sum-exp), plus how far its discriminant leads the own classes'.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+FILE = "taught.safetensors"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """`names` of k taught classes; discriminants `weight` (own + k, 384), `bias` (own + k,) of all classes;
+    `lead` that a taught class needs; and the `examples` {name: [features (views, 384) of each]} it came from."""
+
+    names: tuple = ()
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    lead: float = 0.0
+    examples: dict | None = None
+
+    def extend(self, logits, features):
+        """Logits (own + k,) from the network's own (own,) and its features (384,)."""
+        if not self.names:
+            return logits
+        leads = leading(self.weight @ features + self.bias, len(logits)) - self.lead
+        top = logits.max()
+        return np.concatenate([logits, top + np.log(np.exp(logits - top).sum()) + leads]).astype(np.float32)
+
+
+def leading(scores, own):
+    """By how much the scores (..., own + k) of the taught classes lead the best own one, (..., k)."""
+    return scores[..., own:] - scores[..., :own].max(-1, keepdims=True)
+
+
+def save_taught(taught, folder):
+    """Write them into a model folder; nothing for none."""
+    if taught.names:
+        examples = {f"example/{name}/{number}": features for name, each in taught.examples.items()
+                    for number, features in enumerate(each)}
+        numbers = {"weight": taught.weight, "bias": taught.bias, "lead": np.float32([taught.lead]), **examples}
+        # a transposed array would be written in its order in memory, and read back scrambled
+        save_file({name: np.ascontiguousarray(one) for name, one in numbers.items()}, str(Path(folder) / FILE))
+
+
+def load_taught(folder, names):
+    """The Taught of these names in a model folder; ValueError in one line if its file is missing or damaged."""
+    if not names:
+        return Taught()
+    path = Path(folder) / FILE
+    try:
+        found = load_file(str(path))
+        examples = {name: _numbered(found, f"example/{name}/") for name in names}
+        return Taught(tuple(names), found["weight"], found["bias"], float(found["lead"][0]), examples)
+    except (SafetensorError, KeyError, OSError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}): restore it or choose another --model") from None
+
+
+def _numbered(found, prefix):
+    return [found[f"{prefix}{number}"] for number in range(sum(key.startswith(prefix) for key in found))]
