@@ -176,11 +176,11 @@ class Sender:
         refresh = now - self._refreshed >= REFRESH
         if refresh:
             self._refreshed = now
-        for name, old in self._texts.items():
-            message = encode(BY_NAME[name].address, values[name]) if name in values else old
-            self._texts[name] = message
-            if refresh or message != old:
-                self._send(message)
+        said = {name: encode(BY_NAME[name].address, values[name]) for name in self._texts if name in values}
+        fresh = [message for name, message in said.items() if message != self._texts[name]]
+        self._texts |= said
+        for packet in bundles(list(self._texts.values()) if refresh else fresh):
+            self._send(packet)
 
     def _send(self, packet):
         for target in self.targets:

@@ -50,12 +50,18 @@ def test_a_picture_has_its_size_and_range():
     assert 0 < picture.min() and picture.max() < 1
 
 
-def test_growing_keeps_the_picture():
+def test_growing_keeps_the_coarse_part():
     small = _noise(48, 32)
     with torch.no_grad():
-        small.coefficients[:, 16], small.coefficients[:, :, 24] = 0, 0  # the Nyquist waves do not grow
+        small.coefficients[:, 6:-5], small.coefficients[:, :, 6:] = 0, 0  # the finest waves fade
     large = small.grown(96, 64)
     assert torch.allclose(large.picture()[..., ::2, ::2], small.picture(), atol=1e-5)
+
+
+def test_growing_smooths_the_finest_waves():
+    noise = _noise(48, 32)
+    large = noise.grown(96, 64).picture()[..., ::2, ::2]
+    assert painting.speckle(large) < 0.9 * painting.speckle(noise.picture())
 
 
 def test_a_straight_view_is_a_crop():
