@@ -120,12 +120,12 @@ ROWS = (
     Param("hear.hold", 0, 0, 1, "", "step", 73, "Keep the present top class.", SWITCH, "h"),
     Param("hear.temperature", 1.0, 0.25, 8.0, "", "exp", 74, "Softens the probabilities."),
     Param("hear.unknown", 0.35, 0.0, 1.0, "", "lin", 75, "Less certain sound counts as unknown."),
-    Param("dream.octaves", 3, 1, 6, "", "step", 14, "Scales dreamed per step, coarse to fine."),
+    Param("dream.octaves", 2, 1, 6, "", "step", 14, "Scales dreamed per step, coarse to fine."),
     Param("dream.octave_scale", 1.4, 1.2, 2.0, "", "lin", 15, "Size ratio of neighbouring octaves."),
     Param("dream.iterations", 1, 1, 12, "", "step", 16, "Gradient steps per octave."),
     Param("dream.layer", 3.0, 1.0, 4.0, "", "lin", 17, "Deepest stage; between two stages both pull."),
-    Param("dream.layers", 2, 1, 4, "", "step", 18, "How many stages pull at once."),
-    Param("dream.step", 0.015, 0.002, 0.3, "", "exp", 19, "How far one gradient step moves the picture."),
+    Param("dream.layers", 3, 1, 4, "", "step", 18, "How many stages pull at once."),
+    Param("dream.step", 0.01, 0.002, 0.3, "", "exp", 19, "How far one gradient step moves the picture."),
     Param("dream.jitter", 16.0, 0.0, 64.0, "px", "lin", 20, "Random shift per step, against the grid of the network."),
     Param("dream.smoothing", 0.4, 0.0, 1.0, "", "lin", 21, "Smooths the gradient, against speckle."),
     Param("dream.guided", 1.0, 0.0, 1.0, "", "lin", 22, "Pull towards the pictures of the classes heard."),
@@ -137,12 +137,12 @@ ROWS = (
     Param("dream.return", 0.25, 0.0, 0.5, "", "lin", 28, "Leak back to the class picture (awaken)."),
     Param("dream.rate", 12.0, 1.0, 60.0, "1/s", "exp", 29, "Steps a second that the governor holds."),
     Param("dream.seed", 0, 0, 9999, "", "step", 30, "Seed of all chance in the dream."),
-    Param("zoom.speed", 0.25, -1.0, 2.0, "1/s", "lin", 40, "Growth of the picture."),
+    Param("zoom.speed", 0.12, -1.0, 2.0, "1/s", "lin", 40, "Growth of the picture."),
     Param("zoom.rotate", 0.0, -90.0, 90.0, "deg/s", "lin", 41, "Turn of the picture."),
     Param("zoom.pan_x", 0.0, -1.0, 1.0, "1/s", "lin", 42, "Drift to the side."),
     Param("zoom.pan_y", 0.0, -1.0, 1.0, "1/s", "lin", 43, "Drift upwards."),
     Param("zoom.mode", 0, 0, len(MODES) - 1, "", "step", 44, "Shape of the motion.", MODES, "z"),
-    Param("zoom.echo", 0.3, 0.0, 0.98, "", "lin", 45, "How much of the last frame returns, zoomed."),
+    Param("zoom.echo", 0.15, 0.0, 0.98, "", "lin", 45, "How much of the last frame returns, zoomed."),
     Param("post.hue", 0.0, -180.0, 180.0, "deg", "lin", 48, "Hue rotation."),
     Param("post.saturation", 1.1, 0.0, 2.0, "", "lin", 49, "Colour strength."),
     Param("post.contrast", 1.05, 0.5, 2.0, "", "exp", 50, "Contrast round middle grey."),
@@ -165,9 +165,9 @@ ROWS = (
 TARGETS = tuple(row.name for row in ROWS if row.curve != "step" and row.group in ("dream", "zoom", "post"))
 
 PARAMS = ROWS + (
-    _slot(1, 78, "pulse", "zoom.speed", 0.25)
+    _slot(1, 78, "pulse", "zoom.speed", 0.08)
     + _slot(2, 81, "low", "post.bloom", 0.3)
-    + _slot(3, 84, "level", "dream.step", 0.15)
+    + _slot(3, 84, "level", "dream.step", 0.05)
     + _slot(4, 87, "high", "post.chroma", 0.3)
     + _slot(5, 90, "off", "post.hue", 0.0)
     + _slot(6, 102, "off", "zoom.rotate", 0.0)

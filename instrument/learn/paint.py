@@ -30,6 +30,7 @@ SLOPE = 1.1  # amplitude falls with frequency ** -SLOPE, as in photographs
 NATURE = {"conv2": 1.0, "3a": 1.0, "3b": 1.0, "4a": 0.5, "4b": 0.3, "4c": 0.2, "4d": 0.1}  # layer: pull
 NATURE_PULL = 10.0
 LIGHT_PULL = 60.0
+SPECKLE_PULL = 100.0
 CLIPPING = 0.42  # distance from mid grey beyond which a value is pulled back
 
 
@@ -73,8 +74,8 @@ RECIPES = {
     "engine_idling": Recipe((Thing(670, 0.42, 0.55, 0.95), Thing(864, 0.84, 0.45, 0.65)), 1),
     "gun_shot": Recipe((Thing(763, 0.47, 0.5, 1.0), Thing(471, 0.86, 0.6, 0.6)), 1),
     "jackhammer": Recipe((Thing(740, 0.42, 0.55, 0.95), Thing(517, 0.78, 0.4, 0.8)), 1),
-    "siren": Recipe((Thing(555, 0.54, 0.5, 1.0), Thing(734, 0.13, 0.62, 0.55))),
-    "street_music": Recipe((Thing(889, 0.38, 0.5, 0.95), Thing(402, 0.68, 0.55, 0.9), Thing(401, 0.9, 0.6, 0.55))),
+    "siren": Recipe((Thing(555, 0.58, 0.55, 0.75), Thing(734, 0.14, 0.58, 0.55)), 2),
+    "street_music": Recipe((Thing(889, 0.42, 0.5, 0.95), Thing(401, 0.84, 0.55, 0.75)), 2),
 }
 
 
@@ -92,10 +93,11 @@ class Spectrum:
         return cls(width, height, 0.5 * torch.randn(3, height, width // 2 + 1, 2, generator=random))
 
     def grown(self, width, height):
-        """The same picture with more pixels: the new, higher frequencies are zero."""
+        """The same picture with more pixels; the highest frequencies fade out, to be drawn anew and finer."""
         larger = torch.zeros(3, height, width // 2 + 1, 2, device=self.coefficients.device)
         half, columns = self.height // 2, self.width // 2
-        old = self.coefficients.detach()
+        fade = (2 - 4 * _cycles(self.width, self.height) / self.height).clamp(0, 1)  # from half of Nyquist on
+        old = self.coefficients.detach() * fade.to(larger)[..., None]
         larger[:, :half, :columns] = old[:, :half, :columns]
         larger[:, 1 - half:, :columns] = old[:, 1 - half:, :columns]
         return Spectrum(width, height, larger)
@@ -108,10 +110,15 @@ class Spectrum:
 
 
 def _falloff(width, height):
-    """Amplitude of each coefficient; cycles per height, so that it does not change with the size."""
+    """Amplitude of each coefficient: as in photographs, less where waves are finer."""
+    return 0.17 * _cycles(width, height).clamp(min=0.7) ** -SLOPE
+
+
+def _cycles(width, height):
+    """Frequency of each coefficient in cycles per height, so that it does not change with the size."""
     rows = torch.fft.fftfreq(height)[:, None] * height
     columns = torch.fft.rfftfreq(width)[None] * height
-    return 0.17 * (rows.square() + columns.square()).sqrt().clamp(min=0.7) ** -SLOPE
+    return (rows.square() + columns.square()).sqrt()
 
 
 def view(picture, centre, side, pixels, angle):
@@ -158,6 +165,11 @@ def badly_lit(picture, natural):
     return 4 * light[0] + 10 * light[1] + clipped.square().mean()
 
 
+def speckle(picture):
+    """Mean absolute step from pixel to pixel: total variation, which costs speckle more than edges."""
+    return (picture.diff(dim=2).abs().mean() + picture.diff(dim=3).abs().mean()) / 2
+
+
 class Painter:
     """Draws one stage of a recipe into a spectrum."""
 
@@ -181,7 +193,7 @@ class Painter:
         logits = self.teacher.logits(activations)
         seen = torch.stack([thing.pull * logits[i, thing.index] for i, thing in enumerate(things)]).mean()
         return (NATURE_PULL * unnatural(activations, self.natural)
-                + LIGHT_PULL * badly_lit(picture, self.natural) - seen)
+                + LIGHT_PULL * badly_lit(picture, self.natural) + SPECKLE_PULL * speckle(picture) - seen)
 
     def _things(self, step):
         first, *rest = self.recipe.things
