@@ -74,8 +74,8 @@ RECIPES = {
     "engine_idling": Recipe((Thing(670, 0.42, 0.55, 0.95), Thing(864, 0.84, 0.45, 0.65)), 1),
     "gun_shot": Recipe((Thing(763, 0.47, 0.5, 1.0), Thing(471, 0.86, 0.6, 0.6)), 1),
     "jackhammer": Recipe((Thing(740, 0.42, 0.55, 0.95), Thing(517, 0.78, 0.4, 0.8)), 1),
-    "siren": Recipe((Thing(555, 0.58, 0.55, 0.75), Thing(734, 0.14, 0.58, 0.55)), 2),
-    "street_music": Recipe((Thing(889, 0.42, 0.5, 0.95), Thing(401, 0.84, 0.55, 0.75)), 2),
+    "siren": Recipe((Thing(555, 0.54, 0.5, 1.0), Thing(734, 0.13, 0.62, 0.55)), 2),
+    "street_music": Recipe((Thing(889, 0.38, 0.5, 0.95), Thing(402, 0.68, 0.55, 0.9), Thing(401, 0.9, 0.6, 0.55))),
 }
 
 
