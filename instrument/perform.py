@@ -76,6 +76,8 @@ def perform(options):
     import torch
 
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
+    # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
+    os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
     with ExitStack() as stack:
         show = Show(options, stack)
         show.run()

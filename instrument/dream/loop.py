@@ -99,7 +99,7 @@ class Loop:
         """Frames a second, smoothed; called once a frame."""
         now = self._clock()
         if self._put is not None:
-            self._period += 0.1 * ((now - self._put) - self._period) if self._period else now - self._put
+            self._period += 0.3 * ((now - self._put) - self._period) if self._period else now - self._put
         self._put = now
         return 1 / self._period if self._period else 0.0
 
