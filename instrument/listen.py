@@ -164,7 +164,7 @@ class Listener:
         except BrokenPipeError:  # whoever read our lines has left
             self.stop()
         except Exception as error:  # shown by `wait`
-            self._error = self._error or error
+            self._error = self._error or _blame(work, error)
             self.stop()
 
     def _hear(self):
@@ -286,6 +286,15 @@ class Lesson:
             raise ValueError("no example has begun: first comes /hs/teach/start with the name of the class")
         blocks, self._blocks = self._blocks, None
         return self.name, np.concatenate([np.zeros(0, np.float32), *blocks])
+
+
+def _blame(work, error):
+    """The error to end with: a fault of ours must not look like a mistake of the user, which is never retried."""
+    if isinstance(error, OSError) or work.__name__ == "_bring_network":
+        return error
+    fault = RuntimeError(f"{work.__name__}: {error}")
+    fault.__cause__ = error
+    return fault
 
 
 def _given(value):

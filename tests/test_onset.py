@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from instrument.audio import onset
 from instrument.audio.onset import FastPath
 from instrument.features import BY_NAME
 
@@ -123,3 +124,16 @@ def test_the_size_of_the_blocks_changes_nothing():
         values = run(samples, 44100, block)[-1][1]
         assert values["audio.level"] == pytest.approx(last(samples, 44100)["audio.level"], abs=0.01)
         assert values["audio.pulse"] == pytest.approx(last(samples, 44100)["audio.pulse"], rel=0.05)
+
+
+def test_a_peak_on_a_slope_stays_near():
+    curve = np.array([0.0, 1.0, 2.0, 3.0, 3.9999, 5.0, 6.0, 7.0, 8.0, 9.0])
+    assert all(abs(onset._peak(curve, near) - near) <= 2.5 for near in range(3, 6))
+
+
+def test_tempo_survives_any_flux():
+    chance = np.random.default_rng(0)
+    for _ in range(200):
+        flux = chance.standard_normal(600) * chance.choice([0, 1], 600, p=[0.95, 0.05]) * 50
+        lag = onset.best_lag(flux - flux.mean(), 0.01)
+        assert lag is None or lag > 1

@@ -220,7 +220,8 @@ def _peak(curve, near):
     at = near - 2 + int(np.argmax(curve[near - 2: near + 3]))
     left, middle, right = curve[at - 1: at + 2]
     bend = left - 2 * middle + right
-    return at + (0.5 * (left - right) / bend if bend < 0 else 0.0)
+    # On a slope the parabola's top is far away: half a step is all that a peak can be off.
+    return at + (min(max(0.5 * (left - right) / bend, -0.5), 0.5) if bend < 0 else 0.0)
 
 
 def beat_phase(flux, lag):
