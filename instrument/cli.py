@@ -383,6 +383,19 @@ def _evaluate(options):
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
 
 
+def _paint_flags(command):
+    command.add_argument("classes", nargs="*", metavar="CLASS", help="default: all ten")
+    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet as safetensors")
+    command.add_argument("--pictures", required=True, metavar="DIR", help="photographs: only statistics of them are used")
+    command.add_argument("--out", required=True, metavar="DIR", help="writes CLASS.jpg here")
+
+
+def _paint(options):
+    from .learn.paint import RECIPES, paint_all
+
+    paint_all(options.teacher, options.pictures, options.out, options.classes or tuple(RECIPES))
+
+
 def _bench_flags(command):
     from .bench.run import BENCHES
 
@@ -457,6 +470,7 @@ COMMANDS = {
     "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
     "gallery": (_gallery_flags, _gallery, "Draw contact sheets of every preset and every class."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
+    "paint": (_paint_flags, _paint, "Paint the class pictures, by feature visualisation."),
     "data": (_data_flags, _data, "Prepare clips as the paper did: folders, splits, sets, figures."),
     "train": (_train_flags, _train, "Teach a network to hear your classes, or repeat the paper."),
     "bench": (_bench_flags, _bench, "Measure speed on this machine."),
