@@ -38,7 +38,7 @@ class Heard:
         if not known:
             self._said = None
             return None
-        if top == self._said:
+        if not top or top == self._said:  # the name comes in a message of its own, a tick after the number
             return None
         self._said = top
         self.events.append((now, top, self.features.get("top.prob", 0.0)))

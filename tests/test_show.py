@@ -37,6 +37,15 @@ def test_a_dream_outlives_its_sound_but_not_for_ever():
     assert set(heard.dreamt(["dog", "horn"], 0.0)) == {"dog"} and set(heard.dreamt(["dog", "horn"], 16.0)) == {"horn"}
 
 
+def test_a_sound_is_news_only_once_its_name_has_come():
+    """Numbers and names are messages of their own: a packet may be known before it is named."""
+    heard = Heard()
+    heard.update({"known": 1.0, "top.name": "", "top.prob": 0.8}, 0.02)
+    assert heard.news(0.0) is None and heard.events == []
+    heard.update({"known": 1.0, "top.name": "siren", "top.prob": 0.8}, 0.02)
+    assert heard.news(0.1) == ("siren", 0.8)
+
+
 def test_news_comes_once_for_each_new_sound():
     heard, told = Heard(), []
     for now, features in enumerate([DOG, DOG, HORN, SILENCE, HORN]):
