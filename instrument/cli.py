@@ -231,6 +231,7 @@ def _train_flags(command):
     command.add_argument("--out", required=True, metavar="MODEL", help="model folder to write")
     command.add_argument("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes")
     command.add_argument("--start", default="", metavar="RUN", help="begin from a run of `hearsee distill`")
+    command.add_argument("--foreign", default="", metavar="DIR", help="sounds of no class, to be told from yours")
     command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
     command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
     command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet as safetensors")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from instrument.audio.decide import Decider
+from instrument.audio.decide import Decider, answers
 from instrument.params import BY_NAME, DEFAULTS
 
 CLASSES = ("bark", "siren", "drill")
@@ -19,7 +19,7 @@ def row(**changes):
 
 
 def logits(winner, strength=6.0):
-    return np.eye(len(CLASSES))[CLASSES.index(winner)] * strength
+    return np.eye(len(CLASSES) + 1)[CLASSES.index(winner)] * strength  # the last: none of them
 
 
 def run(decider, sounds, values=DEFAULTS, level=-20.0, start=0.0):
@@ -51,9 +51,9 @@ def test_a_steady_sound_changes_the_top_once():
 def test_no_flip_without_the_margin():
     decider, values = Decider(CLASSES), row(margin=0.3, attack=1, release=1, dwell=0, unknown=0)
     run(decider, ["bark"] * 5, values)
-    close = np.log([0.4, 0.6, 1e-6])  # siren leads by 0.2 only
+    close = np.log([0.4, 0.6, 1e-6, 1e-6])  # siren leads by 0.2 only
     assert decider.update(close, -20, values, 1.0).top == 0
-    assert decider.update(np.log([0.3, 0.7, 1e-6]), -20, values, 2.0).top == 1
+    assert decider.update(np.log([0.3, 0.7, 1e-6, 1e-6]), -20, values, 2.0).top == 1
 
 
 @pytest.mark.parametrize("dwell", [0, 200, 1000])
@@ -92,8 +92,13 @@ def test_the_gate_is_the_level_where_sound_begins(level, known):
 def test_an_unsure_answer_is_unknown_and_moves_nothing():
     decider, values = Decider(CLASSES), row(unknown=0.6)
     for i in range(100):
-        unsure = decider.update(np.array([0.2, 0.1, 0.0]), -20, values, STEP * i)
+        unsure = decider.update(np.array([0.2, 0.1, 0.0, 1.5]), -20, values, STEP * i)
     assert unsure.known == 0.0 and unsure.top == -1 and unsure.top_prob == 0.0
+
+
+def test_the_answers_are_shares_of_the_classes_and_a_chance_that_it_is_any():
+    shares, chance = answers(np.log([[0.1, 0.3, 0.6], [0.45, 0.45, 0.1]]))
+    assert np.allclose(shares, [[0.25, 0.75], [0.5, 0.5]]) and np.allclose(chance, [0.4, 0.9])
 
 
 def test_a_slower_attack_rises_later_and_a_slower_release_falls_later():

@@ -16,8 +16,8 @@ BLOCK = 441  # 20 ms
 
 
 def hear(window):
-    """A network of one line: which half of the bands is louder."""
-    return np.array([window[:64].mean(), window[64:].mean()])
+    """A network of one line: which half of the bands is louder, and that it is one of the two."""
+    return np.array([window[:64].mean(), window[64:].mean(), -99.0])
 
 
 def tone(hertz, seconds, rate=RATE):
@@ -77,7 +77,7 @@ def test_the_right_class_is_named():
 
 def test_late_decisions_skip_to_the_newest_window_but_analyse_everything():
     windows = []
-    engine = Engine(RATE, lambda window: windows.append(window) or np.zeros(2), CLASSES, lambda values: None)
+    engine = Engine(RATE, lambda window: windows.append(window) or np.zeros(3), CLASSES, lambda values: None)
     samples = np.concatenate([tone(200, 2.0), tone(6000, 2.0)])
     for start in range(0, len(samples), BLOCK):
         engine.analyse(samples[start: start + BLOCK], start / RATE)
@@ -103,13 +103,13 @@ def test_the_first_decision_after_silence_comes_long_before_the_window_is_full()
 def test_sound_before_the_silence_is_forgotten():
     windows = []
     run(np.concatenate([tone(150, 1.0), silence(0.6), tone(6000, 0.3)]),
-        hear=lambda window: windows.append(window) or np.zeros(2))
+        hear=lambda window: windows.append(window) or np.zeros(3))
     assert windows[-1][64:].max() > 0 and windows[-1][:20, 2:].max() < windows[0][:20].max() - 5
 
 
 def test_silence_is_not_shown_to_the_network_and_is_not_known():
     heard = []
-    engine, out = run(silence(2.0), hear=lambda window: heard.append(window) or np.zeros(2))
+    engine, out = run(silence(2.0), hear=lambda window: heard.append(window) or np.zeros(3))
     assert heard == [] and engine.decisions > 30
     assert {values["known"] for _, values in decisions(out)} == {0.0}
     assert {values["top.index"] for _, values in decisions(out)} == {-1}
@@ -118,7 +118,7 @@ def test_silence_is_not_shown_to_the_network_and_is_not_known():
 @pytest.mark.parametrize("index, seconds", list(enumerate((0.5, 1, 2, 4))))
 def test_the_window_has_the_length_asked_for(index, seconds):
     shapes = []
-    run(tone(300, 5.0), hear=lambda window: shapes.append(window.shape) or np.zeros(2), **{"hear.window": index})
+    run(tone(300, 5.0), hear=lambda window: shapes.append(window.shape) or np.zeros(3), **{"hear.window": index})
     expected = log_mel(np.zeros(round(seconds * RATE), np.float32)).shape
     assert set(shapes) == {expected}
 
@@ -158,7 +158,7 @@ def test_without_a_network_the_fast_path_goes_on_and_the_network_joins_later():
 
 def test_latency_is_measured_from_the_end_of_the_window():
     now, out = [0.0], []
-    engine = Engine(RATE, lambda w: now.__setitem__(0, now[0] + 0.015) or np.zeros(2), CLASSES, out.append,
+    engine = Engine(RATE, lambda w: now.__setitem__(0, now[0] + 0.015) or np.zeros(3), CLASSES, out.append,
                     clock=lambda: now[0])
     for start in range(0, RATE, BLOCK):
         now[0] = (start + BLOCK) / RATE

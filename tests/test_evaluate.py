@@ -26,7 +26,8 @@ class Ear:
     def hear(self, log_mel):
         power = np.exp(log_mel)
         share = power[64:].sum() / power.sum()
-        return np.array([6 * (0.5 - share), 6 * (share - 0.5)])
+        certain = 6 * abs(share - 0.5)
+        return np.array([6 * (0.5 - share), 6 * (share - 0.5), 3 - 2 * certain])
 
 
 def tone(hz, seconds, rate=RATE, level=0.3):

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from instrument.audio.frontend import FrontEnd, log_mel
-from instrument.learn.augment import Sounds, TorchMel
+from instrument.learn.augment import Sounds, TorchMel, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.run import Run, epoch_indices
@@ -94,6 +94,23 @@ def test_a_batch_depends_on_its_step_only():
     assert torch.allclose(first.target.sum(1), torch.ones(6)) and torch.isfinite(first.log_mel).all()
 
 
+def test_longer_windows_come_in_smaller_batches():
+    shapes = {sounds().batch(step, 8).samples.shape for step in range(60)}
+    assert {(len_, round(n / RATE, 1)) for len_, n in shapes} == {(8, 0.5), (8, 1.0), (4, 2.0), (2, 4.0)}
+
+
+def test_strangers_are_drawn_as_often_as_said():
+    clips = Sounds([tone(440)] * 100, [0] * 90 + [1] * 5 + [2] * 5, 2)
+    drawn = sum(clips.batch(step, 16).target.sum(0) for step in range(40))
+    assert 0.10 < drawn[2] / drawn.sum() < 0.20
+
+
+def test_our_own_strangers_sound_and_differ():
+    noises = strangers(seconds=0.1)
+    assert all(np.isfinite(one).all() and np.abs(one).max() == 1 for one in noises)
+    assert len({one.tobytes() for one in noises}) == len(noises)
+
+
 def test_an_epoch_shows_everything_once():
     seen = torch.cat([epoch_indices(12, step, 4, seed=3) for step in range(3)])
     assert sorted(seen.tolist()) == list(range(12))
@@ -121,15 +138,12 @@ def stop_after_one(settings, run_folder):
     """Train one step and keep a checkpoint, as a run that was stopped leaves it."""
     from dataclasses import asdict
 
-    from instrument.learn.dataset import read
-    from instrument.learn.train import Course
+    from instrument.learn.train import Course, gather
 
     run = Run(run_folder, asdict(settings))
     clips = find_clips(settings.data)
-    labels = [classes_of(clips).index(clip.label) for clip in clips]
     torch.manual_seed(settings.seed)
-    material = Sounds([read(clip).astype(np.float16) for clip in clips], labels, 2, settings.seed)
-    course = Course(settings, [clip.path.name for clip in clips], material, "cpu", run.folder.parent)
+    course = Course(settings, *gather(clips, classes_of(clips)), "cpu", run.folder.parent)
     course.learn(0)
     run.save(1, course=course)
 

@@ -26,18 +26,18 @@ class Decision:
 
 
 class Decider:
-    """Decides about a stream of logits; `classes` are the names in the order of the logits."""
+    """Decides about a stream of logits: those of `classes`, in their order, and last that of "none of these"."""
 
     def __init__(self, classes):
         self.classes = tuple(classes)
-        even = np.full(len(self.classes), 1.0 / len(self.classes))
-        self._raw, self._smooth = even, even
+        self._raw = self._smooth = np.full(len(self.classes), 1.0 / len(self.classes))
+        self._certainty = 0.0
         self._state = None  # smoothed log-probabilities of the sound going on; None in silence
         self._top, self._since = -1, -math.inf
         self._known, self._now = 0.0, None
 
     def update(self, logits, level_db, values, now):
-        """Decision at `now` seconds. `logits` (classes,) or None: no answer, which counts as silence.
+        """Decision at `now` seconds. `logits` (classes + 1,) or None: no answer, which counts as silence.
 
         `level_db` dBFS is that of the sound; `values` holds the `hear.` rows. In silence the
         probabilities stay as they were and only `known` falls.
@@ -49,14 +49,14 @@ class Decider:
             self._listen(logits, values, elapsed)
         else:
             self._state = None
-        sure = heard and certainty(self._smooth) >= values["hear.unknown"]
+        sure = heard and self._certainty >= values["hear.unknown"]
         self._known = _known(self._known, sure, values, elapsed)
         changed = sure and self._choose(values, now)
         return self._decision(changed)
 
     def _listen(self, logits, values, elapsed):
         log_prob = log_softmax(np.asarray(logits, float) / values["hear.temperature"])
-        self._raw = np.exp(log_prob)
+        self._raw, _ = answers(log_prob)
         log_prob = np.maximum(log_prob, LEAST)
         if self._state is None:  # after silence the first answer counts at once
             self._state = log_prob
@@ -64,7 +64,7 @@ class Decider:
             gain = np.where(log_prob > self._state, share(elapsed, values["hear.attack"]),
                             share(elapsed, values["hear.release"]))
             self._state = self._state + gain * (log_prob - self._state)
-        self._smooth = np.exp(log_softmax(self._state))
+        self._smooth, self._certainty = answers(self._state)
 
     def _choose(self, values, now):
         """Move to a new top class if it leads far enough and the old one has stayed long enough."""
@@ -83,9 +83,14 @@ class Decider:
         return Decision(self._raw, self._smooth, self._top, prob, self._known, changed)
 
 
-def certainty(smooth):
-    """0..1: how sure the network is that this is one of its classes. Below `hear.unknown` it is none of them."""
-    return float(np.max(smooth))
+def answers(logits):
+    """(probabilities (..., classes) given that it is one of them, chance (...) that it is) of logits (..., classes + 1)."""
+    known, none = logits[..., :-1], logits[..., -1]
+    top = known.max(-1, keepdims=True)
+    part = np.exp(known - top)
+    total = part.sum(-1, keepdims=True)
+    lead = (top + np.log(total))[..., 0] - none
+    return part / total, 1 / (1 + np.exp(-lead))
 
 
 def log_softmax(x):

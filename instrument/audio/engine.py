@@ -28,8 +28,8 @@ LEVEL_BLOCK = 0.01  # seconds per value of the level that the gate sees
 class Engine:
     """Hears a mono stream at `source_rate` Hz and publishes {feature name: value} of `features.py`.
 
-    `hear` maps a window of natural-log mel, float32 (bands, frames), to logits (classes,); None until
-    `attach` brings a network. `publish` is called from whichever thread runs `analyse` or `decide`.
+    `hear` maps a window of natural-log mel, float32 (bands, frames), to logits (classes + 1,), the last of
+    them for "none of these"; None until `attach` brings a network. `publish` is called from whichever thread runs `analyse` or `decide`.
     `values` holds the `hear.` rows; assign a new mapping to change them. Times are of `clock`.
     """
 

@@ -12,25 +12,24 @@ from librosa.filters import mel
 
 from ..audio.frontend import FrontEnd
 from .dataset import repeat_to
+from .disturb import COLOURS, coloured
 from .run import generator
 
 WINDOWS = (0.5, 1.0, 2.0, 4.0)  # seconds
-WINDOW_SHARES = (0.1, 0.65, 0.15, 0.1)  # one second is what the instrument listens by
+WINDOW_SHARES = (0.12, 0.58, 0.2, 0.1)  # one second is what the instrument listens by
+STRANGERS = 0.15  # share of the sounds drawn that belong to no class
+FASTEST = 1.2  # every second sound is played up to this much faster or slower
+NOISES = 60  # clips of each kind of noise that we make ourselves
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch: log-mel (n, bands, frames), label shares (n, classes), and where it came from.
-
-    Each row mixes two windows: `windows` (n, 2, 2) holds (clip, number of the window) of both, `shares` (n, 2)
-    their parts in power; `seconds` is the length of all.
-    """
+    """One batch: log-mel (n, bands, frames), label shares (n, classes + 1; the last: none of them), and the
+    samples (n, length) before masks and tone colour, which is what a teacher hears."""
 
     log_mel: torch.Tensor
     target: torch.Tensor
-    windows: np.ndarray
-    shares: torch.Tensor
-    seconds: float
+    samples: torch.Tensor
 
 
 class TorchMel:
@@ -51,14 +50,16 @@ class TorchMel:
 
 
 class Sounds:
-    """Clips held in memory, ready to be drawn as batches. `labels` are class indices."""
+    """Clips held in memory, ready to be drawn as batches.
+
+    `labels` are class indices; `classes` itself stands for a sound of no class.
+    """
 
     def __init__(self, samples, labels, classes, seed=0, front_end=FrontEnd()):
         self.samples, self.labels, self.classes, self.seed = samples, np.asarray(labels), classes, seed
         self.mel = TorchMel(front_end)
         self._rate = front_end.rate
-        counts = np.bincount(self.labels, minlength=classes)
-        self._odds = torch.from_numpy(1 / np.sqrt(counts[self.labels]))
+        self._odds = torch.from_numpy(_odds(self.labels, classes))
 
     def starts(self, index, length):
         """Where the windows of a clip begin, at half-window hops; one for a clip no longer than a window."""
@@ -71,19 +72,27 @@ class Sounds:
         part = clip[start:start + length].astype(np.float32)
         return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
 
+    def windows(self, index, seconds):
+        """All windows of a clip at half-window hops, (n, length), at unit RMS."""
+        length = int(seconds * self._rate)
+        return torch.from_numpy(np.stack([self.window(index, number, length)
+                                          for number in range(len(self.starts(index, length)))]))
+
     def batch(self, step, size=32):
-        """The batch of `step`: one window length, every second sound mixed with another."""
+        """The batch of `step`: one window length, every second row a mixture of two sounds.
+
+        `size` windows of a second or less, or fewer and longer ones: `size` seconds in all.
+        """
         chance = generator(self.seed, 2, step)
         seconds = WINDOWS[torch.multinomial(torch.tensor(WINDOW_SHARES), 1, generator=chance)]
-        length = int(seconds * self._rate)
+        length, size = int(seconds * self._rate), max(2, round(size / max(seconds, 1.0)))
         clips = torch.multinomial(self._odds, 2 * size, True, generator=chance).tolist()
-        windows = np.array([(clip, self._pick(clip, length, chance)) for clip in clips])
-        sounds = torch.from_numpy(np.stack([self._moved(*window, length, chance) for window in windows]))
+        sounds = torch.from_numpy(np.stack([self._moved(clip, length, chance) for clip in clips]))
         shares, samples = _mix(sounds[:size], sounds[size:], chance)
-        labels = torch.eye(self.classes)[torch.from_numpy(self.labels)[clips]]
+        labels = torch.eye(self.classes + 1)[torch.from_numpy(self.labels)[clips]]
         target = shares[:, :1] * labels[:size] + shares[:, 1:] * labels[size:]
-        log_mel = _mask(_colour(self.mel(_add_noise(samples, chance)), chance), chance)
-        return Batch(log_mel, target, np.stack((windows[:size], windows[size:]), 1), shares, seconds)
+        samples = _add_noise(samples, chance)
+        return Batch(_mask(_colour(self.mel(samples), chance), chance), target, samples)
 
     def _pick(self, clip, length, chance):
         """The louder of two random windows: a labelled clip may be silent for long."""
@@ -96,13 +105,42 @@ class Sounds:
         part = self.samples[clip][start:start + length:16].astype(np.float32)
         return float(np.dot(part, part))
 
-    def _moved(self, clip, number, length, chance):
-        """A window up to an eighth earlier or later; that of a repeated clip begins anywhere."""
+    def _moved(self, clip, length, chance):
+        """A window up to an eighth earlier or later, often faster or slower; of a repeated clip from anywhere."""
+        span = round(length * _speed(chance))
         shift = int(torch.randint(-length // 8, length // 8, (1,), generator=chance))
-        part = self.window(clip, number, length, shift)
-        if len(self.samples[clip]) > length:
-            return part
-        return np.roll(part, int(torch.randint(0, length, (1,), generator=chance)))
+        part = self.window(clip, self._pick(clip, span, chance), span, shift)
+        if len(self.samples[clip]) <= span:
+            part = np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
+        return np.interp(np.linspace(0, span - 1, length), np.arange(span), part).astype(np.float32)
+
+
+def strangers(rate=FrontEnd().rate, seconds=4.0):
+    """Sounds that are no class of anybody's: noise of every colour and mains hum, [float16 samples at `rate`]."""
+    chance, count = np.random.default_rng(0), int(seconds * rate)
+    noises = [coloured(count, fall, chance) for fall in (0.0, *COLOURS.values()) for _ in range(NOISES)]
+    time = np.arange(count) / rate
+    for _ in range(NOISES):
+        mains = chance.choice((50, 60)) * (1 + 0.002 * chance.standard_normal())
+        hum = sum(np.sin(2 * np.pi * (k * mains * time + chance.random())) / k ** chance.uniform(0.3, 2)
+                  for k in range(1, 12))
+        noises.append(hum + 0.1 * coloured(count, 0.5, chance))
+    return [(noise / np.abs(noise).max()).astype(np.float16) for noise in noises]
+
+
+def _odds(labels, classes):
+    """How often each clip is drawn: rare classes more often than they occur, strangers STRANGERS of all."""
+    odds = 1 / np.sqrt(np.bincount(labels, minlength=classes + 1)[labels])
+    strange = labels == classes
+    if strange.any():
+        odds[strange] *= STRANGERS / (1 - STRANGERS) * odds[~strange].sum() / odds[strange].sum()
+    return odds
+
+
+def _speed(chance):
+    """1 for every second sound, else 1/FASTEST..FASTEST."""
+    moved, place = torch.rand(2, generator=chance).tolist()
+    return FASTEST ** (2 * place - 1) if moved < 0.5 else 1.0
 
 
 def _mix(first, second, chance):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
 
-from ..audio.decide import certainty
+from ..audio.decide import answers
 from ..audio.engine import Engine
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
@@ -49,12 +49,12 @@ def evaluate(model, data, folds=(), window=None, **more):
     exam = Exam(str(data), tuple(folds), window, **more)
     clips = known_clips(model, exam)
     truth = np.array([model.classes.index(clip.label) for clip in clips])
-    answers = ask(model, clips, exam, "known sounds")
-    found = scores(np.repeat(truth, [len(one) for one in answers]), np.concatenate(answers), model.classes)
+    asked = ask(model, clips, exam, "known sounds")
+    shares = np.concatenate(asked)
+    found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
     foreign = _foreign(model, exam)
-    surely = [certainty(row) for row in np.concatenate(answers)]
     return {**found, "unit": "windows" if window else "clips", "foreign_n": len(foreign),
-            "unknown_auroc": auroc(surely, [certainty(row) for row in foreign]) if len(foreign) else None,
+            "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
             **_asked(model, exam)}
 
 
@@ -75,9 +75,9 @@ def known_clips(model, exam):
 
 
 def _foreign(model, exam):
-    """Answers (n, classes) to the foreign sounds; clips that the model does have a class for are left out."""
+    """Answers (n, classes + 1) to the foreign sounds; clips that the model does have a class for are left out."""
     if not exam.foreign:
-        return np.zeros((0, len(model.classes)))
+        return np.zeros((0, len(model.classes) + 1))
     clips = [clip for clip in find_clips(exam.foreign) if clip.label not in model.classes]
     if not clips:
         raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
@@ -85,18 +85,20 @@ def _foreign(model, exam):
 
 
 def ask(model, clips, exam, what):
-    """Answers [(rows, classes)] per clip: one row a window, or a single row for the whole clip."""
+    """Answers [(rows, classes + 1)] per clip: one row a window, or a single row for the whole clip.
+
+    A row holds probabilities, the last of them that of "none of these"."""
     path = through_engine if exam.live else from_file
-    answers = []
+    asked = []
     for number, clip in enumerate(track(clips, what)):
         samples, rate = decode(clip.path)
         windows = path(model, exam.disturb(samples, rate, number), rate, exam.window or WHOLE)
-        answers.append(_even_in_silence(windows) if exam.window else _over_the_clip(windows))
-    return answers
+        asked.append(_even_in_silence(windows) if exam.window else _over_the_clip(windows))
+    return asked
 
 
 def _over_the_clip(windows):
-    """The mean of the windows in which something sounds, (1, classes)."""
+    """The mean of the windows in which something sounds, (1, classes + 1)."""
     heard = windows[np.isfinite(windows).all(1)]
     return heard.mean(0, keepdims=True) if len(heard) else _even_in_silence(windows[:1])
 
@@ -106,7 +108,7 @@ def _even_in_silence(windows):
 
 
 def from_file(model, samples, rate, seconds):
-    """Probabilities (windows, classes) of a clip cut into windows of `seconds` at half-window hops.
+    """Probabilities (windows, classes + 1) of a clip cut into windows of `seconds` at half-window hops.
 
     A clip shorter than a window is repeated until it fills it. Silent windows (never above `hear.gate`) are not
     answered, as on the stage: NaN.
@@ -115,7 +117,7 @@ def from_file(model, samples, rate, seconds):
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
-    silent = np.full(len(model.classes), np.nan)
+    silent = np.full(len(model.classes) + 1, np.nan)
     windows = [samples[start:start + length] for start in _starts(samples, length)]
     logits = [model.hear(log_mel(window, front)) if _sounds(window, front.rate) else silent for window in windows]
     return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
@@ -134,11 +136,11 @@ def through_engine(model, samples, rate, seconds):
     does, as on stage.
     """
     values = {**DEFAULTS, "hear.window": _window_row(seconds)}
-    answer, asked = {}, []
-    engine = Engine(rate, lambda window: asked.append(1) or model.hear(window), model.classes, answer.update, values)
+    asked = []
+    engine = Engine(rate, lambda window: asked.append(model.hear(window)) or asked[-1], model.classes, dict, values)
     length, block = round(seconds * rate), round(BLOCK * rate)
     samples = repeat_to(samples, length)
-    answers, fed = [], 0
+    logits, fed = [], 0
     for start in _starts(samples, length):
         end = start + length
         for at in range(fed, end, block):
@@ -146,8 +148,8 @@ def through_engine(model, samples, rate, seconds):
         fed = end
         asked.clear()
         engine.decide()
-        answers.append(answer["raw"] if asked else [np.nan] * len(model.classes))
-    return np.array(answers)
+        logits.append(asked[-1] if asked else np.full(len(model.classes) + 1, np.nan))
+    return softmax(np.array(logits) / DEFAULTS["hear.temperature"])
 
 
 def _starts(samples, length):
@@ -160,6 +162,11 @@ def _window_row(seconds):
         if float(label) == seconds:
             return number
     raise ValueError(f"the live path has no window of {seconds:g} s; legal are {', '.join(labels)}")
+
+
+def among_known(shares):
+    """Probabilities (n, classes) given that it is one of them, of rows (n, classes + 1)."""
+    return answers(np.log(np.maximum(shares, 1e-12)))[0]
 
 
 def softmax(logits):

@@ -53,7 +53,7 @@ class Pupil:
         return self.model.card["classes"]
 
     def heard(self):
-        """(hear, classes): a function of log-mel windows (bands, frames) to logits (classes,), and its names."""
+        """(hear, classes): a function of log-mel windows (bands, frames) to logits (classes + 1,), and its names."""
         listen, taught = self.model.listen, self.taught
         return lambda window: taught.extend(*listen(window)), [*self.own, *taught.names]
 

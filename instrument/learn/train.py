@@ -6,6 +6,7 @@ themselves), and goes on seeing pictures every few steps so that its dreams stay
 exponentially over the steps (Izmailov et al., 2018, in its running form).
 """
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from ..model.card import load_model, save_model
 from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee
 from ..model.sound import as_picture
-from .augment import Sounds
+from .augment import Sounds, strangers
 from .dataset import classes_of, find_clips, folds_of, read
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
@@ -28,7 +29,7 @@ from .run import Run, epoch_indices, generator, track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 from .teach import remember
 
-TAUGHT = (1.0, 2.0, 4.0)  # s; windows that the sound teacher is asked about
+FITTED = (1.0, 4.0)  # s; windows of the clips on which the sound teacher's head is fitted
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Settings:
 
     data: str
     start: str = ""  # a run of `distill`, or empty for random weights
+    foreign: str = ""  # sounds of no class
     sound_teacher: str = ""
     pictures: str = ""
     picture_teacher: str = ""
@@ -46,9 +48,10 @@ class Settings:
     rate: float = 1e-3
     head_rate: float = 3e-3
     decay: float = 0.05
+    labels: float = 0.5  # weight of the labels
     answers: float = 1.0  # weight of the sound teacher's answers
-    features: float = 0.5  # weight of its features
-    picture_every: int = 6
+    features: float = 1.0  # weight of its features
+    picture_every: int = 2
     seed: int = 0
 
 
@@ -67,52 +70,47 @@ class Hearing(nn.Module):
 
 
 class Tutor:
-    """A sound teacher's lessons: its features of every window, and a linear head on them for our classes.
+    """A sound teacher that hears the same mixtures as the student: its features of them, and a linear head on
+    those for our classes, fitted once on whole clips.
 
-    Asked once per window and kept in `cache` (a folder): the teacher costs more than the student.
-    A mixture of two windows is taught by the mixture of their lessons.
+    Hearing the same, however mangled, is what makes such lessons work (Beyer et al., "Knowledge distillation:
+    a good teacher is patient and consistent", 2022). The fitted clips' features are kept in `cache` (a folder).
     """
 
     def __init__(self, path, names, sounds, cache):
-        lessons = _lessons(path, names, sounds, Path(cache) / "lessons.npz")
-        self._first = {seconds: np.cumsum([0] + [len(one[seconds]) for one in lessons]) for seconds in TAUGHT}
-        features = {seconds: np.concatenate([one[seconds] for one in lessons]).astype(np.float32) for seconds in TAUGHT}
-        labels = {seconds: np.repeat(sounds.labels, np.diff(self._first[seconds])) for seconds in TAUGHT}
-        fitted = np.concatenate([features[1.0], features[4.0]])
-        mean, std = fitted.mean(0), fitted.std(0) + 1e-3
-        head = _fit_head((fitted - mean) / std, np.concatenate([labels[1.0], labels[4.0]]))
-        scaled = {seconds: torch.from_numpy((one - mean) / std) for seconds, one in features.items()}
-        self._answers = {seconds: (head(one) / 2.0).softmax(1) for seconds, one in scaled.items()}
-        self._features = {seconds: one[:, :EMBEDDING] for seconds, one in scaled.items()}
+        self._teacher = load_sound_teacher(path)
+        lessons = _lessons(self._teacher, names, sounds, Path(cache) / "lessons.npz")
+        features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
+        labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
+                                 for label, one in zip(sounds.labels, lessons)])
+        self._mean, self._std = features.mean(0), features.std(0) + 1e-3
+        self._head = _fit_head((features - self._mean) / self._std, labels, sounds.classes + 1)
 
-    def __call__(self, batch):
-        """(answers softened at temperature 2 as probabilities, standardised features), or None for short windows."""
-        if batch.seconds not in TAUGHT:
-            return None
-        rows = torch.from_numpy(self._first[batch.seconds][batch.windows[..., 0]] + batch.windows[..., 1])
-        shares = batch.shares.unsqueeze(2)
-        return ((self._answers[batch.seconds][rows] * shares).sum(1), (self._features[batch.seconds][rows] * shares).sum(1))
+    @torch.no_grad()
+    def __call__(self, samples):
+        """(answers softened at temperature 2 as probabilities, standardised features) of samples (n, length)."""
+        features = torch.from_numpy((_ask(self._teacher, samples) - self._mean) / self._std)
+        return (self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING]
 
 
-def _lessons(path, names, sounds, cache):
+def _lessons(teacher, names, sounds, cache):
     """[{seconds: (windows, 911)}] per clip: embedding and AudioSet answers (3 points better than without those)."""
     kept = dict(np.load(cache)) if cache.exists() else {}
     missing = [index for index, name in enumerate(names) if f"{name} 4.0" not in kept]
-    teacher = load_sound_teacher(path) if missing else None
     for index in track(missing, "asking the teacher") if missing else ():
-        for seconds in TAUGHT:
-            kept[f"{names[index]} {seconds}"] = _ask(teacher, sounds, index, seconds)
+        for seconds in FITTED:
+            kept[f"{names[index]} {seconds}"] = _ask(teacher, sounds.windows(index, seconds)).astype(np.float16)
     if missing:
-        np.savez(cache, **kept)
-    return [{seconds: kept[f"{name} {seconds}"] for seconds in TAUGHT} for name in names]
+        part = cache.with_suffix(f".{os.getpid()}.npz")
+        np.savez(part, **kept)
+        os.replace(part, cache)
+    return [{seconds: kept[f"{name} {seconds}"] for seconds in FITTED} for name in names]
 
 
-@torch.inference_mode()
-def _ask(teacher, sounds, index, seconds):
-    length = int(seconds * FrontEnd().rate)
-    windows = [sounds.window(index, number, length) for number in range(len(sounds.starts(index, length)))]
-    embedding = teacher.embed(to_teacher_rate(torch.from_numpy(np.stack(windows)) * 0.1))
-    return torch.cat([embedding, teacher.tags(embedding)], 1).half().numpy()
+@torch.no_grad()
+def _ask(teacher, samples):
+    embedding = teacher.embed(to_teacher_rate(samples * 0.1))
+    return torch.cat([embedding, teacher.tags(embedding)], 1).numpy()
 
 
 def to_teacher_rate(samples, rate=FrontEnd().rate):
@@ -123,11 +121,11 @@ def to_teacher_rate(samples, rate=FrontEnd().rate):
     return torch.fft.irfft(F.pad(spectrum, (0, wanted // 2 + 1 - spectrum.shape[1])), n=wanted) * (wanted / length)
 
 
-def _fit_head(features, labels):
+def _fit_head(features, labels, classes):
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(C=0.003, max_iter=300, class_weight="balanced").fit(features, labels)
-    head = nn.Linear(features.shape[1], len(fitted.classes_))
+    head = nn.Linear(features.shape[1], classes)
     head.weight.data = torch.from_numpy(fitted.coef_).float()
     head.bias.data = torch.from_numpy(fitted.intercept_).float()
     return head.requires_grad_(False)
@@ -140,9 +138,8 @@ def train(settings, out, run_folder):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
     classes = classes_of(clips)
-    sounds = Sounds([read(clip).astype(np.float16) for clip in track(clips, "reading clips")],
-                    [classes.index(clip.label) for clip in clips], len(classes), settings.seed)
-    course = Course(settings, [clip.path.name for clip in clips], sounds, device, run.folder.parent)
+    names, sounds = gather(clips, classes, settings.foreign, settings.seed)
+    course = Course(settings, names, sounds, device, run.folder.parent)
     first = run.resume(course=course)
     for step in track(range(first, settings.steps), "hearing", first, course.note):
         course.learn(step)
@@ -152,6 +149,16 @@ def train(settings, out, run_folder):
     save_model(out, course.averaged, _card(settings, classes, folds_of(clips)))
     remember(load_model(out), clips)
     return out
+
+
+def gather(clips, classes, foreign="", seed=0):
+    """(names, Sounds) of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
+    others = [clip for clip in find_clips(foreign) if clip.label not in classes] if foreign else []
+    noises = strangers()
+    samples = [read(clip).astype(np.float16) for clip in track([*clips, *others], "reading clips")]
+    labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
+    names = [clip.path.name for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
+    return names, Sounds([*samples, *noises], labels, len(classes), seed)
 
 
 class Course:
@@ -165,7 +172,7 @@ class Course:
         self.tutor = Tutor(teacher, names, sounds, cache) if teacher else None
         self.seeing, self.squares = self._see(net) if settings.pictures else (None, None)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
-        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
+        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
         self.optimiser = torch.optim.AdamW(self._groups(), settings.rate, weight_decay=settings.decay)
         rates = [group["lr"] for group in self.optimiser.param_groups]
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, settings.steps, pct_start=0.15)
@@ -207,9 +214,9 @@ class Course:
         logits, features = self.hearing(batch.log_mel.to(self.device))
         loss = F.cross_entropy(logits, batch.target.to(self.device), label_smoothing=0.05)
         self._remember("sound", loss)
-        lesson = self.tutor and self.tutor(batch)
-        if lesson:
-            answers, wanted = (part.to(self.device) for part in lesson)
+        if self.tutor:
+            loss = self.settings.labels * loss
+            answers, wanted = (part.to(self.device) for part in self.tutor(batch.samples))
             told = 4 * F.kl_div(F.log_softmax(logits / 2.0, 1), answers, reduction="batchmean")
             alike = F.mse_loss(features, wanted)
             self._remember("answers", told)
@@ -263,6 +270,6 @@ def _card(settings, classes, folds):
         "network": "HearSee: residual, 4 stages of 2 basic blocks (64, 128, 256, 384), one normalisation per sense",
         "classes": classes, "scenes": 1000, "front_end": asdict(FrontEnd()), "windows_s": [0.5, 1, 2, 4],
         "training": {name: value for name, value in asdict(settings).items()
-                     if name not in ("data", "start", "sound_teacher", "pictures", "picture_teacher")},
+                     if name not in ("data", "start", "foreign", "sound_teacher", "pictures", "picture_teacher")},
         "folds": folds,
     }

@@ -36,11 +36,13 @@ class Model:
         return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]
 
     def hear(self, log_mel):
-        """Logits (classes,) of one window of natural log-mel power (bands, frames); NumPy in and out."""
+        """Logits (classes + 1,) of one window of natural log-mel power (bands, frames), NumPy in and out.
+
+        The last one stands for "none of these"."""
         return self.taught.extend(*self.listen(log_mel))
 
     def listen(self, log_mel):
-        """(logits of its own classes, features (384,) that its sound head sees) of such a window."""
+        """(logits of its own classes and of none, features (384,) that its sound head sees) of such a window."""
         self._ear = self._ear or folded(self.net, "sound")
         with torch.inference_mode():
             features = self._ear.embed(as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))

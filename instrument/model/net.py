@@ -65,8 +65,8 @@ class Block(nn.Module):
 class HearSee(nn.Module):
     """The shipped network: stem, four named stages, a head per sense.
 
-    `classes` sound classes and `scenes` picture classes; both heads read the
-    average of stage 4 (384 values). Input of either sense is (batch, 3, height, width).
+    `classes` sound classes and one more answer, "none of these", and `scenes` picture classes; both heads
+    read the average of stage 4 (384 values). Input of either sense is (batch, 3, height, width).
     """
 
     def __init__(self, classes=10, scenes=1000, dropout=0.3):
@@ -79,7 +79,7 @@ class HearSee(nn.Module):
             setattr(self, name, _stage(before, width, stride=1 if name == "stage1" else 2))
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleDict({
-            "sound": nn.Linear(WIDTHS[-1], classes), "picture": nn.Linear(WIDTHS[-1], scenes)
+            "sound": nn.Linear(WIDTHS[-1], classes + 1), "picture": nn.Linear(WIDTHS[-1], scenes)
         })
         self.use("sound")
 

@@ -26,12 +26,13 @@ class Taught:
     examples: dict | None = None
 
     def extend(self, logits, features):
-        """Logits (own + k,) from the network's own (own,) and its features (384,)."""
+        """Logits (own + k + 1,) from the network's own (own + 1,) and its features (384,); the last is "none"."""
         if not self.names:
             return logits
-        leads = leading(self.weight @ features + self.bias, len(logits)) - self.lead
+        leads = leading(self.weight @ features + self.bias, len(logits) - 1) - self.lead
         top = logits.max()
-        return np.concatenate([logits, top + np.log(np.exp(logits - top).sum()) + leads]).astype(np.float32)
+        taught = top + np.log(np.exp(logits - top).sum()) + leads
+        return np.concatenate([logits[:-1], taught, logits[-1:]]).astype(np.float32)
 
 
 def leading(scores, own):
