@@ -230,13 +230,14 @@ def _train_flags(command):
                          "label/*.wav layout)")
     command.add_argument("--out", required=True, metavar="MODEL", help="model folder to write")
     command.add_argument("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes")
-    command.add_argument("--start", default="", metavar="RUN", help="begin from a run of `hearsee distill`")
+    command.add_argument("--start", metavar="MODEL", help="begin from this model (default: the shipped one), from a "
+                         "run of `hearsee distill`, or from 'none'")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of no class, to be told from yours")
     command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
     command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
     command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet as safetensors")
     command.add_argument("--leave-out", type=int, default=0, metavar="FOLD", help="keep a fold for testing")
-    command.add_argument("--steps", type=int, default=900)
+    command.add_argument("--steps", type=_count, default=300)
     command.add_argument("--seed", type=int, default=0)
     _paper_flags(command)
 
@@ -290,10 +291,12 @@ def _train(options):
     if options.recipe == "paper":
         return _paper(options)
     from .learn.train import Settings, train
+    from .model.card import DEFAULT
 
     names = {field.name for field in fields(Settings)}
     given = {name: value for name, value in vars(options).items() if name in names and value is not None}
-    settings = Settings(**given)
+    start = {None: str(DEFAULT), "none": ""}.get(options.start, options.start)
+    settings = Settings(**{**given, "start": start})
     print(train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name))
 
 

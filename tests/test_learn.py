@@ -12,7 +12,8 @@ from instrument.learn.augment import Sounds, TorchMel, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.run import Run, epoch_indices
-from instrument.learn.train import Settings, to_teacher_rate, train
+from instrument.learn.train import Settings, lend_pictures, train
+from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee, folded
 from instrument.model.sound import as_picture
@@ -146,6 +147,35 @@ def stop_after_one(settings, run_folder):
     course = Course(settings, *gather(clips, classes_of(clips)), "cpu", run.folder.parent)
     course.learn(0)
     run.save(1, course=course)
+
+
+def test_new_classes_on_a_finished_model_leave_its_dream_as_it_was(plain, saved, tmp_path):
+    """Only what the ear has to itself is learnt: the eye is the same to the last bit, pictures are lent."""
+    torch.set_num_threads(1)
+    for name in ("hum", "whistle"):
+        (saved / "pictures" / f"{name}.jpg").write_bytes(name.encode())
+    model = load_model(train(Settings(str(plain), str(saved), batch=4, steps=2), tmp_path / "m", tmp_path / "runs" / "m"))
+    old, new = (one.net.state_dict() for one in (load_model(saved), model))
+    changed = {name for name in old if not torch.equal(old[name], new[name]) and "num_batches" not in name}
+    assert changed and all(".sound." in name for name in changed)
+    assert {name: path.read_bytes() for name, path in model.picture_files().items()} == {
+        "hum": b"hum", "whistle": b"whistle"}
+
+
+def test_a_class_without_a_picture_borrows_one(saved, tmp_path):
+    for name in ("hum", "whistle"):
+        (saved / "pictures" / f"{name}.jpg").write_bytes(name.encode())
+    (tmp_path / "pictures").mkdir()
+    data = write_plain(tmp_path / "data")
+    (data / "hum").rename(data / "buzz")
+    lent = lend_pictures(load_model(saved), tmp_path, find_clips(data))
+    assert lent["whistle"] == "whistle" and lent["buzz"] in ("hum", "whistle")
+    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == {"buzz", "whistle"}
+
+
+def test_a_start_that_is_nothing_is_explained(plain, tmp_path):
+    with pytest.raises(ValueError, match="neither a run of `hearsee distill` nor a model folder"):
+        train(Settings(str(plain), str(tmp_path)), tmp_path / "m", tmp_path / "run")
 
 
 def test_other_settings_do_not_overwrite_a_run(tmp_path):

@@ -1,35 +1,36 @@
 """Teach the network to hear, without forgetting how to see.
 
 Starts from a network that sees (`distill`), learns labelled clips with a teacher's help where one is given
-(soft answers of a linear head on the teacher's features, fitted on the same clips, and the features
-themselves), and goes on seeing pictures every few steps so that its dreams stay. Weights are averaged
-exponentially over the steps (Izmailov et al., 2018, in its running form).
+(`tutor`), and goes on seeing pictures every few steps so that its dreams stay. Started from a finished model
+and without pictures, it keeps every convolution as it is and learns scales and answers of the ear only: then
+what is dreamed is what was dreamed before. Weights are averaged exponentially over the steps
+(Izmailov et al., 2018, in its running form).
 """
 
-import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..audio.frontend import FrontEnd
-from ..model.card import load_model, save_model
+from ..audio.frontend import FrontEnd, log_mel
+from ..model.card import find_model, load_model, save_model
 from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee
 from ..model.sound import as_picture
 from .augment import Sounds, strangers
-from .dataset import classes_of, find_clips, folds_of, read
+from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
 from .run import Run, epoch_indices, generator, track
-from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
+from .sound_teacher import EMBEDDING
 from .teach import remember
-
-FITTED = (1.0, 4.0)  # s; windows of the clips on which the sound teacher's head is fitted
+from .tutor import Tutor
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Settings:
     """What a training run is made of; stored beside its checkpoints."""
 
     data: str
-    start: str = ""  # a run of `distill`, or empty for random weights
+    start: str = ""  # a run of `distill`, a model folder, or empty for random weights
     foreign: str = ""  # sounds of no class
     sound_teacher: str = ""
     pictures: str = ""
     picture_teacher: str = ""
     leave_out: int = 0  # a fold kept for testing
-    steps: int = 900
+    steps: int = 300
     batch: int = 32
     rate: float = 1e-3
     head_rate: float = 3e-3
@@ -69,68 +70,6 @@ class Hearing(nn.Module):
         return self.net.heads["sound"](self.net.dropout(embedding)), self.adaptor(embedding)
 
 
-class Tutor:
-    """A sound teacher that hears the same mixtures as the student: its features of them, and a linear head on
-    those for our classes, fitted once on whole clips.
-
-    Hearing the same, however mangled, is what makes such lessons work (Beyer et al., "Knowledge distillation:
-    a good teacher is patient and consistent", 2022). The fitted clips' features are kept in `cache` (a folder).
-    """
-
-    def __init__(self, path, names, sounds, cache):
-        self._teacher = load_sound_teacher(path)
-        lessons = _lessons(self._teacher, names, sounds, Path(cache) / "lessons.npz")
-        features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
-        labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
-                                 for label, one in zip(sounds.labels, lessons)])
-        self._mean, self._std = features.mean(0), features.std(0) + 1e-3
-        self._head = _fit_head((features - self._mean) / self._std, labels, sounds.classes + 1)
-
-    @torch.no_grad()
-    def __call__(self, samples):
-        """(answers softened at temperature 2 as probabilities, standardised features) of samples (n, length)."""
-        features = torch.from_numpy((_ask(self._teacher, samples) - self._mean) / self._std)
-        return (self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING]
-
-
-def _lessons(teacher, names, sounds, cache):
-    """[{seconds: (windows, 911)}] per clip: embedding and AudioSet answers (3 points better than without those)."""
-    kept = dict(np.load(cache)) if cache.exists() else {}
-    missing = [index for index, name in enumerate(names) if f"{name} 4.0" not in kept]
-    for index in track(missing, "asking the teacher") if missing else ():
-        for seconds in FITTED:
-            kept[f"{names[index]} {seconds}"] = _ask(teacher, sounds.windows(index, seconds)).astype(np.float16)
-    if missing:
-        part = cache.with_suffix(f".{os.getpid()}.npz")
-        np.savez(part, **kept)
-        os.replace(part, cache)
-    return [{seconds: kept[f"{name} {seconds}"] for seconds in FITTED} for name in names]
-
-
-@torch.no_grad()
-def _ask(teacher, samples):
-    embedding = teacher.embed(to_teacher_rate(samples * 0.1))
-    return torch.cat([embedding, teacher.tags(embedding)], 1).numpy()
-
-
-def to_teacher_rate(samples, rate=FrontEnd().rate):
-    """Resample (n, length) to the teacher's 32 kHz through the spectrum: exact for band-limited windows."""
-    length = samples.shape[1]
-    wanted = 2 * round(length * RATE / rate / 2)
-    spectrum = torch.fft.rfft(samples)
-    return torch.fft.irfft(F.pad(spectrum, (0, wanted // 2 + 1 - spectrum.shape[1])), n=wanted) * (wanted / length)
-
-
-def _fit_head(features, labels, classes):
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=0.003, max_iter=300, class_weight="balanced").fit(features, labels)
-    head = nn.Linear(features.shape[1], classes)
-    head.weight.data = torch.from_numpy(fitted.coef_).float()
-    head.bias.data = torch.from_numpy(fitted.intercept_).float()
-    return head.requires_grad_(False)
-
-
 def train(settings, out, run_folder):
     """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it."""
     run = Run(run_folder, asdict(settings))
@@ -148,7 +87,30 @@ def train(settings, out, run_folder):
             run.log(step=step + 1, **course.losses)
     save_model(out, course.averaged, _card(settings, classes, folds_of(clips)))
     remember(load_model(out), clips)
+    if settings.start and not _is_run(settings.start):
+        lend_pictures(load_model(settings.start), out, clips)
     return out
+
+
+def lend_pictures(base, out, clips):
+    """Give every class of the model folder `out` a picture of the model `base`: that of the class it sounds most like.
+
+    A picture that is there already stays. Returns {class: class of `base`}.
+    """
+    files, lent = base.picture_files(), {}
+    for label in classes_of(clips):
+        if not list((Path(out) / "pictures").glob(f"{label}.*")):
+            lent[label] = label if label in files else _nearest(base, [clip for clip in clips if clip.label == label])
+            path = files[lent[label]]
+            shutil.copyfile(path, Path(out) / "pictures" / (label + path.suffix))
+    return lent
+
+
+def _nearest(base, clips):
+    """The class of `base` that a few clips sound most like."""
+    length = FrontEnd().rate
+    heard = [base.hear(log_mel(repeat_to(read(clip), length)[:length])) for clip in clips[:: max(1, len(clips) // 8)]]
+    return base.classes[int(np.mean(heard, 0)[:-1].argmax())]
 
 
 def gather(clips, classes, foreign="", seed=0):
@@ -157,7 +119,7 @@ def gather(clips, classes, foreign="", seed=0):
     noises = strangers()
     samples = [read(clip).astype(np.float16) for clip in track([*clips, *others], "reading clips")]
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
-    names = [clip.path.name for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
+    names = [f"{clip.label}/{clip.path.name}" for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
     return names, Sounds([*samples, *noises], labels, len(classes), seed)
 
 
@@ -166,13 +128,15 @@ class Course:
 
     def __init__(self, settings, names, sounds, device, cache):
         self.settings, self.sounds, self.device = settings, sounds, device
-        net = _start(settings.start, sounds.classes)
+        net = begin(settings.start, sounds.classes)
+        if settings.start and not settings.pictures and not _is_run(settings.start):
+            _keep_convolutions(net)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
         teacher = settings.sound_teacher
-        self.tutor = Tutor(teacher, names, sounds, cache) if teacher else None
+        self.tutor = Tutor(teacher, names, sounds, cache, device) if teacher else None
         self.seeing, self.squares = self._see(net) if settings.pictures else (None, None)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
-        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(max(0.9, 1 - 20 / settings.steps)), use_buffers=True)
         self.optimiser = torch.optim.AdamW(self._groups(), settings.rate, weight_decay=settings.decay)
         rates = [group["lr"] for group in self.optimiser.param_groups]
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, settings.steps, pct_start=0.15)
@@ -187,14 +151,14 @@ class Course:
     def _see(self, net):
         teacher = load_googlenet(self.settings.picture_teacher).to(self.device, memory_format=torch.channels_last)
         seeing = Seeing(net, teacher)
-        if self.settings.start:
+        if _is_run(self.settings.start):
             seeing.adaptors.load_state_dict(_part(self.settings.start, "adaptors."))
         return seeing.to(self.device), read_squares(self.settings.pictures, progress=track)
 
     def _groups(self):
         fresh = [*self.hearing.net.heads["sound"].parameters(), *self.hearing.adaptor.parameters()]
         known = {id(p) for p in fresh}
-        rest = {id(p): p for p in self.model.parameters() if id(p) not in known}
+        rest = {id(p): p for p in self.model.parameters() if p.requires_grad and id(p) not in known}
         return [{"params": list(rest.values()), "lr": self.settings.rate},
                 {"params": fresh, "lr": self.settings.head_rate}]
 
@@ -216,7 +180,7 @@ class Course:
         self._remember("sound", loss)
         if self.tutor:
             loss = self.settings.labels * loss
-            answers, wanted = (part.to(self.device) for part in self.tutor(batch.samples))
+            answers, wanted = self.tutor(batch.samples)
             told = 4 * F.kl_div(F.log_softmax(logits / 2.0, 1), answers, reduction="batchmean")
             alike = F.mse_loss(features, wanted)
             self._remember("answers", told)
@@ -247,17 +211,43 @@ class Course:
             getattr(self, name).load_state_dict(part)
 
 
-def _start(run_folder, classes):
+def begin(start, classes):
+    """A HearSee of `classes` from a run of `distill`, from a model folder, or (empty) from random weights.
+
+    ValueError where `start` is neither. The answers to sound begin anew.
+    """
     net = HearSee(classes)
-    if run_folder:
-        state = {name: value for name, value in _part(run_folder, "net.").items()
-                 if not name.startswith("heads.sound.")}
-        # The ear starts from what the eye has learnt, scales included.
-        for name in list(state):
-            if ".picture." in name and "heads" not in name:
-                state[name.replace(".picture.", ".sound.")] = state[name].clone()
-        net.load_state_dict(state, strict=False)
+    if start:
+        state = _seen(start) if _is_run(start) else _heard(start)
+        net.load_state_dict({name: value for name, value in state.items() if not name.startswith("heads.sound.")},
+                            strict=False)
     return net
+
+
+def _is_run(start):
+    return bool(start) and (Path(start) / "checkpoint.pt").exists()
+
+
+def _seen(run_folder):
+    """The ear starts from what the eye has learnt, scales included."""
+    state = _part(run_folder, "net.")
+    scales = {name.replace(".picture.", ".sound."): value.clone() for name, value in state.items()
+              if ".picture." in name and "heads" not in name}
+    return {**state, **scales}
+
+
+def _heard(folder):
+    path = find_model(folder) / "weights.safetensors"
+    if not path.exists():
+        raise ValueError(f"--start {folder}: neither a run of `hearsee distill` nor a model folder; give one, or 'none' "
+                         "for random weights")
+    return {name: value.float() for name, value in load_file(str(path)).items()}
+
+
+def _keep_convolutions(net):
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            module.requires_grad_(False)
 
 
 def _part(run_folder, prefix):
