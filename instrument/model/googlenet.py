@@ -1,8 +1,10 @@
 """The original BVLC GoogLeNet: the network of the first DeepDreams (Szegedy et al., 2014).
 
-Weights come from a safetensors file with the Caffe layer names as keys. It is not
+Weights come from Caffe's file or from a safetensors file with the Caffe layer names as keys. It is not
 torchvision's `googlenet`, which has batch normalisation and other weights.
 """
+
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -18,6 +20,9 @@ INCEPTIONS = {
 }
 BGR_MEAN = (104.0, 117.0, 123.0)
 POOLED = ("3a", "4a", "5a")
+# Caffe's names of our layers outside the inceptions.
+CAFFE_NAMES = {"conv1": "conv1/7x7_s2", "reduce2": "conv2/3x3_reduce", "conv2": "conv2/3x3",
+               "classifier": "loss3/classifier"}
 
 
 class Inception(nn.Module):
@@ -95,23 +100,44 @@ def _norm(x):
 
 
 def load_googlenet(path):
-    """Read BVLC GoogLeNet from a safetensors file with Caffe layer names."""
-    from safetensors.torch import load_file
+    """Read BVLC GoogLeNet from Caffe's own `.caffemodel`, or from safetensors with Caffe's layer names.
 
-    tensors = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
-    state = {}
-    for name, tensor in tensors.items():
-        state[_our_name(name)] = tensor.flatten(1) if name == "loss3/classifier.weight" else tensor
+    What the file has besides (the auxiliary heads of the training) is left out. ValueError for what is missing.
+    """
+    weights = _caffe_weights(path) if Path(path).suffix == ".caffemodel" else _safetensors(path)
     net = GoogLeNet()
-    net.load_state_dict(state)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(_fitting(weights, _caffe_name(name), parameter.shape))
     return net.eval().requires_grad_(False)
 
 
-def _our_name(name):
+def _caffe_weights(path):
+    from .caffemodel import load_caffemodel
+
+    return {name: torch.from_numpy(array.copy()) for name, array in load_caffemodel(path).items()}
+
+
+def _safetensors(path):
+    from safetensors.torch import load_file
+
+    return load_file(str(path))
+
+
+def _fitting(weights, name, shape):
+    """A weight in our shape: Caffe keeps biases and the classifier with sides of 1."""
+    if name not in weights:
+        raise ValueError(f"no {name}")
+    tensor = weights[name]
+    if [side for side in tensor.shape if side > 1] != [side for side in shape if side > 1]:
+        raise ValueError(f"{name} is {tuple(tensor.shape)}, expected {tuple(shape)}")
+    return tensor.reshape(shape)
+
+
+def _caffe_name(name):
+    """Caffe's name of one of our parameters: "inceptions.3a.paths.1x1.bias" is "inception_3a/1x1.bias"."""
     layer, kind = name.rsplit(".", 1)
-    plain = {"conv1/7x7_s2": "conv1", "conv2/3x3_reduce": "reduce2", "conv2/3x3": "conv2",
-             "loss3/classifier": "classifier"}
-    if layer in plain:
-        return f"{plain[layer]}.{kind}"
-    inception, path = layer.removeprefix("inception_").split("/")
-    return f"inceptions.{inception}.paths.{path}.{kind}"
+    if layer in CAFFE_NAMES:
+        return f"{CAFFE_NAMES[layer]}.{kind}"
+    _, inception, _, path = layer.split(".")
+    return f"inception_{inception}/{path}.{kind}"

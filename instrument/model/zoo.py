@@ -8,12 +8,14 @@ from pathlib import Path
 from .card import DEFAULT, find_model, load_model
 from .eye import googlenet_eye, hearsee_eye, torchvision_eye
 
+GOOGLENET_FILES = (".caffemodel", ".safetensors")
+
 
 def open_eye(network=None, model=None):
     """The eye to dream with: a torchvision name, a GoogLeNet file, or (None) that of `model` itself."""
     if network is None:
         return hearsee_eye(model.net, model.card["classes"])
-    if Path(network).suffix == ".safetensors":
+    if Path(network).suffix in GOOGLENET_FILES:
         return googlenet_eye(_googlenet(network))
     return torchvision_eye(network)
 
@@ -22,13 +24,14 @@ def _googlenet(path):
     from .googlenet import load_googlenet
 
     if not Path(path).exists():
-        raise ValueError(f"{path}: no such file; give BVLC GoogLeNet as safetensors with Caffe's layer names")
+        raise ValueError(f"{path}: no such file; give BVLC GoogLeNet as .caffemodel, or as .safetensors with Caffe's "
+                         "layer names")
     try:
         return load_googlenet(path)
     except Exception as error:  # safetensors and torch each raise their own kinds
         reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{path} is not BVLC GoogLeNet ({reason}): expected safetensors with Caffe's layer "
-                         "names") from None
+        raise ValueError(f"{path} is not BVLC GoogLeNet ({reason}): expected Caffe's file, or safetensors with its "
+                         "layer names") from None
 
 
 def list_models(folder=None):
