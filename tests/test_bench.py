@@ -7,11 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
-from instrument.bench import show, soak
+from instrument.bench import hear, show, soak
 from instrument.bench.peer import Peer, peer_rows
 from instrument.bench.report import markdown, write
 from instrument.bench.run import BENCHES, VERDICTS, bench
@@ -189,3 +190,26 @@ def test_figures_as_a_table_and_as_json(tmp_path):
     assert markdown(rows).splitlines() == ["| size | ms |", "|---|---|", "| 200 | 12.3 |", "| 400 | 50 |"]
     write(tmp_path / "f.json", "dream", rows)
     assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
+
+
+def test_clips_are_laid_out_where_they_begin_to_be_heard(tmp_path):
+    quiet, loud = np.zeros(500, np.float32), np.full(4000, 0.5, np.float32)
+    path, ((label, start, end), _) = hear.arrange([("bark", np.concatenate([quiet, loud])), ("horn", loud)], tmp_path)
+    samples, rate = soundfile.read(path)
+    assert label == "bark" and start >= hear.SILENCE and end - start == pytest.approx(4000 / rate, abs=1e-6)
+    assert np.argmax(np.abs(samples) > 0) == round(start * rate)
+
+
+def test_latencies_are_counted_from_the_sound_and_only_for_the_right_answer():
+    class Watch:
+        def when(self, sample):
+            return 10.0 + sample / hear.RATE
+
+    packets = [(11.9, {"audio.peak": 0.0, "onset": 3}), (12.01, {"audio.peak": 0.4, "onset": 3}),
+               (12.03, {"audio.peak": 0.5, "onset": 4, "top.name": "horn", "known": 1.0}),
+               (12.30, {"audio.peak": 0.5, "onset": 4, "top.name": "bark", "known": 0.2}),
+               (12.40, {"audio.peak": 0.5, "onset": 4, "top.name": "bark", "known": 0.9})]
+    row = hear._judge(("bark", 2.0, 3.0), packets, Watch())
+    assert [round(row[name]) for name in ("packet_ms", "onset_ms", "right_ms")] == [10, 30, 400]
+    never = hear._judge(("siren", 2.0, 3.0), packets, Watch())
+    assert never["right_ms"] is None and hear.summary([row, never])["never_right"] == 0.5

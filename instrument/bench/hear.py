@@ -1,7 +1,8 @@
 """How fast the ear is: real clips after silence through `listen`, timed from the moment their samples arrive.
 
 `listen` runs as its own process, as on stage; its shared ring tells when each sample came in, its OSC packets
-when it was said what it is.
+when it was said what it is. `packet_ms` is the first packet in which the sound shows at all, `onset_ms` the onset
+event, `right_ms` the first known and right top class.
 """
 
 import os
@@ -10,17 +11,27 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from ..audio.decide import Decider
+from ..audio.frontend import FrontEnd, Streaming, log_mel
+from ..audio.onset import FastPath
 from ..audio.ring import Ring
-from ..osc import Receiver
+from ..learn.evaluate import WHOLE, from_file
+from ..osc import Receiver, Sender
+from ..params import DEFAULTS
 
 RATE = 22050
 SILENCE = 2.5  # s before each clip: the last one must be forgotten
 TRIM = 0.03  # of the peak: where a clip begins to be heard
+SHOWS = 0.05  # rise of the published peak (3 dB) by which a sound shows in a packet
+BLOCK = 0.01  # s of sound that a stage is given at once
+TURNS = 200  # of each stage
+BUSY = ("--audio", "demo", "--mute", "--headless", "--size", "1280x720", "--fps", "1000")  # draws all it can
 
 
 class Watch(threading.Thread):
@@ -62,12 +73,16 @@ def arrange(clips, folder):
     return path, events
 
 
-def latency_rows(clips, port=10071):
-    """Play [(label, samples at 22,050 Hz)] through `listen`; one dict per clip with its latencies in ms."""
+def latency_rows(clips, port=10071, busy=False):
+    """Play [(label, samples at 22,050 Hz)] through `listen`; one dict per clip with its latencies in ms.
+
+    `busy`: a second show draws and dreams beside it as fast as it can.
+    """
     packets = []
     name = f"hearsee-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as folder:
         path, events = arrange(clips, folder)
+        rival = _rival(port + 2, events[-1][2] + 60) if busy else None
         watch = Watch(name)
         watch.start()
         with Receiver(port, lambda features: packets.append((time.perf_counter(), features))):
@@ -76,7 +91,16 @@ def latency_rows(clips, port=10071):
                             "--parent", str(os.getpid())], check=True)
         watch.ended.set()
         watch.join()
+    if rival:
+        rival.terminate()
+        rival.wait()
     return [_judge(event, packets, watch) for event in events], _health(packets)
+
+
+def _rival(port, seconds):
+    """A show that draws all it can; it ends by itself even if this process is killed."""
+    return subprocess.Popen([sys.executable, "-m", "instrument", "perform", *BUSY, "--port", str(port), "--seconds",
+                             str(round(seconds))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _judge(event, packets, watch):
@@ -84,11 +108,12 @@ def _judge(event, packets, watch):
     came, gone = watch.when(int(start * RATE)), watch.when(int(end * RATE))
     during = [(when, features) for when, features in packets if came <= when <= (gone or came + 10) + 0.5]
     before = [features for when, features in packets if when < came]
-    onsets = before[-1].get("onset", 0) if before else 0
-    first = next((when for when, features in during if features.get("onset", 0) > onsets), None)
+    onsets, quiet = (before[-1].get(name, 0) if before else 0 for name in ("onset", "audio.peak"))
+    shown = next((when for when, features in during if features.get("audio.peak", 0) > quiet + SHOWS), None)
+    onset = next((when for when, features in during if features.get("onset", 0) > onsets), None)
     right = next((when for when, features in during
                   if features.get("top.name") == label and features.get("known", 0) > 0.5), None)
-    return {"label": label, "packet_ms": _ms(first, came), "right_ms": _ms(right, came)}
+    return {"label": label, "packet_ms": _ms(shown, came), "onset_ms": _ms(onset, came), "right_ms": _ms(right, came)}
 
 
 def _ms(when, came):
@@ -102,12 +127,48 @@ def _health(packets):
 
 
 def summary(rows):
-    """Median and 95th percentile of both latencies, and the share never right."""
+    """Median and 95th percentile of the latencies, the share without an onset and the share never right."""
     found = {}
-    for key in ("packet_ms", "right_ms"):
+    for key in ("packet_ms", "onset_ms", "right_ms"):
         times = [row[key] for row in rows if row[key] is not None]
         found[key + "_median"] = float(np.median(times)) if times else None
         found[key + "_p95"] = float(np.percentile(times, 95)) if times else None
     found["never_right"] = sum(row["right_ms"] is None for row in rows) / len(rows)
-    found["no_onset"] = sum(row["packet_ms"] is None for row in rows) / len(rows)
+    found["no_onset"] = sum(row["onset_ms"] is None for row in rows) / len(rows)
     return found
+
+
+def answered_right(model, clips):
+    """Those of [(label, samples)] that the model names when it has heard the whole clip."""
+    def answer(samples):
+        shares = from_file(model, samples, RATE, WHOLE)
+        return int(np.nanmean(shares[:, :-1], 0).argmax()) if np.isfinite(shares).any() else -1
+
+    return [clip for clip in clips if model.classes.index(clip[0]) == answer(clip[1])]
+
+
+def stage_rows(model, samples):
+    """Median and 95th percentile in ms of every stage on the way from sound to packet; one thread, no other load."""
+    count = round(BLOCK * RATE)
+    blocks = [samples[at:at + count] for at in range(0, len(samples) - count, count)]
+    fast, mel, decider = FastPath(RATE), Streaming(RATE, FrontEnd()), Decider(model.classes)
+    window = log_mel(np.resize(samples, RATE))
+    logits = model.hear(window)
+    with closing(Sender([("127.0.0.1", 9)], model.classes)) as sender:
+        steps = {
+            "fast features of 10 ms": lambda turn: sender.publish(fast.push(blocks[turn % len(blocks)])),
+            "log-mel of 10 ms": lambda turn: mel.push(blocks[turn % len(blocks)]),
+            "network on 1 s": lambda turn: model.hear(window),
+            "decision": lambda turn: decider.update(logits, -20.0, DEFAULTS, turn * 0.05),
+            "packet": lambda turn: sender.tick(turn / 60),
+        }
+        return [{"stage": name, **_timed(step)} for name, step in steps.items()]
+
+
+def _timed(step):
+    took = []
+    for turn in range(TURNS):
+        before = time.perf_counter()
+        step(turn)
+        took.append(1000 * (time.perf_counter() - before))
+    return {"median_ms": float(np.median(took)), "p95_ms": float(np.percentile(took, 95))}

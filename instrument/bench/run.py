@@ -22,16 +22,24 @@ def table2(options):
 
 
 def hear(options):
-    """Onset to packet and to the first right answer, on real clips after silence."""
+    """Onset to packet and to the first right answer, on real clips after silence; alone and beside a busy renderer."""
     from ..learn.dataset import find_clips, read
-    from .hear import latency_rows, summary
+    from ..model.card import DEFAULT, load_model
+    from .hear import answered_right, latency_rows, stage_rows, summary
 
     if not options.data:
         raise ValueError("bench hear needs --data DIR with labelled clips")
     clips = [clip for clip in find_clips(options.data) if not options.folds or clip.fold in options.folds]
     chosen = _few_of_each(clips, options.clips)
-    rows, health = latency_rows([(clip.label, read(clip)) for clip in chosen])
-    return [{"clips": len(rows), **summary(rows), **health}]
+    model = load_model(options.model or DEFAULT)
+    asked = [(clip.label, read(clip)) for clip in chosen]
+    right = answered_right(model, asked)
+    if not right:
+        raise ValueError(f"bench hear: none of the {len(asked)} clips is answered right as a whole; give others")
+    print(f"{len(right)} of {len(asked)} clips are answered right as a whole: these are timed\n\n"
+          + markdown(stage_rows(model, right[0][1])) + "\n")
+    runs = {renderer: latency_rows(right, busy=renderer == "busy") for renderer in ("none", "busy")}
+    return [{"renderer": name, "clips": len(rows), **summary(rows), **health} for name, (rows, health) in runs.items()]
 
 
 def show(options):
