@@ -212,7 +212,7 @@ def _prerender(options):
 
 def _distill_flags(command):
     command.add_argument("--pictures", required=True, metavar="DIR", help="photographs: folders or zips of them")
-    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet as safetensors")
+    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--out", required=True, metavar="RUN", help="run folder; give it again to resume")
     command.add_argument("--steps", type=int, default=3000)
     command.add_argument("--side", type=int, default=96, help="crop size in pixels")
@@ -235,7 +235,7 @@ def _train_flags(command):
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of no class, to be told from yours")
     command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
     command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
-    command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet as safetensors")
+    command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--leave-out", type=int, default=0, metavar="FOLD", help="keep a fold for testing")
     command.add_argument("--steps", type=_count, default=300)
     command.add_argument("--seed", type=int, default=0)
@@ -389,7 +389,7 @@ def _evaluate(options):
 
 def _paint_flags(command):
     command.add_argument("classes", nargs="*", metavar="CLASS", help="default: all ten")
-    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet as safetensors")
+    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--pictures", required=True, metavar="DIR", help="photographs: only statistics of them are used")
     command.add_argument("--out", required=True, metavar="DIR", help="writes CLASS.jpg here")
 
@@ -409,7 +409,8 @@ def _bench_flags(command):
     command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N")
     command.add_argument("--clips", type=int, default=3, metavar="N", help="clips of each class, for `hear`")
     command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")
-    command.add_argument("--minutes", type=_positive, default=30.0, help="of the dream's own time, for `soak`")
+    command.add_argument("--minutes", type=_positive, help="of the time that passes in `soak` (default 30) and in each row of `calm` (3)")
+    command.add_argument("--rows", nargs="+", default=(), metavar="ROW", help="only these rows, for `knobs`")
     command.add_argument("--peer", metavar="FOLDER", help="a copy of gordicaleksa/pytorch-deepdream, for `peer`")
     command.add_argument("--json", metavar="FILE", help="write the figures here")
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
-from instrument.bench import hear, show, soak
+from instrument.bench import calm, hear, show, soak
 from instrument.bench.peer import Peer, peer_rows
 from instrument.bench.report import markdown, write
 from instrument.bench.run import BENCHES, VERDICTS, bench
@@ -213,3 +213,26 @@ def test_latencies_are_counted_from_the_sound_and_only_for_the_right_answer():
     assert [round(row[name]) for name in ("packet_ms", "onset_ms", "right_ms")] == [10, 30, 400]
     never = hear._judge(("siren", 2.0, 3.0), packets, Watch())
     assert never["right_ms"] is None and hear.summary([row, never])["never_right"] == 0.5
+
+
+class Ear:
+    """Names what is loud in the upper half "hiss", claims nothing of anything else."""
+
+    classes = ("hiss",)
+
+    def hear(self, window):
+        return np.array([6.0 if window[64:].mean() > window[:64].mean() else -6.0, 0.0])
+
+
+def test_an_event_is_a_class_that_becomes_known():
+    chance = np.random.default_rng(0)
+    hiss = np.diff(chance.normal(0, 0.3, 2 * calm.RATE), prepend=0).astype(np.float32)
+    told = calm.events(Ear(), np.concatenate([hiss, np.zeros(4 * calm.RATE, np.float32), hiss]))
+    assert [name for _, name in told] == ["hiss", "hiss"] and told[0][0] < 1 < 5 < told[1][0]
+
+
+def test_an_empty_room_is_counted_by_the_hour_and_a_steady_sound_by_the_minute():
+    rows = calm.calm_rows(Ear(), [("hiss", np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32))], 0.1)
+    assert [row["sound"] for row in rows] == ["room"] * 3 + ["hiss"]
+    assert all(row["per_hour"] == 0 for row in rows[:3]) and rows[3]["flips_per_minute"] == 0
+    assert "0.0 events an hour" in calm.verdict(rows)

@@ -42,6 +42,20 @@ def hear(options):
     return [{"renderer": name, "clips": len(rows), **summary(rows), **health} for name, (rows, health) in runs.items()]
 
 
+def calm(options):
+    """False events in room noise, and flips on steady real sounds (--data)."""
+    from ..learn.dataset import find_clips, read
+    from ..learn.run import track
+    from ..model.card import DEFAULT, load_model
+    from .calm import calm_rows
+
+    clips = [clip for clip in find_clips(options.data) if not options.folds or clip.fold in options.folds] \
+        if options.data else []
+    steady = [(clip.label, read(clip)) for clip in _few_of_each(clips, options.clips)]
+    return calm_rows(load_model(options.model or DEFAULT), steady, options.minutes or 3.0,
+                     progress=lambda items: track(items, "listening"))
+
+
 def show(options):
     """Frame times of the whole show at 640x360, untouched and with knobs turned 20 times a second."""
     from ..perform import PerformOptions
@@ -62,7 +76,7 @@ def soak(options):
 
     model = load_model(options.model or DEFAULT)
     dreamer = Dreamer(open_eye(None, model), read_pictures(model), best_device())
-    return soak_rows(dreamer, model.classes, options.minutes, progress=lambda items: track(items, "soaking"))
+    return soak_rows(dreamer, model.classes, options.minutes or 30.0, progress=lambda items: track(items, "soaking"))
 
 
 def upload(options):
@@ -104,9 +118,9 @@ def presets(options):
     return apart_rows(*_looks(options))
 
 
-BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "peer": peer,
+BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm, "peer": peer,
            "looks": looks, "presets": presets}
-VERDICTS = ("presets", "show", "soak")  # benches whose module of the same name sums up in one line
+VERDICTS = ("calm", "presets", "show", "soak")  # benches whose module of the same name sums up in one line
 
 
 def bench(options):

@@ -128,6 +128,17 @@ def strangers(rate=FrontEnd().rate, seconds=4.0):
     return [(noise / np.abs(noise).max()).astype(np.float16) for noise in noises]
 
 
+def room(seconds, level, seed=0, rate=FrontEnd().rate):
+    """An empty room, float32 samples of RMS `level`: air (between pink and brown) that comes and goes, mains hum."""
+    chance, count = np.random.default_rng(seed), round(seconds * rate)
+    time = np.arange(count) / rate
+    swell = 1 + 0.3 * np.sin(2 * np.pi * time / chance.uniform(7, 20))
+    hum = sum(np.sin(2 * np.pi * 50 * k * time + chance.random()) / k**2 for k in range(1, 6))
+    air = swell * coloured(count, 0.75, chance)
+    sound = air / air.std() + 0.2 * hum
+    return (level * sound / sound.std()).astype(np.float32)
+
+
 def _odds(labels, classes):
     """How often each clip is drawn: rare classes more often than they occur, strangers STRANGERS of all."""
     odds = 1 / np.sqrt(np.bincount(labels, minlength=classes + 1)[labels])

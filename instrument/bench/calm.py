@@ -1,0 +1,58 @@
+"""How calm the ear is: what it claims to hear in an empty room, and how often it changes its mind about a steady sound.
+
+Sound goes through the `Engine` of the stage in blocks, with time counted in samples, so an hour takes minutes. An
+event is a class that becomes known, or another one while one is known: what the HUD and OSC announce.
+"""
+
+import numpy as np
+
+from ..audio.engine import Engine
+from ..audio.frontend import FrontEnd
+from ..learn.augment import room
+from ..params import DEFAULTS
+
+RATE = FrontEnd().rate
+BLOCK = round(0.02 * RATE)
+LEVELS = (-60.0, -50.0, -40.0)  # dBFS (RMS) of the room
+SETTLE = 2.0  # s in which a sound may still be made out
+
+
+def calm_rows(model, clips, minutes=3.0, values=DEFAULTS, progress=lambda items: items):
+    """One row for each level of room noise, then for each of `clips` [(label, samples at 22,050 Hz)] played in a loop.
+
+    `minutes` of sound each; `per_hour` events of the room, `flips_per_minute` of the steady sounds after SETTLE.
+    """
+    rooms = [("room", level, room(minutes * 60, 10 ** (level / 20), seed)) for seed, level in enumerate(LEVELS)]
+    steady = [(label, None, np.resize(samples, round(minutes * 60 * RATE))) for label, samples in clips]
+    rows = []
+    for label, level, samples in progress([*rooms, *steady]):
+        told = events(model, samples, values)
+        late = [name for when, name in told if when >= SETTLE]
+        rows.append({"sound": label, "level_db": level, "minutes": minutes,
+                     "per_hour": 60 * len(told) / minutes if level is not None else None,
+                     "flips_per_minute": None if level is not None else len(late) / minutes,
+                     "heard": ", ".join(dict.fromkeys(name for _, name in told)) or "nothing"})
+    return rows
+
+
+def events(model, samples, values=DEFAULTS):
+    """[(time s, class)] that the ear announces in mono `samples` at 22,050 Hz."""
+    told, said = [], None
+    newest = {}
+    engine = Engine(RATE, model.hear, model.classes, newest.update, values)
+    for at in range(0, len(samples), BLOCK):
+        now = (at + BLOCK) / RATE
+        engine.push(samples[at:at + BLOCK], now)
+        top = newest.get("top.name") if newest.get("known", 0.0) > 0.5 else None
+        if top and top != said:
+            told.append((now, top))
+        said = top
+    return told
+
+
+def verdict(rows):
+    """The two figures in one line."""
+    hours = [row["per_hour"] for row in rows if row["per_hour"] is not None]
+    flips = [row["flips_per_minute"] for row in rows if row["flips_per_minute"] is not None]
+    return (f"in an empty room {np.mean(hours):.1f} events an hour; on steady sounds "
+            f"{np.mean(flips) if flips else 0:.2f} flips a minute")
