@@ -180,5 +180,9 @@ def difference(a, b):
 
 def apart(a, b):
     """`difference` of two `look`s."""
-    groups = [np.sqrt(np.mean((a[name] - b[name]) ** 2)) / plain for name, plain in PLAIN.items()]
-    return float(np.sqrt(np.mean(np.square(groups))))
+    return float(np.sqrt(np.mean(np.square(list(respects(a, b).values())))))
+
+
+def respects(a, b):
+    """{group of `PLAIN`: how far two `look`s are apart in it}, 1 a plain difference."""
+    return {name: float(np.sqrt(np.mean((a[name] - b[name]) ** 2))) / plain for name, plain in PLAIN.items()}

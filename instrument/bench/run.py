@@ -118,9 +118,18 @@ def presets(options):
     return apart_rows(*_looks(options))
 
 
+def knobs(options):
+    """Every row of the dream, the zoom and the post effects at both ends, beside what another seed changes."""
+    from ..learn.run import track
+    from ..model.card import DEFAULT, load_model
+    from .knobs import knob_rows
+
+    return knob_rows(load_model(options.model or DEFAULT), options.rows, progress=lambda items: track(items, "turning"))
+
+
 BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm, "peer": peer,
-           "looks": looks, "presets": presets}
-VERDICTS = ("calm", "presets", "show", "soak")  # benches whose module of the same name sums up in one line
+           "looks": looks, "presets": presets, "knobs": knobs}
+VERDICTS = ("calm", "presets", "show", "soak", "knobs")  # benches whose module of the same name sums up in one line
 
 
 def bench(options):

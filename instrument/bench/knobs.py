@@ -1,0 +1,92 @@
+"""No dead knobs: every row of the dream, the zoom and the post effects at both ends of its range, and how much that
+changes the picture beside what another seed changes.
+"""
+
+from itertools import combinations
+
+from ..offline import Offline
+from ..params import BY_NAME, PARAMS, SLOTS
+from .looks import look, respects
+from .presets import scene
+
+SIZE = (284, 160)  # px; as high as the dream
+SECONDS, FPS = 3.0, 12
+SEEDS = (1, 2, 3)
+ENOUGH = 3.0  # in some respect a row changes the picture at least so many times as much as another seed does
+LEAST = 0.05  # of a plain difference; what seeds change less counts as this, so that nothing passes that nobody sees
+GROUPS = ("dream", "zoom", "post")
+YARDSTICK = "dream.seed"  # the row that all others are measured with
+# Small and slow enough for two cores; no slot of `mod.` moves a row while it is measured.
+BASE = {"dream.size": 160.0, "dream.rate": 6.0, **{f"{slot}.depth": 0.0 for slot in SLOTS}}
+# Rows that only show together with others, and those others. The leak to the class picture covers what a weak dream
+# does, so the rows of the dream are measured with a strong one.
+STRONG = {"dream.step": 0.06, "dream.return": 0.05}
+NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
+    "dream.step": {}, "dream.rate": {},
+    "dream.return": {"dream.step": 0.06},
+    "dream.octave_scale": STRONG | {"dream.octaves": 6.0},
+    "dream.jitter": {"dream.step": 0.1, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0},
+    "dream.guided": {"dream.step": 0.06, "dream.return": 0.0},
+    "dream.energy": STRONG | {"dream.guided": 0.0},
+    "dream.channel_index": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0, "dream.channel": 1.0},
+}
+
+
+def rows_of(names=()):
+    """The rows that are measured, or those of them that are named; ValueError for another name."""
+    legal = [row.name for row in PARAMS if row.group in GROUPS and row.name != YARDSTICK]
+    unknown = [name for name in names if name not in legal]
+    if unknown:
+        raise ValueError(f"bench knobs does not measure {unknown[0]!r}; it measures {', '.join(legal)}")
+    return [BY_NAME[name] for name in legal if not names or name in names]
+
+
+def knob_rows(model, names=(), seconds=SECONDS, size=SIZE, progress=iter):
+    """One dict per row: in which respect (a group of `looks.PLAIN`) it changes the picture most beside seeds.
+
+    `change` is the largest difference there between its low end, its high end and its start value, `seeds` the
+    largest between SEEDS, both in plain differences; `ratio` 1 is enough, and means ENOUGH times as much.
+    """
+    with Offline(model, size) as offline:
+        bench = Bench(offline, seconds)
+        return [bench.measure(row) for row in progress(rows_of(names))]
+
+
+class Bench:
+    """Looks of one scene on one `Offline`; what was looked at once is kept."""
+
+    def __init__(self, offline, seconds):
+        self._offline, self._seconds = offline, seconds
+        self._scene = scene(offline.classes)
+        self._kept = {}
+
+    def look(self, values, seed=SEEDS[0]):
+        """The `looks.look` of {row: value} over BASE."""
+        key = (tuple(sorted(values.items())), seed)
+        if key not in self._kept:
+            frames = self._offline.render({**BASE, **values}, self._seconds, FPS, self._scene, seed)
+            self._kept[key] = look(list(frames))
+        return self._kept[key]
+
+    def measure(self, row):
+        """The figures of one row, see `knob_rows`."""
+        needs = NEEDS.get(row.name, {})
+        change = widest([self.look(needs | {row.name: value}) for value in (row.lo, row.hi)] + [self.look(needs)])
+        seeds = widest([self.look(needs, seed) for seed in SEEDS])
+        ratios = {name: change[name] / (ENOUGH * max(seeds[name], LEAST)) for name in change}
+        most = max(ratios, key=ratios.get)
+        return {"row": row.name, "respect": most, "change": change[most], "seeds": seeds[most], "ratio": ratios[most],
+                "with": ", ".join(f"{name} {BY_NAME[name].text(value)}" for name, value in needs.items())}
+
+
+def widest(looks):
+    """{respect: the largest difference between any two of several looks}."""
+    pairs = [respects(*pair) for pair in combinations(looks, 2)]
+    return {name: max(pair[name] for pair in pairs) for name in pairs[0]}
+
+
+def verdict(rows):
+    """One line: which rows change too little."""
+    weak = [f"{row['row']} ({ENOUGH * row['ratio']:.1f} times)" for row in rows if row["ratio"] < 1]
+    end = f"too weak are {', '.join(weak)}" if weak else "none is dead"
+    return f"{len(rows)} rows at both ends; each should change the picture {ENOUGH:g} times as much as another seed: {end}"
