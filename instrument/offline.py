@@ -2,11 +2,14 @@
 values, features and seed always give the same frames. Owns what galleries and benches of looks are made with.
 
 Features come as a function from time (s) to {feature name: value} of `features.py`: `script` writes
-one down, `hear_file` listens to a sound file.
+one down, `hear_file` listens to a sound file. The spectrogram that is dreamed on is that of the demo scene.
 """
+
+from functools import lru_cache
 
 import numpy as np
 
+from .audio import demo
 from .audio.engine import Engine
 from .audio.files import decode
 from .audio.onset import HALF_LIFE
@@ -17,6 +20,7 @@ from .modulation import modulate
 from .motion import motion
 from .params import DEFAULTS, checked
 from .perform import ROOT, best_device, read_pictures
+from .spectrogram import Played
 
 TICKS = 60  # feature packets a second, as `listen` sends
 
@@ -69,6 +73,7 @@ class Take:
         self._picture = None
         self._now = self._drawn = 0.0
         self._dreamt, self._due = None, 0.0
+        self._sound = None
 
     def __enter__(self):
         return self
@@ -102,10 +107,17 @@ class Take:
         values = self._hear(now)
         period = 1 / values["dream.rate"]
         width, height = self._screen.size
-        scene = Scene(values, dict(self._heard.weights), now, width / height)
+        scene = Scene(values, dict(self._heard.weights), now, width / height, self._spectrogram(values, now))
         self._picture = self._dreamer.step(self._picture, scene, period if self._dreamt is None else now - self._dreamt)
         self._dreamt, self._due = now, now + period
         return rgba(self._picture).cpu().numpy(), now
+
+    def _spectrogram(self, values, now):
+        """The picture of the sound, once the row asks for it."""
+        if not values["dream.spectrogram"]:
+            return None
+        self._sound = self._sound or Played(_demo(), demo.RATE)
+        return self._sound.look(now)
 
     def _draw(self, now, frame):
         values = self._hear(now)
@@ -121,6 +133,11 @@ def render(values, seconds, fps, features, seed=0, model=None, size=(640, 360)):
 
     with Offline(load_model(model or DEFAULT), size) as offline:
         yield from offline.render(values, seconds, fps, features, seed)
+
+
+@lru_cache(1)
+def _demo():
+    return demo.scene()[0]
 
 
 def _screen(size):

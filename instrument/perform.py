@@ -21,6 +21,7 @@ from .motion import motion
 from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
+from .spectrogram import Live
 from .teaching import Teaching
 from .video import Video
 
@@ -199,7 +200,9 @@ class Show:
         stack.callback(self.renderer.release)
         self.hud = Hud(self.screen.ctx)
         stack.callback(self.hud.release)
-        self._hud_on, self._help_on = not self.options.no_hud, False
+        self._hud_on, self._help_on, self._spectrogram_on = not self.options.no_hud, False, True
+        self._sound = Live(self._ring_name)
+        stack.callback(self._sound.close)
         self.video = Video(self.screen, self._ring_name)
         stack.callback(self.video.stop)
         stack.enter_context(self.dream)
@@ -259,7 +262,8 @@ class Show:
         width, height = self.screen.size
         self.renderer.resize(self.screen.size)
         weights = self.heard.dreamt(self.teaching.classes, now)
-        self.dream.scene.put(self._scene(values, weights, now, width / height))
+        spectrogram = self._look(values)
+        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)
@@ -268,10 +272,15 @@ class Show:
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)
         if self._hud_on or self._help_on:
-            self.hud.draw(self._panel(now), self.screen.size)
+            self.hud.draw(self._panel(now, spectrogram), self.screen.size)
         self.screen.present()
 
-    def _panel(self, now):
+    def _look(self, values):
+        """The picture of the sound; None where nobody looks at it, or `listen` runs on another machine."""
+        wanted = values["dream.spectrogram"] or self._hud_on and self._spectrogram_on
+        return self._sound.look(values["hear.gain"]) if wanted else None
+
+    def _panel(self, now, spectrogram):
         """What the HUD says; recordings and screenshots are taken before it is drawn."""
         from .render.hud import Panel
 
@@ -283,7 +292,8 @@ class Show:
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
                      messages=tuple(fresh[-3:] + arrows + [text for text in (self.rates.note, lost) if text]
-                                    + self.renderer.messages), help=self._help_on)
+                                    + self.renderer.messages), help=self._help_on,
+                     spectrogram=spectrogram if self._spectrogram_on else None)
 
     def _key(self, key):
         if key in KEYS:
@@ -332,6 +342,9 @@ class Show:
 
     def _do_show_hud(self, now):
         self._hud_on = not self._hud_on
+
+    def _do_show_spectrogram(self, now):
+        self._spectrogram_on = not self._spectrogram_on
 
     def _do_show_help(self, now):
         self._help_on = not self._help_on

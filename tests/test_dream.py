@@ -4,6 +4,7 @@ import math
 import threading
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -325,6 +326,38 @@ def test_a_new_size_keeps_the_picture(dreamer):
     assert float((octaves.resize(larger, picture.shape[2:]) - picture).abs().mean()) < 0.05
     wide = dreamer.step(larger, Scene(values(), {"a": 1.0}, 0.5, 2.0), 0.1)
     assert wide.shape == (1, 3, 32, 64)
+
+
+def sounding(share, weights, count=1, seed=0, spectrogram=True, **changes):
+    """The last picture of `count` steps on the picture of a sound: bright below, dark above."""
+    sound = np.zeros((16, 32, 4), np.uint8)
+    sound[8:] = (255, 160, 80, 255)
+    dreamer, picture = Dreamer(small_eye(), pictures()), None
+    for i in range(count):
+        scene = Scene(values(spectrogram=share, seed=seed, **changes), weights, i / 12, 1.25, sound if spectrogram else None)
+        picture = dreamer.step(picture, scene, 1 / 12)
+    return picture
+
+
+def below_above(picture):
+    half = picture.shape[2] // 2
+    return float(picture[:, :, half:].mean() - picture[:, :, :half].mean())
+
+
+def test_a_spectrogram_that_is_turned_off_changes_nothing():
+    assert torch.equal(sounding(0.0, {"a": 0.7}, 3), sounding(0.0, {"a": 0.7}, 3, spectrogram=False))
+    assert torch.equal(sounding(0.8, {"a": 0.7}, 3, spectrogram=False), sounding(0.0, {"a": 0.7}, 3))
+
+
+def test_the_dream_starts_from_the_spectrogram_by_its_share():
+    contrast = [below_above(sounding(share, {"a": 1.0})) for share in (0.0, 0.3, 0.7, 1.0)]
+    assert contrast == sorted(contrast) and contrast[-1] > contrast[0] + 0.2
+
+
+@pytest.mark.parametrize("weights", [{}, {"b": 1.0}])
+def test_the_dream_returns_to_the_spectrogram_whatever_is_known(weights):
+    before, after = (sounding(share, weights, 20, **{"return": 0.4}) for share in (0.0, 1.0))
+    assert below_above(after) > below_above(before) + 0.2
 
 
 def test_every_weight_at_zero_only_moves(dreamer):

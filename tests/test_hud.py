@@ -59,6 +59,27 @@ def test_what_is_handed_changes_the_picture(screen, hud):
     assert np.array_equal(shown(screen, hud, plain), before)
 
 
+def test_the_spectrogram_runs_beside_the_panel(screen, hud):
+    def painted(colour):
+        return (np.abs(found - colour) < 20).all(2)
+
+    sound = np.full((128, 256, 4), 255, np.uint8)
+    sound[:64, :, 1:3], sound[64:, :, ::2] = 0, 0  # red above green
+    found = shown(screen, hud, Panel(bars=BARS, spectrogram=sound))
+    red, green = (np.argwhere(painted(colour)) for colour in ((242, 0, 12), (0, 242, 12)))
+    assert len(red) > 2000 and len(green) > 2000
+    assert WIDTH / 5 < red[:, 1].min() and HEIGHT / 2 < red[:, 0].min() and red[:, 0].max() < green[:, 0].min()
+    found = shown(screen, hud, Panel(bars=BARS))
+    assert not painted((242, 0, 12)).any()  # gone when there is none
+
+
+def test_the_spectrogram_moves(screen, hud):
+    first, second = np.full((2, 128, 256, 4), 255, np.uint8)
+    second[:, :128, :3] = 0
+    before, after = (shown(screen, hud, Panel(bars=BARS, spectrogram=sound)) for sound in (first, second))
+    assert (before != after).any(2).sum() > 2000
+
+
 def test_the_state_of_the_renderer_is_left_in_order(screen, hud):
     shown(screen, hud, Panel(bars=BARS))
     screen.framebuffer.clear(1.0, 0.0, 0.0, 1.0)

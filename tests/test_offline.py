@@ -88,6 +88,12 @@ def test_rows_reach_the_picture(offline):
     assert np.ptp(grey, axis=2).max() <= 2
 
 
+def test_the_spectrogram_reaches_the_dream_the_same_every_time(offline):
+    plain, one, again = (frames(offline, **{"dream.spectrogram": share}) for share in (0.0, 1.0, 1.0))
+    assert all(np.array_equal(*pair) for pair in zip(one, again))
+    assert not np.array_equal(plain[-1], one[-1])
+
+
 def test_dreams_and_frames_take_turns_in_time(offline):
     """Features are asked for at every dream (5 a second) and at every frame (4 a second)."""
     asked = []

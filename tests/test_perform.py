@@ -100,6 +100,18 @@ def test_every_command_is_carried_out(show, command, tmp_path, monkeypatch):
     show.video.stop()
 
 
+def test_the_sound_is_looked_at_when_the_dream_wants_it(show):
+    def dreamt():
+        return show.dream.scene.peek().spectrogram
+
+    play(show, lambda: True)
+    assert dreamt() is None  # nobody wants it: no HUD, and the row is at 0
+    show.control.submit({"dream.spectrogram": 0.5})
+    play(show, lambda: dreamt() is not None and dreamt()[..., :3].max() > 200)
+    show.control.submit({"dream.spectrogram": 0.0})
+    play(show, lambda: dreamt() is None)
+
+
 def test_blackout_is_black_and_comes_back(show):
     def mean():
         return np.frombuffer(show.screen.framebuffer.read(components=3), np.uint8).mean()

@@ -24,12 +24,16 @@ FADE = 3.0  # s in which the dream alone makes the picture one of the new classe
 
 @dataclass(frozen=True)
 class Scene:
-    """What to dream: all values, class weights {name: 0..1}, time in s, width over height."""
+    """What to dream: all values, class weights {name: 0..1}, time in s, width over height.
+
+    `spectrogram` is the sound as a picture, uint8 (h, w, 3 or 4), row 0 on top, or None.
+    """
 
     values: Mapping[str, float]
     weights: Mapping[str, float]
     now: float
     aspect: float = 16 / 9
+    spectrogram: object = None
 
 
 class Dreamer:
@@ -69,7 +73,7 @@ class Dreamer:
         self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
         size = self.size(scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
-        return step.limit(self._mixture(scene.weights, size) + clouds.to(self.device))
+        return step.limit(self._sounding(self._mixture(scene.weights, size), scene) + clouds.to(self.device))
 
     def _dice(self):
         return torch.Generator().manual_seed(self._chance.getrandbits(32))
@@ -97,7 +101,7 @@ class Dreamer:
         self._age += dt
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt, strange)
-        return self._settle(picture, scene.weights, dt)
+        return self._settle(picture, scene, dt)
 
     def _move(self, picture, scene, dt):
         if self._points is None or self._points.shape[1:3] != picture.shape[2:]:
@@ -118,7 +122,7 @@ class Dreamer:
 
     def _awaken(self, picture, scene, dt):
         """Leak back to the class pictures; while the classes change, within a few frames and in clouds."""
-        known = min(1.0, sum(self._known(scene.weights).values()))
+        known = self._seen(scene)[0]
         share = 1 - (1 - scene.values["dream.return"]) ** (dt * REFERENCE)
         if self._turning:
             share = 1 - (1 - share * known) * torch.exp(-dt / TURN * self._clouds(picture.shape[2:]))
@@ -126,7 +130,8 @@ class Dreamer:
             return picture
         else:
             share = share * known
-        return picture.lerp(self._memory(scene, tuple(picture.shape[2:])), share)
+        memory = self._memory(scene, tuple(picture.shape[2:]))
+        return picture.lerp(self._sounding(memory, scene), share)
 
     def _memory(self, scene, size):
         """The class pictures mixed, and carried by the zoom so that they come back without ghosts.
@@ -168,13 +173,40 @@ class Dreamer:
             self.lost += lost
         return picture
 
-    def _settle(self, picture, weights, dt):
-        """Pull brightness, contrast and colour towards those of the class pictures."""
-        known = self._known(weights)
+    def _seen(self, scene):
+        """(how much there is to see, 0..1; the spectrogram's share of that)."""
+        heard = min(1.0, sum(self._known(scene.weights).values()))
+        sound = 0.0 if scene.spectrogram is None else scene.values["dream.spectrogram"]
+        total = heard + (1 - heard) * sound
+        return total, sound / total if sound else 0.0
+
+    def _sounding(self, picture, scene):
+        """`picture`, made of the class pictures, under the spectrogram's share of the spectrogram.
+
+        What is loud shows from half the share on; what is silent stays clear the longest, so as not to darken.
+        """
+        share = self._seen(scene)[1]
+        if not share:
+            return picture
+        sound = octaves.resize(self._spectrogram(scene), picture.shape[2:])
+        loud = sound.amax(1, keepdim=True)
+        return picture.lerp(sound, share**2 + (min(1.0, 2 * share) - share**2) * loud)
+
+    def _spectrogram(self, scene):
+        """The picture of the sound as it came, (1, 3, h, w) in 0..1."""
+        pixels = torch.from_numpy(scene.spectrogram).to(self.device)[..., :3]
+        return pixels.permute(2, 0, 1)[None].float() / 255
+
+    def _settle(self, picture, scene, dt):
+        """Pull brightness, contrast and colour towards those of what the picture is made of."""
+        known = self._known(scene.weights)
         total = sum(known.values())
         wanted = self._natural * max(0.0, 1 - total)
         for name, weight in known.items():
             wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
+        sound = self._seen(scene)[1]
+        if sound:
+            wanted = wanted.lerp(_natural(step.tones(self._spectrogram(scene))), sound)
         share = 1 - torch.exp(-dt / self._settle_times)
         return step.limit(step.tone(picture, wanted, share))
 

@@ -50,6 +50,7 @@ class Panel:
     preset: str = ""
     messages: tuple = ()  # overridden values, faults
     help: bool = False
+    spectrogram: object = None  # the sound as a picture, uint8 RGBA (h, w, 4), row 0 on top; another one when it moved
 
 
 class Hud:
@@ -66,6 +67,7 @@ class Hud:
         self._textures = {}  # imgui's number -> texture
         self._program = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self._vertices, self._indices, self._array = None, None, None
+        self._strip = self._spectrogram = None  # the texture that holds the newest spectrogram, and that picture
 
     def draw(self, panel, size):
         """Draw over a framebuffer of `size` px; text grows with the height."""
@@ -75,6 +77,8 @@ class Hud:
         imgui.new_frame()
         paint = _Paint(imgui.get_background_draw_list(), self._plain, self._bold, max(size[1] / 720, 0.55))
         _panel(paint, panel, size)
+        if panel.spectrogram is not None:
+            _strip(paint, self._shown(panel.spectrogram), size)
         if panel.help:
             _help(paint, size)
         imgui.render()
@@ -134,6 +138,20 @@ class Hud:
             self._textures[texture.tex_id].write(pixels)
             texture.status = status.ok
 
+    def _shown(self, picture):
+        """imgui's number of the texture with the spectrogram."""
+        size = picture.shape[1::-1]
+        if self._strip is None or self._strip.size != size:
+            if self._strip:
+                self._textures.pop(self._strip.glo).release()
+            self._strip = self._ctx.texture(size, 4)
+            self._strip.repeat_x = self._strip.repeat_y = False
+            self._textures[self._strip.glo] = self._strip
+        if picture is not self._spectrogram:
+            self._strip.write(np.ascontiguousarray(picture))
+            self._spectrogram = picture
+        return self._strip.glo
+
     def _drop(self):
         for part in filter(None, (self._array, self._vertices, self._indices)):
             part.release()
@@ -164,6 +182,11 @@ class _Paint:
         s = self.scale
         self._commands.add_text(self._fonts[bold], size * s, (x * s, y * s), _packed(colour), words)
 
+    def image(self, x, y, width, height, texture, round_by=0.0):
+        s = self.scale
+        self._commands.add_image_rounded(imgui.ImTextureRef(texture), (x * s, y * s), ((x + width) * s, (y + height) * s),
+                                         (0, 0), (1, 1), _packed(WHITE), round_by * s)
+
     def width(self, size, words, bold=False):
         imgui.push_font(self._fonts[bold], size * self.scale)
         width = imgui.calc_text_size(words).x / self.scale
@@ -191,6 +214,15 @@ def _panel(paint, panel, size):
     paint.box(x + pad, bottom, max((width - 2 * pad) * _share(panel.level), 1), 4, WHITE, 2)
     for number, line in enumerate(panel.lines):
         paint.text(x + pad, bottom + 9 + row * number, 13, GREY, line)
+
+
+def _strip(paint, texture, size):
+    """To the right of the panel, along the bottom: the sound that scrolls by."""
+    x, height, pad = 278, 108, 8
+    width = max(min(size[0] / paint.scale - x - 18, 520), 3 * pad)
+    y = size[1] / paint.scale - 18 - height
+    paint.box(x, y, width, height, DARK, 8)
+    paint.image(x + pad, y + pad, width - 2 * pad, height - 2 * pad, texture, 4)
 
 
 def _title(paint, panel, x, y):
