@@ -2,23 +2,16 @@
 
 import numpy as np
 import pytest
+from helpers import screen_of
 
 from instrument.params import COMMANDS, PARAMS
 from instrument.render.hud import Hud, Panel, class_colour, keys
-from instrument.render.window import open_screen
 
 SIZE = WIDTH, HEIGHT = 640, 360
 BARS = tuple((f"class_{number}", number / 10) for number in range(10))
 
 
-@pytest.fixture(scope="module")
-def screen():
-    try:
-        screen = open_screen(SIZE, headless=True)
-    except OSError as error:
-        pytest.skip(str(error))
-    yield screen
-    screen.close()
+screen = screen_of(SIZE)
 
 
 @pytest.fixture(scope="module")

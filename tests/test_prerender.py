@@ -1,13 +1,13 @@
 """Loops dreamed beforehand: they close, go on where they were stopped, and are played by class weights."""
 
 import json
-import threading
 from itertools import pairwise
 
 import av
 import numpy as np
 import pytest
 import torch
+from helpers import Signalling
 from PIL import Image
 
 from instrument.dream import Scene
@@ -124,18 +124,6 @@ def scene(weights, now, **changes):
     return Scene({**DEFAULTS, **{f"show.{name}": value for name, value in changes.items()}}, weights, now)
 
 
-class Waited(Latest):
-    """A mailbox that tells that something came."""
-
-    def __init__(self):
-        super().__init__()
-        self.came = threading.Event()
-
-    def put(self, value):
-        super().put(value)
-        self.came.set()
-
-
 def test_loops_are_mixed_by_class_weights(made):
     loops = Loops(made)
     means = [loops.mixture({"bell": 1 - share, "rain": share}, 3).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
@@ -184,7 +172,7 @@ def test_a_lost_frame_does_not_end_the_show(made, tmp_path):
 
 
 def test_playback_is_a_thread_like_the_dream(made):
-    frames = Waited()
+    frames = Signalling()
     with Playback(Loops(made), frames) as player:
         player.reseed()
         player.scene.put(scene({"bell": 1.0}, 0.0))

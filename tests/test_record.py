@@ -6,22 +6,15 @@ import sys
 import av
 import numpy as np
 import pytest
+from helpers import screen_of
 from PIL import Image
 
 from instrument.render.record import Recorder, screenshot
-from instrument.render.window import open_screen
 
 RATE = 22050
 
 
-@pytest.fixture(scope="module")
-def screen():
-    try:
-        screen = open_screen((64, 48), headless=True)
-    except OSError as error:
-        pytest.skip(str(error))
-    yield screen
-    screen.close()
+screen = screen_of((64, 48))
 
 
 def paint(screen, level):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import screen_of
 
 from instrument.motion import Motion, motion
 from instrument.params import DEFAULTS, MODES, ROWS
@@ -16,21 +17,13 @@ from instrument.render import NEUTRAL, Renderer
 from instrument.render.renderer import eased
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import Upload
-from instrument.render.window import open_screen
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64
 STILL = Motion()
 
 
-@pytest.fixture(scope="module")
-def screen():
-    try:
-        screen = open_screen(SIZE, headless=True)
-    except OSError as error:
-        pytest.skip(str(error))
-    yield screen
-    screen.close()
+screen = screen_of(SIZE)
 
 
 @pytest.fixture

@@ -4,24 +4,17 @@ import os
 
 import numpy as np
 import pytest
+from helpers import screen_of
 
 from instrument.motion import Motion
 from instrument.params import PARAMS
 from instrument.render.shader import Shaders, Uniforms
-from instrument.render.window import open_screen
 
 RED = "#include \"params\"\nvoid main() {\n    colour = vec4(1.0, 0.0, 0.0, 1.0);\n}\n"
 GREEN = RED.replace("1.0, 0.0, 0.0", "0.0, 1.0, 0.0")
 
 
-@pytest.fixture(scope="module")
-def screen():
-    try:
-        screen = open_screen((8, 8), headless=True)
-    except OSError as error:
-        pytest.skip(str(error))
-    yield screen
-    screen.close()
+screen = screen_of((8, 8))
 
 
 def save(path, text, when):
