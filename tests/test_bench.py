@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
-from instrument.bench import calm, hear, show, soak
+from instrument.bench import calm, cuda, hear, show, soak
+from instrument.bench.dream import Steps
 from instrument.bench.peer import Peer, peer_rows
 from instrument.bench.report import markdown, write
 from instrument.bench.run import BENCHES, VERDICTS, bench
@@ -20,6 +21,7 @@ from instrument.bench.upload import upload_rows
 from instrument.cli import parser
 from instrument.control import Control
 from instrument.dream import Dreamer
+from instrument.dream.graphs import Plain
 from instrument.model.eye import Eye, MeanHead
 from instrument.params import DEFAULTS
 from instrument.render.window import open_screen
@@ -236,3 +238,32 @@ def test_an_empty_room_is_counted_by_the_hour_and_a_steady_sound_by_the_minute()
     assert [row["sound"] for row in rows] == ["room"] * 3 + ["hiss"]
     assert all(row["per_hour"] == 0 for row in rows[:3]) and rows[3]["flips_per_minute"] == 0
     assert "0.0 events an hour" in calm.verdict(rows)
+
+
+# --- cuda: what of it can be seen without one
+
+def test_operations_and_bytes_are_counted():
+    one, other = torch.rand(8, 16), torch.rand(16, 4)
+    work = cuda.Work.of(lambda: (one @ other).view(4, 8).T)
+    assert work.operations == 2 * 8 * 16 * 4 and work.bytes == 4 * (8 * 16 + 16 * 4 + 8 * 4)
+
+
+def test_a_step_has_work_and_a_least_time(dreamer):
+    ceilings = cuda.Ceilings(64, "cpu", (torch.float32,))
+    steps = Steps(dreamer.eye, dreamer.pictures, 32, SMALL, play=Plain())
+    steps()
+    work = cuda.Work.of(steps)
+    least, most = ceilings.least(work, torch.float32)
+    assert work.operations > 1e5 and work.bytes > 1e5 and 0 < least < 1 and most in ("operations", "bytes")
+
+
+def test_the_verdict_on_a_gpu_names_what_is_missed():
+    rows = [cuda.row("hand-over", 0.1, "ms", "0.2"), cuda.row("768 px", 25.0, "steps/s", "30"), cuda.row("copy", 4e3, "GB/s")]
+    assert cuda.verdict(rows) == "1 of 2 aims met; missed: 768 px"
+    assert cuda.verdict([cuda.row("hand-over", math.nan, "ms", "0.2")]).startswith("0 of 1")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_one_line_says_so():
+    with pytest.raises(ValueError, match="needs an NVIDIA GPU"):
+        bench(parser().parse_args(["bench", "cuda"]))

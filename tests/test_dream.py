@@ -11,6 +11,7 @@ from torch import nn
 
 from instrument.dream import Dreamer, DreamLoop, Scene, objective, octaves, step
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
+from instrument.dream.graphs import whole
 from instrument.dream.loop import rgba
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
@@ -61,6 +62,15 @@ def dream(dreamer, count, weights, rate=12.0, **changes):
 
 # --- objectives
 
+def gradient(eye, picture, wanted, side=32, guides=None, shift=(0, 0)):
+    """`step.gradient` of a pull, all at once."""
+    terms = objective.terms(wanted)
+    names = [name for name, _ in wanted.classes] if terms.guided else []
+    together = guides.together(names, side, terms.stages) if guides else ((),) * 4
+    goal = objective.goal(eye.answers, wanted.classes, eye.logits_count, eye.dtype, "cpu")
+    return whole(step.gradient(eye, picture, terms, objective.strengths(wanted), together, goal, shift))
+
+
 def climbed(eye, score, amount=0.005, count=6, **changes):
     """`score(picture)` before and after a few plain steps without jitter, smoothing or colour."""
     torch.manual_seed(5)
@@ -69,7 +79,7 @@ def climbed(eye, score, amount=0.005, count=6, **changes):
     guides = objective.Guides(eye, pictures())
     before = score(picture)
     for _ in range(count):
-        grad = step.gradient(eye, picture, wanted, lambda name: guides.at(name, 32, wanted.deepest), (0, 0))
+        grad = gradient(eye, picture, wanted, 32, guides)
         picture = picture + amount * grad / grad.abs().mean()
     return before, score(picture)
 
@@ -111,7 +121,8 @@ def test_two_guides_pull_in_proportion(eye):
 
     def direction(a, b):
         wanted = objective.pull(values(guided=1, energy=0), {"a": a, "b": b})
-        return objective.stage_direction(activation, wanted, guides.get)
+        mix = objective.strengths(wanted).mix
+        return objective.stage_direction(activation, objective.terms(wanted), mix, [guides[name] for name, _ in wanted.classes])
 
     alone_a, alone_b = direction(1.0, 0.0), direction(0.0, 1.0)
     assert torch.allclose(direction(0.75, 0.25), 0.75 * alone_a + 0.25 * alone_b, atol=1e-5)
@@ -133,9 +144,9 @@ def test_the_layer_is_continuous():
 
 
 def test_only_stages_in_use_are_run():
-    assert objective.pull(values(layer=2), {"a": 1.0}).deepest == 2
-    assert objective.pull(values(layer=2.1), {"a": 1.0}).deepest == 3
-    assert objective.pull(values(**{"layer": 2, "class": 1}), {"a": 1.0}).deepest == 4
+    deepest = lambda **changes: objective.terms(objective.pull(values(**changes), {"a": 1.0})).deepest
+    assert deepest(layer=2) == 2 and deepest(layer=2.1) == 3 and deepest(**{"layer": 2, "class": 1}) == 4
+    assert deepest(**dict.fromkeys(("guided", "energy", "channel", "class"), 0)) == 0
 
 
 def test_every_stage_has_its_share_of_the_pull(eye):
@@ -144,7 +155,7 @@ def test_every_stage_has_its_share_of_the_pull(eye):
 
     def grad(layer, layers):
         wanted = objective.pull(values(**only("energy"), layer=layer, layers=layers), {})
-        return step.gradient(eye, picture, wanted, lambda name: None, (0, 0)).flatten()
+        return gradient(eye, picture, wanted).flatten()
 
     both = grad(3, 2)
     for alone in (grad(2, 1), grad(3, 1)):
@@ -182,8 +193,7 @@ def test_a_roll_changes_nothing_but_the_place(eye):
     torch.manual_seed(4)
     wanted = objective.pull(values(**only("energy"), layer=1), {})
     picture = torch.rand(1, 3, 32, 40)
-    still = step.gradient(eye, picture, wanted, lambda name: None, (0, 0))
-    rolled = step.gradient(eye, picture, wanted, lambda name: None, (8, -16))
+    still, rolled = gradient(eye, picture, wanted), gradient(eye, picture, wanted, shift=(8, -16))
     inner = (..., slice(4, 20), slice(20, 36))  # away from the borders of both
     assert torch.allclose(still[inner] / still.std(), rolled[inner] / still.std(), atol=0.2)
 
@@ -192,7 +202,7 @@ def test_refined_gradients_have_unit_size_and_natural_spectrum():
     torch.manual_seed(0)
     noise = torch.randn(1, 3, 64, 96)
     colour = torch.tensor(step.COLOUR)
-    rough, smooth = step.refine(noise, 0.0, colour), step.refine(noise, 1.0, colour)
+    rough, smooth = step.refine(noise, colour), step.refine(noise, colour, 1.0)
     assert float(rough.abs().mean()) == pytest.approx(1, rel=1e-3)
     assert float(smooth.abs().mean()) == pytest.approx(1, rel=1e-3)
     assert fine_share(smooth) < 0.1 < fine_share(rough)
@@ -239,9 +249,17 @@ def test_octaves_are_legal_for_any_size(size, scale):
 def test_detail_is_carried_up():
     picture = torch.rand(1, 3, 32, 32)
     sizes = octaves.octave_sizes(32, 32, 3, 1.4)
-    assert torch.allclose(octaves.climb(picture, sizes, lambda x: x), picture, atol=1e-5)
-    lifted = octaves.climb(picture, sizes, lambda x: x + (0.1 if x.shape[2] < 20 else 0))
-    assert torch.allclose(lifted, picture + 0.1, atol=1e-4)
+    assert torch.allclose(whole(octaves.climb(picture, sizes, adding(0.0))), picture, atol=1e-5)
+    assert torch.allclose(whole(octaves.climb(picture, sizes, adding(0.1))), picture + 0.1, atol=1e-4)
+
+
+def adding(amount):
+    """An ascent that adds so much at the coarsest octave, and stops once."""
+    def ascend(picture, octave):
+        yield
+        return picture + amount if octave == 0 else picture
+
+    return ascend
 
 
 def test_no_motion_changes_nothing():

@@ -3,6 +3,7 @@
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
+from ..dream.graphs import SETTLED
 from ..params import DEFAULTS
 from .report import median_seconds
 
@@ -20,20 +21,36 @@ def device_of(eye):
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def step_seconds(eye, guides, size, values, repeats=7):
-    """Median seconds of one whole dream (all octaves and iterations) of a square picture, jitter and zoom included."""
-    dreamer = Dreamer(eye, guides, device_of(eye))
-    wanted = {**DEFAULTS, "dream.size": float(size), **values}
-    state = {"picture": None, "now": 0.0}
+class Steps:
+    """Whole dreams of a picture one after the other (all octaves and iterations, jitter and zoom included): call it."""
 
-    def dream():
-        state["now"] += 0.05
-        scene = Scene(wanted, {name: 0.5 for name in list(guides)[:2]}, state["now"], 1.0)
-        state["picture"] = dreamer.step(state["picture"], scene, 0.05)
-        if dreamer.device.type == "cuda":
+    def __init__(self, eye, guides, size, values, aspect=1.0, play=None):
+        self.dreamer = Dreamer(eye, guides, device_of(eye), play)
+        self._values = {**DEFAULTS, "dream.size": float(size), **values}
+        self._weights = {name: 0.5 for name in list(guides)[:2]}
+        self._aspect, self._picture, self._now = aspect, None, 0.0
+
+    def scene(self):
+        """The scene of the next step."""
+        self._now += 0.05
+        return Scene(self._values, self._weights, self._now, self._aspect)
+
+    def __call__(self):
+        self._picture = self.dreamer.step(self._picture, self.scene(), 0.05)
+        if self.dreamer.device.type == "cuda":
             torch.cuda.synchronize()  # sync point: a step is timed
 
-    return median_seconds(dream, repeats)
+    def warm(self):
+        """On a GPU: until steps are recorded; self."""
+        for _ in range(2 * SETTLED if self.dreamer.device.type == "cuda" else 0):
+            self()
+            self.dreamer.settle()
+        return self
+
+
+def step_seconds(eye, guides, size, values, repeats=7, aspect=1.0, play=None):
+    """Median seconds of one whole dream, by default of a square picture, as soon as it is recorded where it can be."""
+    return median_seconds(Steps(eye, guides, size, values, aspect, play).warm(), repeats)
 
 
 def dream_rows(eyes, guides, sizes=(200, 400), layers=(1, 2, 3)):

@@ -127,9 +127,30 @@ def knobs(options):
     return knob_rows(load_model(options.model or DEFAULT), options.rows, progress=lambda items: track(items, "turning"))
 
 
+def cuda(options):
+    """All about an NVIDIA GPU: ceilings, hand-over to OpenGL, graphs beside plain steps, Table 2, shares reached."""
+    import torch
+
+    from ..render.window import open_screen
+    from .cuda import cuda_rows
+
+    if not torch.cuda.is_available():
+        raise ValueError("bench cuda needs an NVIDIA GPU, and torch sees none here")
+    eyes, guides = _eyes(options)
+    try:
+        screen = open_screen((64, 64), headless=True)
+    except OSError:
+        return cuda_rows(eyes, guides, None)
+    try:
+        return cuda_rows(eyes, guides, screen.ctx)
+    finally:
+        screen.close()
+
+
 BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm, "peer": peer,
-           "looks": looks, "presets": presets, "knobs": knobs}
-VERDICTS = ("calm", "presets", "show", "soak", "knobs")  # benches whose module of the same name sums up in one line
+           "looks": looks, "presets": presets, "knobs": knobs,
+           "cuda": cuda}
+VERDICTS = ("calm", "presets", "show", "soak", "knobs", "cuda")  # benches whose module of the same name sums up in one line
 
 
 def bench(options):

@@ -8,11 +8,11 @@ SIZES = ((640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 REPEATS = 30
 
 
-def upload_rows(ctx, sizes=SIZES, repeats=REPEATS):
+def upload_rows(ctx, sizes=SIZES, repeats=REPEATS, before=lambda: None):
     """One dict per size and route that this machine has: `call_ms` until the call returns, `done_ms` until the
-    texture is ready, `gb_per_s` of the latter; medians.
+    texture is ready, `gb_per_s` of the latter, medians; `p99_ms` until ready. `before()` is called before each copy.
     """
-    return [{"size": f"{width}x{height}", "route": route.name, **_measure(ctx, route, pixels, repeats)}
+    return [{"size": f"{width}x{height}", "route": route.name, **_measure(ctx, route, pixels, repeats, before)}
             for width, height in sizes for route, pixels in _routes(width, height)]
 
 
@@ -34,18 +34,22 @@ def _on_gpu(picture):
     return torch.from_numpy(picture).cuda() if torch.cuda.is_available() else None
 
 
-def _measure(ctx, route, pixels, repeats):
+def _measure(ctx, route, pixels, repeats, before):
     texture = ctx.texture((pixels.shape[1], pixels.shape[0]), 4)
+    times = []
     try:
-        times = [_once(ctx, route, pixels, texture) for _ in range(repeats + 3)][3:]
+        while len(times) < repeats + 3:
+            before()
+            times.append(_once(ctx, route, pixels, texture))
     except Exception as error:  # noqa: BLE001 - drivers raise what they like; the other routes are still measured
-        return {"call_ms": float("nan"), "done_ms": float("nan"), "gb_per_s": 0.0,
+        return {"call_ms": float("nan"), "done_ms": float("nan"), "p99_ms": float("nan"), "gb_per_s": 0.0,
                 "note": " ".join(f"{type(error).__name__}: {error}".split())[:100]}
     finally:
         route.release()
         texture.release()
-    call, done = np.median(times, 0)
-    return {"call_ms": 1000 * call, "done_ms": 1000 * done, "gb_per_s": pixels.shape[0] * pixels.shape[1] * 4e-9 / done,
+    times = times[3:]
+    (call, done), (_, late) = np.median(times, 0), np.percentile(times, 99, 0)
+    return {"call_ms": 1000 * call, "done_ms": 1000 * done, "p99_ms": 1000 * late, "gb_per_s": pixels.shape[0] * pixels.shape[1] * 4e-9 / done,
             "note": ""}
 
 

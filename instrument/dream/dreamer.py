@@ -4,11 +4,14 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from ..motion import motion
 from . import objective, octaves, step
+from .graphs import player
+from .precision import fitted
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
 LONGEST = 0.25  # s; a longer pause is not made up for
@@ -36,14 +39,40 @@ class Scene:
     spectrogram: object = None
 
 
+class Ascent(NamedTuple):
+    """What the ascent of one step consists of: steps of the same kind share a CUDA graph."""
+
+    sizes: tuple  # (height, width) of the octaves, coarse to fine
+    iterations: int
+    terms: objective.Terms
+
+
+class Numbers(NamedTuple):
+    """How much: floats, or tensors of one number inside a CUDA graph."""
+
+    amount: float
+    smoothing: tuple  # of one, or none
+    pull: objective.Strengths
+    shifts: tuple  # (y, x) px of every iteration
+
+
+class Parts(NamedTuple):
+    """To what: tensors."""
+
+    picture: torch.Tensor
+    guides: tuple  # guides[octave][stage] has one `Guide` per class
+    goal: tuple  # of one gradient at the logits, or none
+
+
 class Dreamer:
     """Dreams with `eye`, guided by class pictures {name: (3, h, w) in 0..1}, on `device`.
 
     Holds caches and the state of chance; the picture itself goes in and comes out.
     """
 
-    def __init__(self, eye, guides, device="cpu"):
-        self.eye = eye.to(device)
+    def __init__(self, eye, guides, device="cpu", play=None):
+        """`play` is a player of graphs.py; None takes the one for the device."""
+        self.eye = fitted(eye, guides, device)
         self.device = torch.device(device)
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
@@ -52,6 +81,7 @@ class Dreamer:
         self._settle_times = torch.tensor(SETTLE, device=self.device)
         self._natural = torch.tensor(NATURAL, device=self.device)
         self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
+        self._player = play or player(self.device)
         self._views = {}
         self._points = None
         self._seed = None
@@ -62,6 +92,19 @@ class Dreamer:
         picture = torch.as_tensor(picture).to(self.device, torch.float32)
         self._tones[name] = _natural(step.tones(picture))
         self.pictures[name] = picture  # last: from here on it is dreamed
+
+    @property
+    def note(self):
+        """What the HUD should say of how it is played; empty as a rule."""
+        return self._player.note
+
+    def settle(self):
+        """Wait for what is prepared in the background (benches)."""
+        self._player.settle()
+
+    def forget(self):
+        """Free the memory of what was prepared."""
+        self._player.forget()
 
     def start(self, scene):
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
@@ -152,26 +195,52 @@ class Dreamer:
         values = scene.values
         wanted = objective.pull(values, self._known(scene.weights), len(self.eye.stages))
         amount = values["dream.step"] * dt * REFERENCE * max(0.0, 1 - HUSH * strange)
-        if amount * (wanted.guided + wanted.energy + wanted.channel + wanted.answer) <= 0:
+        terms = objective.terms(wanted)
+        if amount <= 0 or not terms.deepest:
             return picture
         height, width = picture.shape[2:]
         count = octaves.most_octaves(min(height, width), values["dream.octave_scale"], self.eye.smallest,
                                      int(values["dream.octaves"]))
-        sizes = octaves.octave_sizes(height, width, count, values["dream.octave_scale"])
-        return octaves.climb(picture, sizes, lambda start: self._ascend(start, values, wanted, amount))
-
-    def _ascend(self, picture, values, wanted, amount):
-        """All iterations at one size."""
-        side = min(picture.shape[2:])
-        guides = lambda name: self._guides.at(name, side, wanted.deepest)
-        for _ in range(int(values["dream.iterations"])):
-            reach = int(values["dream.jitter"])
-            shift = (self._chance.randint(-reach, reach), self._chance.randint(-reach, reach))
-            grad = step.gradient(self.eye, picture, wanted, guides, shift)
-            grad = step.refine(grad, values["dream.smoothing"], self._colour)
-            picture, lost = step.sound(step.limit(picture + amount * grad), picture)
-            self.lost += lost
+        sizes = tuple(octaves.octave_sizes(height, width, count, values["dream.octave_scale"]))
+        form = Ascent(sizes, int(values["dream.iterations"]), terms)
+        picture, lost = self._player.play(self._climb, form, self._numbers(form, values, wanted, amount),
+                                          self._parts(form, picture, wanted))
+        self.lost += lost
         return picture
+
+    def _numbers(self, form, values, wanted, amount):
+        reach = int(values["dream.jitter"])
+        shifts = tuple((self._chance.randint(-reach, reach), self._chance.randint(-reach, reach))
+                       for _ in range(len(form.sizes) * form.iterations))
+        smoothing = values["dream.smoothing"]
+        return Numbers(amount, (smoothing,) if smoothing > 0 else (), objective.strengths(wanted), shifts)
+
+    def _parts(self, form, picture, wanted):
+        names = [name for name, _ in wanted.classes] if form.terms.guided else []
+        guides = tuple(self._guides.together(names, min(size), form.terms.stages) for size in form.sizes)
+        return Parts(picture, guides, (self._goal(wanted.classes),) if form.terms.answer else ())
+
+    def _goal(self, classes):
+        eye = self.eye
+        return objective.goal(eye.answers, classes, eye.logits_count, eye.dtype, self.device)
+
+    @torch.no_grad()
+    def _climb(self, form, numbers, parts):
+        """(picture, steps lost) after all octaves and iterations: work for a player, see graphs.py."""
+        lost = torch.zeros((), dtype=torch.long, device=self.device)
+        goal = parts.goal[0] if parts.goal else None
+
+        def ascend(picture, octave):
+            nonlocal lost
+            for turn in range(octave * form.iterations, (octave + 1) * form.iterations):
+                grad = yield from step.gradient(self.eye, picture, form.terms, numbers.pull, parts.guides[octave],
+                                                goal, numbers.shifts[turn])
+                grad = step.refine(grad, self._colour, *numbers.smoothing)
+                picture, missed = step.sound(step.limit(picture + numbers.amount * grad), picture)
+                lost = lost + missed
+            return picture
+
+        return (yield from octaves.climb(parts.picture, form.sizes, ascend)), lost
 
     def _seen(self, scene):
         """(how much there is to see, 0..1; the spectrogram's share of that)."""

@@ -1,6 +1,5 @@
 """The dream thread: takes the newest scene, dreams at the wanted rate, hands over frames."""
 
-import contextlib
 import logging
 import threading
 import time
@@ -10,6 +9,7 @@ import torch
 
 from ..latest import Latest
 from .budget import Governor
+from .graphs import dream_stream
 from .octaves import most_octaves
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class DreamLoop(Loop):
     def _run(self):
         if self._threads:
             torch.set_num_threads(self._threads)
-        with _own_stream(self._dreamer.device):
+        with dream_stream(self._dreamer.device):
             super()._run()
 
     def turn(self, scene):
@@ -170,6 +170,7 @@ class DreamLoop(Loop):
             if not self.faults:
                 log.exception("a dream failed; the last picture stays")
             self._fault = f"dream failed: {error}"
+            self._dreamer.forget()
         self.faults += 1
         return False
 
@@ -177,7 +178,7 @@ class DreamLoop(Loop):
         pixels = rgba(self._picture)
         ready = None
         if pixels.is_cuda:
-            ready = torch.cuda.Event()
+            ready = torch.cuda.Event(blocking=True)
             ready.record()
         else:
             pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
@@ -185,17 +186,8 @@ class DreamLoop(Loop):
 
     def note(self, values):
         """What the HUD should say: overridden values and faults."""
-        return "; ".join(text for text in (self._governor.note(values), self._fault) if text)
-
-
-@contextlib.contextmanager
-def _own_stream(device):
-    """A CUDA stream of low priority, so that drawing never waits for dreaming."""
-    if device.type != "cuda":
-        yield
-        return
-    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(priority=0)):
-        yield
+            ready.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
+        return "; ".join(text for text in (self._governor.note(values), self._dreamer.note, self._fault) if text)
 
 
 def rgba(picture):

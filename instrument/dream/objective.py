@@ -18,6 +18,7 @@ FEWEST_POSITIONS = 256  # an exact match there costs ten times the whole step fo
 BLOCK = 4096  # places that are matched at once: what they need stays near the processor
 FEWEST = 0.02  # lighter classes are left out,
 SHARE = 0.06  # as are those with less of the whole than this
+LIGHTEST = 1e-3  # a stage with less is not looked at
 CACHED = 96  # (class, size) pairs of guide activations kept
 
 
@@ -32,11 +33,29 @@ class Pull(NamedTuple):
     stages: tuple[float, ...]
     classes: tuple[tuple[str, float], ...]
 
+
+class Terms(NamedTuple):
+    """What a step consists of, whatever the weights: steps of the same terms do the same operations."""
+
+    energy: bool
+    channel: bool
+    guided: int  # classes that guide
+    answer: bool
+    index: int
+    stages: tuple[bool, ...]
+
     @property
     def deepest(self):
-        """Number of stages to run forward."""
-        used = [i + 1 for i, weight in enumerate(self.stages) if weight > 1e-3]
-        return len(self.stages) if self.answer else max(used, default=1)
+        """Number of stages to run forward; 0 where nothing pulls."""
+        return len(self.stages) if self.answer else max((i + 1 for i, used in enumerate(self.stages) if used), default=0)
+
+
+class Strengths(NamedTuple):
+    """The numbers of `Terms`: floats, or tensors of one number inside a CUDA graph."""
+
+    mix: tuple  # of the objectives in use, and of each class that guides
+    masses: tuple  # of each stage
+    above: tuple  # what pulls from deeper than each stage
 
 
 def stage_weights(layer, layers, count=4):
@@ -62,6 +81,25 @@ def pull(values, classes, stages=4):
         stage_weights(values["dream.layer"], values["dream.layers"], stages),
         tuple((name, weight / total) for name, weight in kept.items()),
     )
+
+
+def terms(pull):
+    """`Terms` of a `Pull`."""
+    return Terms(pull.energy > 0, pull.channel > 0, len(pull.classes) if pull.guided > 0 else 0, pull.answer > 0,
+                 pull.index if pull.channel > 0 else 0, tuple(mass > LIGHTEST for mass in _masses(pull)))
+
+
+def strengths(pull):
+    """`Strengths` of a `Pull`."""
+    masses = _masses(pull)
+    mix = [pull.energy, pull.channel] + [pull.guided * weight for _, weight in pull.classes]
+    above = [pull.answer + sum(mass for mass in masses[stage + 1:] if mass > LIGHTEST) for stage in range(len(masses))]
+    return Strengths(tuple(weight for weight in mix if weight > 0), masses, tuple(above))
+
+
+def _masses(pull):
+    share = pull.guided + pull.energy + pull.channel
+    return tuple(share * weight for weight in pull.stages)
 
 
 def heard(classes):
@@ -96,11 +134,13 @@ def prepare(positions):
     What all places have in common would pull every picture of every class to the network's one
     favourite pattern; without it a place pulls to what is special about its match.
     """
+    precision, positions = positions.dtype, positions.float()
     mean = positions.mean(1, keepdim=True)
     spread = positions.std(1, keepdim=True) + 1e-2 * positions.std() + 1e-6
     special = (positions - mean) / spread.sqrt()
     match = (special / (special.norm(dim=0) + 1e-6) / spread.sqrt()).T.contiguous()
-    return Guide(match, -(match @ mean)[:, 0], (special / spread.sqrt()).T.contiguous())
+    guide = Guide(match, -(match @ mean)[:, 0], (special / spread.sqrt()).T.contiguous())
+    return Guide(*(part.to(precision) for part in guide))
 
 
 def guided(activation, guide):
@@ -118,7 +158,8 @@ def guided(activation, guide):
 
 def unit(direction, size=1.0):
     """A direction at root mean square `size`; nothing stays nothing."""
-    mean = torch.linalg.vector_norm(direction) / direction.numel() ** 0.5
+    # In float32: the norm of a large activation is more than half precision can hold.
+    mean = torch.linalg.vector_norm(direction, dtype=torch.float32) / direction.numel() ** 0.5
     return direction * (size / (mean + 1e-12))
 
 
@@ -150,6 +191,13 @@ class Guides:
             self._kept.popitem(last=False)
         return self._kept[key]
 
+    def together(self, names, side, used):
+        """For each stage `used` (True or False): one `Guide` per class, with not too many positions together."""
+        deepest = max((stage + 1 for stage, use in enumerate(used) if use), default=0)
+        found = [self.at(name, side, deepest) for name in names]
+        return tuple(tuple(shared([guides[stage] for guides in found])) if use and names else ()
+                     for stage, use in enumerate(used))
+
     def _look(self, name, side, deepest):
         picture = self._pictures[name][None]
         ratio = side / min(picture.shape[2:])
@@ -159,15 +207,11 @@ class Guides:
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
 
 
-def stage_direction(activation, wanted, guide_at):
-    """The mixed direction at one stage; `guide_at(name)` gives a class's `Guide` there."""
-    parts = [(wanted.energy, lambda: energy(activation)),
-             (wanted.channel, lambda: channel(activation, wanted.index))]
-    if wanted.guided > 0:
-        guides = shared([guide_at(name) for name, _ in wanted.classes])
-        parts += [(wanted.guided * weight, lambda guide=guide: guided(activation, guide))
-                  for (_, weight), guide in zip(wanted.classes, guides)]
-    directions = [unit(direction(), weight) for weight, direction in parts if weight > 0]
+def stage_direction(activation, terms, mix, guides):
+    """The mixed direction at one stage; `mix` as in `Strengths`, `guides` one `Guide` there per class that guides."""
+    parts = [lambda: energy(activation)] * terms.energy + [lambda: channel(activation, terms.index)] * terms.channel
+    parts += [lambda guide=guide: guided(activation, guide) for guide in guides]
+    directions = [unit(part(), weight) for part, weight in zip(parts, mix, strict=True)]
     return sum(directions[1:], start=directions[0])
 
 
@@ -177,10 +221,10 @@ def shared(guides, most=POSITIONS):
     return [Guide(*(part[::every] for part in guide)) for guide in guides]
 
 
-def answer_weights(answers, classes, count, like):
+def goal(answers, classes, count, dtype, device):
     """Gradient at the logits (1, count) that asks for the classes by weight."""
     wanted = torch.zeros(1, count)
     for name, weight in classes:
         for index in answers.get(name, ()):
             wanted[0, index] += weight / len(answers[name])
-    return wanted.to(like)
+    return wanted.to(device, dtype)

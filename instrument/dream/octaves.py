@@ -21,16 +21,16 @@ def octave_sizes(height, width, count, scale):
 
 
 def climb(picture, sizes, ascend):
-    """Dream from coarse to fine, carrying the detail of each octave up to the next.
+    """Dream from coarse to fine, carrying the detail of each octave up to the next; a generator.
 
-    `ascend(picture)` dreams at one size. Only the change travels upwards, so nothing of the
-    picture's own detail is lost (Mordvintsev et al., "Inceptionism", 2015).
+    `ascend(picture, octave)` dreams at one size, and is a generator too: both stop where a step may be cut. Only the
+    change travels upwards, so nothing of the picture's own detail is lost (Mordvintsev et al., "Inceptionism", 2015).
     """
     change = None
-    for size in sizes:
+    for octave, size in enumerate(sizes):
         base = resize(picture, size)
         start = base if change is None else base + resize(change, size)
-        change = ascend(start) - base
+        change = (yield from ascend(start, octave)) - base
     return picture + change
 
 

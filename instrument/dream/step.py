@@ -6,7 +6,7 @@ Nothing here copies to the CPU, so a GPU never waits.
 import torch
 from torch.nn import functional as F
 
-from .objective import answer_weights, stage_direction, unit
+from .objective import stage_direction, unit
 from .octaves import resize
 
 # Square root of the covariance of red, green and blue in 800 natural photographs (measured): a gradient
@@ -18,61 +18,61 @@ BANDS = 5
 KNEE = 0.8  # the limiter leaves this share of the range alone
 
 
-def gradient(eye, picture, wanted, guides, shift):
-    """Gradient (1, 3, h, w) of the pull `wanted` at a picture (1, 3, h, w) in 0..1.
+def gradient(eye, picture, terms, strengths, guides, goal, shift):
+    """Gradient (1, 3, h, w) of a pull at a picture (1, 3, h, w) in 0..1; a generator that stops between stages.
 
-    `guides(name)` gives a class's `Guide` per stage; `shift` (y, x) px rolls what the network
-    looks at, so that its grid never rests on the same pixels.
+    `terms` and `strengths` as in objective.py; `guides[stage]` holds a `Guide` per class, `goal` the gradient at the
+    logits; `shift` (y, x) px rolls what the network looks at, so that its grid never rests on the same pixels.
     """
-    x = picture.roll(shift, (2, 3)).requires_grad_()
+    seen, x = [], roll(picture, shift)
+    for number in range(terms.deepest):
+        seen.append(_look(lambda x, number=number: eye.stage(number, x), x))
+        x = seen[-1][1]
+        yield
+    grad = _back(_look(eye.logits, x), goal) if terms.answer else None
+    for number in reversed(range(terms.deepest)):
+        if terms.stages[number]:
+            grad = _joined(grad, seen[number][1], terms, strengths, guides[number], number)
+        grad = _back(seen[number], grad)
+        yield
+    return roll(grad, (-shift[0], -shift[1]))
+
+
+def _look(function, x):
+    """(what went in, what came out), ready to go back through. Stage by stage, so that a step can stop between."""
     with torch.enable_grad():
-        activations = eye.activations(x, wanted.deepest)
-        root, direction = _inject(eye, activations, wanted, guides)
-        grad, = torch.autograd.grad(root, x, direction)
-    return grad.roll((-shift[0], -shift[1]), (2, 3))
+        x = x.detach().requires_grad_()
+        return x, function(x)
 
 
-def _inject(eye, activations, wanted, guides):
-    """(root, its gradient): every shallower stage in use adds its direction on the way back.
-
-    What comes from above is brought to unit size first, so a stage's weight is its share of the pull.
-    """
-    share = wanted.guided + wanted.energy + wanted.channel
-    masses = [share * weight for weight in wanted.stages]
-    directions = [_direction(activations, stage, wanted, guides, masses[stage]) if masses[stage] > 1e-3 else None
-                  for stage in range(len(activations))]
-    root, above = None, 0.0
-    if wanted.answer:
-        root = eye.logits(activations[-1])
-        start = answer_weights(eye.answers, wanted.classes, root.shape[1], root)
-        above = wanted.answer
-    for stage in reversed(range(len(activations))):
-        if directions[stage] is None:
-            continue
-        if root is None:
-            root, start = activations[stage], directions[stage]
-        else:
-            activations[stage].register_hook(_adder(above, directions[stage]))
-        above += masses[stage]
-    return root, start
+def _back(seen, grad):
+    return torch.autograd.grad(seen[1], seen[0], grad)[0]
 
 
-def _direction(activations, stage, wanted, guides, mass):
-    with torch.no_grad():
-        return unit(stage_direction(activations[stage].detach(), wanted, lambda name: guides(name)[stage]), mass)
+def _joined(grad, activation, terms, strengths, guides, stage):
+    """What comes from above and what pulls here; brought to unit size, so that a weight is a share of the pull."""
+    direction = stage_direction(activation.detach(), terms, strengths.mix, guides)
+    direction = unit(direction, strengths.masses[stage])
+    return direction if grad is None else unit(grad, strengths.above[stage]) + direction
 
 
-def _adder(above, direction):
-    return lambda grad: unit(grad, above) + direction
+def roll(picture, shift):
+    """The picture (1, c, h, w) rolled by (y, x) px: whole numbers, or tensors of one inside a CUDA graph."""
+    if not isinstance(shift[0], torch.Tensor):
+        return picture.roll(shift, (2, 3))
+    for axis, by in zip((2, 3), shift, strict=True):
+        side = picture.shape[axis]
+        picture = picture.index_select(axis, (torch.arange(side, device=picture.device) - by.long()) % side)
+    return picture
 
 
-def refine(grad, smoothing, colour):
+def refine(grad, colour, smoothing=None):
     """The gradient as a picture would change: natural spectrum, natural colours, mean size 1.
 
-    `smoothing` 0 leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3).
+    `smoothing` None leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3).
     """
     grad = mix(grad, colour)
-    if smoothing > 0:
+    if smoothing is not None:
         grad = spread(grad, smoothing)
     return grad / (grad.abs().mean() + 1e-12)
 

@@ -51,19 +51,25 @@ class Eye(nn.Module):
         with torch.no_grad():
             outputs = self.activations(torch.full((1, 3, PROBE, PROBE), 0.5, device=device), len(self.stages))
         self.channels = tuple(output.shape[1] for output in outputs)
+            self.logits_count = self.logits(outputs[-1]).shape[1]
         self.strides = tuple(_power_of_two(PROBE / output.shape[2]) for output in outputs)
         self.smallest = 2 * self.strides[-1]
 
     def activations(self, x, deepest):
         """Outputs of stages 1..`deepest`, shallow to deep, in the precision of the weights."""
-        x = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
         outputs = []
-        for stage in self.stages[:deepest]:
-            x = stage(x)
+        for number in range(deepest):
+            x = self.stage(number, x)
             outputs.append(x)
         return outputs
 
     def logits(self, activation):
+    def stage(self, number, x):
+        """Output of one stage, counted from 0, for that of the stage before; stage 0 takes the picture."""
+        if number == 0:
+            x = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
+        return self.stages[number](x)
+
         """Answers of the head to the last stage's activation, shape (batch, answers)."""
         return self.head(activation)
 
@@ -71,10 +77,10 @@ class Eye(nn.Module):
     def dtype(self):
         return next(self.stages.parameters()).dtype
 
-    def lower(self):
-        """The same eye in bfloat16 (CUDA, or a CPU that has it); the picture stays float32."""
-        self.stages.to(torch.bfloat16)
-        self.head.to(torch.bfloat16)
+    def lower(self, dtype=torch.bfloat16):
+        """The same eye, from now on in a lower precision; the picture stays float32."""
+        self.stages.to(dtype)
+        self.head.to(dtype)
         return self
 
 

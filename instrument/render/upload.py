@@ -100,17 +100,18 @@ class PinnedRoute:
 class CudaRoute:
     """From a CUDA tensor without leaving the GPU: two registered pixel buffers in turn.
 
-    Everything is queued on CUDA's legacy default stream, which is torch's default stream: the copy waits
-    for the picture, unmapping orders GL behind the copy, and no call waits on the CPU.
+    Everything is queued on a stream of high priority, so that a dream never holds it up. Like every blocking stream
+    it waits for CUDA's legacy default stream, which is torch's: the copy waits for the picture, unmapping orders GL
+    behind the copy, and no call waits on the CPU.
     """
 
     name = "cuda-gl"
 
     def __init__(self):
         self._size, self._slots, self._turn = 0, [], 0
+        self._stream = None
 
     def copy(self, ctx, pixels, texture):
-        from cuda.core import LEGACY_DEFAULT_STREAM as stream
         from cuda.core import Buffer
 
         size = pixels.numel()  # one byte each
@@ -120,18 +121,20 @@ class CudaRoute:
         self._turn = 1 - self._turn
         slot = self._slots[self._turn]
         slot.pixels = pixels  # keeps the memory until this slot is used again
-        with slot.resource.map(stream=stream) as mapped:
-            mapped.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=stream)
+        with slot.resource.map(stream=self._stream) as mapped:
+            mapped.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=self._stream)
         texture.write(slot.buffer)
         if first:
             _prove(pixels, texture)
 
     def _register(self, ctx, pixels, size):
         """Register two buffers; the tensor exists, so CUDA's context is already torch's."""
-        from cuda.core import Device
+        from cuda.core import Device, StreamOptions
 
-        Device(pixels.device.index or 0).set_current()
+        device = Device(pixels.device.index or 0)
+        device.set_current()
         self.release()
+        self._stream = device.create_stream(options=StreamOptions(nonblocking=False, priority=-1))
         self._slots = [_Slot(ctx, size) for _ in range(2)]
         self._size = size
 
@@ -139,6 +142,9 @@ class CudaRoute:
         for slot in self._slots:
             slot.release()
         self._slots, self._size = [], 0
+        if self._stream:
+            self._stream.close()
+        self._stream = None
 
 
 class _Slot:
