@@ -164,13 +164,13 @@ class DreamLoop(Loop):
             return True
         except torch.cuda.OutOfMemoryError:
             self._governor.out_of_memory()
+            self._dreamer.forget()
             torch.cuda.empty_cache()
             self._fault = "out of GPU memory"
         except Exception as error:  # the show goes on
             if not self.faults:
                 log.exception("a dream failed; the last picture stays")
             self._fault = f"dream failed: {error}"
-            self._dreamer.forget()
         self.faults += 1
         return False
 
@@ -180,13 +180,13 @@ class DreamLoop(Loop):
         if pixels.is_cuda:
             ready = torch.cuda.Event(blocking=True)
             ready.record()
+            ready.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
         else:
             pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
         return Frame(pixels, scene.now, self._rate(), self.note(scene.values), ready)
 
     def note(self, values):
         """What the HUD should say: overridden values and faults."""
-            ready.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
         return "; ".join(text for text in (self._governor.note(values), self._dreamer.note, self._fault) if text)
 
 

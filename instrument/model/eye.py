@@ -50,8 +50,8 @@ class Eye(nn.Module):
         device = self.mean.device
         with torch.no_grad():
             outputs = self.activations(torch.full((1, 3, PROBE, PROBE), 0.5, device=device), len(self.stages))
-        self.channels = tuple(output.shape[1] for output in outputs)
             self.logits_count = self.logits(outputs[-1]).shape[1]
+        self.channels = tuple(output.shape[1] for output in outputs)
         self.strides = tuple(_power_of_two(PROBE / output.shape[2]) for output in outputs)
         self.smallest = 2 * self.strides[-1]
 
@@ -63,13 +63,13 @@ class Eye(nn.Module):
             outputs.append(x)
         return outputs
 
-    def logits(self, activation):
     def stage(self, number, x):
         """Output of one stage, counted from 0, for that of the stage before; stage 0 takes the picture."""
         if number == 0:
             x = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
         return self.stages[number](x)
 
+    def logits(self, activation):
         """Answers of the head to the last stage's activation, shape (batch, answers)."""
         return self.head(activation)
 
