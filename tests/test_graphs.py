@@ -198,6 +198,14 @@ def test_nothing_in_a_step_waits_for_the_gpu(changes):
     assert dreamer.step(picture, scene, 1 / 12).shape == (1, 3, 32, 40)
 
 
+def test_nothing_around_the_ascent_waits_for_the_gpu():
+    dreamer = Dreamer(small_eye().to("meta"), {name: picture.to("meta") for name, picture in pictures().items()}, "meta")
+    scene = Scene({**values(), "zoom.mode": 6.0, "zoom.rotate": 20.0}, {"a": 0.6, "b": 0.4}, 0.0, 1.25)
+    picture = dreamer.step(dreamer.start(scene), scene, 1 / 12)
+    with Recordable():
+        assert dreamer.step(picture, scene, 1 / 12).shape == (1, 3, 32, 40)
+
+
 # --- precision
 
 def test_the_first_good_precision_is_taken():

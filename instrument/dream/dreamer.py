@@ -78,6 +78,7 @@ class Dreamer:
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
         self._guides = objective.Guides(self.eye, self.pictures)
         self._colour = torch.tensor(step.COLOUR, device=self.device)
+        self._axes = step.OPPONENT.to(self.device)
         self._settle_times = torch.tensor(SETTLE, device=self.device)
         self._natural = torch.tensor(NATURAL, device=self.device)
         self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
@@ -275,9 +276,9 @@ class Dreamer:
             wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
         sound = self._seen(scene)[1]
         if sound:
-            wanted = wanted.lerp(_natural(step.tones(self._spectrogram(scene))), sound)
+            wanted = wanted.lerp(_natural(step.tones(self._spectrogram(scene), self._axes)), sound)
         share = 1 - torch.exp(-dt / self._settle_times)
-        return step.limit(step.tone(picture, wanted, share))
+        return step.limit(step.tone(picture, wanted, share, self._axes))
 
     def _known(self, weights):
         """The weights of classes that have a picture."""

@@ -1,4 +1,7 @@
-"""Sizes of the dream: legal octaves, the climb from coarse to fine, and the warp of the zoom."""
+"""Sizes of the dream: legal octaves, the climb from coarse to fine, and the warp of the zoom.
+
+Numbers go into operations as they are, never as tensors made here: bringing those to a GPU would wait for it.
+"""
 
 import torch
 from torch.nn import functional as F
@@ -52,9 +55,8 @@ def plane(height, width, device):
 
 def velocity(points, field):
     """The field of motion.py at `points` (..., 2), per second."""
-    q = points - torch.tensor((field.centre_x, field.centre_y), device=points.device)
-    x, y = q.unbind(-1)
-    radius = q.square().sum(-1).sqrt()
+    x, y = points[..., 0] - field.centre_x, points[..., 1] - field.centre_y
+    radius = (x.square() + y.square()).sqrt()
     grow = field.expand + field.tunnel * radius
     turn = field.turn + field.spiral * (1 - radius)
     return torch.stack((x * grow - y * turn + field.pan_x + field.strips * x, y * grow + x * turn + field.pan_y), -1)
@@ -69,7 +71,7 @@ def carried(size, field, seconds, device):
     x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
     y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    dt = torch.tensor(seconds, device=device).view(-1, 1, 1, 1) / STEPS
+    dt = torch.stack([torch.full((1, 1, 1), each / STEPS, device=device) for each in seconds])
     for _ in range(STEPS):
         points = points - velocity(points, field) * dt
     mesh = points.permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
@@ -88,7 +90,7 @@ def warp(picture, points, field, dt):
 def sample(picture, points, mode="bilinear"):
     """Picture (1, c, h, w) read at `points` (n, h', w', 2) of its plane, mirrored outside, (n, c, h', w')."""
     aspect = picture.shape[3] / picture.shape[2]
-    grid = points * torch.tensor((1 / aspect, -1.0), device=points.device)
+    grid = torch.stack((points[..., 0] / aspect, -points[..., 1]), -1)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
     parts = torch.get_num_threads() if picture.device.type == "cpu" and len(grid) == 1 else 1
     strips = grid.unflatten(1, (parts, -1)).flatten(0, 1) if grid.shape[1] % parts == 0 else grid

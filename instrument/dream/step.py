@@ -103,22 +103,21 @@ def limit(picture):
     return over.div_(over.abs().mul_(2 / (1 - KNEE)).add_(1)).add_(inner)
 
 
-def tones(picture):
+def tones(picture, axes=OPPONENT):
     """Mean and spread of brightness and the two opponent colours, (2, 3), of a picture (..., 3, h, w)."""
     pixels = picture.reshape(3, -1)
     mean = pixels.mean(1, keepdim=True)
     covariance = (pixels @ pixels.T) / pixels.shape[1] - mean @ mean.T
-    axes = OPPONENT.to(picture)
+    axes = axes.to(picture)
     return torch.stack(((axes @ mean)[:, 0], (axes @ covariance @ axes.T).diagonal().clamp_min(0).sqrt()))
 
 
-def tone(picture, wanted, share):
+def tone(picture, wanted, share, axes=OPPONENT):
     """Bring mean and spread of brightness and colours a `share` (3,) of the way towards `wanted` (2, 3).
 
-    Contrast in the opponent colours is what keeps a dream from bleaching out.
+    Contrast in the opponent colours, `axes` on the picture's device, is what keeps a dream from bleaching out.
     """
-    axes = OPPONENT.to(picture)
-    mean, spread = tones(picture)
+    mean, spread = tones(picture, axes)
     gain = 1 + (share * (wanted[1] / (spread + 1e-3) - 1)).clamp(-0.9, 2.0)
     offset = axes.T @ (mean + share * (wanted[0] - mean) - gain * mean)
     return mix(picture, axes.T @ (gain[:, None] * axes)) + offset.view(1, 3, 1, 1)
