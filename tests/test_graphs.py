@@ -7,6 +7,7 @@ import threading
 import pytest
 import torch
 from test_dream import pictures, small_eye, values
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from instrument.dream import Dreamer, Scene
@@ -178,12 +179,20 @@ class Recordable(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
+class Unmade(TorchFunctionMode):
+    """Refuses tensors made of Python's numbers: they come from main memory too."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        assert function not in (torch.tensor, torch.as_tensor, torch.from_numpy), function
+        return function(*args, **(kwargs or {}))
+
+
 class Checking(Plain):
     """Plays the work twice: as it comes, and with tensors for numbers where only recordable things may happen."""
 
     def play(self, work, form, numbers, parts):
         still = rebuilt(numbers, [torch.empty((), device="meta") for _ in leaves(numbers)])
-        with Recordable():
+        with Recordable(), Unmade():
             whole(work(form, still, parts))
         return super().play(work, form, numbers, parts)
 
@@ -202,7 +211,7 @@ def test_nothing_around_the_ascent_waits_for_the_gpu():
     dreamer = Dreamer(small_eye().to("meta"), {name: picture.to("meta") for name, picture in pictures().items()}, "meta")
     scene = Scene({**values(), "zoom.mode": 6.0, "zoom.rotate": 20.0}, {"a": 0.6, "b": 0.4}, 0.0, 1.25)
     picture = dreamer.step(dreamer.start(scene), scene, 1 / 12)
-    with Recordable():
+    with Recordable(), Unmade():
         assert dreamer.step(picture, scene, 1 / 12).shape == (1, 3, 32, 40)
 
 
