@@ -10,7 +10,7 @@ import torch
 
 from ..motion import motion
 from . import objective, octaves, step
-from .graphs import player
+from .graphs import finish, player
 from .precision import fitted
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
@@ -87,11 +87,13 @@ class Dreamer:
         self._points = None
         self._seed = None
         self._made, self._turning = {}, False  # class shares of the picture; whether it is turning to others
+        finish(self.device)
 
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1. Any thread."""
         picture = torch.as_tensor(picture).to(self.device, torch.float32)
         self._tones[name] = _natural(step.tones(picture))
+        finish(self.device)
         self.pictures[name] = picture  # last: from here on it is dreamed
 
     @property

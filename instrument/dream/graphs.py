@@ -281,3 +281,9 @@ def dream_stream(device):
     lowest, _ = torch.cuda.Stream.priority_range()
     with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device, lowest)):
         yield
+
+
+def finish(device):
+    """Wait for what the present thread has queued: the dream thread goes on with it on a stream of its own."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
