@@ -405,7 +405,9 @@ def _bench_flags(command):
 
     command.add_argument("name", choices=BENCHES)
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
-    command.add_argument("--data", metavar="DIR", help="labelled clips, for `hear`")
+    command.add_argument("--data", metavar="DIR", help="labelled clips, for `hear` and `teach`")
+    command.add_argument("--new", metavar="DIR", help="labelled clips of other classes, for `teach`")
+    command.add_argument("--classes", nargs="+", default=(), metavar="NAME", help="only these of the new classes, for `teach`")
     command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N")
     command.add_argument("--clips", type=int, default=3, metavar="N", help="clips of each class, for `hear`")
     command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")

@@ -147,10 +147,30 @@ def cuda(options):
         screen.close()
 
 
+def teach(options):
+    """New classes from five examples each: how many of their other clips are told, and what the own classes lose."""
+    from ..learn.dataset import find_clips
+    from ..model.card import DEFAULT, load_model
+    from .teach import teach_rows
+
+    if not (options.data and options.new):
+        raise ValueError("bench teach needs --data DIR with clips of the model's classes and --new DIR with others")
+    model = load_model(options.model or DEFAULT)
+    known = model.card["classes"]
+    own = [clip for clip in find_clips(options.data) if clip.label in known
+           and (not options.folds or clip.fold in options.folds)]
+    new = [clip for clip in find_clips(options.new) if clip.label not in known
+           and (not options.classes or clip.label in options.classes)]
+    if not (own and new):
+        raise ValueError(f"{options.data} needs clips of {', '.join(known)}, and {options.new} of "
+                         f"{', '.join(options.classes) or 'others'}")
+    return teach_rows(model, own, new)
+
+
 BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm, "peer": peer,
            "looks": looks, "presets": presets, "knobs": knobs,
-           "cuda": cuda}
-VERDICTS = ("calm", "presets", "show", "soak", "knobs", "cuda")  # benches whose module of the same name sums up in one line
+           "cuda": cuda, "teach": teach}
+VERDICTS = ("calm", "presets", "show", "soak", "knobs", "cuda", "teach")  # benches whose module of the same name sums up in one line
 
 
 def bench(options):

@@ -113,14 +113,19 @@ def from_file(model, samples, rate, seconds):
     A clip shorter than a window is repeated until it fills it. Silent windows (never above `hear.gate`) are not
     answered, as on the stage: NaN.
     """
+    silent = np.full(len(model.classes) + 1, np.nan)
+    logits = [silent if window is None else model.hear(window) for window in cut(samples, rate, seconds)]
+    return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
+
+
+def cut(samples, rate, seconds):
+    """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops."""
     front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
-    silent = np.full(len(model.classes) + 1, np.nan)
     windows = [samples[start:start + length] for start in _starts(samples, length)]
-    logits = [model.hear(log_mel(window, front)) if _sounds(window, front.rate) else silent for window in windows]
-    return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
+    return [log_mel(window, front) if _sounds(window, front.rate) else None for window in windows]
 
 
 def _sounds(samples, rate):

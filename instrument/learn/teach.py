@@ -1,9 +1,9 @@
 """New classes from a few examples, learnt within a second on the frozen network.
 
-Linear discriminants (Fisher, 1936) on the features that its sound head sees: a mean for each class, one
-spread within classes for all. Of the network's own classes those features are remembered in its folder
-(`memory.safetensors`, made by `remember`); they say how the own classes spread, and how far a new class
-must lead them so that all but LOST of what is remembered keeps its answer.
+Linear discriminants (Fisher, 1936) on the averages of its stages 2 to 4: a mean for each class, one spread
+within classes for all. Of the network's own classes those features are remembered in its folder
+(`memory.safetensors`, made by `remember`); they say how the own classes spread, and how far each new class
+must lead them so that all but LOST of what is remembered keeps its answer. What it reaches: `hearsee bench teach`.
 """
 
 import json
@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..model.card import PICTURES
+from ..model.net import AVERAGES
 from ..model.taught import Taught, leading, save_taught
 from .dataset import read, repeat_to
 from .run import track
@@ -27,9 +28,9 @@ OWN = Path.home() / ".hearsee" / "models"  # where classes taught on stage are k
 MEMORY = "memory.safetensors"
 WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example
-MOST = 24  # views of one example
+MOST = 12  # views of an example alone, and as many of it with what is round it
 KEPT, EACH = 400, 6  # remembered views of a class, and at most of one clip
-LOUD = 35.0  # dB below the loudest 10 ms, where an example begins and ends
+LOUD = 10 ** (-35 / 10)  # of the power of the loudest 10 ms: what is above belongs to the sound
 SHORTEST, QUIETEST = 0.05, 1e-4  # s and amplitude of what counts as an example
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
@@ -122,10 +123,10 @@ class Pupil:
 
 
 def fit(memory, labels, examples):
-    """The Taught of `examples` {name: [features (views, 384)]}, given remembered features (n, 384) of own classes.
+    """The Taught of `examples` {name: [features (views, n)]}, given remembered features (m, n) of own classes.
 
-    Each example counts alike for the mean of its class. The lead is such that the new classes take no more
-    than LOST of what is remembered.
+    Each example counts alike for the mean of its class. Each new class must lead so far that all of them
+    together take no more than LOST of what is remembered; one that resembles nothing old needs no lead.
     """
     if not examples:
         return Taught()
@@ -136,12 +137,12 @@ def fit(memory, labels, examples):
     stray += [np.concatenate(each) - mean for each, mean in zip(examples.values(), means[own:])]
     weight = SHARPNESS * np.linalg.solve(_spread(np.concatenate(stray)), means.T).T
     bias = -0.5 * (weight * means).sum(1)
-    lead = max(0.0, np.quantile(leading(memory @ weight.T + bias, own).max(1), 1 - LOST))
-    return Taught(tuple(examples), weight.astype(np.float32), bias.astype(np.float32), float(lead), dict(examples))
+    lead = np.quantile(leading(memory @ weight.T + bias, own), 1 - LOST / len(examples), axis=0).clip(min=0)
+    return Taught(tuple(examples), *(part.astype(np.float32) for part in (weight, bias, lead)), dict(examples))
 
 
 def _spread(stray):
-    """Covariance (384, 384) of deviations (n, 384), made rounder so that it can be inverted."""
+    """Covariance (n, n) of deviations (m, n), made rounder so that it can be inverted."""
     spread = stray.T @ stray / len(stray)
     return (1 - SHRINK) * spread + SHRINK * np.trace(spread) / len(spread) * np.eye(len(spread))
 
@@ -155,31 +156,47 @@ def legal_name(name):
 
 
 def views(samples, rate=FrontEnd().rate):
-    """Log-mel windows (bands, frames) of one example, from where it sounds.
+    """Log-mel windows (bands, frames) of one example: of the sound alone, and of all that holds some of it.
 
-    Shorter sounds are repeated, as on stage. ValueError for silence.
+    The stage hears both: a sound after silence repeated until it fills the window, and later with what is
+    round it. (Without the second kind a sneeze was known only while it filled the window.) ValueError for silence.
     """
     front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
-    samples = sounding(np.nan_to_num(np.asarray(samples, np.float32)), front.rate)
-    length = int(WINDOW * front.rate)
-    sound = repeat_to(samples, length)
-    starts = np.arange(0, len(sound) - length + 1, int(HOP * front.rate))
-    if len(starts) > MOST:
-        starts = starts[np.linspace(0, len(starts) - 1, MOST).astype(int)]
-    return [log_mel(sound[start:start + length], front) for start in starts]
+    samples = np.nan_to_num(np.asarray(samples, np.float32))
+    alone = sounding(samples, front.rate)
+    least = LOUD * levels(samples, front.rate).max()
+    around = [window for window in _windows(samples) if levels(window, front.rate).max() >= least]
+    return [log_mel(window, front) for window in (*_few(_windows(alone)), *_few(around))]
+
+
+def _windows(samples):
+    """Windows (length,) at every HOP of a sound, which is repeated if it is shorter than one."""
+    rate = FrontEnd().rate
+    sound = repeat_to(samples, int(WINDOW * rate))
+    return np.lib.stride_tricks.sliding_window_view(sound, int(WINDOW * rate))[:: int(HOP * rate)]
+
+
+def _few(items):
+    """At most MOST of them, evenly spread."""
+    return [items[at] for at in np.linspace(0, len(items) - 1, min(len(items), MOST)).astype(int)]
 
 
 def sounding(samples, rate):
     """The part of an example from its first to its last loud moment; ValueError for silence."""
-    block = rate // 100
-    levels = np.square(samples[: len(samples) // block * block].reshape(-1, block)).mean(1)
-    loudest = float(levels.max(initial=0.0))
+    power = levels(samples, rate)
+    loudest = float(power.max(initial=0.0))
     if loudest < QUIETEST**2 or len(samples) < SHORTEST * rate:
         raise ValueError(f"nothing was heard in {len(samples) / rate:.2f} s: make the sound between start and stop, "
                          f"at least {SHORTEST} s long")
-    loud = np.flatnonzero(levels >= loudest * 10 ** (-LOUD / 10))
+    loud, block = np.flatnonzero(power >= LOUD * loudest), rate // 100
     return samples[loud[0] * block:(loud[-1] + 1) * block]
+
+
+def levels(samples, rate):
+    """Mean power of every 10 ms."""
+    block = rate // 100
+    return np.square(samples[: len(samples) // block * block].reshape(-1, block)).mean(1)
 
 
 def remember(model, clips):
@@ -214,13 +231,16 @@ def _some_views(samples, count, chance):
 
 
 def read_memory(model):
-    """(features (n, 384), class numbers (n,)) of a model's own classes; ValueError where there are none."""
+    """(features (m, AVERAGES), class numbers (m,)) of a model's own classes; ValueError where there are none."""
     path = model.folder / MEMORY
     try:
         with safe_open(str(path), "numpy") as kept:
             if (kept.metadata() or {}).get("weights") != model.weights_hash:
                 raise ValueError(f"{path} is of other weights: make it anew with `hearsee teach --remember DIR`")
-            return kept.get_tensor("features").astype(np.float32), kept.get_tensor("labels")
+            features = kept.get_tensor("features").astype(np.float32)
+            if features.shape[1] != AVERAGES:
+                raise ValueError(f"{path} is of an earlier version: make it anew with `hearsee teach --remember DIR`")
+            return features, kept.get_tensor("labels")
     except FileNotFoundError:
         raise ValueError(f"{path} is missing, and without it nothing new can be told from the old classes: make it "
                          "from labelled clips with `hearsee teach --remember DIR`") from None

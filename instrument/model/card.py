@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .net import HearSee, folded
+from .net import WIDTHS, HearSee, folded
 from .sound import as_picture
 from .taught import load_taught
 
@@ -42,11 +42,11 @@ class Model:
         return self.taught.extend(*self.listen(log_mel))
 
     def listen(self, log_mel):
-        """(logits of its own classes and of none, features (384,) that its sound head sees) of such a window."""
+        """(logits of its own classes and of none, features (AVERAGES,) that new classes are told by) of such a window."""
         self._ear = self._ear or folded(self.net, "sound")
         with torch.inference_mode():
-            features = self._ear.embed(as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))
-            logits = self._ear.heads["sound"](features)
+            features = self._ear.averages(as_picture(torch.from_numpy(np.ascontiguousarray(log_mel))[None]))
+            logits = self._ear.heads["sound"](features[:, -WIDTHS[-1]:])
         return logits[0].numpy() / self.card.get("temperature", 1.0), features[0].numpy()
 
     def picture_files(self):

@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 SENSES = ("sound", "picture")
 WIDTHS = (64, 128, 256, 384)
 STAGES = ("stage1", "stage2", "stage3", "stage4")
+AVERAGES = sum(WIDTHS[1:])
 STEM = 32
 
 # Pictures in 0..1 are normalised with ImageNet's statistics.
@@ -103,6 +104,10 @@ class HearSee(nn.Module):
     def embed(self, x):
         """Average of the last stage, shape (batch, 384)."""
         return self.stages(x)[-1].mean((2, 3))
+
+    def averages(self, x):
+        """Averages of stages 2 to 4, shape (batch, AVERAGES); the last 384 are what `embed` gives."""
+        return torch.cat([stage.mean((2, 3)) for stage in self.stages(x)[1:]], 1)
 
     def forward(self, x):
         """Logits of the sense in use."""

@@ -16,23 +16,23 @@ FILE = "taught.safetensors"
 
 @dataclass(frozen=True)
 class Taught:
-    """`names` of k taught classes; discriminants `weight` (own + k, 384), `bias` (own + k,) of all classes;
-    `lead` that a taught class needs; and the `examples` {name: [features (views, 384) of each]} it came from."""
+    """`names` of k taught classes; discriminants `weight` (own + k, n), `bias` (own + k,) of all classes on n features;
+    `lead` (k,) that each needs; and the `examples` {name: [features (views, n) of each]} they came from."""
 
     names: tuple = ()
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
-    lead: float = 0.0
+    lead: np.ndarray | None = None
     examples: dict | None = None
 
     def extend(self, logits, features):
-        """Logits (own + k + 1,) from the network's own (own + 1,) and its features (384,); the last is "none"."""
+        """Logits (..., own + k + 1) from the network's own (..., own + 1) and its features (..., n); last is "none"."""
         if not self.names:
             return logits
-        leads = leading(self.weight @ features + self.bias, len(logits) - 1) - self.lead
-        top = logits.max()
-        taught = top + np.log(np.exp(logits - top).sum()) + leads
-        return np.concatenate([logits[:-1], taught, logits[-1:]]).astype(np.float32)
+        leads = leading(features @ self.weight.T + self.bias, logits.shape[-1] - 1) - self.lead
+        top = logits.max(-1, keepdims=True)
+        taught = top + np.log(np.exp(logits - top).sum(-1, keepdims=True)) + leads
+        return np.concatenate([logits[..., :-1], taught, logits[..., -1:]], -1).astype(np.float32)
 
 
 def leading(scores, own):
@@ -45,7 +45,7 @@ def save_taught(taught, folder):
     if taught.names:
         examples = {f"example/{name}/{number}": features for name, each in taught.examples.items()
                     for number, features in enumerate(each)}
-        numbers = {"weight": taught.weight, "bias": taught.bias, "lead": np.float32([taught.lead]), **examples}
+        numbers = {"weight": taught.weight, "bias": taught.bias, "lead": taught.lead, **examples}
         # a transposed array would be written in its order in memory, and read back scrambled
         save_file({name: np.ascontiguousarray(one) for name, one in numbers.items()}, str(Path(folder) / FILE))
 
@@ -58,7 +58,7 @@ def load_taught(folder, names):
     try:
         found = load_file(str(path))
         examples = {name: _numbered(found, f"example/{name}/") for name in names}
-        return Taught(tuple(names), found["weight"], found["bias"], float(found["lead"][0]), examples)
+        return Taught(tuple(names), found["weight"], found["bias"], found["lead"], examples)
     except (SafetensorError, KeyError, OSError) as error:
         raise ValueError(f"{path} is missing or damaged ({error}): restore it or choose another --model") from None
 
