@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ STEADY = 5.0  # seconds after which a child counts as well started
 PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
 MISTAKE = 2  # exit status of a user's mistake, such as a missing file
 HEAR = tuple(row for row in PARAMS if row.group == "hear")
-TEACH = tuple(command for command in COMMANDS if command.name.startswith("teach."))
+ASKED = tuple(command for command in COMMANDS if command.name.startswith("teach.") or command.name == "show.model")
 LESSON = 30.0  # seconds of an example that are kept
 UNNAMED = "new_class"  # a class taught before any was named
 
@@ -113,7 +114,8 @@ class Listener:
         self._done, self._due = threading.Event(), threading.Event()
         self._error = None
         self._control = Control(options.values)
-        self._lesson, self._lessons, self._pupil = Lesson(), queue.SimpleQueue(), None
+        self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
+        self._pupil, self._taught = None, options.taught
 
     def __enter__(self):
         with self._stack as stack:
@@ -130,11 +132,11 @@ class Listener:
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
         self.receiver = stack.enter_context(Receiver(
             options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
-            command=self._command, commands=TEACH, host=options.host))
+            command=self._command, commands=ASKED, host=options.host))
         if isinstance(self.source, Paced) and not options.eager:
             self._load = _given(self._load())  # a file can wait until all of it can be heard
         stack.enter_context(self.source)
-        for work in (self._hear, self._decide, self._tick, self._bring_network, self._teach):
+        for work in (self._hear, self._decide, self._tick, self._bring_network, self._work):
             thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
             stack.callback(thread.join)
             thread.start()
@@ -147,7 +149,7 @@ class Listener:
         """Ask all threads to end. Any thread."""
         self._done.set()
         self._due.set()
-        self._lessons.put(None)
+        self._jobs.put(None)
 
     def wait(self):
         """Until the sound ends or `stop`; raises what went wrong in a thread."""
@@ -199,7 +201,9 @@ class Listener:
         self.sender.tick(time.perf_counter())
 
     def _bring_network(self):
-        network = Network(*self._load())
+        self._take(Network(*self._load()))
+
+    def _take(self, network):
         self._attach(network.hear, network.classes)
         self._pupil = network.pupil
 
@@ -208,24 +212,36 @@ class Listener:
         self.engine.attach(hear, classes)
 
     def _command(self, name, argument):
-        """Begin or end an example at once; what takes time is left to the teaching thread."""
-        if self._pupil is None:
-            raise ValueError("there is no network yet that could learn")
+        """Begin or end an example at once; what takes time is left to the working thread."""
         argument = argument if isinstance(argument, str) else ""
-        if name == "teach.start":
+        if name == "show.model":
+            self._jobs.put(partial(self._change, argument))
+        elif self._pupil is None:
+            raise ValueError("there is no network yet that could learn")
+        elif name == "teach.start":
             self.sender.publish({"teach.note": f"listening: {self._lesson.start(argument)}"})
         elif name == "teach.stop":
-            self._lessons.put((*self._lesson.stop(), argument))
+            self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
         else:
-            self._lessons.put((argument or self._lesson.name, None, ""))
+            self._jobs.put(partial(self._forget, argument or self._lesson.name))
 
-    def _teach(self):
-        for name, samples, picture in iter(self._lessons.get, None):
+    def _work(self):
+        for job in iter(self._jobs.get, None):
             try:
-                note = self._forget(name) if samples is None else self._learn(name, samples, picture)
+                note = job()
             except (ValueError, OSError) as mistake:
                 note = str(mistake)
             self.sender.publish({"teach.note": note})
+
+    def _change(self, folder):
+        """Hear with another model; the present one goes on until that is there, or for good if it is not."""
+        from .learn.teach import own_folder
+        from .model.card import DEFAULT, load_model
+
+        model = load_model(folder or DEFAULT)
+        self._taught = self._taught and own_folder(model.folder, beside=self._taught)
+        self._take(load_network(model.folder, self._taught))
+        return f"hears with {model.folder.name}"
 
     def _learn(self, name, samples, picture):
         count = self._pupil.add(name, samples, self.source.rate)
@@ -375,6 +391,13 @@ class Supervisor:
         """Process id of the present child; None when it is not running."""
         child = self._child
         return child.pid if child and child.poll() is None else None
+
+    def amend(self, flag, value):
+        """Give the child this value of a flag from its next start on."""
+        if flag in self._argv:
+            self._argv[self._argv.index(flag) + 1] = value
+        else:
+            self._argv += [flag, value]
 
     def __enter__(self):
         self._start()

@@ -14,12 +14,13 @@ from .audio.engine import Engine
 from .audio.files import decode
 from .audio.onset import HALF_LIFE
 from .clock import Clock
+from .eyes import best_device, read_pictures
 from .features import CLASS, EVENTS
 from .heard import Heard
 from .modulation import modulate
 from .motion import motion
 from .params import DEFAULTS, checked
-from .perform import ROOT, best_device, read_pictures
+from .perform import ROOT
 from .spectrogram import Played
 
 TICKS = 60  # feature packets a second, as `listen` sends

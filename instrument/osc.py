@@ -26,7 +26,6 @@ HEADER = b"#bundle\0" + struct.pack(">Q", 1)  # time tag 1: immediately
 WEKINATOR = "/wek/outputs"
 BY_FEATURE_ADDRESS = {row.address: row for row in (*FEATURES, RAW)}
 CLASS_ADDRESS = class_feature("").address
-TEXT_COMMANDS = ("preset.load", "preset.save", "preset.morph", "teach.start", "teach.stop", "teach.forget")
 WAKE = b"wake"
 
 
@@ -260,7 +259,7 @@ class Receiver:
             methods[row.address] = self._setter(row, row.clamp, float)
             methods[row.unit_address] = self._setter(row, row.at, row.position)
         for command in commands:
-            methods[command.address] = self._trigger(command.name)
+            methods[command.address] = self._trigger(command)
         return methods
 
     def _setter(self, row, legal, shown):
@@ -273,12 +272,12 @@ class Receiver:
             self._submit({row.name: value})
         return edit
 
-    def _trigger(self, name):
+    def _trigger(self, command):
         def fire(arguments, sender):
             argument = arguments[0] if arguments else None
             if isinstance(argument, (int, float)) and not argument:
                 return  # the release of a button
-            self._command(name, argument if name in TEXT_COMMANDS else None)
+            self._command(command.name, argument if command.named else None)
         return fire
 
     def _ping(self, arguments, sender):

@@ -180,11 +180,12 @@ SLOTS = tuple(f"mod.{number}" for number in range(1, 9))
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something that happens once: on a key, an OSC message or a pad."""
+    """Something that happens once: on a key, an OSC message or a pad; `named`: it takes a name or a number."""
 
     name: str
     key: str
     doc: str
+    named: bool = False
 
     @property
     def address(self):
@@ -192,11 +193,11 @@ class Command:
 
 
 COMMANDS = (
-    Command("preset.load", "", "Recall a preset by number or name; keys 1 to 9 recall the first nine."),
+    Command("preset.load", "", "Recall a preset by number or name; keys 1 to 9 recall the first nine.", named=True),
     Command("preset.next", "right", "Recall the next preset."),
     Command("preset.previous", "left", "Recall the preset before."),
-    Command("preset.save", "s", "Save the present look as a new preset, or under the name given."),
-    Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s."),
+    Command("preset.save", "s", "Save the present look as a new preset, or under the name given.", named=True),
+    Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s.", named=True),
     Command("show.panic", "p", "All parameters to their defaults and a fresh dream."),
     Command("show.reseed", "r", "A fresh dream with the values as they are."),
     Command("show.screenshot", "c", "Save the picture as PNG."),
@@ -204,12 +205,14 @@ COMMANDS = (
     Command("show.fullscreen", "enter", "Full screen and back."),
     Command("show.hud", "tab", "Show or hide the HUD."),
     Command("show.spectrogram", "g", "Show or hide the spectrogram in the HUD."),
+    Command("show.network", "", "Dream with another network: a torchvision name, a GoogLeNet file, or own.", named=True),
+    Command("show.model", "", "Hear and dream with another model: its name or folder.", named=True),
     Command("show.help", "f1", "Show or hide the keys."),
     Command("show.quit", "escape", "End the show."),
     Command("tap", "space", "Tap the tempo."),
-    Command("teach.start", "t", "Begin an example of the class named, or of the last one; once more: end it."),
-    Command("teach.stop", "", "End the example and learn it; for a new class with the picture of the class named."),
-    Command("teach.forget", "", "Forget the class named, or the one taught last."),
+    Command("teach.start", "t", "Begin an example of the class named, or of the last one; once more: end it.", named=True),
+    Command("teach.stop", "", "End the example and learn it; for a new class with the picture of the class named.", named=True),
+    Command("teach.forget", "", "Forget the class named, or the one taught last.", named=True),
 )
 
 OLD_NAMES: dict[str, str] = {}

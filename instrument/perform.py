@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from .clock import Clock
 from .control import Control
 from .deck import Deck
+from .eyes import Eyes
 from .features import CLASS
 from .heard import Heard
 from .latest import Latest
@@ -98,7 +97,6 @@ class Show:
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
-        # Before OpenGL: a torchvision network brings triton's LLVM, which crashes where Mesa's was loaded first.
         self._load_eyes()
         self.screen, self.options = self._open_screen(options, stack)
         if first:
@@ -169,11 +167,11 @@ class Show:
         from .learn.teach import own_folder
         from .model.card import DEFAULT, load_model
 
-        self._scene = Scene
-        model = load_model(self.options.model or DEFAULT)
-        self.classes, self._taught = model.classes, own_folder(model.folder)
-        self.frames = Latest()
-        self.dream = self._playback() if self.options.dream == "prerendered" else self._dream_loop(model)
+        self._scene, self.frames = Scene, Latest()
+        self.eyes = None if self.options.dream == "prerendered" else Eyes(self.options.model, self.options.network)
+        self._model = self.eyes.now.model if self.eyes else load_model(self.options.model or DEFAULT)
+        self.classes, self._taught = self._model.classes, own_folder(self._model.folder)
+        self.dream = self._dream_loop() if self.eyes else self._playback()
 
     def _playback(self):
         """Loops dreamed beforehand in place of the dream."""
@@ -183,14 +181,9 @@ class Show:
         print(f"plays loops of {', '.join(loops.classes)} from {loops.folder}", flush=True)
         return Playback(loops, self.frames)
 
-    def _dream_loop(self, model):
-        from .dream.dreamer import Dreamer
-        from .dream.loop import DreamLoop
-        from .model.zoo import open_eye
-
-        print(f"one network hears and dreams: {model.folder.name}, weights {model.weights_hash}", flush=True)
-        dreamer = Dreamer(open_eye(self.options.network, model), read_pictures(model), best_device())
-        return DreamLoop(dreamer, self.frames, self.options.dream_threads or os.cpu_count())
+    def _dream_loop(self):
+        print(self.eyes.now.news, flush=True)
+        return self.eyes.loop(self.frames, self.options.dream_threads)
 
     def _open_eyes(self, stack):
         from .render.hud import Hud
@@ -250,6 +243,8 @@ class Show:
         self.values = self.control.frame()  # a preset asked for is there in this very frame
         self.heard.update(self.features.peek(), dt)
         self.clock.update(now, self.heard.features)
+        if self.eyes and (loaded := self.eyes.arrived()):
+            self._take_up(loaded)
         self.teaching.follow(self.heard.features)
         self._tell_listen(now)
         values = modulate(self.values, {**self.heard.features, **self.clock.features(now)})
@@ -312,10 +307,34 @@ class Show:
                 self.say(self.deck.message)
             elif name.startswith("teach."):
                 self.teaching.carry_out(name, argument)
+            elif name in ("show.network", "show.model"):
+                self._exchange(name.removeprefix("show."), argument)
             else:
                 getattr(self, "_do_" + name.replace(".", "_"))(now)
         except (ValueError, OSError) as mistake:
             self.say(str(mistake))
+
+    def _exchange(self, what, name):
+        if self.eyes is None:
+            raise ValueError("the loops that are played were dreamed beforehand: no network can take their place")
+        self.eyes.ask(what, name, self.say)
+
+    def _take_up(self, loaded):
+        """Dream, hear and teach with what was loaded beside the show."""
+        self.say(loaded.news)
+        self.dream.change(loaded.dreamer)
+        if loaded.model.classes != self.teaching.classes or loaded.model.folder != self._model.folder:
+            self._hear_with(loaded.model)
+
+    def _hear_with(self, model):
+        from .learn.teach import own_folder
+
+        self._model, self._taught = model, own_folder(model.folder, beside=self._taught)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes)
+        if self._ears:
+            self._remote.command("show.model", str(model.folder))
+            self._ears.amend("--model", str(model.folder))
+            self._ears.amend("--taught", str(self._taught))
 
     def _do_tap(self, now):
         self.clock.tap(now)
@@ -428,25 +447,3 @@ def pause(until):
     left = until - time.perf_counter()
     if left > 0:
         time.sleep(left)
-
-
-def best_device():
-    """The fastest device there is: "cuda", "mps" or "cpu"."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def read_pictures(model):
-    """{class: (3, h, w) float tensor in 0..1} of a model's pictures."""
-    import torch
-    from PIL import Image
-
-    pictures = {}
-    for name, path in model.picture_files().items():
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
-        pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-    return pictures

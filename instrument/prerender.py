@@ -167,9 +167,9 @@ def _dreamer(settings, index, workers):
     import torch
 
     from .dream.dreamer import Dreamer
+    from .eyes import best_device, read_pictures
     from .model.card import DEFAULT, load_model
     from .model.zoo import open_eye
-    from .perform import best_device, read_pictures
 
     device = best_device()
     if device == "cuda":

@@ -1,12 +1,12 @@
 """The dream: objectives rise, mixtures keep their proportion, sizes are legal, pictures stay pictures."""
 
 import math
-import threading
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from helpers import Signalling
 from torch import nn
 
 from instrument.dream import Dreamer, DreamLoop, Scene, objective, octaves, step
@@ -474,18 +474,6 @@ def test_frames_are_rgba():
     pixels = rgba(torch.tensor([0.0, 0.5, 2.0]).view(1, 3, 1, 1).expand(1, 3, 4, 6))
     assert pixels.shape == (4, 6, 4) and pixels.is_contiguous()
     assert pixels[1, 2].tolist() == [0, 128, 255, 255]
-
-
-class Signalling(Latest):
-    """A mailbox that says when something came."""
-
-    def __init__(self):
-        super().__init__()
-        self.came = threading.Event()
-
-    def put(self, value):
-        super().put(value)
-        self.came.set()
 
 
 def test_the_loop_dreams_what_it_is_given(dreamer):

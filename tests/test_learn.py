@@ -12,7 +12,7 @@ from instrument.learn.augment import Sounds, TorchMel, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.run import Run, epoch_indices
-from instrument.learn.train import Settings, lend_pictures, train
+from instrument.learn.train import Settings, lend_pictures, settle, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee, folded
@@ -95,9 +95,12 @@ def test_a_batch_depends_on_its_step_only():
     assert torch.allclose(first.target.sum(1), torch.ones(6)) and torch.isfinite(first.log_mel).all()
 
 
-def test_longer_windows_come_in_smaller_batches():
-    shapes = {sounds().batch(step, 8).samples.shape for step in range(60)}
-    assert {(len_, round(n / RATE, 1)) for len_, n in shapes} == {(8, 0.5), (8, 1.0), (4, 2.0), (2, 4.0)}
+def test_some_windows_are_the_repeated_beginning_of_a_sound():
+    clips = Sounds([np.random.default_rng(0).normal(0, 0.3, 3 * RATE).astype(np.float32)], [0], 1)
+    chance = torch.Generator().manual_seed(0)
+    windows = [clips._moved(0, RATE, chance) for _ in range(100)]
+    repeated = [any(np.array_equal(one[:500], one[at:at + 500]) for at in range(3000, RATE - 500)) for one in windows[:40]]
+    assert all(len(one) == RATE for one in windows) and 2 <= sum(repeated) <= 16
 
 
 def test_strangers_are_drawn_as_often_as_said():
@@ -147,6 +150,18 @@ def stop_after_one(settings, run_folder):
     course = Course(settings, *gather(clips, classes_of(clips)), "cpu", run.folder.parent)
     course.learn(0)
     run.save(1, course=course)
+
+
+def test_the_ear_settles_on_clean_sound_and_the_eye_stays():
+    torch.manual_seed(0)
+    net = HearSee(2)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    settle(net, sounds(), batches=3)
+    moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved and all(".sound.running" in name or "num_batches" in name for name in moved)
+    windows = as_picture(torch.cat([sounds().clean(step) for step in range(3)]))
+    seen = net.stem[1](net.stem[0](windows)).detach()
+    assert float(seen.mean((0, 2, 3)).abs().max()) < 0.05 and float((seen.var((0, 2, 3)) - 1).abs().max()) < 0.1
 
 
 def test_new_classes_on_a_finished_model_leave_its_dream_as_it_was(plain, saved, tmp_path):

@@ -234,8 +234,7 @@ def test_commands_fire_on_anything_but_zero(seen, command):
     for arguments in ((), (1.0,), (0.0,), (0,), (5,), ("text",), (1, 2, 3)):
         seen(command.address, *arguments)
     assert [name for name, _ in seen.commands] == [command.name] * 5
-    takes = command.name.startswith(("preset.load", "preset.save", "preset.morph", "teach."))
-    assert [argument for _, argument in seen.commands] == ([None, 1.0, 5, "text", 1] if takes else [None] * 5)
+    assert [argument for _, argument in seen.commands] == ([None, 1.0, 5, "text", 1] if command.named else [None] * 5)
 
 
 @pytest.mark.parametrize("packet", [b"", b"abc", b"\0" * 64, b"#bundle\0", b"/hs\0,f\0\0", bytes(range(256)) * 9,

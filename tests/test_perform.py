@@ -1,7 +1,9 @@
 """The whole show, for real: `listen` in its own process, OSC between, the network dreaming, EGL drawing."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
+from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
 from instrument.perform import PerformOptions, Show
@@ -161,3 +165,43 @@ def heard_in_order(seed):
                           "--mute", "--port", str(PORT + 5), "--target", f"127.0.0.1:{PORT + 6}"],
                          cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [(float(when), name) for when, name in re.findall(r"([\d.]+) s  (\w+) \(", out)]
+
+
+@pytest.fixture
+def squeezenet_file(tmp_path, monkeypatch):
+    """Random weights where torchvision keeps those it has downloaded."""
+    sys.modules.setdefault("triton", None)  # its LLVM crashes beside that of the show's Mesa
+    from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
+
+    torch.manual_seed(0)
+    path = tmp_path / "hub" / "checkpoints" / Path(SqueezeNet1_1_Weights.DEFAULT.url).name
+    path.parent.mkdir(parents=True)
+    torch.save(squeezenet1_1().state_dict(), path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+
+def test_another_network_takes_over_while_the_show_goes_on(show, squeezenet_file):
+    before = show.rates.dreams
+    tell("/hs/show/network", "squeezenet1_1")
+    play(show, lambda: show.eyes.now.network == "squeezenet1_1" and show.rates.dreams > before + 3)
+    assert not show.dream.faults
+    tell("/hs/show/network", "no_such_network")
+    play(show, lambda: any("no_such_network" in text for text in show._messages))
+    assert show.eyes.now.network == "squeezenet1_1"
+    tell("/hs/show/network", "own")
+    play(show, lambda: show.eyes.now.network == "own")
+
+
+def test_another_model_hears_and_dreams_while_the_show_goes_on(show, tmp_path):
+    shutil.copytree(DEFAULT, tmp_path / "mine")
+    card = json.loads((tmp_path / "mine" / "card.json").read_text())
+    names = ["one", *card["classes"][1:]]
+    (tmp_path / "mine" / "card.json").write_text(json.dumps({**card, "classes": names}))
+    (tmp_path / "mine" / "pictures" / f"{card['classes'][0]}.jpg").rename(tmp_path / "mine" / "pictures" / "one.jpg")
+    listening = show._ears.pid
+    tell("/hs/show/model", str(tmp_path / "mine"))
+    play(show, lambda: "class.one" in show.heard.features and show.teaching.classes == names)
+    assert show._ears.pid == listening and not show.dream.faults  # the same process hears on
+    tell("/hs/show/model", str(tmp_path / "nothing"))
+    play(show, lambda: any("no model in" in text for text in show._messages))
+    assert show.teaching.classes == names

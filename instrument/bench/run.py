@@ -68,10 +68,10 @@ def show(options):
 def soak(options):
     """Minutes of the dream with hand-fed time: memory, brightness, contrast, whether a picture comes back."""
     from ..dream.dreamer import Dreamer
+    from ..eyes import best_device, read_pictures
     from ..learn.run import track
     from ..model.card import DEFAULT, load_model
     from ..model.zoo import open_eye
-    from ..perform import best_device, read_pictures
     from .soak import soak_rows
 
     model = load_model(options.model or DEFAULT)
@@ -188,10 +188,10 @@ def _eyes(options):
     import torch
     from torchvision.models import resnet50
 
+    from ..eyes import read_pictures
     from ..model.card import DEFAULT, load_model
     from ..model.eye import classifier_eye
     from ..model.zoo import open_eye
-    from ..perform import read_pictures
 
     torch.manual_seed(0)
     model = load_model(options.model or DEFAULT)

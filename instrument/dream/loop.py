@@ -114,6 +114,7 @@ class DreamLoop(Loop):
     def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter):
         super().__init__(frames, clock)
         self._dreamer = dreamer
+        self._next = Latest()
         self._threads = threads
         self._governor = Governor()
         self._picture = self._last = None
@@ -121,6 +122,10 @@ class DreamLoop(Loop):
 
     def learn(self, name, picture):
         self._dreamer.learn(name, picture)
+
+    def change(self, dreamer):
+        """Dream on with another dreamer, from the picture there is. Any thread."""
+        self._next.put(dreamer)
 
     def _run(self):
         if self._threads:
@@ -133,6 +138,7 @@ class DreamLoop(Loop):
         if scene.values["show.freeze"] and self._picture is not None:
             self._last = scene
             return
+        self._dreamer = self._next.take() or self._dreamer
         began = self._clock()
         dt = scene.now - self._last.now if self._last else 1 / scene.values["dream.rate"]
         self._last = scene

@@ -15,8 +15,8 @@ from .dataset import repeat_to
 from .disturb import COLOURS, coloured
 from .run import generator
 
-WINDOWS = (0.5, 1.0, 2.0, 4.0)  # seconds
-WINDOW_SHARES = (0.12, 0.58, 0.2, 0.1)  # one second is what the instrument listens by
+WINDOW = 1.0  # s: what the network sees at once; its normalisations fit one length only
+SHORT, SHORTEST = 0.2, 0.15  # share of the windows that begin a sound and are repeated, as after silence; s of it
 STRANGERS = 0.15  # share of the sounds drawn that belong to no class
 FASTEST = 1.2  # every second sound is played up to this much faster or slower
 NOISES = 60  # clips of each kind of noise that we make ourselves
@@ -79,13 +79,8 @@ class Sounds:
                                           for number in range(len(self.starts(index, length)))]))
 
     def batch(self, step, size=32):
-        """The batch of `step`: one window length, every second row a mixture of two sounds.
-
-        `size` windows of a second or less, or fewer and longer ones: `size` seconds in all.
-        """
-        chance = generator(self.seed, 2, step)
-        seconds = WINDOWS[torch.multinomial(torch.tensor(WINDOW_SHARES), 1, generator=chance)]
-        length, size = int(seconds * self._rate), max(2, round(size / max(seconds, 1.0)))
+        """The batch of `step`: `size` windows of a second, every second one a mixture of two sounds."""
+        chance, length = generator(self.seed, 2, step), int(WINDOW * self._rate)
         clips = torch.multinomial(self._odds, 2 * size, True, generator=chance).tolist()
         sounds = torch.from_numpy(np.stack([self._moved(clip, length, chance) for clip in clips]))
         shares, samples = _mix(sounds[:size], sounds[size:], chance)
@@ -93,6 +88,15 @@ class Sounds:
         target = shares[:, :1] * labels[:size] + shares[:, 1:] * labels[size:]
         samples = _add_noise(samples, chance)
         return Batch(_mask(_colour(self.mel(samples), chance), chance), target, samples)
+
+    def clean(self, step, size=32):
+        """Log-mel (size, bands, frames) of windows of the labelled clips as they are."""
+        chance, length = generator(self.seed, 5, step), int(WINDOW * self._rate)
+        labelled = np.flatnonzero(self.labels < self.classes)
+        clips = labelled[torch.randint(0, len(labelled), (size,), generator=chance)]
+        windows = [self.window(clip, int(torch.randint(0, len(self.starts(clip, length)), (1,), generator=chance)), length)
+                   for clip in clips]
+        return self.mel(torch.from_numpy(np.stack(windows)))
 
     def _pick(self, clip, length, chance):
         """The louder of two random windows: a labelled clip may be silent for long."""
@@ -112,7 +116,9 @@ class Sounds:
         part = self.window(clip, self._pick(clip, span, chance), span, shift)
         if len(self.samples[clip]) <= span:
             part = np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
-        return np.interp(np.linspace(0, span - 1, length), np.arange(span), part).astype(np.float32)
+        part = np.interp(np.linspace(0, span - 1, length), np.arange(span), part).astype(np.float32)
+        heard = round(length * _heard(chance))
+        return repeat_to(part[:heard], length)
 
 
 def strangers(rate=FrontEnd().rate, seconds=4.0):
@@ -152,6 +158,12 @@ def _speed(chance):
     """1 for every second sound, else 1/FASTEST..FASTEST."""
     moved, place = torch.rand(2, generator=chance).tolist()
     return FASTEST ** (2 * place - 1) if moved < 0.5 else 1.0
+
+
+def _heard(chance):
+    """The part of a window that sounds so far; 1 for most."""
+    short, place = torch.rand(2, generator=chance).tolist()
+    return SHORTEST + (1 - SHORTEST) * place if short < SHORT else 1.0
 
 
 def _mix(first, second, chance):

@@ -248,11 +248,17 @@ def read_memory(model):
         raise ValueError(f"{path} is damaged ({error}): make it anew with `hearsee teach --remember DIR`") from None
 
 
-def own_folder(model_folder, root=None):
-    """Where classes taught to this model are saved: itself if it was taught before, else a new folder of `root`."""
+def own_folder(model_folder, root=None, beside=None):
+    """Where classes taught to this model are saved: itself if it was taught before, else a new folder of `root`.
+
+    `beside`: the folder of the model that this one takes the place of; then the name follows from both, so that
+    `listen` and the show come to the same.
+    """
     path = Path(model_folder)
     if json.loads((path / "card.json").read_text()).get("taught"):
         return path
+    if beside:
+        return Path(beside).with_name(f"{Path(beside).name}+{path.name}")
     stamp = time.strftime("%Y-%m-%d-%H%M%S")
     return (root or OWN) / f"{path.name}-{stamp}"
 

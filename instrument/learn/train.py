@@ -21,9 +21,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..audio.frontend import FrontEnd, log_mel
 from ..model.card import find_model, load_model, save_model
 from ..model.googlenet import load_googlenet
-from ..model.net import WIDTHS, HearSee
+from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
-from .augment import Sounds, strangers
+from .augment import WINDOW, Sounds, strangers
 from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
@@ -31,6 +31,8 @@ from .run import Run, epoch_indices, generator, track
 from .sound_teacher import EMBEDDING
 from .teach import remember
 from .tutor import Tutor
+
+SETTLED = 40  # batches of clean windows for the final statistics
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,27 @@ def train(settings, out, run_folder):
         if (step + 1) % 50 == 0 or step + 1 == settings.steps:
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses)
+    settle(course.averaged, sounds)
     save_model(out, course.averaged, _card(settings, classes, folds_of(clips)))
     remember(load_model(out), clips)
     if settings.start and not _is_run(settings.start):
         lend_pictures(load_model(settings.start), out, clips)
     return out
+
+
+@torch.no_grad()
+def settle(net, sounds, batches=SETTLED):
+    """Take the ear's normalisation statistics anew from clean windows: training's are of mixtures, noise and masks."""
+    norms = [module.norms["sound"] for module in net.use("sound").modules() if isinstance(module, SenseNorm)]
+    net.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+        norm.train()
+    device = next(net.parameters()).device
+    for step in range(batches):
+        net.stages(as_picture(sounds.clean(step).to(device)))
+    net.eval()
 
 
 def lend_pictures(base, out, clips):
@@ -258,7 +276,7 @@ def _part(run_folder, prefix):
 def _card(settings, classes, folds):
     return {
         "network": "HearSee: residual, 4 stages of 2 basic blocks (64, 128, 256, 384), one normalisation per sense",
-        "classes": classes, "scenes": 1000, "front_end": asdict(FrontEnd()), "windows_s": [0.5, 1, 2, 4],
+        "classes": classes, "scenes": 1000, "front_end": asdict(FrontEnd()), "window_s": WINDOW,
         "training": {name: value for name, value in asdict(settings).items()
                      if name not in ("data", "start", "foreign", "sound_teacher", "pictures", "picture_teacher")},
         "folds": folds,

@@ -6,6 +6,7 @@ one behind the other; gradients flow to the picture only.
 """
 
 import copy
+import sys
 from itertools import pairwise
 
 import torch
@@ -145,6 +146,8 @@ def torchvision_eye(name, weights="DEFAULT", answers=None):
     torchvision downloads and caches the weights. ValueError for a name or a shape we cannot cut,
     OSError where the weights cannot be fetched.
     """
+    # torchvision brings triton where that is installed, whose LLVM crashes once Mesa's is loaded; nothing needs it here.
+    sys.modules.setdefault("triton", None)
     from torchvision import models
 
     if name not in models.list_models(module=models):

@@ -1,0 +1,99 @@
+"""What dreams: a model and the network that dreams for it, exchanged beside the show while the old ones dream on."""
+
+import os
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from .latest import Latest
+
+OWN = "own"  # the network of the model itself
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A `dreamer` with the `model` it dreams for, the `network` it dreams with, and what to say of it."""
+
+    model: object
+    network: str
+    dreamer: object
+    news: str
+
+
+class Eyes:
+    """Loads a model and a network at once, and others later: `ask`, then `arrived`. One thread calls.
+
+    `network`: a torchvision name, a GoogLeNet file, or None for that of the model. ValueError, OSError for mistakes.
+    """
+
+    def __init__(self, model, network=None):
+        self.now = load(model, network)
+        self._ready = Latest()
+        self._thread = None
+
+    def loop(self, frames, threads=None):
+        """The dream thread, not yet started, that puts into the mailbox `frames`."""
+        from .dream.loop import DreamLoop
+
+        return DreamLoop(self.now.dreamer, frames, threads or os.cpu_count())
+
+    def ask(self, what, name, say):
+        """Begin to load `name`, a "network" or a "model", beside the show; `say` tells mistakes, from a thread."""
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"show.{what} needs a name: {EXAMPLES[what]}")
+        if self._thread and self._thread.is_alive():
+            raise ValueError(f"{name} must wait: another network is still being loaded")
+        wanted = (self.now.model.folder, name) if what == "network" else (name, self.now.network)
+        self._thread = threading.Thread(target=self._load, args=(*wanted, say), name="eyes", daemon=True)
+        self._thread.start()
+
+    def _load(self, model, network, say):
+        try:
+            self._ready.put(load(model, network))
+        except (ValueError, OSError) as mistake:
+            say(str(mistake))
+
+    def arrived(self):
+        """What was asked for, once it is there; it is then `now`. None before."""
+        loaded = self._ready.take()
+        self.now = loaded or self.now
+        return loaded
+
+
+EXAMPLES = {"network": "resnet50, bvlc_googlenet.caffemodel or own", "model": "urban, or a model folder"}
+
+
+def load(model=None, network=None):
+    """The Loaded of a model (name, folder, or None for the shipped one) and a network (see Eyes)."""
+    from .dream.dreamer import Dreamer
+    from .model.card import DEFAULT, load_model
+    from .model.zoo import open_eye
+
+    model, network = load_model(model or DEFAULT), network or OWN
+    eye = open_eye(None if network == OWN else network, model)
+    hash_ = f"{model.folder.name}, weights {model.weights_hash}"
+    news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
+    return Loaded(model, network, Dreamer(eye, read_pictures(model), best_device()), news)
+
+
+def best_device():
+    """The fastest device there is: "cuda", "mps" or "cpu"."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def read_pictures(model):
+    """{class: (3, h, w) float tensor in 0..1} of a model's pictures."""
+    import torch
+    from PIL import Image
+
+    pictures = {}
+    for name, path in model.picture_files().items():
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
+        pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    return pictures
