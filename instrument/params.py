@@ -123,7 +123,7 @@ ROWS = (
     Param("dream.octaves", 2, 1, 6, "", "step", 14, "Scales dreamed per step, coarse to fine."),
     Param("dream.octave_scale", 1.4, 1.2, 2.0, "", "lin", 15, "Size ratio of neighbouring octaves."),
     Param("dream.iterations", 1, 1, 12, "", "step", 16, "Gradient steps per octave."),
-    Param("dream.layer", 3.0, 1.0, 4.0, "", "lin", 17, "Deepest stage; between two stages both pull."),
+    Param("dream.layer", 3.25, 1.0, 4.0, "", "lin", 17, "Deepest stage; between two stages both pull."),
     Param("dream.layers", 3, 1, 4, "", "step", 18, "How many stages pull at once."),
     Param("dream.step", 0.01, 0.002, 0.3, "", "exp", 19, "How far one gradient step moves the picture."),
     Param("dream.jitter", 16.0, 0.0, 64.0, "px", "lin", 20, "Random shift per step, against the grid of the network."),
@@ -168,7 +168,7 @@ TARGETS = tuple(row.name for row in ROWS if row.curve != "step" and row.group in
 PARAMS = ROWS + (
     _slot(1, 78, "pulse", "zoom.speed", 0.08)
     + _slot(2, 81, "low", "post.bloom", 0.3)
-    + _slot(3, 84, "level", "dream.step", 0.05)
+    + _slot(3, 84, "level", "dream.step", 0.02)
     + _slot(4, 87, "high", "post.chroma", 0.3)
     + _slot(5, 90, "off", "post.hue", 0.0)
     + _slot(6, 102, "off", "zoom.rotate", 0.0)
