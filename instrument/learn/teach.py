@@ -34,7 +34,7 @@ LOUD = 10 ** (-35 / 10)  # of the power of the loudest 10 ms: what is above belo
 SHORTEST, QUIETEST = 0.05, 1e-4  # s and amplitude of what counts as an example
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
-LOST = 0.02  # share of remembered views that the new classes may take
+LOST = 0.01  # share of remembered views that the new classes may take
 
 
 class Pupil:
