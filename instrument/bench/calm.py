@@ -4,6 +4,8 @@ Sound goes through the `Engine` of the stage in blocks, with time counted in sam
 event is a class that becomes known, or another one while one is known: what the HUD and OSC announce.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..audio.engine import Engine
@@ -27,12 +29,17 @@ def calm_rows(model, clips, minutes=3.0, values=DEFAULTS, progress=lambda items:
     rows = []
     for label, level, samples in progress([*rooms, *steady]):
         told = events(model, samples, values)
-        late = [name for when, name in told if when >= SETTLE]
+        labels = [name for when, name in told if when >= SETTLE]
         rows.append({"sound": label, "level_db": level, "minutes": minutes,
                      "per_hour": 60 * len(told) / minutes if level is not None else None,
-                     "flips_per_minute": None if level is not None else len(late) / minutes,
+                     "flips_per_minute": None if level is not None else flips(labels) / minutes,
                      "heard": ", ".join(dict.fromkeys(name for _, name in told)) or "nothing"})
     return rows
+
+
+def flips(labels):
+    """How often the label changes; the same one again after a pause is none."""
+    return sum(one != other for one, other in pairwise(labels))
 
 
 def events(model, samples, values=DEFAULTS):
