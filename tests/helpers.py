@@ -1,10 +1,7 @@
-"""What several test files need: a headless screen, a mailbox that tells when something came."""
-
-import threading
+"""What several test files need: a headless screen."""
 
 import pytest
 
-from instrument.latest import Latest
 from instrument.render.window import open_screen
 
 
@@ -20,15 +17,3 @@ def screen_of(size):
         screen.close()
 
     return screen
-
-
-class Signalling(Latest):
-    """A mailbox that says when something came."""
-
-    def __init__(self):
-        super().__init__()
-        self.came = threading.Event()
-
-    def put(self, value):
-        super().put(value)
-        self.came.set()

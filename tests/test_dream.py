@@ -6,13 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from helpers import Signalling
 from torch import nn
 
 from instrument.dream import Dreamer, DreamLoop, Scene, objective, octaves, step
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
 from instrument.dream.graphs import whole
-from instrument.dream.loop import rgba
+from instrument.dream.loop import Inbox, rgba
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
 from instrument.motion import Motion, motion
@@ -477,10 +476,10 @@ def test_frames_are_rgba():
 
 
 def test_the_loop_dreams_what_it_is_given(dreamer):
-    frames = Signalling()
+    frames = Inbox()
     with DreamLoop(dreamer, frames, threads=1) as loop:
         loop.scene.put(Scene(values(), {"a": 1.0}, 3.5, 1.25))
-        assert frames.came.wait(60)
+        assert frames.wait(60)
     frame = frames.take()
     assert frame.pixels.shape == (32, 40, 4) and frame.pixels.flags["C_CONTIGUOUS"]
     assert frame.now == 3.5

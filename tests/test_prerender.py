@@ -7,10 +7,10 @@ import av
 import numpy as np
 import pytest
 import torch
-from helpers import Signalling
 from PIL import Image
 
 from instrument.dream import Scene
+from instrument.dream.loop import Inbox
 from instrument.dream.playback import CARD, Loops, Playback, blend, frame_path, read_picture
 from instrument.latest import Latest
 from instrument.model.card import save_model
@@ -172,11 +172,11 @@ def test_a_lost_frame_does_not_end_the_show(made, tmp_path):
 
 
 def test_playback_is_a_thread_like_the_dream(made):
-    frames = Signalling()
+    frames = Inbox()
     with Playback(Loops(made), frames) as player:
         player.reseed()
         player.scene.put(scene({"bell": 1.0}, 0.0))
-        assert frames.came.wait(60)
+        assert frames.wait(60)
 
 
 def test_a_folder_without_loops_is_explained(made, tmp_path):

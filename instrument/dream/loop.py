@@ -42,9 +42,10 @@ class Inbox(Latest):
         self._came.set()
 
     def wait(self, seconds):
-        """Until something was put, at most `seconds`."""
-        self._came.wait(seconds)
+        """Until something was put, at most `seconds`; whether it was."""
+        came = self._came.wait(seconds)
         self._came.clear()
+        return came
 
 
 class Loop:
