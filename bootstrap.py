@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 COMMANDS = ("run", "test", "setup")
+MIDI, BUILT = "python-rtmidi", (3, 13)  # from this Python on there are no wheels of it
 
 # Debian and Ubuntu packages. libportaudio2 brings libasound2, whose name changed to libasound2t64.
 LIBRARIES = (
@@ -151,6 +152,9 @@ def install(test):
     pip = [venv_python(), "-m", "pip", "install", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
     if subprocess.call([*map(str, pip), *quietness, "-e", project], cwd=ROOT, stdin=subprocess.DEVNULL):
         raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
+    if sys.version_info >= BUILT and quiet([*pip, MIDI]).returncode:
+        say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install a C++ compiler, or Python 3.12, "
+            "and run this again")
 
 
 def check():

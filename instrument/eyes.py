@@ -29,8 +29,10 @@ class Eyes:
 
     def __init__(self, model, network=None):
         self.now = load(model, network)
+        self._pair = (self.now.model.folder, self.now.network)  # what was loaded last
         self._ready = Latest()
-        self._thread = None
+        self._lock = threading.Lock()
+        self._wish, self._loading = None, False
 
     def loop(self, frames, threads=None):
         """The dream thread, not yet started, that puts into the mailbox `frames`."""
@@ -44,17 +46,31 @@ class Eyes:
         """Begin to load `name`, a "network" or a "model", beside the show; `say` tells mistakes, from a thread."""
         if not isinstance(name, str) or not name:
             raise ValueError(f"show.{what} needs a name: {EXAMPLES[what]}")
-        if self._thread and self._thread.is_alive():
-            raise ValueError(f"{name} must wait: another network is still being loaded")
-        wanted = (self.now.model.folder, name) if what == "network" else (name, self.now.network)
-        self._thread = threading.Thread(target=self._load, args=(*wanted, say), name="eyes", daemon=True)
-        self._thread.start()
+        with self._lock:
+            self._wish = (what, name, say)  # the newest wish counts
+            if self._loading:
+                return
+            self._loading = True
+        threading.Thread(target=self._fulfil, name="eyes", daemon=True).start()
 
-    def _load(self, model, network, say):
+    def _fulfil(self):
+        while True:
+            with self._lock:
+                wish, self._wish = self._wish, None
+                if wish is None:
+                    self._loading = False
+                    return
+            self._load(*wish)
+
+    def _load(self, what, name, say):
+        wanted = (self._pair[0], name) if what == "network" else (name, self._pair[1])
         try:
-            self._ready.put(load(model, network))
-        except (ValueError, OSError) as mistake:
-            say(str(mistake))
+            loaded = load(*wanted)
+        except Exception as mistake:  # whatever a strange file does: this thread must live for the next wish
+            say(str(mistake) or f"{name}: {type(mistake).__name__}")
+        else:
+            self._pair = (loaded.model.folder, loaded.network)
+            self._ready.put(loaded)
 
     def arrived(self):
         """What was asked for, once it is there; it is then `now`. None before."""

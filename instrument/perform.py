@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
+EAR = 15.0  # s that a short show waits for the first word of `listen`
 REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
 MESSAGE = 6.0  # s that a line stays on the HUD
 REPORT = 5.0  # s between two printed lines of rates
@@ -225,7 +226,11 @@ class Show:
         if limit is None and self.options.headless and self.options.audio in (None, "demo", "mic"):
             limit = DEMO_SECONDS
         began = self.video.began if self.options.record else self.rates.began
-        return limit is not None and began is not None and now >= began + limit
+        return limit is not None and began is not None and now >= began + limit and not self._waits(now)
+
+    def _waits(self, now):
+        """Whether `listen` is still on its way up: a show that is over before could not tell that it has no ear."""
+        return bool(self._ears and not self._ears.ended and not self.heard.features and now < self.rates.began + EAR)
 
     @property
     def failed(self):

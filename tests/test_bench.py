@@ -13,6 +13,7 @@ from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
 from instrument.bench import calm, cuda, hear, show, soak
+from instrument.bench.ceiling import Ceilings, Work, name_of
 from instrument.bench.dream import Steps
 from instrument.bench.peer import Peer, peer_rows
 from instrument.bench.report import markdown, write
@@ -22,6 +23,7 @@ from instrument.cli import parser
 from instrument.control import Control
 from instrument.dream import Dreamer
 from instrument.dream.graphs import Plain
+from instrument.dream.precision import quick_halves
 from instrument.model.eye import Eye, MeanHead
 from instrument.params import DEFAULTS
 from instrument.render.window import open_screen
@@ -139,7 +141,8 @@ def test_every_route_is_timed():
 def test_both_step_in_turn_on_the_same_network(peer_folder):
     torch.manual_seed(0)
     rows = peer_rows(peer_folder, resnet50(), sizes=(64,), layers=(1, 2), repeats=1)
-    assert [(row["size"], row["layer"]) for row in rows] == [(64, 1), (64, 2)]
+    assert [(row["size"], row["layer"]) for row in rows if row["precision"] == "float32"] == [(64, 1), (64, 2)]
+    assert {row["precision"] for row in rows} == {"float32", *(name_of(half) for half in quick_halves("cpu"))}
     for row in rows:
         assert row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"])
 
@@ -244,15 +247,15 @@ def test_an_empty_room_is_counted_by_the_hour_and_a_steady_sound_by_the_minute()
 
 def test_operations_and_bytes_are_counted():
     one, other = torch.rand(8, 16), torch.rand(16, 4)
-    work = cuda.Work.of(lambda: (one @ other).view(4, 8).T)
+    work = Work.of(lambda: (one @ other).view(4, 8).T)
     assert work.operations == 2 * 8 * 16 * 4 and work.bytes == 4 * (8 * 16 + 16 * 4 + 8 * 4)
 
 
 def test_a_step_has_work_and_a_least_time(dreamer):
-    ceilings = cuda.Ceilings(64, "cpu", (torch.float32,))
+    ceilings = Ceilings(64, "cpu", (torch.float32,))
     steps = Steps(dreamer.eye, dreamer.pictures, 32, SMALL, play=Plain())
     steps()
-    work = cuda.Work.of(steps)
+    work = Work.of(steps)
     least, most = ceilings.least(work, torch.float32)
     assert work.operations > 1e5 and work.bytes > 1e5 and 0 < least < 1 and most in ("operations", "bytes")
 

@@ -124,6 +124,16 @@ def test_the_pythons_are_those_of_the_project(bootstrap):
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no dpkg-query: not Debian or Ubuntu")
+def test_without_midi_one_line_says_so_and_the_rest_is_set_up(bootstrap, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "BUILT", (3, 0))
+    monkeypatch.setattr(bootstrap, "MIDI", "no-such-package-as-this")
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda *_, **__: 0)
+    monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
+    bootstrap.install(test=False)
+    line = capsys.readouterr().out.strip()
+    assert "no MIDI" in line and "Python 3.12" in line and "\n" not in line
+
+
 def test_only_missing_packages_are_named(bootstrap):
     missing = bootstrap.missing_packages(("dpkg", "no-such-package-of-hearsee"))
     assert missing[-1] == "no-such-package-of-hearsee" and "dpkg" not in missing

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from instrument.dream import Dreamer, DreamLoop, Scene, objective, octaves, step
+from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
 from instrument.dream.graphs import whole
 from instrument.dream.loop import Inbox, rgba
@@ -263,18 +263,26 @@ def adding(amount):
 
 def test_no_motion_changes_nothing():
     picture = torch.rand(1, 3, 24, 32)
-    points = octaves.plane(24, 32, picture.device)
-    assert octaves.warp(picture, points, Motion(), 0.1) is picture
-    assert torch.allclose(octaves.sample(picture, points), picture, atol=1e-5)
+    assert flow.warp(picture, Motion(), 0.1) is picture
+    assert torch.allclose(flow.carried(picture, Motion(), [0.1]), picture, atol=1e-5)
+    assert torch.allclose(flow.mirrored(picture, (24, 32)), picture, atol=1e-5)
 
 
-def test_the_warp_follows_the_formula():
-    height, width, dt = 48, 64, 0.1
-    points = octaves.plane(height, width, torch.device("cpu"))
-    field = Motion(0.1, -0.2, 0.5, 0.3, 0.2, -0.1, 0.4, 0.6, -0.5)
-    # A picture whose red is x and green is y shows at p the values of p - v(p) dt.
-    picture = torch.cat((points.permute(0, 3, 1, 2), torch.zeros(1, 1, height, width)), 1)
-    warped = octaves.warp(picture, points, field, dt)
+BENT = Motion(0.1, -0.2, 0.5, 0.3, 0.2, -0.1, 0.4, 0.6, -0.5)
+LINEAR = BENT._replace(tunnel=0.0, spiral=0.0)
+
+
+def places(height, width):
+    """A picture whose red is x and whose green is y, and its points."""
+    points = flow.plane(height, width, torch.device("cpu"))
+    return torch.cat((points.permute(0, 3, 1, 2), torch.zeros(1, 1, height, width)), 1), points
+
+
+@pytest.mark.parametrize("field", (BENT, LINEAR), ids=("bent", "linear"))
+def test_the_warp_follows_the_formula(field):
+    dt = 0.1
+    picture, points = places(48, 64)
+    warped = flow.warp(picture, field, dt)  # shows at p the values of p - v(p) dt
     for row, column in ((24, 32), (20, 40), (30, 25)):
         x, y = (float(value) for value in points[0, row, column])
         qx, qy = x - field.centre_x, y - field.centre_y
@@ -286,11 +294,25 @@ def test_the_warp_follows_the_formula():
         assert (float(seen[0]), float(seen[1])) == pytest.approx((x - vx * dt, y - vy * dt), abs=3e-3)
 
 
+def test_a_straight_way_and_a_followed_one_lead_to_the_same_place():
+    picture, _ = places(64, 96)
+    nearly = LINEAR._replace(tunnel=1e-9)
+    assert flow.is_linear(LINEAR) and not flow.is_linear(nearly)
+    straight, followed = (flow.carried(picture, field, [0.4, -0.4])[..., 16:-16, 24:-24] for field in (LINEAR, nearly))
+    assert torch.allclose(straight, followed, atol=5e-3)
+
+
+def test_what_lies_outside_is_mirrored():
+    picture, _ = places(32, 32)
+    shifted = flow.warp(picture, Motion(pan_x=1.0), 0.5)  # a quarter of the width from the left
+    assert shifted[0, 0, 16, 0] == pytest.approx(float(picture[0, 0, 16, 7]), abs=0.02)
+    assert shifted[0, 0, 16, 20] == pytest.approx(float(picture[0, 0, 16, 12]), abs=0.02)
+
+
 def test_a_zoom_shows_the_middle_larger():
     picture = torch.zeros(1, 3, 33, 33)
     picture[..., 12:21, 12:21] = 1
-    points = octaves.plane(33, 33, picture.device)
-    grown = octaves.warp(picture, points, motion({**DEFAULTS, "zoom.speed": 1.0}, 0.0), 0.2)
+    grown = flow.warp(picture, motion({**DEFAULTS, "zoom.speed": 1.0}, 0.0), 0.2)
     assert grown.mean() > 1.3 * picture.mean()
 
 

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from instrument.model.eye import Eye, MeanHead, classifier_eye, hearsee_eye, torchvision_eye
+from instrument.dream.precision import trials
+from instrument.model.eye import Eye, MeanHead, classifier_eye, googlenet_eye, hearsee_eye, torchvision_eye
+from instrument.model.googlenet import GoogLeNet
 from instrument.model.net import HearSee
 from instrument.model.stem import Stem, quicken
 
@@ -117,3 +119,16 @@ def test_a_stem_answers_and_pulls_like_its_convolution(side, size):
 def test_only_what_fits_is_quickened(conv, right):
     net = quicken(nn.Sequential(nn.Sequential(conv), nn.Conv2d(8, 8, 3)))
     assert isinstance(net[0][0], Stem) == right and isinstance(net[1], nn.Conv2d)
+
+
+@pytest.mark.parametrize("name", ("own", "googlenet", "resnet18", "squeezenet1_1", "vgg11"))
+def test_a_lowered_copy_sees_alike_and_leaves_the_original(net, name):
+    torch.manual_seed(0)
+    eyes = {"own": lambda: hearsee_eye(net, ("a", "b", "c")), "googlenet": lambda: googlenet_eye(GoogLeNet())}
+    eye = eyes.get(name, lambda: torchvision_eye(name, weights=None))()
+    picture = torch.rand(3, 96, 96)
+    before = eye.activations(picture[None], 4)
+    ((_, lower, cosine),) = trials(eye, picture, [torch.bfloat16])
+    assert lower.dtype == torch.bfloat16 and cosine > 0.9
+    assert all(seen.dtype == torch.bfloat16 for seen in lower.activations(picture[None], 4))
+    assert all(torch.equal(*pair) for pair in zip(before, eye.activations(picture[None], 4), strict=True))

@@ -109,6 +109,12 @@ def test_strangers_are_drawn_as_often_as_said():
     assert 0.10 < drawn[2] / drawn.sum() < 0.20
 
 
+def test_a_long_recording_does_not_drown_the_short_ones():
+    clips = Sounds([tone(440)] * 100, [0] * 100, 1, recordings=["long"] * 81 + [f"short {i}" for i in range(19)])
+    odds = clips._odds / clips._odds.sum()
+    assert float(odds[:81].sum()) == pytest.approx(9 / (9 + 19)) and float(odds[81]) == pytest.approx(1 / 28)
+
+
 def test_our_own_strangers_sound_and_differ():
     noises = strangers(seconds=0.1)
     assert all(np.isfinite(one).all() and np.abs(one).max() == 1 for one in noises)

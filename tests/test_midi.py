@@ -1,6 +1,7 @@
 """What MIDI messages do, and the device profiles; no device takes part."""
 
 import queue
+import sys
 
 import mido
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
+from instrument.midi.ports import RtPorts
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -437,3 +439,9 @@ def test_a_wrong_profile_is_explained_in_one_line_with_its_file(tmp_path, text, 
 
 def test_moves_are_known_by_their_control():
     assert Move("cc", 1, 2, 3).key == ("cc", 1, 2)
+
+
+def test_without_the_driver_package_one_line_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rtmidi", None)
+    with pytest.raises(OSError, match="no MIDI: python-rtmidi is not installed.*plays on"):
+        RtPorts()

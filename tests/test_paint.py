@@ -24,7 +24,7 @@ def network():
 def files(tmp_path_factory, network):
     """A teacher file with Caffe names and a folder of photographs, both of our own making."""
     folder = tmp_path_factory.mktemp("paint")
-    names = {"conv1": "conv1/7x7_s2", "reduce2": "conv2/3x3_reduce", "conv2": "conv2/3x3",
+    names = {"entry.conv1": "conv1/7x7_s2", "entry.reduce2": "conv2/3x3_reduce", "entry.conv2": "conv2/3x3",
              "classifier": "loss3/classifier"}
     for block in INCEPTIONS:
         for path in CONVOLUTIONS:

@@ -22,7 +22,15 @@ from instrument.learn.paper.network import build
 from instrument.learn.paper.pictures import decibels, jpeg, levels, magma, picture, squash
 from instrument.learn.paper.recipe import Batches, Course, Recipe, train
 from instrument.learn.paper.sets import (
-    PUBLISHED_TURNS, TURNS, Pictures, Shelf, fill_shelf, pad, roll, roll_as_published, turns_of,
+    PUBLISHED_TURNS,
+    TURNS,
+    Pictures,
+    Shelf,
+    fill_shelf,
+    pad,
+    roll,
+    roll_as_published,
+    turns_of,
 )
 from instrument.learn.paper.split import by_folds, by_recording, chosen, leak, random, splits
 from instrument.learn.run import Run

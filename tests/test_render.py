@@ -67,6 +67,17 @@ def test_neutral_is_the_dream_exactly(screen, renderer):
     assert renderer.upload.route == "host" and not renderer.messages
 
 
+@pytest.mark.parametrize("changes", ({"post__saturation": 2.0}, {"post__hue": 100.0}, {"post__hue": -60.0, "post__saturation": 1.8}))
+def test_no_colour_is_driven_into_black_or_white(screen, renderer, changes):
+    picture = dream()
+    picture[..., :3] = 30 + picture[..., :3] * (195 / 255)  # nothing near either end
+    shown = draw(screen, renderer, values_of(**changes), (picture, 0.0))
+    assert np.abs(shown.astype(float) - picture[..., :3]).mean() > 8
+    assert np.mean((shown <= 2) | (shown >= 253)) < 0.002
+    luma = np.array((0.2126, 0.7152, 0.0722))
+    assert np.abs(shown @ luma - picture[..., :3] @ luma).max() < 3
+
+
 def test_before_the_first_dream_all_is_black(screen, renderer):
     assert draw(screen, renderer, values_of()).max() == 0
 

@@ -1,10 +1,15 @@
 """How fast the dream is: steps a second by size and layer, and the paper's Table 2 beside ours."""
 
+from itertools import product
+
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
 from ..dream.graphs import SETTLED
+from ..dream.precision import exact, fitted
+from ..eyes import best_device
 from ..params import DEFAULTS
+from .ceiling import Ceilings, Work, name_of
 from .report import median_seconds
 
 # The paper's Table 2 without its fixed 4.5 s of hearing: size px, iterations, octaves, layers, seconds.
@@ -14,21 +19,25 @@ TABLE2 = (
     (400, 2, 1, 1, 1.8), (400, 2, 1, 2, 2.3), (400, 2, 1, 3, 3.1), (400, 1, 2, 1, 1.5), (400, 1, 3, 1, 1.8),
 )
 OBJECTIVES = {"own": {"dream.guided": 0.0, "dream.energy": 1.0}, "guided": {"dream.guided": 1.0, "dream.energy": 0.0}}
-
-
-def device_of(eye):
-    """"cuda", "mps" or "cpu": where the bench dreams."""
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+FITS = (exact, fitted)  # precision.py: how the precision is chosen
 
 
 class Steps:
-    """Whole dreams of a picture one after the other (all octaves and iterations, jitter and zoom included): call it."""
+    """Whole dreams of a picture one after the other (all octaves and iterations, jitter and zoom included): call it.
 
-    def __init__(self, eye, guides, size, values, aspect=1.0, play=None):
-        self.dreamer = Dreamer(eye, guides, device_of(eye), play)
+    Where the values are guided one class is heard, as in the paper, else none.
+    """
+
+    def __init__(self, eye, guides, size, values, aspect=1.0, play=None, fit=fitted):
+        self.dreamer = Dreamer(eye, guides, best_device(), play, fit)
         self._values = {**DEFAULTS, "dream.size": float(size), **values}
-        self._weights = {name: 0.5 for name in list(guides)[:2]}
+        self._weights = {name: 1.0 for name in list(guides)[:1]} if self._values["dream.guided"] else {}
         self._aspect, self._picture, self._now = aspect, None, 0.0
+
+    @property
+    def precision(self):
+        """That in which is dreamed."""
+        return self.dreamer.eye.dtype
 
     def scene(self):
         """The scene of the next step."""
@@ -48,33 +57,41 @@ class Steps:
         return self
 
 
-def step_seconds(eye, guides, size, values, repeats=7, aspect=1.0, play=None):
-    """Median seconds of one whole dream, by default of a square picture, as soon as it is recorded where it can be."""
-    return median_seconds(Steps(eye, guides, size, values, aspect, play).warm(), repeats)
+def step_seconds(steps, repeats=7):
+    """Median seconds of one whole dream, as soon as it is recorded where it can be."""
+    return median_seconds(steps.warm(), repeats)
 
 
-def dream_rows(eyes, guides, sizes=(200, 400), layers=(1, 2, 3)):
-    """Steps a second for {name: eye}, one octave, one iteration, one layer pulling."""
-    rows = []
-    for size in sizes:
-        for layer in layers:
-            for name, eye in eyes.items():
-                for objective, weights in OBJECTIVES.items():
-                    values = {"dream.octaves": 1, "dream.iterations": 1, "dream.layer": layer, **weights}
-                    seconds = step_seconds(eye, guides, size, values)
-                    rows.append({"network": name, "size": size, "layer": layer, "objective": objective,
-                                 "ms": 1000 * seconds, "steps_per_s": 1 / seconds})
+def dream_rows(eyes, guides, sizes=(200, 400), layers=(1, 2, 3), ceilings=None):
+    """Steps a second for {name: eye}, one octave, one iteration, one layer pulling, in the quickest precision.
+
+    `share` is that of the time which the operations or the bytes of a step take at the least; `ceilings` are measured
+    where they are not given.
+    """
+    ceilings, rows = ceilings or Ceilings.on(best_device()), []
+    for size, layer, (name, eye), objective in product(sizes, layers, eyes.items(), OBJECTIVES):
+        values = {"dream.octaves": 1, "dream.iterations": 1, "dream.layer": layer, **OBJECTIVES[objective]}
+        steps = Steps(eye, guides, size, values)
+        seconds = step_seconds(steps)
+        least, _ = ceilings.least(Work.of(steps), steps.precision)
+        rows.append({"network": name, "size": size, "layer": layer, "objective": objective,
+                     "precision": name_of(steps.precision), "ms": 1000 * seconds, "steps_per_s": 1 / seconds,
+                     "share": least / seconds})
     return rows
 
 
 def table2_rows(eye, guides):
-    """The fifteen rows of the paper's Table 2 beside ours, `layers` n = stages 1..n pulling at once."""
+    """The fifteen rows of the paper's Table 2 beside ours, `layers` n = stages 1..n pulling at once; float32 first, then
+    the device's quickest precision where that is another one."""
     rows = []
-    for size, iterations, octaves, layers, paper in TABLE2:
-        for objective, weights in OBJECTIVES.items():
-            values = {"dream.octaves": octaves, "dream.iterations": iterations, "dream.layer": layers,
-                      "dream.layers": layers, **weights}
-            ours = step_seconds(eye, guides, size, values, repeats=5)
-            rows.append({"size": size, "iterations": iterations, "octaves": octaves, "layers": layers,
-                         "objective": objective, "paper_s": paper, "ours_s": ours, "ratio": paper / ours})
+    for (size, iterations, octaves, layers, paper), objective in product(TABLE2, OBJECTIVES):
+        values = {"dream.octaves": octaves, "dream.iterations": iterations, "dream.layer": layers,
+                  "dream.layers": layers, **OBJECTIVES[objective]}
+        for fit in FITS:
+            steps = Steps(eye, guides, size, values, fit=fit)
+            if fit is fitted and steps.precision == torch.float32:
+                continue
+            ours = step_seconds(steps, repeats=9)
+            rows.append({"size": size, "iterations": iterations, "octaves": octaves, "layers": layers, "objective": objective,
+                         "precision": name_of(steps.precision), "paper_s": paper, "ours_s": ours, "ratio": paper / ours})
     return rows

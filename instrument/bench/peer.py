@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import time
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from statistics import median
 from types import ModuleType, SimpleNamespace
@@ -15,9 +16,11 @@ import numpy as np
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
+from ..eyes import best_device
 from ..model.eye import classifier_eye
 from ..params import DEFAULTS
-from .dream import OBJECTIVES, device_of
+from .ceiling import name_of
+from .dream import FITS, OBJECTIVES
 
 CONFIG = {"num_gradient_ascent_iterations": 10, "smoothing_coefficient": 0.5, "lr": 0.09, "spatial_shift_size": 32}
 UNUSED = ("cv2", "imageio", "matplotlib", "matplotlib.pyplot")  # the peer imports them, its step does not use them
@@ -80,9 +83,8 @@ def _there(name):
 class Ours:
     """Our whole step at one stage on the same network: zoom, smoothing, colour and settling included."""
 
-    def __init__(self, net, size, layer):
-        eye = classifier_eye(net, "resnet50")
-        self._dreamer = Dreamer(eye, {}, device_of(eye))
+    def __init__(self, net, size, layer, fit):
+        self._dreamer = Dreamer(classifier_eye(net, "resnet50"), {}, best_device(), fit=fit)
         self._values = {**DEFAULTS, **OBJECTIVES["own"], "dream.size": float(size), "dream.octaves": 1,
                         "dream.iterations": 1, "dream.layer": float(layer), "dream.layers": 1}
         self._picture, self._now = None, 0.0
@@ -92,17 +94,29 @@ class Ours:
         self._picture = self._dreamer.step(self._picture, Scene(self._values, {}, self._now, 1.0), 0.05)
 
 
+    @property
+    def precision(self):
+        """That in which is dreamed."""
+        return self._dreamer.eye.dtype
+
+
 def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
-    """Both on `net`, a torchvision ResNet-50; one dict per size and layer with `ratio` = times as fast as the peer.
+    """Both on `net`, a torchvision ResNet-50; one dict per size, layer and precision of ours (the peer has float32) with
+    `ratio` = times as fast as the peer.
 
     The peer's layer 1 is the first block of that stage, ours the whole stage.
     """
-    peer = Peer(folder, net.eval())
-    return [_pair(peer, net, size, layer, repeats) for size in sizes for layer in layers]
+    peer, rows = Peer(folder, net.eval()), []
+    for size, layer, fit in product(sizes, layers, FITS):
+        ours = Ours(net, size, layer, fit)
+        if fit is FITS[0] or ours.precision != torch.float32:
+            rows.append({"size": size, "layer": layer, "precision": name_of(ours.precision),
+                         **_pair(peer, ours, size, layer, repeats)})
+    return rows
 
 
-def _pair(peer, net, size, layer, repeats):
-    ours, picture, times = Ours(net, size, layer), peer.start(size), {"peer": [], "ours": []}
+def _pair(peer, ours, size, layer, repeats):
+    picture, times = peer.start(size), {"peer": [], "ours": []}
     for _ in range(repeats + 2):
         began = _now()
         picture = peer.step(picture, layer)
@@ -111,8 +125,7 @@ def _pair(peer, net, size, layer, repeats):
         times["peer"].append(between - began)
         times["ours"].append(_now() - between)
     peer_s, ours_s = (median(times[name][2:]) for name in ("peer", "ours"))
-    return {"size": size, "layer": layer, "peer_ms": 1000 * peer_s, "ours_ms": 1000 * ours_s,
-            "ours_steps_per_s": 1 / ours_s, "ratio": peer_s / ours_s}
+    return {"peer_ms": 1000 * peer_s, "ours_ms": 1000 * ours_s, "ours_steps_per_s": 1 / ours_s, "ratio": peer_s / ours_s}
 
 
 def _now():

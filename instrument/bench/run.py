@@ -213,5 +213,5 @@ def _few_of_each(clips, count):
     kept = {}
     for clip in clips:
         kept.setdefault(clip.label, []).append(clip)
-    # Spread over the recordings rather than the first few slices of one.
-    return [group[len(group) * i // count] for group in kept.values() for i in range(min(count, len(group)))]
+    # Spread over the recordings rather than the first few slices of one, and never two of a class in a row.
+    return [group[len(group) * i // count] for i in range(count) for group in kept.values() if i < len(group)]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..motion import motion
-from . import objective, octaves, step
+from . import flow, objective, octaves, step
 from .graphs import finish, player
 from .precision import fitted
 
@@ -70,9 +70,9 @@ class Dreamer:
     Holds caches and the state of chance; the picture itself goes in and comes out.
     """
 
-    def __init__(self, eye, guides, device="cpu", play=None):
-        """`play` is a player of graphs.py; None takes the one for the device."""
-        self.eye = fitted(eye, guides, device)
+    def __init__(self, eye, guides, device="cpu", play=None, fit=fitted):
+        """`play` is a player of graphs.py, None the one for the device; `fit` chooses the precision (precision.py)."""
+        self.eye = fit(eye, guides, device)
         self.device = torch.device(device)
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
@@ -84,7 +84,6 @@ class Dreamer:
         self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
         self._player = play or player(self.device)
         self._views = {}
-        self._points = None
         self._seed = None
         self._made, self._turning = {}, False  # class shares of the picture; whether it is turning to others
         finish(self.device)
@@ -150,9 +149,7 @@ class Dreamer:
         return self._settle(picture, scene, dt)
 
     def _move(self, picture, scene, dt):
-        if self._points is None or self._points.shape[1:3] != picture.shape[2:]:
-            self._points = octaves.plane(*picture.shape[2:], self.device)
-        return octaves.warp(picture, self._points, motion(scene.values, scene.now), dt)
+        return flow.warp(picture, motion(scene.values, scene.now), dt)
 
     def _strange(self, scene, dt):
         """How far the classes heard are from those the picture is made of, 0..1 while it turns, else 0."""
@@ -190,8 +187,7 @@ class Dreamer:
         if not any(field[2:]):
             return mixture
         places = [(self._age / PERIOD + phase) % 1 - 0.5 for phase in (0.0, 0.5)]
-        points = octaves.carried(size, field, [place * PERIOD for place in places], self.device)
-        one, other = octaves.sample(mixture, points).split(1)
+        one, other = flow.carried(mixture, field, [place * PERIOD for place in places]).split(1)
         return one.lerp_(other, 1 - 2 * abs(places[1]))
 
     def _dream(self, picture, scene, dt, strange):
@@ -301,7 +297,7 @@ class Dreamer:
         if (name, size) not in self._views:
             picture = self.pictures[name][None]
             shrunk = octaves.resize(picture, (size[0], round(picture.shape[3] * size[0] / picture.shape[2])))
-            self._views[name, size] = octaves.sample(shrunk, octaves.plane(*size, self.device))
+            self._views[name, size] = flow.mirrored(shrunk, size)
         return self._views[name, size]
 
 

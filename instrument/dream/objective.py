@@ -110,7 +110,13 @@ def heard(classes):
 
 def energy(activation):
     """Ascend the variance of every channel over the picture: whatever is seen already, more of it, where it is."""
-    return activation - activation.mean((2, 3), keepdim=True)
+    return activation - mean(activation)
+
+
+def mean(activation):
+    """Mean of every channel (1, c, 1, 1), as a product with ones: a CPU sums up bfloat16 ten times slower."""
+    places = activation[0].permute(1, 2, 0).flatten(0, 1)  # as a channels-last activation lies in memory
+    return (places.new_full((1, len(places)), 1 / len(places)) @ places).view(1, -1, 1, 1)
 
 
 def channel(activation, index):
@@ -158,8 +164,9 @@ def guided(activation, guide):
 
 def unit(direction, size=1.0):
     """A direction at root mean square `size`; nothing stays nothing."""
-    # In float32: the norm of a large activation is more than half precision can hold.
-    mean = torch.linalg.vector_norm(direction, dtype=torch.float32) / direction.numel() ** 0.5
+    # The norm of a large activation is more than float16 can hold; to convert bfloat16 first takes a CPU eight times as long.
+    wide = torch.float32 if direction.dtype == torch.float16 else None
+    mean = torch.linalg.vector_norm(direction, dtype=wide).float() / direction.numel() ** 0.5
     return direction * (size / (mean + 1e-12))
 
 

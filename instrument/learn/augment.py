@@ -52,14 +52,15 @@ class TorchMel:
 class Sounds:
     """Clips held in memory, ready to be drawn as batches.
 
-    `labels` are class indices; `classes` itself stands for a sound of no class.
+    `labels` are class indices; `classes` itself stands for a sound of no class. `recordings` says which clips are cut from
+    one recording; without it each stands for itself.
     """
 
-    def __init__(self, samples, labels, classes, seed=0, front_end=FrontEnd()):
+    def __init__(self, samples, labels, classes, seed=0, recordings=None, front_end=FrontEnd()):
         self.samples, self.labels, self.classes, self.seed = samples, np.asarray(labels), classes, seed
         self.mel = TorchMel(front_end)
         self._rate = front_end.rate
-        self._odds = torch.from_numpy(_odds(self.labels, classes))
+        self._odds = torch.from_numpy(_odds(self.labels, classes, range(len(samples)) if recordings is None else recordings))
 
     def starts(self, index, length):
         """Where the windows of a clip begin, at half-window hops; one for a clip no longer than a window."""
@@ -145,9 +146,13 @@ def room(seconds, level, seed=0, rate=FrontEnd().rate):
     return (level * sound / sound.std()).astype(np.float32)
 
 
-def _odds(labels, classes):
-    """How often each clip is drawn: rare classes more often than they occur, strangers STRANGERS of all."""
-    odds = 1 / np.sqrt(np.bincount(labels, minlength=classes + 1)[labels])
+def _odds(labels, classes, recordings):
+    """How often each clip is drawn: rare classes more often than they occur, clips of long recordings less often,
+    strangers STRANGERS of all."""
+    _, place, count = np.unique(np.asarray(recordings), return_inverse=True, return_counts=True)
+    odds = 1 / np.sqrt(count[place])
+    of_class = np.bincount(labels, weights=odds, minlength=classes + 1)
+    odds *= np.sqrt(np.bincount(labels, minlength=classes + 1)[labels]) / of_class[labels]
     strange = labels == classes
     if strange.any():
         odds[strange] *= STRANGERS / (1 - STRANGERS) * odds[~strange].sum() / odds[strange].sum()

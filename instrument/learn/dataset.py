@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio.frontend import FrontEnd, resample
 from ..audio.files import decode
+from ..audio.frontend import FrontEnd, resample
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus")
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ..model.googlenet import load_googlenet
 from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
 from .pictures import crops, read_squares
-from .run import Run, epoch_indices, generator, track
+from .run import Run, epoch_indices, generator, mixed, track
 
 HINTS = {1: "3b", 2: "4c", 3: "5b"}  # student stage index -> teacher layer
 HINT_CHANNELS = {"3b": 480, "4c": 512, "5b": 1024}
@@ -33,13 +33,15 @@ class Seeing(nn.Module):
 
     def losses(self, pictures):
         """(feature error, answer divergence) for pictures in 0..1."""
-        with torch.no_grad():
-            hints = self._teacher[0].activations(pictures)
-            answer = self._teacher[0].logits(hints)
-        stages = self.net.use("picture").stages(normalise(pictures))
-        errors = [_relative_error(self.adaptors[layer](stages[i]), hints[layer]) for i, layer in HINTS.items()]
-        logits = self.net.heads["picture"](stages[-1].mean((2, 3)))
-        return sum(errors), divergence(logits, answer, TEMPERATURE)
+        with mixed(pictures.device):
+            with torch.no_grad():
+                hints = self._teacher[0].activations(pictures)
+                answer = self._teacher[0].logits(hints)
+            stages = self.net.use("picture").stages(normalise(pictures))
+            copies = {layer: self.adaptors[layer](stages[i]) for i, layer in HINTS.items()}
+            logits = self.net.heads["picture"](stages[-1].mean((2, 3)))
+        errors = [_relative_error(copies[layer].float(), hints[layer].float()) for layer in copies]
+        return sum(errors), divergence(logits.float(), answer.float(), TEMPERATURE)
 
 
 def normalise(pictures):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio.frontend import resample
 from ..audio.files import decode
+from ..audio.frontend import resample
 from .dataset import SOUNDS, repeat_to
 
 COLOURS = {"pink": 0.5, "brown": 1.0}  # fall of the amplitude: 1 / frequency to this power

@@ -2,12 +2,14 @@
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..files import write_whole
+from ..model.cpu import has_bf16
 
 
 def generator(*seeds):
@@ -27,6 +29,13 @@ def epoch_indices(count, step, batch, seed):
         if epoch not in orders:
             orders[epoch] = torch.randperm(count, generator=generator(seed, epoch))
     return torch.stack([orders[p // count][p % count] for p in wanted])
+
+
+def mixed(device):
+    """A context of mixed precision (autocast to bfloat16) where `device` computes that faster, else a plain one."""
+    kind = torch.device(device).type
+    quick = torch.cuda.is_bf16_supported() if kind == "cuda" else has_bf16()
+    return torch.autocast(kind, torch.bfloat16) if quick else nullcontext()
 
 
 class Run:

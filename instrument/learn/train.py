@@ -24,10 +24,11 @@ from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
 from .augment import WINDOW, Sounds, strangers
+from .calibrate import calibrate, keep_back
 from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
-from .run import Run, epoch_indices, generator, track
+from .run import Run, epoch_indices, generator, mixed, track
 from .sound_teacher import EMBEDDING
 from .teach import remember
 from .tutor import Tutor
@@ -73,13 +74,17 @@ class Hearing(nn.Module):
 
 
 def train(settings, out, run_folder):
-    """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it."""
+    """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it.
+
+    A finished model that learns other classes keeps some recordings back, to know how sure it may be.
+    """
     run = Run(run_folder, asdict(settings))
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
     classes = classes_of(clips)
-    names, sounds = gather(clips, classes, settings.foreign, settings.seed)
+    learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
+    names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
     course = Course(settings, names, sounds, device, run.folder.parent)
     first = run.resume(course=course)
     for step in track(range(first, settings.steps), "hearing", first, course.note):
@@ -88,7 +93,11 @@ def train(settings, out, run_folder):
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses)
     settle(course.averaged, sounds)
-    save_model(out, course.averaged, _card(settings, classes, folds_of(clips)))
+    card = _card(settings, classes, folds_of(clips))
+    save_model(out, course.averaged, card)
+    found = calibrate(load_model(out), back)
+    if found:
+        save_model(out, course.averaged, {**card, "temperature": found.pop("temperature"), "kept_back": found})
     remember(load_model(out), clips)
     if settings.start and not _is_run(settings.start):
         lend_pictures(load_model(settings.start), out, clips)
@@ -138,7 +147,8 @@ def gather(clips, classes, foreign="", seed=0):
     samples = [read(clip).astype(np.float16) for clip in track([*clips, *others], "reading clips")]
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
     names = [f"{clip.label}/{clip.path.name}" for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
-    return names, Sounds([*samples, *noises], labels, len(classes), seed)
+    recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)] + names[len(samples):]
+    return names, Sounds([*samples, *noises], labels, len(classes), seed, recordings)
 
 
 class Course:
@@ -147,7 +157,7 @@ class Course:
     def __init__(self, settings, names, sounds, device, cache):
         self.settings, self.sounds, self.device = settings, sounds, device
         net = begin(settings.start, sounds.classes)
-        if settings.start and not settings.pictures and not _is_run(settings.start):
+        if _is_own(settings):
             _keep_convolutions(net)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
         teacher = settings.sound_teacher
@@ -193,7 +203,8 @@ class Course:
         self.average.update_parameters(self.hearing.net)
 
     def _sound_loss(self, batch):
-        logits, features = self.hearing(batch.log_mel.to(self.device))
+        with mixed(self.device):
+            logits, features = (part.float() for part in self.hearing(batch.log_mel.to(self.device)))
         loss = F.cross_entropy(logits, batch.target.to(self.device), label_smoothing=0.05)
         self._remember("sound", loss)
         if self.tutor:
@@ -240,6 +251,11 @@ def begin(start, classes):
         net.load_state_dict({name: value for name, value in state.items() if not name.startswith("heads.sound.")},
                             strict=False)
     return net
+
+
+def _is_own(settings):
+    """Whether a finished model learns classes of its user's."""
+    return bool(settings.start) and not settings.pictures and not _is_run(settings.start)
 
 
 def _is_run(start):

@@ -191,7 +191,11 @@ class RtPorts:
     """The MIDI ports of this machine, listed by one long-lived client: opening clients again and again exhausts ALSA."""
 
     def __init__(self, api=""):
-        import rtmidi
+        try:
+            import rtmidi
+        except ModuleNotFoundError:
+            raise OSError("no MIDI: python-rtmidi is not installed (Python 3.13 needs a C++ compiler for it, 3.12 does not); "
+                          "plays on without") from None
 
         self._api = _api(rtmidi, api or os.environ.get("HEARSEE_MIDI_API", ""))
         self._inputs = self._client(rtmidi.MidiIn)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .googlenet import RGB_MEAN
 from .net import PICTURE_MEAN, PICTURE_STD, STAGES, folded
 from .stem import quicken
 
@@ -85,18 +86,6 @@ class Eye(nn.Module):
         return self
 
 
-class Then(nn.Module):
-    """A function as a module, keeping the modules that it uses."""
-
-    def __init__(self, function, *parts):
-        super().__init__()
-        self.parts = nn.ModuleList(parts)
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
 class MeanHead(nn.Module):
     """Global average, then a linear layer."""
 
@@ -124,20 +113,10 @@ def hearsee_eye(net, classes=(), answers=None, head="sound"):
 def googlenet_eye(net, answers=None):
     """Eye of BVLC GoogLeNet (model/googlenet.py): conv2, 3b, 4c (the look people know) and 5b."""
     groups = (("3a", "3b"), ("4a", "4b", "4c"), ("4d", "4e", "5a", "5b"))
-    stages = [Then(net.stem, net.conv1, net.reduce2, net.conv2)]
-    stages += [_inceptions(net, group) for group in groups]
+    stages = [net.entry, *(nn.Sequential(*(net.inceptions[name] for name in group)) for group in groups)]
     names = ("conv2", *(group[-1] for group in groups))
-    # It normalises by itself, so the picture passes through.
-    return Eye(stages, names, MeanHead(net.classifier), answers or IMAGENET_ANSWERS, (0.0,) * 3, (1.0,) * 3)
-
-
-def _inceptions(net, group):
-    def run(x):
-        for name in group:
-            x = net.inception(name, x)
-        return x
-
-    return Then(run, *(net.inceptions[name] for name in group))
+    mean = tuple(level / 255 for level in RGB_MEAN)
+    return Eye(stages, names, MeanHead(net.classifier), answers or IMAGENET_ANSWERS, mean, (1 / 255,) * 3)
 
 
 def torchvision_eye(name, weights="DEFAULT", answers=None):

@@ -18,18 +18,33 @@ INCEPTIONS = {
     "4e": (528, 256, 160, 320, 32, 128, 128), "5a": (832, 256, 160, 320, 32, 128, 128),
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
-BGR_MEAN = (104.0, 117.0, 123.0)
+RGB_MEAN = (123.0, 117.0, 104.0)
 POOLED = ("3a", "4a", "5a")
 # Caffe's names of our layers outside the inceptions.
-CAFFE_NAMES = {"conv1": "conv1/7x7_s2", "reduce2": "conv2/3x3_reduce", "conv2": "conv2/3x3",
+CAFFE_NAMES = {"entry.conv1": "conv1/7x7_s2", "entry.reduce2": "conv2/3x3_reduce", "entry.conv2": "conv2/3x3",
                "classifier": "loss3/classifier"}
 
 
-class Inception(nn.Module):
-    """One inception module: four parallel paths, concatenated."""
+class Entry(nn.Module):
+    """All before the first inception; input is RGB less the mean, in 0..255, output that of conv2."""
 
-    def __init__(self, before, one, reduce3, three, reduce5, five, pool):
+    def __init__(self):
         super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3)
+        self.reduce2 = nn.Conv2d(64, 64, 1)
+        self.conv2 = nn.Conv2d(64, 192, 3, padding=1)
+
+    def forward(self, x):
+        x = _norm(_pool(F.relu(self.conv1(x.flip(1)))))
+        return _norm(F.relu(self.conv2(F.relu(self.reduce2(x)))))
+
+
+class Inception(nn.Module):
+    """One inception module: four parallel paths, concatenated; some have a pooling before."""
+
+    def __init__(self, before, one, reduce3, three, reduce5, five, pool, pooled=False):
+        super().__init__()
+        self.pooled = pooled
         self.paths = nn.ModuleDict({
             "1x1": nn.Conv2d(before, one, 1), "3x3_reduce": nn.Conv2d(before, reduce3, 1),
             "3x3": nn.Conv2d(reduce3, three, 3, padding=1), "5x5_reduce": nn.Conv2d(before, reduce5, 1),
@@ -37,7 +52,7 @@ class Inception(nn.Module):
         })
 
     def forward(self, x):
-        path = self.paths
+        path, x = self.paths, _pool(x) if self.pooled else x
         branches = (
             path["1x1"](x),
             path["3x3"](F.relu(path["3x3_reduce"](x))),
@@ -52,29 +67,18 @@ class GoogLeNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3)
-        self.reduce2 = nn.Conv2d(64, 64, 1)
-        self.conv2 = nn.Conv2d(64, 192, 3, padding=1)
-        self.inceptions = nn.ModuleDict({name: Inception(*shape) for name, shape in INCEPTIONS.items()})
+        self.entry = Entry()
+        self.inceptions = nn.ModuleDict({name: Inception(*shape, pooled=name in POOLED)
+                                         for name, shape in INCEPTIONS.items()})
         self.classifier = nn.Linear(1024, 1000)
-        self.register_buffer("mean", torch.tensor(BGR_MEAN).view(1, 3, 1, 1), persistent=False)
-
-    def stem(self, x):
-        """Output of conv2 (the layer before "3a") for RGB in 0..1."""
-        x = x.flip(1) * 255 - self.mean
-        x = _norm(_pool(F.relu(self.conv1(x))))
-        return _norm(F.relu(self.conv2(F.relu(self.reduce2(x)))))
-
-    def inception(self, name, x):
-        """Output of one inception ("3a" ... "5b"), with the pooling that stands before it."""
-        return self.inceptions[name](_pool(x) if name in POOLED else x)
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
 
     def activations(self, x):
         """Outputs of conv2 and of every inception by name ("conv2", "3a" ... "5b")."""
-        x = self.stem(x)
+        x = self.entry(x * 255 - self.mean)
         outputs = {"conv2": x}
-        for name in self.inceptions:
-            x = outputs[name] = self.inception(name, x)
+        for name, inception in self.inceptions.items():
+            x = outputs[name] = inception(x)
         return outputs
 
     def logits(self, activations):

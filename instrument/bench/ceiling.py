@@ -1,0 +1,89 @@
+"""What a device can do at the most, measured, and what a piece of work asks of it."""
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from ..dream.precision import quick_halves
+from .report import median_seconds
+
+SIDE = 8192  # of the matrices, and of the pictures that are copied, on a GPU
+SMALL = 2048  # on a CPU
+VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "detach", "unbind", "split", "alias", "t.")
+
+
+class Ceilings:
+    """Measured rates: operations a second of a large matrix product per precision, bytes a second of a large copy."""
+
+    def __init__(self, side=SIDE, device="cuda", precisions=(torch.float16, torch.bfloat16, torch.float32)):
+        self.rate = {precision: self._product(side, device, precision) for precision in precisions}
+        self.bytes = self._copy(side, device)
+
+    @classmethod
+    def on(cls, device):
+        """The ceilings of "cuda" or "cpu" in the precisions that may be dreamed there."""
+        if device == "cuda":
+            return cls()
+        return cls(SMALL, device, (torch.float32, *quick_halves(device)))
+
+    def _product(self, side, device, precision):
+        one, other = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
+        return 2 * side**3 / _seconds(lambda: one @ other)
+
+    def _copy(self, side, device):
+        source = torch.rand(4, side, side, device=device)
+        target = torch.empty_like(source)
+        return 2 * source.nbytes / _seconds(lambda: target.copy_(source))
+
+    def least(self, work, precision):
+        """(seconds that `work` takes at the least, "operations" or "bytes": which of them)."""
+        by = {"operations": work.operations / self.rate[precision], "bytes": work.bytes / self.bytes}
+        most = max(by, key=by.get)
+        return by[most], most
+
+
+class Work(TorchDispatchMode):
+    """Counts the operations and the bytes read and written by what runs inside; views count nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.operations = self.bytes = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        found = function(*args, **kwargs)
+        # By torch's own formulas; its FlopCounterMode follows modules too, which a step that stops between them breaks.
+        count = flop_registry.get(function.overloadpacket)
+        self.operations += count(*args, **kwargs, out_val=found) if count else 0
+        if not any(str(function).startswith(f"aten.{name}") for name in VIEWS):
+            self.bytes += sum(tensor.nbytes for tensor in _tensors((args, found)))
+        return found
+
+    @classmethod
+    def of(cls, action):
+        """The work of `action()`."""
+        with cls() as work:
+            action()
+        return work
+
+
+def _tensors(tree):
+    if isinstance(tree, torch.Tensor):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for branch in tree:
+            yield from _tensors(branch)
+
+
+def _seconds(action):
+    def timed():
+        action()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # sync point: it is timed
+
+    return median_seconds(timed, 9)
+
+
+def name_of(precision):
+    """What PyTorch calls it, without the prefix: float32, bfloat16."""
+    return str(precision).removeprefix("torch.")

@@ -1,0 +1,121 @@
+"""The dream carried by the zoom: where each of its pixels came from, and reading it there.
+
+A field without tunnel and spiral is linear, and following it is one small matrix; the others are followed point by
+point. Numbers go into operations as they are, never as tensors made here: bringing those to a GPU would wait for it.
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+MESH = 8  # px between the points of a field that is followed
+STEPS = 6  # in which it is followed
+
+
+def warp(picture, field, dt):
+    """The picture (1, 3, h, w) carried along by the field for `dt` seconds, mirrored at its borders."""
+    if dt == 0 or not any(field[2:]):
+        return picture
+    size, device = tuple(picture.shape[2:]), picture.device
+    if is_linear(field):
+        grid = _straight(size, _step(field, dt), device)
+    else:
+        points = plane(*size, device)
+        grid = _grid(points - velocity(points, field) * dt, size)
+    return _read(picture, _folded(grid), "bicubic")
+
+
+def carried(picture, field, seconds):
+    """The picture (1, c, h, w) after each of n `seconds` of the field, (n, c, h, w); negative ones look ahead."""
+    size, device = tuple(picture.shape[2:]), picture.device
+    if is_linear(field):
+        steps = [np.linalg.matrix_power(_step(field, each / STEPS), STEPS) for each in seconds]
+        grid = torch.cat([_straight(size, step, device) for step in steps])
+    else:
+        grid = _grid(_followed(size, field, seconds, device), size)
+    return _read(picture, grid, "bilinear")
+
+
+def mirrored(picture, size):
+    """The picture (1, c, h, w) whole in height at `size` (h, w) px, mirrored beyond its sides."""
+    return _read(picture, _grid(plane(*size, picture.device), tuple(picture.shape[2:])), "bilinear")
+
+
+def is_linear(field):
+    """Whether the velocity is a linear function of the place."""
+    return not (field.tunnel or field.spiral)
+
+
+def plane(height, width, device):
+    """Points (1, h, w, 2) of motion.py's plane: y in -1..1 upwards, x scaled by the aspect."""
+    aspect = width / height
+    x, y = _centres(width, device), -_centres(height, device)
+    return torch.stack(torch.meshgrid(x * aspect, y, indexing="xy"), -1)[None]
+
+
+def velocity(points, field):
+    """The field of motion.py at `points` (..., 2), per second."""
+    x, y = points[..., 0] - field.centre_x, points[..., 1] - field.centre_y
+    radius = (x.square() + y.square()).sqrt()
+    grow = field.expand + field.tunnel * radius
+    turn = field.turn + field.spiral * (1 - radius)
+    return torch.stack((x * grow - y * turn + field.pan_x + field.strips * x, y * grow + x * turn + field.pan_y), -1)
+
+
+def _step(field, dt):
+    """One step back of `dt` seconds along a linear field, as a matrix (3, 3) on (x, y, 1)."""
+    pull = np.array(((field.expand + field.strips, -field.turn), (field.turn, field.expand)))
+    push = np.array((field.pan_x, field.pan_y)) - pull @ (field.centre_x, field.centre_y)
+    back = np.eye(3)
+    back[:2, :2] -= dt * pull
+    back[:2, 2] = -dt * push
+    return back
+
+
+def _straight(size, matrix, device):
+    """The grid (1, h, w, 2) to read at for the place `matrix` @ (x, y, 1) of each pixel of a picture (h, w)."""
+    aspect = size[1] / size[0]
+    (xx, xy, x0), (yx, yy, y0) = matrix[:2].tolist()
+    across, down = _centres(size[1], device), _centres(size[0], device)[:, None]
+    return torch.stack((across * xx + (down * (-xy / aspect) + x0 / aspect),
+                        across * (-yx * aspect) + (down * yy - y0)), -1)[None]
+
+
+def _followed(size, field, seconds, device):
+    """Where the pixels of a picture (h, w) came from, (n, h, w, 2): the field is smooth, the picture is not, so it is
+    followed on a coarse mesh, in short steps."""
+    height, width = size
+    x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
+    y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
+    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    dt = torch.stack([torch.full((1, 1, 1), each / STEPS, device=device) for each in seconds])
+    for _ in range(STEPS):
+        points = points - velocity(points, field) * dt
+    mesh = points.permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
+    fine = F.interpolate(mesh, size, mode="bilinear", align_corners=True)
+    return fine.permute(0, 2, 3, 1)
+
+
+def _centres(count, device):
+    """The centres of `count` pixels in -1..1."""
+    return (torch.arange(count, device=device) * 2 + 1) / count - 1
+
+
+def _grid(points, size):
+    """Points (n, h', w', 2) of the plane as `grid_sample` wants them for a picture of `size` (h, w)."""
+    return torch.stack((points[..., 0] * (size[0] / size[1]), -points[..., 1]), -1)
+
+
+def _folded(grid):
+    """The grid mirrored into the picture. A bicubic reading would do that for each of its sixteen places."""
+    return 1 - ((grid + 1).remainder(4) - 2).abs()
+
+
+def _read(picture, grid, mode):
+    """Picture (1, c, h, w) read at a grid (n, h', w', 2), mirrored outside, (n, c, h', w')."""
+    # A CPU shares the pictures of a batch out to its cores, never the rows of one.
+    parts = torch.get_num_threads() if picture.device.type == "cpu" and len(grid) == 1 else 1
+    strips = grid.unflatten(1, (parts, -1)).flatten(0, 1) if grid.shape[1] % parts == 0 else grid
+    outside = "border" if mode == "bicubic" else "reflection"
+    found = F.grid_sample(picture.expand(len(strips), -1, -1, -1), strips, mode, outside, align_corners=False)
+    return found if len(strips) == len(grid) else found.transpose(0, 1).flatten(1, 2)[None]

@@ -1,0 +1,52 @@
+"""How sure a network may be: one temperature for its answers, fitted on recordings that it has not learnt.
+
+Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017).
+"""
+
+from collections import defaultdict
+
+import numpy as np
+
+from ..audio.files import decode
+from .evaluate import among_known, cut, scores, softmax
+
+EVERY = 5  # of so many recordings of a class one is kept back
+TEMPERATURES = np.geomspace(0.25, 8, 201)  # as far as `hear.temperature` goes
+
+
+def keep_back(clips):
+    """(clips to learn, clips kept back): every fifth recording of each class that has so many."""
+    recordings = defaultdict(set)
+    for clip in clips:
+        recordings[clip.label].add(_recording(clip))
+    back = {(label, one) for label, found in recordings.items() for one in sorted(found)[EVERY // 2::EVERY]
+            if len(found) >= EVERY}
+    kept = [(clip.label, _recording(clip)) in back for clip in clips]
+    return ([clip for clip, held in zip(clips, kept, strict=True) if not held],
+            [clip for clip, held in zip(clips, kept, strict=True) if held])
+
+
+def calibrate(model, clips):
+    """The temperature that suits `model` on `clips`, and what it is worth there with it, on windows of a second:
+    {"clips", "macro_f1", "ece", "temperature"}; empty where nothing sounds."""
+    logits, truth = [], []
+    for clip in clips:
+        heard = [model.hear(window) for window in cut(*decode(clip.path), 1.0) if window is not None]
+        logits += heard
+        truth += [model.classes.index(clip.label)] * len(heard)
+    if not truth:
+        return {}
+    temperature = fit_temperature(np.array(logits), np.array(truth))
+    found = scores(np.array(truth), among_known(softmax(np.array(logits) / temperature)), model.classes)
+    return {"clips": len(clips), "macro_f1": found["macro_f1"], "ece": found["ece"], "temperature": temperature}
+
+
+def fit_temperature(logits, truth):
+    """The temperature at which `truth` (n,) is likeliest under `logits` (n, classes)."""
+    rows = np.arange(len(truth))
+    losses = [-np.log(softmax(logits / one)[rows, truth] + 1e-12).mean() for one in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def _recording(clip):
+    return clip.recording or str(clip.path)

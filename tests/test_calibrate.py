@@ -1,0 +1,39 @@
+"""How sure a network may be: recordings kept back, and the temperature that suits them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instrument.learn.calibrate import EVERY, fit_temperature, keep_back
+from instrument.learn.dataset import Clip
+
+
+def clips(label, recordings, takes=3):
+    return [Clip(Path(f"{label}/{one}-{take}.wav"), label, 0, f"{label} {one}") for one in range(recordings) for take in range(takes)]
+
+
+def test_a_recording_is_learnt_or_kept_back_but_never_both():
+    learnt, back = keep_back(clips("clap", 10) + clips("bell", 5))
+    assert {clip.recording for clip in learnt}.isdisjoint(clip.recording for clip in back)
+    assert len(learnt) + len(back) == 45 and len(back) == 3 * (2 + 1)
+
+
+def test_a_class_of_few_recordings_keeps_none_back():
+    learnt, back = keep_back(clips("clap", EVERY - 1) + clips("bell", EVERY))
+    assert {clip.label for clip in back} == {"bell"} and len([clip for clip in learnt if clip.label == "clap"]) == 3 * (EVERY - 1)
+
+
+def test_files_without_a_recording_stand_for_themselves():
+    alone = [Clip(Path(f"clap/{one}.wav"), "clap") for one in range(5)]
+    assert len(keep_back(alone)[1]) == 1
+
+
+@pytest.mark.parametrize("wrong", (0.3, 1.0, 3.0))
+def test_the_temperature_undoes_what_was_too_sure_or_too_shy(wrong):
+    """Answers drawn from the softened logits themselves: the right temperature is known."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (4000, 4))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = np.array([random.choice(4, p=row) for row in shares])
+    assert fit_temperature(logits * wrong, truth) == pytest.approx(wrong, rel=0.12)

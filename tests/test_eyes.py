@@ -1,0 +1,71 @@
+"""Another network or model, loaded beside the show: no wish is refused, the newest one counts, mistakes are told."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from instrument import eyes as module
+from instrument.eyes import Eyes, Loaded
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Loading that waits for `gate` and fails for a network called "bad"; `asked` tells what was loaded."""
+    seen = SimpleNamespace(asked=[], gate=threading.Event())
+
+    def load(model, network=None):
+        if seen.asked:
+            seen.gate.wait(10)
+        seen.asked.append((model, network))
+        if network == "bad":
+            raise ValueError("no network bad")
+        return Loaded(SimpleNamespace(folder=model), network, None, "")
+
+    monkeypatch.setattr(module, "load", load)
+    return seen
+
+
+def arrived(eyes, network):
+    """What has arrived once all wishes are fulfilled: it dreams with `network`."""
+    for thread in threading.enumerate():
+        if thread.name == "eyes":
+            thread.join(10)
+    loaded = eyes.arrived()
+    assert loaded and loaded.network == network
+    return loaded
+
+
+def test_the_newest_wish_counts(loads):
+    eyes = Eyes("urban", "own")
+    for name in ("a", "b", "c"):
+        eyes.ask("network", name, pytest.fail)
+    loads.gate.set()
+    assert arrived(eyes, "c") is eyes.now and loads.asked[-1] == ("urban", "c")
+
+
+def test_a_wish_at_the_moment_of_a_mistake_is_fulfilled(loads):
+    eyes, told = Eyes("urban", "own"), []
+    loads.gate.set()
+
+    def say(text):
+        told.append(text)
+        eyes.ask("network", "good", told.append)
+
+    eyes.ask("network", "bad", say)
+    assert arrived(eyes, "good") and told == ["no network bad"]
+
+
+def test_a_model_keeps_the_network_and_a_network_the_model(loads):
+    eyes = Eyes("urban", "own")
+    loads.gate.set()
+    eyes.ask("network", "vgg16", pytest.fail)
+    arrived(eyes, "vgg16")
+    eyes.ask("model", "mine", pytest.fail)
+    assert arrived(eyes, "vgg16").model.folder == "mine"
+
+
+@pytest.mark.parametrize("name", ("", None, 3.0))
+def test_a_wish_needs_a_name(loads, name):
+    with pytest.raises(ValueError, match="show.network needs a name"):
+        Eyes("urban", "own").ask("network", name, pytest.fail)
