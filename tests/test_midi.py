@@ -1,6 +1,7 @@
 """What MIDI messages do, and the device profiles; no device takes part."""
 
 import queue
+import random
 import sys
 
 import mido
@@ -9,7 +10,7 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import RtPorts
+from instrument.midi.ports import LATE, Ear, RtPorts, listed
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -252,16 +253,23 @@ class Bench:
     """Ports of a machine that exists only here."""
 
     def __init__(self):
-        self.there, self.ears, self.sent = [], {}, []
+        self.there, self.played, self.sent = [], [], []
 
     def names(self):
         return list(self.there)
 
-    def listen(self, name, receive):
+    def listen(self, name):
         if "broken" in name:
             raise OSError(f"MIDI: cannot open {name}")
-        self.ears[name] = receive
         return self
+
+    def read(self, now):
+        heard, self.played = [(data, now) for data in self.played], []
+        return heard
+
+    def play(self, midi, *messages):
+        self.played += messages
+        midi.hear()
 
     def speak(self, matches):
         return self
@@ -287,7 +295,7 @@ def test_a_device_is_opened_lost_and_found_again():
         midi.plug()
         midi.plug()
         assert [name for _, name in midi.devices()] == ["Korg nanoKONTROL2"]
-        midi.receive(ports.there[0], [0xB0, 7, 127], 0.0)
+        ports.play(midi, [0xB0, 7, 127])
         ports.there = []
         midi.plug()
         assert midi.devices() == []
@@ -306,13 +314,58 @@ def test_a_port_that_does_not_open_is_said_once_and_tried_when_it_returns():
     assert len(notices) == 2
 
 
-def test_malformed_messages_and_late_ones_are_survived():
+def test_malformed_messages_are_survived():
     midi, ports, *_ = bench()
     ports.there = ["x"]
     midi.plug()
-    midi.receive("x", [0xB0, 7], 0.0)
-    midi.receive("gone", [0xB0, 7, 1], 0.0)
+    ports.play(midi, [0xB0, 7], [0xB0, 7, 1])
     assert midi.malformed == 1
+
+
+class Driver:
+    """An open port of rtmidi with messages that wait, each with the seconds since the one before."""
+
+    def __init__(self, *after):
+        self._waiting = [([0xF8], seconds) for seconds in after]
+
+    def get_message(self):
+        return self._waiting.pop(0) if self._waiting else None
+
+
+def test_messages_that_waited_keep_the_distances_of_their_driver():
+    ear = Ear(Driver(0.0, 0.004, 0.005))
+    assert [when for _, when in ear.read(10.0)] == pytest.approx([9.99, 9.994, 9.999])
+    assert ear.read(10.002) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_message_is_from_the_future_or_long_ago(seed):
+    chance = random.Random(seed)
+    now, after = chance.uniform(0, 1e5), [chance.expovariate(100) for _ in range(20)]
+    times = [when for _, when in Ear(Driver(*after)).read(now)]
+    assert times == sorted(times) and all(now - LATE <= when <= now for when in times)
+
+
+class Changing:
+    """A list of ports from which one goes while it is read."""
+
+    def __init__(self, failures):
+        self.failures = failures
+
+    def get_ports(self):
+        import rtmidi
+
+        self.failures -= 1
+        if self.failures >= 0:
+            raise rtmidi.InvalidPortError("gone")
+        return ["box"]
+
+
+def test_a_port_that_goes_while_they_are_listed_takes_no_other_with_it():
+    rtmidi = pytest.importorskip("rtmidi")
+    assert listed(Changing(3)) == ["box"]
+    with pytest.raises(rtmidi.InvalidPortError):
+        listed(Changing(99))
 
 
 def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
@@ -321,14 +374,12 @@ def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
     ports.there = ["box 20:0"]
     midi.plug()
     midi.learn(row="post.hue")
-    for value in (70, 69, 68):
-        midi.receive("box 20:0", [0xB0, 3, value], 0.0)
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
     assert not midi.learning and control.frame()["post.hue"] == 0.0
     again, ports, control, _, _ = bench(own=own)
     ports.there = ["box 28:0"]  # another number after plugging in again
     again.plug()
-    for value in (64, 127):
-        again.receive("box 28:0", [0xB0, 3, value], 0.0)
+    ports.play(again, *([0xB0, 3, value] for value in (64, 127)))
     assert control.frame()["post.hue"] == 180.0
 
 
@@ -350,13 +401,12 @@ def test_a_damaged_file_of_own_bindings_is_explained(tmp_path):
             profiles.Own(own)
 
 
-def test_the_thread_handles_what_the_driver_enqueues():
+def test_the_thread_hears_what_a_device_sends():
     edits, notices, ports, control = queue.SimpleQueue(), queue.SimpleQueue(), Bench(), Control()
     ports.there = ["box"]
     with Midi(edits.put, print, control.frame, ports=ports, notice=notices.put):
         notices.get(timeout=20)
-        ports.ears["box"]([0xB0, 45, 127])
-        ports.ears["box"]([0xB0, 45, 0])
+        ports.played = [[0xB0, 45, 127], [0xB0, 45, 0]]
         assert edits.get(timeout=20) == {"zoom.echo": 0.0}
 
 

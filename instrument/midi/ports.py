@@ -1,7 +1,6 @@
 """MIDI devices: found, opened, lost and found again. `Midi` is one thread; `RtPorts` the ports of this machine."""
 
 import os
-import queue
 import re
 import threading
 import time
@@ -14,7 +13,10 @@ from .profiles import Lights, Own, Profile, choose, shipped
 
 POLL = 1.0  # s between two looks at the list of devices: no library reports that one came or went
 LIGHTS = 0.1  # s between two looks at the lamps
+HEAR = 0.002  # s between two looks at what devices have sent
+LATE = 0.01  # s that a message may have waited for such a look
 FINGER = 0.5  # s after its last move that a finger counts as being on a control
+TRIES = 5  # looks at the list of ports, which may change under the eyes
 CLIENT = "hearsee"
 
 
@@ -25,7 +27,8 @@ def device_name(port):
 
 class Midi:
     """All MIDI devices, opened as they come, forgotten as they go. A context manager; its thread is the only one
-    that acts on messages, the drivers' threads only enqueue.
+    that touches messages. It asks the drivers for them: a driver that calls Python must wait for the interpreter, and
+    whoever closes its port at that moment waits for the driver, for ever.
 
     submit({name: value}), command(name, argument): where edits and commands go. values(): the rows as they are,
     unmodulated. clock(kind, now): gets MIDI clock. ports: `RtPorts` or its like; without one, those of this machine
@@ -42,9 +45,8 @@ class Midi:
         self._ports = ports or self._machine(api)
         self._devices = {}  # port -> Device
         self._refused = set()  # ports that would not open: said once
-        self._queue = queue.SimpleQueue()
         self._learner = None
-        self._thread = None
+        self._thread, self._going = None, True
         self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
         self.malformed = 0
 
@@ -63,7 +65,7 @@ class Midi:
 
     def __exit__(self, *_):
         if self._thread:
-            self._queue.put(None)
+            self._going = False
             self._thread.join()
         for port in list(self._devices):
             self._lose(port)
@@ -95,11 +97,13 @@ class Midi:
             if port not in self._devices and port not in self._refused:
                 self._find(port)
 
-    def receive(self, port, data, when):
-        """Act on the bytes of one message. Midi thread (or a test)."""
-        device = self._devices.get(port)
-        if device is None:
-            return  # it went while its message waited
+    def hear(self):
+        """Act on all that has been sent. Midi thread (or a test)."""
+        for device in self._devices.values():
+            for data, when in device.ear.read(self._now()):
+                self._receive(device, data, when)
+
+    def _receive(self, device, data, when):
         try:
             message = mido.Message.from_bytes(data)
         except ValueError:
@@ -120,7 +124,7 @@ class Midi:
 
     def _run(self):
         looked = lit = -POLL
-        while True:
+        while self._going:
             now = self._now()
             if now - looked >= POLL:
                 looked = now
@@ -128,13 +132,8 @@ class Midi:
             if now - lit >= LIGHTS:
                 lit = now
                 self.show()
-            try:
-                item = self._queue.get(timeout=LIGHTS)
-            except queue.Empty:
-                continue
-            if item is None:
-                return
-            self.receive(*item)
+            self.hear()
+            time.sleep(HEAR if self._devices else LIGHTS)
 
     def _find(self, port):
         try:
@@ -148,11 +147,11 @@ class Midi:
         name = device_name(port)
         profile = choose(port, self._profiles)
         mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds)
-        ear = self._ports.listen(port, lambda data: self._queue.put((port, data, self._now())))
+        ear = self._ports.listen(port)
         speaker = self._speak(profile)
         for data in profile.hello:
             speaker.send(data)
-        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), (ear, speaker))
+        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), ear, speaker)
 
     def _speak(self, profile):
         try:
@@ -162,8 +161,9 @@ class Midi:
             return Mute()
 
     def _lose(self, port):
-        for end in self._devices.pop(port).ends:
-            end.close()
+        device = self._devices.pop(port)
+        device.ear.close()
+        device.speaker.close()
 
     def _learn(self, learner, device, message):
         for move in device.mapping.moves(message):
@@ -178,13 +178,14 @@ class Midi:
 
 @dataclass(frozen=True)
 class Device:
-    """What belongs to one open device; `ends` are its open ports."""
+    """What belongs to one open device."""
 
     name: str
     profile: Profile
     mapping: Mapping
     lights: Lights
-    ends: tuple
+    ear: object
+    speaker: object
 
 
 class RtPorts:
@@ -215,31 +216,36 @@ class RtPorts:
         import rtmidi
 
         try:
-            return [name for name in self._inputs.get_ports() if not name.startswith(CLIENT)]
+            return [name for name in listed(self._inputs) if not name.startswith(CLIENT)]
         except (SystemError, rtmidi.RtMidiError):  # the sound server has gone: so have its devices
             return []
 
-    def listen(self, name, receive):
-        """Open a port; `receive(bytes)` is called from the driver's thread. OSError if it cannot be opened."""
+    def listen(self, name):
+        """An `Ear` at a port. OSError if it cannot be opened."""
         import rtmidi
 
-        port = self._client(rtmidi.MidiIn)
+        port = self._connected(rtmidi.MidiIn, name)
         port.ignore_types(sysex=True, timing=False, active_sense=True)  # rtmidi drops MIDI clock unless told
-        port.set_callback(lambda event, _: receive(event[0]))
-        _connect(port, name)
         return Ear(port)
 
     def speak(self, matches):
         """The first output whose name `matches` accepts, or a mute one if there is none (or matches is None)."""
         import rtmidi
 
-        names = self._outputs.get_ports() if matches else []
+        names = listed(self._outputs) if matches else []
         name = next((name for name in names if matches(name) and not name.startswith(CLIENT)), None)
         if name is None:
             return Mute()
-        port = self._client(rtmidi.MidiOut)
-        _connect(port, name)
-        return Speaker(port)
+        return Speaker(self._connected(rtmidi.MidiOut, name))
+
+    def _connected(self, kind, name):
+        """A client connected to the port `name`: rtmidi takes only its place in a list, which may change meanwhile."""
+        for _ in range(TRIES):
+            port = self._client(kind)
+            if _connect(port, name):
+                return port
+            _end(port)
+        raise OSError(f"MIDI: cannot open {name}: it comes and goes; plug it in again")
 
 
 def port_names(api=""):
@@ -258,27 +264,67 @@ def _api(rtmidi, name):
     return getattr(rtmidi, "API_" + name)
 
 
+def listed(client):
+    """All ports that `client` can be connected to."""
+    import rtmidi
+
+    for _ in range(TRIES - 1):
+        try:
+            return client.get_ports()
+        except rtmidi.InvalidPortError:
+            continue  # one went between being counted and being named
+    return client.get_ports()
+
+
 def _connect(port, name):
+    """Connect to the port `name`; False if the list changed on the way, so that it may be another."""
     import rtmidi
 
     try:
-        port.open_port(port.get_ports().index(name), "port")
+        place = listed(port).index(name)
+        port.open_port(place, "port")
+        return listed(port)[place:place + 1] == [name]
     except (ValueError, SystemError, rtmidi.RtMidiError) as error:
-        port.delete()
+        _end(port)
         hint = "; another program may hold it, as Windows lends a MIDI port to one only" if os.name == "nt" else ""
         raise OSError(f"MIDI: cannot open {name}: {error}{hint}") from None
+
+
+def _end(port):
+    """Close a port for good.
+
+    A port of JACK is only let go of, and the server clears it away when we end: RtMidi frees what JACK's own thread may be
+    reading at that moment (seen: a crash in `jack_ringbuffer_peek`). One idle client for each time a device goes is cheaper.
+    """
+    import rtmidi
+
+    if port.get_current_api() == rtmidi.API_UNIX_JACK:
+        LET_GO.append(port)
+    else:
+        port.close_port()
+        port.delete()
+
+
+LET_GO = []  # JACK ports that must not be destroyed
 
 
 class Ear:
     """An open input."""
 
     def __init__(self, port):
-        self._port = port
+        self._port, self._last = port, 0.0
+
+    def read(self, now):
+        """[(bytes of a message, when it came)] since the last call, by the driver's own clock where that can be so."""
+        heard = []
+        while message := self._port.get_message():
+            data, after = message
+            self._last = min(max(self._last + after, now - LATE), now)
+            heard.append((data, self._last))
+        return heard
 
     def close(self):
-        self._port.cancel_callback()  # first: the driver must not call into a port that is going
-        self._port.close_port()
-        self._port.delete()
+        _end(self._port)
 
 
 class Speaker:
@@ -296,8 +342,7 @@ class Speaker:
             pass  # unplugged a moment ago: the next look at the list of devices closes it
 
     def close(self):
-        self._port.close_port()
-        self._port.delete()
+        _end(self._port)
 
 
 class Mute:
