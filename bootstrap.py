@@ -28,7 +28,7 @@ LIBRARIES = (
     "libegl1", "libegl-mesa0", "libgl1", "libgl1-mesa-dri", "libglx-mesa0", "libgles2", "libopengl0",
     "libportaudio2", "libasound2-plugins",
 )
-TEST_PACKAGES = ("xvfb", "pulseaudio", "pulseaudio-utils", "jackd2", "liblo-tools")
+TEST_PACKAGES = ("xvfb", "pulseaudio", "pulseaudio-utils", "jackd2", "jack-midi-clock", "liblo-tools")
 SHARED_OBJECTS = ("libEGL.so.1", "libGL.so.1", "libportaudio.so.2")  # what other Linuxes are asked for
 APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 

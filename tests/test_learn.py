@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from instrument.audio.frontend import FrontEnd, log_mel
-from instrument.learn.augment import Sounds, TorchMel, strangers
+from instrument.learn.augment import FEWEST, Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.run import Run, epoch_indices
@@ -95,12 +95,23 @@ def test_a_batch_depends_on_its_step_only():
     assert torch.allclose(first.target.sum(1), torch.ones(6)) and torch.isfinite(first.log_mel).all()
 
 
-def test_some_windows_are_the_repeated_beginning_of_a_sound():
-    clips = Sounds([np.random.default_rng(0).normal(0, 0.3, 3 * RATE).astype(np.float32)], [0], 1)
-    chance = torch.Generator().manual_seed(0)
-    windows = [clips._moved(0, RATE, chance) for _ in range(100)]
-    repeated = [any(np.array_equal(one[:500], one[at:at + 500]) for at in range(3000, RATE - 500)) for one in windows[:40]]
-    assert all(len(one) == RATE for one in windows) and 2 <= sum(repeated) <= 16
+def test_of_a_new_sound_the_first_frames_are_heard_again_and_again():
+    whole, new = torch.randn(64, 8, 40), torch.arange(64) % 2 == 1
+    heard = _so_far(whole, new, torch.Generator().manual_seed(0))
+    for before, after, first in zip(whole, heard, new, strict=True):
+        period = next(p for p in range(FEWEST, 41) if torch.equal(after, before[:, torch.arange(40) % p]))
+        assert first or period == 40
+    assert torch.equal(heard[:, :, :FEWEST], whole[:, :, :FEWEST])
+
+
+def test_a_new_sound_comes_out_of_silence_and_half_the_time_from_its_beginning():
+    ramp = np.concatenate([np.zeros(RATE), np.full(2 * RATE, 0.3)]).astype(np.float32)
+    ramp[RATE:RATE + 100] = 1.0  # how the clip begins to be heard
+    clips, chance = Sounds([ramp], [0], 1), torch.Generator().manual_seed(0)
+    windows = np.stack([clips._moved(0, RATE, chance, new=True) for _ in range(60)])
+    assert windows.shape == (60, RATE) and not windows[:, :1024].any()
+    beginnings = (windows[:, 1030:1040] > 2 * windows[:, 5000:5010]).all(1).mean()
+    assert 0.3 < beginnings < 0.75
 
 
 def test_strangers_are_drawn_as_often_as_said():

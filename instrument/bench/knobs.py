@@ -25,9 +25,12 @@ NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.step": {}, "dream.rate": {},
     "dream.return": {"dream.step": 0.06},
     "dream.octave_scale": STRONG | {"dream.octaves": 6.0},
-    "dream.jitter": {"dream.step": 0.1, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0},
-    "dream.guided": {"dream.step": 0.06, "dream.return": 0.0},
+    "dream.jitter": {"dream.step": 0.1, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
+                     "dream.iterations": 8.0},
+    "dream.guided": {"dream.step": 0.2, "dream.return": 0.0, "dream.octaves": 4.0},
     "dream.energy": STRONG | {"dream.guided": 0.0},
+    "dream.channel": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},
+    "dream.class": STRONG | {"dream.guided": 0.0},
     "dream.channel_index": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0, "dream.channel": 1.0},
 }
 

@@ -16,7 +16,8 @@ from .disturb import COLOURS, coloured
 from .run import generator
 
 WINDOW = 1.0  # s: what the network sees at once; its normalisations fit one length only
-SHORT, SHORTEST = 0.2, 0.15  # share of the windows that begin a sound and are repeated, as after silence; s of it
+NEW, FEWEST = 0.3, 4  # share of the windows whose sound has just come out of silence; frames of it that are heard at least
+AUDIBLE = 0.03  # of the peak: where a clip begins to be heard
 STRANGERS = 0.15  # share of the sounds drawn that belong to no class
 FASTEST = 1.2  # every second sound is played up to this much faster or slower
 NOISES = 60  # clips of each kind of noise that we make ourselves
@@ -60,6 +61,7 @@ class Sounds:
         self.samples, self.labels, self.classes, self.seed = samples, np.asarray(labels), classes, seed
         self.mel = TorchMel(front_end)
         self._rate = front_end.rate
+        self._silence = front_end.n_fft // 2  # samples: the first frame that is heard begins half a frame before its sound
         self._odds = torch.from_numpy(_odds(self.labels, classes, range(len(samples)) if recordings is None else recordings))
 
     def starts(self, index, length):
@@ -83,12 +85,15 @@ class Sounds:
         """The batch of `step`: `size` windows of a second, every second one a mixture of two sounds."""
         chance, length = generator(self.seed, 2, step), int(WINDOW * self._rate)
         clips = torch.multinomial(self._odds, 2 * size, True, generator=chance).tolist()
-        sounds = torch.from_numpy(np.stack([self._moved(clip, length, chance) for clip in clips]))
+        new = torch.rand(size, generator=chance) < NEW
+        sounds = torch.from_numpy(np.stack([self._moved(clip, length, chance, first)
+                                            for clip, first in zip(clips, new.tolist() * 2, strict=True)]))
         shares, samples = _mix(sounds[:size], sounds[size:], chance)
         labels = torch.eye(self.classes + 1)[torch.from_numpy(self.labels)[clips]]
         target = shares[:, :1] * labels[:size] + shares[:, 1:] * labels[size:]
         samples = _add_noise(samples, chance)
-        return Batch(_mask(_colour(self.mel(samples), chance), chance), target, samples)
+        log_mel = _so_far(self.mel(samples), new, chance)
+        return Batch(_mask(_colour(log_mel, chance), chance), target, samples)
 
     def clean(self, step, size=32):
         """Log-mel (size, bands, frames) of windows of the labelled clips as they are."""
@@ -110,16 +115,29 @@ class Sounds:
         part = self.samples[clip][start:start + length:16].astype(np.float32)
         return float(np.dot(part, part))
 
-    def _moved(self, clip, length, chance):
-        """A window up to an eighth earlier or later, often faster or slower; of a repeated clip from anywhere."""
+    def _moved(self, clip, length, chance, new=False):
+        """A window up to an eighth earlier or later, often faster or slower; of a repeated clip from anywhere.
+
+        `new`: one that comes out of silence, half of the time where the clip itself begins.
+        """
         span = round(length * _speed(chance))
-        shift = int(torch.randint(-length // 8, length // 8, (1,), generator=chance))
-        part = self.window(clip, self._pick(clip, span, chance), span, shift)
-        if len(self.samples[clip]) <= span:
-            part = np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
+        if new and torch.rand(1, generator=chance) < 0.5:
+            part = self._beginning(clip, span)
+        else:
+            shift = int(torch.randint(-length // 8, length // 8, (1,), generator=chance))
+            part = self.window(clip, self._pick(clip, span, chance), span, shift)
+            if len(self.samples[clip]) <= span:
+                part = np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
         part = np.interp(np.linspace(0, span - 1, length), np.arange(span), part).astype(np.float32)
-        heard = round(length * _heard(chance))
-        return repeat_to(part[:heard], length)
+        return np.concatenate([np.zeros(self._silence, np.float32), part])[:length] if new else part
+
+    def _beginning(self, clip, length):
+        """The first window of a clip, from where it begins to be heard, at unit RMS."""
+        size = np.abs(self.samples[clip])
+        onset = int(np.argmax(size > AUDIBLE * size.max()))
+        if len(size) <= length:
+            return np.roll(self.window(clip, 0, length), -onset)
+        return self.window(clip, 0, length, onset)
 
 
 def strangers(rate=FrontEnd().rate, seconds=4.0):
@@ -165,10 +183,14 @@ def _speed(chance):
     return FASTEST ** (2 * place - 1) if moved < 0.5 else 1.0
 
 
-def _heard(chance):
-    """The part of a window that sounds so far; 1 for most."""
-    short, place = torch.rand(2, generator=chance).tolist()
-    return SHORTEST + (1 - SHORTEST) * place if short < SHORT else 1.0
+def _so_far(log_mel, new, chance):
+    """Of the rows that are `new` only the first frames, repeated, as the engine does while a sound is shorter than its
+    window; the fewer the oftener. A teacher hears all of the window, and so teaches to guess what will come."""
+    frames = log_mel.shape[2]
+    heard = FEWEST + ((frames - FEWEST) * torch.rand(len(log_mel), generator=chance).square()).int()
+    heard = torch.where(new, heard, frames)
+    place = torch.arange(frames)[None] % heard[:, None]
+    return log_mel.gather(2, place[:, None].expand_as(log_mel))
 
 
 def _mix(first, second, chance):
