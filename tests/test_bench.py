@@ -69,15 +69,18 @@ class ResNet50(torch.nn.Module):
 }
 
 
-@pytest.fixture(scope="module")
-def dreamer():
+def small_eye():
     torch.manual_seed(0)
     widths = (3, 8, 12, 16, 16)
     stages = [nn.Sequential(nn.Conv2d(before, width, 3, 2 if i < 3 else 1, 1), nn.ReLU())
               for i, (before, width) in enumerate(pairwise(widths))]
-    eye = Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
+    return Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
+
+
+@pytest.fixture(scope="module")
+def dreamer():
     dice = torch.Generator().manual_seed(3)
-    return Dreamer(eye, {name: torch.rand(3, 40, 40, generator=dice) for name in "ab"})
+    return Dreamer(small_eye(), {name: torch.rand(3, 40, 40, generator=dice) for name in "ab"})
 
 
 @pytest.fixture
@@ -253,7 +256,7 @@ def test_operations_and_bytes_are_counted():
 
 def test_a_step_has_work_and_a_least_time(dreamer):
     ceilings = Ceilings(64, "cpu", (torch.float32,))
-    steps = Steps(dreamer.eye, dreamer.pictures, 32, SMALL, play=Plain())
+    steps = Steps(small_eye(), dreamer.pictures, 32, SMALL, play=Plain())
     steps()
     work = Work.of(steps)
     least, most = ceilings.least(work, torch.float32)

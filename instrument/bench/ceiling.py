@@ -1,5 +1,7 @@
 """What a device can do at the most, measured, and what a piece of work asks of it."""
 
+import math
+
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -9,6 +11,7 @@ from .report import median_seconds
 
 SIDE = 8192  # of the matrices, and of the pictures that are copied, on a GPU
 SMALL = 2048  # on a CPU
+PACKED = "mkldnn._convolution_pointwise.default"  # of model/packed.py: (x, weight (out, in, ...), ...)
 VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "detach", "unbind", "split", "alias", "t.")
 
 
@@ -52,6 +55,8 @@ class Work(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         found = function(*args, **kwargs)
+        if str(function) == PACKED:
+            self.operations += 2 * found.numel() * math.prod(args[1].shape[1:])
         # By torch's own formulas; its FlopCounterMode follows modules too, which a step that stops between them breaks.
         count = flop_registry.get(function.overloadpacket)
         self.operations += count(*args, **kwargs, out_val=found) if count else 0

@@ -1,0 +1,76 @@
+"""Convolutions whose weights are laid out once: the same answers, the same gradients."""
+
+import pytest
+import torch
+from torch import nn
+
+from instrument.bench.ceiling import Work
+from instrument.model import packed as module
+from instrument.model.eye import torchvision_eye
+from instrument.model.packed import Packed, fits, packed
+
+SHAPES = {"3x3": {"kernel_size": 3, "padding": 1}, "1x1": {"kernel_size": 1}, "5x5 without a border": {"kernel_size": 5},
+          "wide": {"kernel_size": 3, "padding": 2, "dilation": 2}, "uneven": {"kernel_size": (1, 3), "padding": (0, 1)}}
+
+
+needs_it = pytest.mark.skipif(not module.is_quicker(), reason="not for this processor")
+
+
+def gradient(layer, x):
+    x = x.detach().requires_grad_()
+    seen = layer(x)
+    return seen.detach(), torch.autograd.grad(seen.float().square().sum(), x)[0]
+
+
+@needs_it
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("side", (7, 26))
+def test_a_packed_convolution_answers_as_the_plain_one_and_has_its_gradient(shape, side):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(32, 48, **shape).requires_grad_(False).to(torch.bfloat16, memory_format=torch.channels_last)
+    x = torch.randn(1, 32, side, side).to(torch.bfloat16, memory_format=torch.channels_last)
+    for ours, plain in zip(gradient(Packed(conv), x), gradient(conv, x), strict=True):
+        assert torch.allclose(ours.float(), plain.float(), rtol=0.02, atol=0.02 * plain.float().abs().max().item())
+
+
+@needs_it
+@pytest.mark.parametrize("name", ("resnet18", "vgg11", "squeezenet1_1", "densenet121"))
+def test_a_packed_network_dreams_as_the_plain_one_which_stays_as_it_was(name):
+    torch.manual_seed(0)
+    eye = torchvision_eye(name, None).lower()
+    kinds = [type(each) for each in eye.modules()]
+    ours, x = packed(eye), torch.rand(1, 3, 96, 96)
+    assert any(isinstance(each, Packed) for each in ours.modules()) and [type(each) for each in eye.modules()] == kinds
+    assert ours.dtype == eye.dtype
+    for quick, plain in zip(*(gradient(lambda x, one=one: one.activations(x, 3)[-1], x) for one in (ours, eye)), strict=True):
+        assert torch.cosine_similarity(quick.float().flatten(), plain.float().flatten(), 0) > 0.99
+
+
+@needs_it
+def test_the_work_of_a_packed_network_is_counted_alike():
+    eye = torchvision_eye("resnet18", None).lower()
+    plain, ours = (Work.of(lambda one=one: one.activations(torch.rand(1, 3, 64, 64), 3)) for one in (eye, packed(eye)))
+    assert ours.operations == plain.operations > 0
+
+
+def test_what_it_cannot_do_is_left_alone():
+    others = ({"stride": 2}, {"groups": 2}, {"padding": "same"}, {"padding": 4}, {"padding_mode": "reflect"})
+    assert not any(fits(nn.Conv2d(32, 32, 3, dtype=torch.bfloat16, **other)) for other in others)
+    assert not fits(nn.Conv2d(3, 64, 3, dtype=torch.bfloat16)) and not fits(nn.ReLU())
+    assert fits(nn.Conv2d(32, 32, 3, dtype=torch.bfloat16)) and not fits(nn.Conv2d(32, 32, 3))
+
+
+def test_where_it_is_not_quicker_the_network_is_the_same_object(monkeypatch):
+    monkeypatch.setattr(module, "is_quicker", lambda: False)
+    net = nn.Conv2d(32, 32, 3)
+    assert packed(net) is net
+
+
+@pytest.mark.parametrize("mistake", (AttributeError, RuntimeError, TypeError))
+def test_a_pytorch_without_the_operations_is_survived(monkeypatch, mistake):
+    def gone(*_):
+        raise mistake("gone")
+
+    monkeypatch.setattr(module, "has_bf16", lambda: True)
+    monkeypatch.setattr(module, "_laid_out", gone)
+    assert not module.is_quicker.__wrapped__()
