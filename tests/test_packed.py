@@ -7,7 +7,7 @@ from torch import nn
 from instrument.bench.ceiling import Work
 from instrument.model import packed as module
 from instrument.model.eye import torchvision_eye
-from instrument.model.packed import Packed, fits, packed
+from instrument.model.packed import KEPT, Packed, fits, packed
 
 SHAPES = {"3x3": {"kernel_size": 3, "padding": 1}, "1x1": {"kernel_size": 1}, "5x5 without a border": {"kernel_size": 5},
           "wide": {"kernel_size": 3, "padding": 2, "dilation": 2}, "uneven": {"kernel_size": (1, 3), "padding": (0, 1)}}
@@ -47,6 +47,21 @@ def test_a_packed_network_dreams_as_the_plain_one_which_stays_as_it_was(name):
 
 
 @needs_it
+def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept():
+    conv = nn.Conv2d(16, 16, 3, padding=1, dtype=torch.bfloat16).requires_grad_(False)
+    ours, threads = Packed(conv), torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            for side in range(4, 4 + KEPT):
+                x = torch.randn(1, 16, side, side).to(torch.bfloat16)
+                assert torch.allclose(ours(x), conv(x), rtol=0.05, atol=0.05)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(ours._ahead._kept) == KEPT
+
+
+@needs_it
 def test_the_work_of_a_packed_network_is_counted_alike():
     eye = torchvision_eye("resnet18", None).lower()
     plain, ours = (Work.of(lambda one=one: one.activations(torch.rand(1, 3, 64, 64), 3)) for one in (eye, packed(eye)))
@@ -72,5 +87,5 @@ def test_a_pytorch_without_the_operations_is_survived(monkeypatch, mistake):
         raise mistake("gone")
 
     monkeypatch.setattr(module, "has_bf16", lambda: True)
-    monkeypatch.setattr(module, "_laid_out", gone)
+    monkeypatch.setattr(module, "Layout", gone)
     assert not module.is_quicker.__wrapped__()

@@ -6,6 +6,7 @@ of a convolution of stride 1 is a convolution too, with the weights turned round
 """
 
 import copy
+from collections import OrderedDict
 from functools import lru_cache
 
 import torch
@@ -14,7 +15,7 @@ from torch import nn
 from .cpu import has_bf16
 
 LEAST = 16  # input channels; the first convolution of a network has a faster way of its own (stem.py)
-SIDE = 25  # places across of the input that a layout is made for; in bfloat16 it suits the other sizes as well
+KEPT = 12  # layouts of one convolution: all octaves of two sizes of picture
 
 
 class Packed(nn.Module):
@@ -25,24 +26,45 @@ class Packed(nn.Module):
         weight = conv.weight.detach()
         back = weight.transpose(0, 1).flip(2, 3).contiguous(memory_format=torch.channels_last)
         turned = [d * (k - 1) - p for d, k, p in zip(conv.dilation, conv.kernel_size, conv.padding, strict=True)]
-        self._ahead = _laid_out(weight, conv.bias, list(conv.padding), conv.dilation)
-        self._back = _laid_out(back, None, turned, conv.dilation)
+        self._ahead = Layout(weight, conv.bias, list(conv.padding), list(conv.dilation))
+        self._back = Layout(back, None, turned, list(conv.dilation))
 
     def forward(self, x):
         return _Convolve.apply(x, self._ahead, self._back)
 
 
 class _Convolve(torch.autograd.Function):
-    """The convolution of one layout, with that of another as its gradient to the input."""
+    """The convolution of one `Layout`, with another as its gradient to the input."""
 
     @staticmethod
     def forward(ctx, x, ahead, back):
         ctx.back = back
-        return _run(x, ahead)
+        return ahead(x)
 
     @staticmethod
     def backward(ctx, grad):
-        return _run(grad, ctx.back), None, None
+        return ctx.back(grad), None, None
+
+
+class Layout:
+    """A convolution whose weights are laid out for each size of input and number of threads that come along.
+
+    The layout of another size or number would do too, but oneDNN then changes it each time, which can cost ten times
+    the convolution.
+    """
+
+    def __init__(self, weight, bias, padding, dilation):
+        self._weight, self._bias, self._shape = weight, bias, (padding, [1, 1], dilation, 1)
+        self._kept = OrderedDict()
+
+    def __call__(self, x):
+        key = (x.shape, torch.get_num_threads())
+        weight = self._kept.get(key)
+        if weight is None:
+            weight = self._kept[key] = torch.ops.mkldnn._reorder_convolution_weight(self._weight, *self._shape, list(x.shape))
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return torch.ops.mkldnn._convolution_pointwise(x, weight, self._bias, *self._shape, "none", [], "")
 
 
 def packed(net):
@@ -81,14 +103,3 @@ def is_quicker():
         return torch.allclose(Packed(conv)(x), conv(x), rtol=0.05, atol=0.05)
     except (AttributeError, RuntimeError, TypeError):  # not there, not for this processor, or of another form
         return False
-
-
-def _laid_out(weight, bias, padding, dilation):
-    shape = (padding, [1, 1], list(dilation), 1)
-    size = [1, weight.shape[1], SIDE, SIDE]
-    return torch.ops.mkldnn._reorder_convolution_weight(weight, *shape, size), bias, shape
-
-
-def _run(x, laid_out):
-    weight, bias, shape = laid_out
-    return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *shape, "none", [], "")
