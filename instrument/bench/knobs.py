@@ -23,10 +23,10 @@ BASE = {"dream.size": 160.0, "dream.rate": 6.0, **{f"{slot}.depth": 0.0 for slot
 STRONG = {"dream.step": 0.06, "dream.return": 0.05}
 NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.step": {}, "dream.rate": {},
-    "dream.return": {"dream.step": 0.06},
+    "dream.return": {"dream.step": 0.1},
     "dream.octave_scale": STRONG | {"dream.octaves": 6.0},
-    "dream.jitter": {"dream.step": 0.1, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
-                     "dream.iterations": 8.0},
+    "dream.jitter": {"dream.step": 0.15, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
+                     "dream.iterations": 12.0, "dream.octaves": 1.0},
     "dream.guided": {"dream.step": 0.2, "dream.return": 0.0, "dream.octaves": 4.0},
     "dream.energy": STRONG | {"dream.guided": 0.0},
     "dream.channel": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},
