@@ -7,8 +7,9 @@ import pytest
 import soundfile
 import torch
 
+from instrument.audio.engine import LEAST_FRAMES
 from instrument.audio.frontend import FrontEnd, log_mel
-from instrument.learn.augment import FEWEST, Sounds, TorchMel, _so_far, strangers
+from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.run import Run, epoch_indices
@@ -99,9 +100,9 @@ def test_of_a_new_sound_the_first_frames_are_heard_again_and_again():
     whole, new = torch.randn(64, 8, 40), torch.arange(64) % 2 == 1
     heard = _so_far(whole, new, torch.Generator().manual_seed(0))
     for before, after, first in zip(whole, heard, new, strict=True):
-        period = next(p for p in range(FEWEST, 41) if torch.equal(after, before[:, torch.arange(40) % p]))
+        period = next(p for p in range(LEAST_FRAMES, 41) if torch.equal(after, before[:, torch.arange(40) % p]))
         assert first or period == 40
-    assert torch.equal(heard[:, :, :FEWEST], whole[:, :, :FEWEST])
+    assert torch.equal(heard[:, :, :LEAST_FRAMES], whole[:, :, :LEAST_FRAMES])
 
 
 def test_a_new_sound_comes_out_of_silence_and_half_the_time_from_its_beginning():

@@ -21,13 +21,13 @@ from ..audio.decide import Decider
 from ..audio.frontend import FrontEnd, Streaming, log_mel
 from ..audio.onset import FastPath
 from ..audio.ring import Ring
+from ..learn.augment import AUDIBLE
 from ..learn.evaluate import WHOLE, from_file
 from ..osc import Receiver, Sender
 from ..params import DEFAULTS
 
 RATE = 22050
 SILENCE = 2.5  # s before each clip: the last one must be forgotten
-TRIM = 0.03  # of the peak: where a clip begins to be heard
 SHOWS = 0.05  # rise of the published peak (3 dB) by which a sound shows in a packet
 BLOCK = 0.01  # s of sound that a stage is given at once
 TURNS = 200  # of each stage
@@ -62,7 +62,7 @@ def arrange(clips, folder):
     rng = np.random.default_rng(0)
     parts, events, length = [], [], 0
     for label, samples in clips:
-        begin = int(np.argmax(np.abs(samples) > TRIM * np.abs(samples).max()))
+        begin = int(np.argmax(np.abs(samples) > AUDIBLE * np.abs(samples).max()))
         gap = np.zeros(int((SILENCE + rng.uniform(0, 0.2)) * RATE), np.float32)
         parts += [gap, samples[begin:]]
         start = length + len(gap)

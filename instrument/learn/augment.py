@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from librosa.filters import mel
 
+from ..audio.engine import LEAST_FRAMES
 from ..audio.frontend import FrontEnd
 from .dataset import repeat_to
 from .disturb import COLOURS, coloured
 from .run import generator
 
 WINDOW = 1.0  # s: what the network sees at once; its normalisations fit one length only
-NEW, FEWEST = 0.3, 4  # share of the windows whose sound has just come out of silence; frames of it that are heard at least
+NEW = 0.3  # share of the windows whose sound has just come out of silence
 AUDIBLE = 0.03  # of the peak: where a clip begins to be heard
 STRANGERS = 0.15  # share of the sounds drawn that belong to no class
 FASTEST = 1.2  # every second sound is played up to this much faster or slower
@@ -187,7 +188,7 @@ def _so_far(log_mel, new, chance):
     """Of the rows that are `new` only the first frames, repeated, as the engine does while a sound is shorter than its
     window; the fewer the oftener. A teacher hears all of the window, and so teaches to guess what will come."""
     frames = log_mel.shape[2]
-    heard = FEWEST + ((frames - FEWEST) * torch.rand(len(log_mel), generator=chance).square()).int()
+    heard = LEAST_FRAMES + ((frames - LEAST_FRAMES) * torch.rand(len(log_mel), generator=chance).square()).int()
     heard = torch.where(new, heard, frames)
     place = torch.arange(frames)[None] % heard[:, None]
     return log_mel.gather(2, place[:, None].expand_as(log_mel))
