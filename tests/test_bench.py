@@ -23,7 +23,7 @@ from instrument.cli import parser
 from instrument.control import Control
 from instrument.dream import Dreamer
 from instrument.dream.graphs import Plain
-from instrument.dream.precision import quick_halves
+from instrument.dream.precision import quick_precisions
 from instrument.model.eye import Eye, MeanHead
 from instrument.params import DEFAULTS
 from instrument.render.window import open_screen
@@ -145,7 +145,7 @@ def test_both_step_in_turn_on_the_same_network(peer_folder):
     torch.manual_seed(0)
     rows = peer_rows(peer_folder, resnet50(), sizes=(64,), layers=(1, 2), repeats=1)
     assert [(row["size"], row["layer"]) for row in rows if row["precision"] == "float32"] == [(64, 1), (64, 2)]
-    assert {row["precision"] for row in rows} == {"float32", *(name_of(half) for half in quick_halves("cpu"))}
+    assert {row["precision"] for row in rows} == {"float32", *(name_of(half) for half in quick_precisions("cpu"))}
     for row in rows:
         assert row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"])
 

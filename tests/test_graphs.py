@@ -218,7 +218,7 @@ def test_nothing_around_the_ascent_waits_for_the_gpu():
 # --- precision
 
 def test_the_first_good_precision_is_taken():
-    eye, picture = small_eye(), pictures()["a"]
+    eye, picture = small_eye(), pictures()["a"][None]
     found = {half: cosine for half, _, cosine in trials(eye, picture)}
     assert found[torch.bfloat16] < found[torch.float16] < 1
     assert quickest(eye, picture).dtype == torch.float16 and eye.dtype == torch.float32
@@ -226,7 +226,7 @@ def test_the_first_good_precision_is_taken():
 
 
 def test_a_network_too_loud_for_float16_is_left_alone():
-    eye, picture = small_eye(), pictures()["a"]
+    eye, picture = small_eye(), pictures()["a"][None]
     with torch.no_grad():
         eye.stages[1][0].weight.mul_(1e5)
     (_, _, cosine), = trials(eye, picture, [torch.float16])

@@ -58,7 +58,7 @@ def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept():
                 assert torch.allclose(ours(x), conv(x), rtol=0.05, atol=0.05)
     finally:
         torch.set_num_threads(threads)
-    assert len(ours._ahead._kept) == KEPT
+    assert len(ours._ahead.kept) == KEPT
 
 
 @needs_it

@@ -6,12 +6,16 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ..dream.precision import quick_halves
+from ..dream.precision import quick_precisions
+from ..model.int8 import Weights
 from .report import median_seconds
 
 SIDE = 8192  # of the matrices, and of the pictures that are copied, on a GPU
 SMALL = 2048  # on a CPU
-PACKED = "mkldnn._convolution_pointwise.default"  # of model/packed.py: (x, weight (out, in, ...), ...)
+# Of model/packed.py and model/int8.py, which torch's own count does not know: where the weights (out, in, ...) stand, and
+# whether each value that comes out takes so many products, or each that goes in.
+PACKED = {"mkldnn._convolution_pointwise.default": (1, "out"), "mkldnn._convolution_transpose_pointwise.default": (1, "in"),
+          "onednn.qconv2d_pointwise.default": (3, "out"), "onednn.qconv2d_pointwise.binary": (3, "out")}
 VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "detach", "unbind", "split", "alias", "t.")
 
 
@@ -27,9 +31,13 @@ class Ceilings:
         """The ceilings of "cuda" or "cpu" in the precisions that may be dreamed there."""
         if device == "cuda":
             return cls()
-        return cls(SMALL, device, (torch.float32, *quick_halves(device)))
+        return cls(SMALL, device, (torch.float32, *quick_precisions(device)))
 
     def _product(self, side, device, precision):
+        if precision == torch.int8:
+            x = torch.ones(1, side, 64, side // 64, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+            weights = Weights(torch.randn(side, side, 1, 1), None, [1, 1], [0, 0])
+            return 2 * side**3 / _seconds(lambda: weights(x, 1.0, 0, (1.0, 0, torch.uint8), "none"))
         one, other = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
         return 2 * side**3 / _seconds(lambda: one @ other)
 
@@ -55,8 +63,10 @@ class Work(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         found = function(*args, **kwargs)
-        if str(function) == PACKED:
-            self.operations += 2 * found.numel() * math.prod(args[1].shape[1:])
+        if str(function) in PACKED:
+            place, end = PACKED[str(function)]
+            values = found if end == "out" else args[0]
+            self.operations += 2 * values.numel() * math.prod(args[place].shape[1:])
         # By torch's own formulas; its FlopCounterMode follows modules too, which a step that stops between them breaks.
         count = flop_registry.get(function.overloadpacket)
         self.operations += count(*args, **kwargs, out_val=found) if count else 0

@@ -5,7 +5,7 @@ and what share of the ceilings a step reaches.
 
 from ..dream.graphs import Plain
 from ..dream.loop import DreamLoop
-from ..dream.precision import GOOD, trials
+from ..dream.precision import GOOD, shown, trials
 from ..latest import Latest
 from .ceiling import SIDE, Ceilings, Work, name_of
 from .dream import Steps, table2_rows
@@ -61,9 +61,8 @@ def _routes(rows, figure, when):
 
 def precisions(eyes, guides):
     """How good the gradient is in half precision."""
-    picture = next(iter(guides.values())).cuda()
     for name, eye in eyes.items():
-        for half, _, cosine in trials(eye.cuda(), picture):
+        for half, _, cosine in trials(eye.cuda(), shown(guides, "cuda")):
             yield row(f"{name}: gradient in {name_of(half)}", cosine, "cosine", str(GOOD))
 
 

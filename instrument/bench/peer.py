@@ -20,7 +20,7 @@ from ..eyes import best_device
 from ..model.eye import classifier_eye
 from ..params import DEFAULTS
 from .ceiling import name_of
-from .dream import FITS, OBJECTIVES
+from .dream import OBJECTIVES, fits
 
 CONFIG = {"num_gradient_ascent_iterations": 10, "smoothing_coefficient": 0.5, "lr": 0.09, "spatial_shift_size": 32}
 UNUSED = ("cv2", "imageio", "matplotlib", "matplotlib.pyplot")  # the peer imports them, its step does not use them
@@ -97,7 +97,7 @@ class Ours:
     @property
     def precision(self):
         """That in which is dreamed."""
-        return self._dreamer.eye.dtype
+        return self._dreamer.eye.precision
 
 
 def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
@@ -107,9 +107,9 @@ def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
     The peer's layer 1 is the first block of that stage, ours the whole stage.
     """
     peer, rows = Peer(folder, net.eval()), []
-    for size, layer, fit in product(sizes, layers, FITS):
+    for size, layer, (precision, fit) in product(sizes, layers, fits(best_device()).items()):
         ours = Ours(net, size, layer, fit)
-        if fit is FITS[0] or ours.precision != torch.float32:
+        if ours.precision == precision:
             rows.append({"size": size, "layer": layer, "precision": name_of(ours.precision),
                          **_pair(peer, ours, size, layer, repeats)})
     return rows

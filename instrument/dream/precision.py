@@ -1,8 +1,8 @@
 """In which precision a network dreams: the quickest whose gradient is as good as that of float32.
 
-On a GPU half precision is several times as fast, on a processor that multiplies in bfloat16 nearly twice. Which kind a
-network bears depends on the network: float16 is finer, bfloat16 holds larger numbers (the squares that GoogLeNet's
-normalisation takes, for one).
+On a GPU half precision is several times as fast. A processor that multiplies bfloat16 is nearly twice as fast in it, one
+that multiplies bytes faster still (model/int8.py). Which of them a network bears depends on the network: float16 is finer,
+bfloat16 holds larger numbers (the squares that GoogLeNet's normalisation takes, for one), bytes are for residual blocks.
 """
 
 import copy
@@ -10,21 +10,26 @@ import copy
 import torch
 from torch.nn import functional as F
 
+from ..model import int8
 from ..model.cpu import has_bf16
 from . import objective, step
 from .graphs import whole
 
 HALVES = (torch.float16, torch.bfloat16)  # in the order in which they are tried
 GOOD = 0.95  # cosine between the gradient and that of float32
+MEASURED = 4  # pictures that the ranges of bytes are measured on
 
 
 def fitted(eye, pictures, device):
     """`eye` on `device`, in its quickest good precision; `pictures` {name: (3, h, w) in 0..1} to look at."""
-    eye, halves = eye.to(device), quick_halves(device)
-    if not halves:
-        return eye
-    picture = next(iter(pictures.values()), None)
-    return quickest(eye, (clouds() if picture is None else picture).to(device), halves)
+    return quickest(eye.to(device), shown(pictures, device), quick_precisions(device))
+
+
+def only(precision):
+    """What gives an eye in this precision however good it is, else as it is, in the place of `fitted`."""
+    def fit(eye, pictures, device):
+        return lowered(eye.to(device), precision, shown(pictures, device)) or eye
+    return fit
 
 
 def exact(eye, pictures, device):
@@ -32,17 +37,26 @@ def exact(eye, pictures, device):
     return eye.to(device)
 
 
-def quick_halves(device):
+def shown(pictures, device):
+    """Pictures (n, 3, h, w) to judge precisions by, of {name: (3, h, w) in 0..1}, all as large as the first; clouds
+    where there are none."""
+    chosen = list(pictures.values())[:MEASURED + 1] or [clouds()]
+    size = tuple(chosen[0].shape[1:])
+    fitting = [picture[None] if tuple(picture.shape[1:]) == size else F.interpolate(picture[None], size) for picture in chosen]
+    return torch.cat(fitting).to(device)
+
+
+def quick_precisions(device):
     """The precisions in which `device` is quicker than in float32, in the order in which they are to be tried."""
     kind = torch.device(device).type
     if kind == "cpu":
-        return (torch.bfloat16,) if has_bf16() else ()
+        return (torch.int8,) * int8.is_quicker() + (torch.bfloat16,) * has_bf16()
     return HALVES if kind == "cuda" else ()
 
 
-def quickest(eye, picture, halves=HALVES):
-    """A copy of `eye` in the first of `halves` that is good enough at `picture` (3, h, w), else `eye` itself."""
-    return next((lower for _, lower, cosine in trials(eye, picture, halves) if cosine >= GOOD), eye)
+def quickest(eye, pictures, precisions=HALVES):
+    """A copy of `eye` in the first of `precisions` that is good enough at `pictures` (n, 3, h, w), else `eye` itself."""
+    return next((lower for _, lower, cosine in trials(eye, pictures, precisions) if cosine >= GOOD), eye)
 
 
 def clouds(side=128):
@@ -53,14 +67,23 @@ def clouds(side=128):
     return (sum(F.interpolate(noise, (side, side), mode="bilinear") for noise in noises) / len(sizes))[0]
 
 
-def trials(eye, picture, halves=HALVES):
-    """(precision, eye in it, cosine of its gradient) of each of `halves`; a gradient that is not finite has 0."""
-    exact = _gradient(eye, picture)
-    for half in halves:
-        lower = copy.deepcopy(eye).lower(half)
-        rough = _gradient(lower, picture)
-        cosine = torch.cosine_similarity(exact, rough, 0).item() if rough.isfinite().all() else 0.0
-        yield half, lower, cosine
+def trials(eye, pictures, precisions=HALVES):
+    """(precision, eye in it, cosine of its gradient at the first picture) of each of `precisions` that there is for this
+    eye; a gradient that is not finite has 0."""
+    exact = _gradient(eye, pictures[0]) if precisions else None
+    for precision in precisions:
+        lower = lowered(eye, precision, pictures)
+        if lower is not None:
+            rough = _gradient(lower, pictures[0])
+            cosine = torch.cosine_similarity(exact, rough, 0).item() if rough.isfinite().all() else 0.0
+            yield precision, lower, cosine
+
+
+def lowered(eye, precision, pictures):
+    """A copy of `eye` in a lower precision; None where it cannot be in bytes."""
+    if precision == torch.int8:
+        return int8.in_bytes(eye, pictures[-MEASURED:])  # judged by another picture, where there is one
+    return copy.deepcopy(eye).lower(precision)
 
 
 @torch.no_grad()

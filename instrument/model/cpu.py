@@ -3,9 +3,19 @@
 import torch
 
 BF16 = ("avx512_bf16", "amx_bf16")  # instructions that multiply in bfloat16
+BYTES = ("avx512_vnni", "avx_vnni")  # instructions that multiply bytes
 
 
 def has_bf16():
     """Whether bfloat16 is quicker than float32 here; False where PyTorch is too old to tell (before 2.12)."""
+    return _has(BF16)
+
+
+def has_bytes():
+    """Whether bytes are multiplied quicker than floats here; False where PyTorch is too old to tell."""
+    return _has(BYTES)
+
+
+def _has(names):
     known = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(known.get(name, False) for name in BF16)
+    return any(known.get(name, False) for name in names)

@@ -34,6 +34,7 @@ class Eye(nn.Module):
     `stages` are modules applied one after the other, `head` maps the last activation to logits, and
     `answers` says which logits show a class: {class name: (indices)}. `smallest` is the shortest side
     of a picture that still leaves 2 positions a side at the deepest stage; shorter ones are no use to dream on.
+    `precision` is the type in which most of it is multiplied.
     """
 
     def __init__(self, stages, names, head, answers=None, mean=PICTURE_MEAN, std=PICTURE_STD):
@@ -45,6 +46,7 @@ class Eye(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        self.precision = self.dtype
         self._measure()
 
     def _measure(self):
@@ -83,6 +85,7 @@ class Eye(nn.Module):
         """The same eye, from now on in a lower precision; the picture stays float32."""
         self.stages.to(dtype)
         self.head.to(dtype)
+        self.precision = dtype
         return self
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from .cpu import has_bf16
 
@@ -46,25 +47,61 @@ class _Convolve(torch.autograd.Function):
         return ctx.back(grad), None, None
 
 
-class Layout:
-    """A convolution whose weights are laid out for each size of input and number of threads that come along.
+class Layouts:
+    """Weights laid out for each size of input and number of threads that come along; the newest are kept.
 
     The layout of another size or number would do too, but oneDNN then changes it each time, which can cost ten times
     the convolution.
     """
 
-    def __init__(self, weight, bias, padding, dilation):
-        self._weight, self._bias, self._shape = weight, bias, (padding, [1, 1], dilation, 1)
+    def __init__(self):
         self._kept = OrderedDict()
 
-    def __call__(self, x):
-        key = (x.shape, torch.get_num_threads())
+    def __len__(self):
+        return len(self._kept)
+
+    def of(self, size, make):
+        """The layout for inputs of `size`, from `make()` where there is none yet."""
+        key = (size, torch.get_num_threads())
         weight = self._kept.get(key)
         if weight is None:
-            weight = self._kept[key] = torch.ops.mkldnn._reorder_convolution_weight(self._weight, *self._shape, list(x.shape))
+            weight = self._kept[key] = make()
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
+        return weight
+
+
+class Layout:
+    """A convolution of stride 1 that keeps the `Layouts` of its weights."""
+
+    def __init__(self, weight, bias, padding, dilation):
+        self._weight, self._bias, self._shape = weight, bias, (padding, [1, 1], dilation, 1)
+        self.kept = Layouts()
+
+    def __call__(self, x):
+        weight = self.kept.of(x.shape, lambda: torch.ops.mkldnn._reorder_convolution_weight(
+            self._weight, *self._shape, list(x.shape)))
         return torch.ops.mkldnn._convolution_pointwise(x, weight, self._bias, *self._shape, "none", [], "")
+
+
+class Transposed:
+    """The gradient to the input of a convolution of any stride with weights (o, i, h, w), laid out likewise."""
+
+    def __init__(self, weight, stride, padding):
+        self._weight, self._stride, self._padding = weight.contiguous(memory_format=torch.channels_last), stride, padding
+        self._quick = weight.dtype == torch.bfloat16 and is_quicker()
+        self.kept = Layouts()
+
+    def __call__(self, grad, sides):
+        """The gradient to an input of `sides` (h, w)."""
+        spare = [side - ((g - 1) * s - 2 * p + k) for side, g, s, p, k in
+                 zip(sides, grad.shape[2:], self._stride, self._padding, self._weight.shape[2:], strict=True)]
+        if not self._quick:
+            return F.conv_transpose2d(grad, self._weight, None, self._stride, self._padding, spare)
+        shape = (self._padding, spare, self._stride, [1, 1], 1)
+        weight = self.kept.of((grad.shape, *spare), lambda: torch.ops.mkldnn._reorder_convolution_transpose_weight(
+            self._weight, *shape, list(grad.shape)))
+        return torch.ops.mkldnn._convolution_transpose_pointwise(grad, weight, None, *shape, "none", [], "")
 
 
 def packed(net):

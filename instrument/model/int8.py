@@ -1,0 +1,345 @@
+"""The residual blocks of a frozen network in 8-bit integers on a CPU, there and back.
+
+Where a processor multiplies bytes (AVX-512 VNNI, AVX-VNNI) a convolution of bytes takes half the time of one in bfloat16
+and a quarter of one in float32. Forward it is the usual quantised inference: what a rectifier lets through as 0..255,
+weights as -127..127 with a step for each channel (Jacob et al., "Quantization and Training of Neural Networks for
+Efficient Integer-Arithmetic-Only Inference", 2018). The gradient to the input of a convolution is a convolution too, so
+it goes back the same way, as bytes round 128 (Zhu et al., "Towards Unified INT8 Training", 2020). The network is frozen
+and each gradient is brought to unit size before it goes in, so all ranges are measured once, on pictures, and stay.
+
+A `step` is what one byte is worth, a `zero` the byte that stands for nothing.
+"""
+
+import copy
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .cpu import has_bf16, has_bytes
+from .packed import Layouts, Transposed
+
+ZERO = 128  # where values are signed
+CLIPS = torch.linspace(0.1, 1.0, 19)  # shares of the largest value that are tried as the end of a range
+MARGIN = 1.3  # by which gradients may be larger than those that were measured
+SAMPLES = 100_000  # values that a range is chosen by
+SIDE = 192  # px of the pictures that ranges are measured on
+KINDS = ("Block", "BasicBlock", "Bottleneck")  # of residual blocks: ours and torchvision's
+
+
+class Range(NamedTuple):
+    """The step of an activation, and that of a gradient which comes back to it."""
+
+    ahead: float
+    back: float
+
+
+class Run(nn.Module):
+    """Residual blocks one after the other, in bytes; activations come in and go out as floats."""
+
+    def __init__(self, blocks, x, dtype):
+        """`blocks` that `fit`, activations (n, c, h, w) before them to measure ranges on, the `dtype` of the floats."""
+        super().__init__()
+        self._first, self._blocks = measured(blocks, x, dtype)
+
+    def forward(self, x):
+        return _Pass.apply(x, self)
+
+    def ahead(self, x):
+        """(output, masks of all rectifiers but the last: 1 where one let something through, else 0)."""
+        masks, x = [], _positive(x, self._first)
+        for block in self._blocks[:-1]:
+            x = block.ahead(x, masks)
+            masks.append(_mask(x))
+        return self._blocks[-1].ahead(x, masks, floats=True), masks
+
+    def back(self, grad, masks, sides):
+        """The gradient to the input of `sides` (h, w), for the one before the last rectifier."""
+        size = torch.linalg.vector_norm(grad).item() / grad.numel() ** 0.5 + 1e-20
+        grad, left = _signed(grad, size * self._blocks[-1].after.back), list(masks)
+        for block in reversed(self._blocks[1:]):
+            grad = _masked(block.back(grad, left), left.pop())
+        return self._blocks[0].back_out(grad, left, sides).mul_(size)
+
+
+class _Pass(torch.autograd.Function):
+    """A `Run` with its gradient."""
+
+    @staticmethod
+    def forward(ctx, x, run):
+        out, masks = run.ahead(x)
+        ctx.run, ctx.sides = run, x.shape[2:]
+        ctx.save_for_backward(out, *masks)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        out, *masks = ctx.saved_tensors
+        return ctx.run.back(_rectified(grad, out), masks, ctx.sides), None
+
+
+class _Block:
+    """One residual block in bytes. `ranges`: of the inputs of its convolutions; `after`: of its output; `side`: the step
+    of its shortcut where that is a convolution."""
+
+    def __init__(self, block, ranges, after, side, dtype):
+        self._convs = [_Conv(conv, dtype) for conv in convolutions(block)]
+        self._down = None if block.downsample is None else _Conv(block.downsample[0], dtype)
+        self._ranges, self.after, self._side, self._dtype = ranges, after, side, dtype
+
+    def ahead(self, x, masks, floats=False):
+        """Output for bytes `x`, as bytes or as `floats`; `masks` takes those of the rectifiers inside."""
+        short = (x, self._ranges[0].ahead, 0)
+        if self._down is not None:
+            short = (self._down.ahead(x, self._ranges[0].ahead, self._side, ZERO, "none"), self._side, ZERO)
+        for conv, before, behind in zip(self._convs, self._ranges, self._ranges[1:], strict=False):
+            x = conv.ahead(x, before.ahead, behind.ahead)
+            masks.append(_mask(x))
+        last, step = self._convs[-1], self._ranges[-1].ahead
+        if floats:
+            return last.ahead_floats(x, step, _floats(*short, self._dtype))
+        return last.ahead_onto(x, step, short, self.after.ahead)
+
+    def back(self, grad, masks):
+        """The gradient to the input, int8, of a block whose shortcut is its input; takes its own `masks` away."""
+        inside, step = self._inside(grad, masks, 1)
+        return self._convs[0].back_onto(inside, step, (grad, self.after.back, ZERO), self._ranges[0].back)
+
+    def back_out(self, grad, masks, sides):
+        """The gradient to the input of `sides` (h, w), floats, of any block."""
+        if self._down is None:
+            short = _floats(grad, self.after.back, ZERO, self._dtype)
+        else:
+            short = self._down.back_floats(grad, self.after.back, sides)
+        # From where it strides on, the gradient is in floats: it leaves in floats soon, whatever is done.
+        strided = next((i for i, conv in enumerate(self._convs) if conv.strided), 0)
+        inside, step = self._inside(grad, masks, strided + 1)
+        inside = self._convs[strided].back_floats(inside, step, sides)
+        for conv in reversed(self._convs[:strided]):
+            inside = conv.plain(_rectified(inside, masks.pop().to(inside.dtype)), sides)
+        return short.add_(inside)
+
+    def _inside(self, grad, masks, first):
+        """(gradient as bytes, its step) once it has come back through the convolutions from number `first` on."""
+        step = self.after.back
+        for conv, behind in reversed(list(zip(self._convs, self._ranges, strict=True))[first:]):
+            grad = _masked(conv.back(grad, step, behind.back), masks.pop())
+            step = behind.back
+        return grad, step
+
+
+class _Conv:
+    """A frozen convolution in bytes, and the ways back to its input; a `short` is (bytes, step, zero) to be added."""
+
+    def __init__(self, conv, dtype):
+        weight = conv.weight.detach().float()
+        bias = None if conv.bias is None else conv.bias.detach().float()
+        stride, padding, point = list(conv.stride), list(conv.padding), conv.kernel_size == (1, 1)
+        turned = [k - 1 - p for k, p in zip(conv.kernel_size, conv.padding, strict=True)]
+        self.strided = stride != [1, 1]
+        self.plain = Transposed(weight.to(dtype), stride, padding)
+        self._ahead = Weights(weight, bias, stride, padding)
+        # What strides over single places goes back as if it did not, and is set apart afterwards.
+        self._back = Weights(weight.transpose(0, 1).flip(2, 3), None, [1, 1], turned) if point or not self.strided else None
+        self._stride, self._dtype = stride, dtype
+
+    def ahead(self, x, step, after, zero=0, attr="relu"):
+        """Output as bytes of the step `after`: rectified, or with the attr "none" round `zero`."""
+        return self._ahead(x, step, 0, (after, zero, torch.uint8), attr)
+
+    def ahead_onto(self, x, step, short, after):
+        """Output on `short`, rectified, as bytes."""
+        return self._ahead.onto(x, step, 0, short, (after, 0, torch.uint8), "relu")
+
+    def ahead_floats(self, x, step, short):
+        """Output on the floats `short`, rectified, as floats."""
+        return self._ahead.onto(x, step, 0, (short, 1.0, 0), (1.0, 0, short.dtype), "relu")
+
+    def back(self, grad, step, after):
+        """The gradient to the input, int8."""
+        return self._back(grad, step, ZERO, (after, 0, torch.int8), "none")
+
+    def back_onto(self, grad, step, short, after):
+        """The gradient to the input on `short`, int8."""
+        return self._back.onto(grad, step, ZERO, short, (after, ZERO, torch.uint8), None).bitwise_xor_(ZERO).view(torch.int8)
+
+    def back_floats(self, grad, step, sides):
+        """The gradient to the input of `sides` (h, w) as floats."""
+        if self._back is None:
+            return self.plain(_floats(grad, step, ZERO, self._dtype), sides)
+        floats = self._back(grad, step, ZERO, (1.0, 0, self._dtype), "none")
+        return _apart(floats, self._stride, sides) if self.strided else floats
+
+
+class Weights:
+    """Weights (o, i, h, w) of a convolution as bytes, that keeps their `Layouts`. `after`: (step, zero, dtype) of the output."""
+
+    def __init__(self, weight, bias, stride, padding):
+        self._steps = weight.abs().amax((1, 2, 3)).clamp_min(1e-12) / 127
+        self._bytes = (weight / self._steps[:, None, None, None]).round().to(torch.int8)
+        self._zeros = torch.zeros(len(weight), dtype=torch.int)
+        self._bias, self._shape = bias, (stride, padding, [1, 1], 1)
+        self.kept = Layouts()
+
+    def __call__(self, x, step, zero, after, attr):
+        return torch.ops.onednn.qconv2d_pointwise(x, step, zero, *self._laid(x, step, zero), *after, attr, [], "")
+
+    def onto(self, x, step, zero, short, after, attr):
+        """The same on `short`, (tensor, step, zero), which is used up."""
+        added, *of_short = short
+        laid, *rest = self._laid(x, step, zero)
+        steps, zeros, *shape = rest
+        return torch.ops.onednn.qconv2d_pointwise.binary(
+            x, step, zero, laid, steps, zeros, added, *shape, *after, *of_short, "sum", 1.0, attr, [], "")
+
+    def _laid(self, x, step, zero):
+        laid = self.kept.of(x.shape, lambda: torch.ops.onednn.qconv_prepack(
+            self._bytes, self._steps, step, zero, *self._shape, list(x.shape)))
+        return laid, self._steps, self._zeros, self._bias, *self._shape
+
+
+# --- between floats and bytes
+
+def _positive(x, step):
+    """What a rectifier let through, as bytes."""
+    return (x * (1 / step)).clamp_(max=255).round_().to(torch.int16).to(torch.uint8)  # straight to bytes takes four times as long
+
+
+def _signed(x, step):
+    """Floats as bytes round ZERO."""
+    return (x * (1 / step)).clamp_(-127, 127).round_().to(torch.int8).view(torch.uint8).bitwise_xor_(ZERO)
+
+
+def _floats(x, step, zero, dtype):
+    """Bytes as floats."""
+    return x.to(dtype).sub_(zero).mul_(step)
+
+
+def _mask(x):
+    """1 where the rectifier that made the bytes `x` let something through, else 0; int8."""
+    return x.clamp(max=1).view(torch.int8)
+
+
+def _masked(grad, mask):
+    """An int8 gradient where `mask` is 1, as bytes round ZERO."""
+    return _rectified(grad, mask).view(torch.uint8).bitwise_xor_(ZERO)
+
+
+def _rectified(grad, let_through):
+    """The gradient before a rectifier, for the one behind it and what it let through."""
+    return torch.ops.aten.threshold_backward(grad, let_through, 0)  # of all ways to mask bytes the one that is quick
+
+
+def _apart(x, stride, sides):
+    """The places of `x` set `stride` apart in a picture of `sides` (h, w), nothing between them."""
+    wide = torch.empty((*x.shape[:2], *sides), dtype=x.dtype, memory_format=torch.channels_last).zero_()
+    wide[:, :, ::stride[0], ::stride[1]] = x
+    return wide
+
+
+# --- ranges
+
+def measured(blocks, x, dtype):
+    """(step of the input, the blocks in bytes), ranges measured at activations `x` before the blocks."""
+    with torch.enable_grad():
+        x = x.detach().float().requires_grad_()
+        inputs, sides, h = [], [], x
+        for block in blocks:
+            inside, side, h = _watched(block, h)
+            inputs.append(inside)
+            sides.append(side)
+    direction = (h - h.mean((2, 3), keepdim=True)).detach() * (h > 0)
+    direction = direction / direction.square().mean().sqrt()
+    grads = iter(torch.autograd.grad(h, [one for inside in inputs for one in inside], direction))
+    ranges = [[_range(one, next(grads)) for one in inside] for inside in inputs]
+    afters = [*(each[0] for each in ranges[1:]), _range(h, direction)]
+    return ranges[0][0].ahead, [
+        _Block(block, own, after, None if side is None else step_of(side, 127), dtype)
+        for block, own, after, side in zip(blocks, ranges, afters, sides, strict=True)]
+
+
+def _watched(block, x):
+    """(inputs of its convolutions, shortcut where that is a convolution, output) of a block."""
+    inside = [x]
+    *convs, last = convolutions(block)
+    for conv in convs:
+        inside.append(torch.relu(conv(inside[-1])))
+    side = None if block.downsample is None else block.downsample(x)
+    return inside, side, torch.relu(last(inside[-1]) + (x if side is None else side))
+
+
+def _range(activation, grad):
+    return Range(step_of(activation, 255), MARGIN * step_of(grad, 127))
+
+
+@torch.no_grad()
+def step_of(values, levels):
+    """The step with which bytes of at most `levels` lose least of `values`: a few large ones may be cut off."""
+    values = values.flatten()
+    values = values[:: max(1, len(values) // SAMPLES)].abs()
+    steps = (CLIPS * values.max() / levels).clamp_min(1e-12)
+    lost = [((values / step).round().clamp_(max=levels) * step - values).square().sum() for step in steps]
+    return steps[int(torch.stack(lost).argmin())].item()
+
+
+# --- networks
+
+def convolutions(block):
+    """The convolutions of a residual block that follow each other."""
+    return [conv for name in ("conv1", "conv2", "conv3") if (conv := getattr(block, name, None)) is not None]
+
+
+def fit(blocks):
+    """Whether these modules are residual blocks that a `Run` can stand for, normalisations folded into convolutions."""
+    return len(blocks) > 0 and all(_fits(block, first=i == 0) for i, block in enumerate(blocks))
+
+
+def _fits(block, first):
+    if type(block).__name__ not in KINDS:
+        return False
+    convs = convolutions(block) + ([block.downsample[0]] if block.downsample is not None else [])
+    normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in block.modules())
+    return not normed and (first or block.downsample is None) and all(_is_plain(conv, first) for conv in convs)
+
+
+def _is_plain(conv, first):
+    side = conv.kernel_size[0]
+    return (conv.groups == 1 and conv.dilation == (1, 1) and conv.padding_mode == "zeros" and conv.kernel_size == (side, side)
+            and conv.padding == (side // 2, side // 2) and side % 2 == 1 and conv.stride in ((1, 1), (2, 2))
+            and (first or conv.stride == (1, 1)))
+
+
+def in_bytes(eye, pictures):
+    """A copy of `eye`, its residual blocks in bytes and the rest in the quickest floats; None where there are none.
+
+    `pictures` (n, 3, h, w) in 0..1 are what ranges are measured on.
+    """
+    eye, seen = copy.deepcopy(eye), {}
+    runs = {name: module for name, module in eye.stages.named_modules() if isinstance(module, nn.Sequential) and fit(module)}
+    if not runs:
+        return None
+    hooks = [module.register_forward_pre_hook(lambda _, x, name=name: seen.update({name: x[0]})) for name, module in runs.items()]
+    eye.activations(F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", antialias=True), len(eye.stages))
+    for hook in hooks:
+        hook.remove()
+    dtype = torch.bfloat16 if has_bf16() else torch.float32
+    for name, blocks in runs.items():
+        parent, _, own = name.rpartition(".")
+        setattr(eye.stages.get_submodule(parent), own, Run(list(blocks), seen[name], dtype))
+    eye.lower(dtype).precision = torch.int8
+    return eye
+
+
+@lru_cache(1)
+def is_quicker():
+    """Whether this processor multiplies bytes, and this PyTorch has the operations, which it keeps for its own compiler."""
+    if not has_bytes():
+        return False
+    x = torch.full((1, 16, 8, 8), 5, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+    try:
+        found = Weights(torch.ones(16, 16, 1, 1), None, [1, 1], [0, 0])(x, 0.5, 1, (1.0, 0, torch.float32), "none")
+    except (AttributeError, RuntimeError, TypeError):  # not there, not for this processor, or of another form
+        return False
+    return torch.allclose(found, torch.tensor(32.0), rtol=0.01)

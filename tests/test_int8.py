@@ -1,0 +1,130 @@
+"""Residual blocks in bytes: they see and are moved as the exact ones, whatever the sizes, and know what they can't do."""
+
+import pytest
+import torch
+from torch import nn
+
+from instrument.bench.ceiling import Work
+from instrument.dream.precision import GOOD, clouds, lowered, only, quick_precisions, trials
+from instrument.model import int8
+from instrument.model.eye import classifier_eye, hearsee_eye, torchvision_eye
+from instrument.model.int8 import Run, in_bytes, step_of
+from instrument.model.net import HearSee
+from instrument.model.packed import KEPT
+
+needs_it = pytest.mark.skipif(not int8.is_quicker(), reason="not for this processor")
+NETWORKS = {"own": lambda: hearsee_eye(HearSee(), ()), "basic blocks": lambda: torchvision_eye("resnet18", None),
+            "bottlenecks": lambda: torchvision_eye("resnet50", None)}
+
+
+@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS, scope="module")
+def eye(request):
+    torch.manual_seed(0)
+    return request.param()
+
+
+def pictures(sides=(96, 96)):
+    return nn.functional.interpolate(clouds()[None], sides, mode="bilinear").roll((3, 5), (2, 3))
+
+
+def seen(eye, x, deepest):
+    """(what the stage `deepest` sees, the picture's gradient of its energy)."""
+    x = x.clone().requires_grad_()
+    found = eye.activations(x, deepest)[-1]
+    return found.detach().float(), torch.autograd.grad(found, x, (found - found.mean((2, 3), keepdim=True)).detach())[0]
+
+
+def alike(one, other):
+    return torch.cosine_similarity(one.flatten(), other.flatten(), 0).item()
+
+
+@needs_it
+@pytest.mark.parametrize("sides", ((96, 96), (101, 67)), ids=str)
+def test_bytes_see_and_are_moved_as_floats_at_every_size(eye, sides):
+    quick, x = in_bytes(eye, pictures()), pictures(sides)
+    for deepest in (1, 2):
+        (saw, moved), (saw8, moved8) = seen(eye, x, deepest), seen(quick, x, deepest)
+        assert saw8.shape == saw.shape and moved8.shape == moved.shape
+        assert alike(saw, saw8) > 0.99 and alike(moved, moved8) > 0.93
+        assert 0.95 < saw8.norm() / saw.norm() < 1.05 and 0.9 < moved8.norm() / moved.norm() < 1.1
+
+
+@needs_it
+def test_a_gradient_of_any_size_comes_back_as_large_as_it_should(eye):
+    quick, x = in_bytes(eye, pictures()), pictures().requires_grad_()
+    found = quick.activations(x, 2)[-1]
+    pull = torch.randn_like(found)
+    small, large = (torch.autograd.grad(found, x, pull * size, retain_graph=True)[0] for size in (2**-10, 2**10))
+    assert torch.equal(small * 2**20, large) and large.abs().sum() > 0
+    assert torch.autograd.grad(found, x, torch.zeros_like(found))[0].abs().sum() == 0
+
+
+@needs_it
+def test_every_block_of_a_residual_network_is_done_in_bytes_and_the_original_stays(eye):
+    kinds = [type(module) for module in eye.modules()]
+    quick = in_bytes(eye, pictures())
+    assert sum(isinstance(module, Run) for module in quick.modules()) == 4
+    assert quick.precision == torch.int8 and eye.precision == torch.float32
+    assert [type(module) for module in eye.modules()] == kinds
+
+
+@needs_it
+def test_the_work_is_counted_alike(eye):
+    quick, x = in_bytes(eye, pictures()), pictures()
+    plain, ours = (Work.of(lambda one=one: one.activations(x, 3)) for one in (eye, quick))
+    assert ours.operations == plain.operations > 0
+    # Weights need no gradient, so there and back is twice the way there, and a little more in the first convolution.
+    both = Work.of(lambda: seen(quick, x, 2)).operations
+    there = Work.of(lambda: quick.activations(x, 2)).operations
+    assert both == pytest.approx(2 * there, rel=0.1)
+
+
+@needs_it
+def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept(eye):
+    quick, threads = in_bytes(eye, pictures()), torch.get_num_threads()
+    run = next(module for module in quick.modules() if isinstance(module, Run))
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            for side in range(64, 64 + 8 * KEPT, 8):
+                assert alike(*(seen(one, pictures((side, 64)), 1)[0] for one in (eye, quick))) > 0.98
+    finally:
+        torch.set_num_threads(threads)
+    assert len(run._blocks[0]._convs[0]._ahead.kept) == KEPT
+
+
+@needs_it
+def test_our_network_is_good_enough_in_bytes_and_is_tried_in_them_first():
+    torch.manual_seed(0)
+    eye = hearsee_eye(HearSee(), ())
+    assert quick_precisions("cpu")[0] == torch.int8
+    (_, quick, cosine), = trials(eye, pictures(), [torch.int8])
+    assert cosine > GOOD and quick.precision == torch.int8
+
+
+def test_what_bytes_cannot_do_is_left_alone():
+    for name in ("vgg11", "squeezenet1_1", "densenet121"):
+        eye = torchvision_eye(name, None)
+        assert in_bytes(eye, pictures()) is None and lowered(eye, torch.int8, pictures()) is None
+        assert only(torch.int8)(eye, {}, "cpu") is eye
+    torch.manual_seed(0)
+    from torchvision.models import resnext50_32x4d
+
+    assert in_bytes(classifier_eye(resnext50_32x4d(weights=None), "resnext50_32x4d"), pictures()) is None
+
+
+def test_the_coarser_the_steps_the_more_of_what_is_rare_is_cut_off():
+    values = torch.randn(20_000, generator=torch.Generator().manual_seed(0))
+    shares = [step_of(values, levels) * levels / values.abs().max() for levels in (2, 8, 32, 127)]
+    assert shares == sorted(shares) and shares[0] < 0.8 and 0.9 < shares[-1] <= 1.001
+    assert step_of(torch.zeros(10), 127) > 0
+
+
+@pytest.mark.parametrize("mistake", (AttributeError, RuntimeError, TypeError))
+def test_a_pytorch_without_the_operations_is_survived(monkeypatch, mistake):
+    def gone(*_):
+        raise mistake("gone")
+
+    monkeypatch.setattr(int8, "has_bytes", lambda: True)
+    monkeypatch.setattr(int8.Weights, "__call__", gone)
+    assert not int8.is_quicker.__wrapped__()
