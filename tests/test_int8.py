@@ -1,5 +1,7 @@
 """Residual blocks in bytes: they see and are moved as the exact ones, whatever the sizes, and know what they can't do."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ from instrument.model import int8
 from instrument.model.eye import classifier_eye, hearsee_eye, torchvision_eye
 from instrument.model.int8 import Run, in_bytes, step_of
 from instrument.model.net import HearSee
-from instrument.model.packed import KEPT
+from instrument.model.packed import KEPT, packed
 
 needs_it = pytest.mark.skipif(not int8.is_quicker(), reason="not for this processor")
 NETWORKS = {"own": lambda: hearsee_eye(HearSee(), ()), "basic blocks": lambda: torchvision_eye("resnet18", None),
@@ -91,6 +93,13 @@ def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept(eye):
     finally:
         torch.set_num_threads(threads)
     assert len(run._blocks[0]._convs[0]._ahead.kept) == KEPT
+
+
+@needs_it
+def test_an_eye_that_has_looked_can_be_copied(eye):
+    quick, x = in_bytes(eye, pictures()), pictures()
+    before = seen(quick, x, 2)
+    assert all(torch.equal(*pair) for pair in zip(before, seen(packed(copy.deepcopy(quick)), x, 2), strict=True))
 
 
 @needs_it

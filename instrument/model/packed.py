@@ -60,6 +60,9 @@ class Layouts:
     def __len__(self):
         return len(self._kept)
 
+    def __deepcopy__(self, _):
+        return Layouts()  # what is laid out cannot be copied, and is laid out again
+
     def of(self, size, make):
         """The layout for inputs of `size`, from `make()` where there is none yet."""
         key = (size, torch.get_num_threads())
