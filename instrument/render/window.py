@@ -8,6 +8,8 @@ import sys
 
 import moderngl
 
+from .software import finish
+
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
 
 # glfw's names of keys that print nothing, as `params` spells them.
@@ -55,7 +57,7 @@ class Headless:
 
     def present(self):
         """Show what was drawn."""
-        self.ctx.finish()  # as a window waits for its buffer: frames must not pile up in the driver
+        finish()  # as a window waits for its buffer: frames must not pile up in the driver
 
     def fullscreen(self, on=None):
         """A picture in memory has no borders to lose."""
