@@ -26,12 +26,14 @@ NOISES = 60  # clips of each kind of noise that we make ourselves
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch: log-mel (n, bands, frames), label shares (n, classes + 1; the last: none of them), and the
-    samples (n, length) before masks and tone colour, which is what a teacher hears."""
+    """One batch: log-mel (n, bands, frames), label shares (n, classes + 1; the last: none of them), the samples
+    (n, length) before masks and tone colour, which is what a teacher hears, and whether the student hears them
+    whole (n,) or their beginning only."""
 
     log_mel: torch.Tensor
     target: torch.Tensor
     samples: torch.Tensor
+    whole: torch.Tensor
 
 
 class TorchMel:
@@ -94,7 +96,7 @@ class Sounds:
         target = shares[:, :1] * labels[:size] + shares[:, 1:] * labels[size:]
         samples = _add_noise(samples, chance)
         log_mel = _so_far(self.mel(samples), new, chance)
-        return Batch(_mask(_colour(log_mel, chance), chance), target, samples)
+        return Batch(_mask(_colour(log_mel, chance), chance), target, samples, ~new)
 
     def clean(self, step, size=32):
         """Log-mel (size, bands, frames) of windows of the labelled clips as they are."""

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 RATE, N_FFT, WINDOW, HOP, BANDS = 32_000, 1024, 800, 320, 128
 EMBEDDING = 384
+MIDDLE, MIDDLE_CHANNELS = 13, 48  # blocks up to the last of stride 16, and what comes out of them
 
 # kernel, stride, squeeze-excitation, hard swish (else ReLU) of the fifteen blocks
 BLOCKS = (
@@ -43,8 +44,13 @@ class SoundTeacher(nn.Module):
         power = spectrum.real.square() + spectrum.imag.square()
         return ((torch.matmul(self.banks, power) + 1e-5).log().add(4.5) / 5).unsqueeze(1)
 
+    def maps(self, samples):
+        """Features where they are heard: (batch, 48, 8, frames / 16) and (batch, 384, 4, frames / 32)."""
+        middle = self.features[:MIDDLE](self.spectrogram(samples))
+        return middle, self.features[MIDDLE:](middle)
+
     def embed(self, samples):
-        return self.features(self.spectrogram(samples)).mean((2, 3))
+        return self.maps(samples)[1].mean((2, 3))
 
     def tags(self, embedding):
         """AudioSet logits from an embedding."""

@@ -29,7 +29,7 @@ from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
 from .run import Run, epoch_indices, generator, mixed, track
-from .sound_teacher import EMBEDDING
+from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
 from .tutor import Tutor
 
@@ -55,22 +55,27 @@ class Settings:
     labels: float = 0.5  # weight of the labels
     answers: float = 1.0  # weight of the sound teacher's answers
     features: float = 1.0  # weight of its features
+    maps: float = 0.5  # weight of where it hears them
     picture_every: int = 2
     seed: int = 0
 
 
 class Hearing(nn.Module):
-    """The student with an adaptor from its embedding to its sound teacher's."""
+    """The student with adaptors from its features to its sound teacher's."""
 
     def __init__(self, net):
         super().__init__()
         self.net = net
         self.adaptor = nn.Linear(WIDTHS[-1], EMBEDDING)
+        channels = (MIDDLE_CHANNELS, EMBEDDING)
+        self.places = nn.ModuleList(nn.Conv2d(*pair, 1) for pair in zip(WIDTHS[2:], channels, strict=True))
 
     def forward(self, log_mel):
-        """(logits, predicted teacher features) of log-mel windows."""
-        embedding = self.net.use("sound").embed(as_picture(log_mel))
-        return self.net.heads["sound"](self.net.dropout(embedding)), self.adaptor(embedding)
+        """(logits, predicted teacher features, predicted maps of stages 3 and 4) of log-mel windows."""
+        *_, middle, end = self.net.use("sound").stages(as_picture(log_mel))
+        embedding = end.mean((2, 3))
+        maps = [adaptor(stage) for adaptor, stage in zip(self.places, (middle, end), strict=True)]
+        return self.net.heads["sound"](self.net.dropout(embedding)), self.adaptor(embedding), maps
 
 
 def train(settings, out, run_folder):
@@ -184,7 +189,8 @@ class Course:
         return seeing.to(self.device), read_squares(self.settings.pictures, progress=track)
 
     def _groups(self):
-        fresh = [*self.hearing.net.heads["sound"].parameters(), *self.hearing.adaptor.parameters()]
+        fresh = [p for part in (self.hearing.net.heads["sound"], self.hearing.adaptor, self.hearing.places)
+                 for p in part.parameters()]
         known = {id(p) for p in fresh}
         rest = {id(p): p for p in self.model.parameters() if p.requires_grad and id(p) not in known}
         return [{"params": list(rest.values()), "lr": self.settings.rate},
@@ -204,17 +210,19 @@ class Course:
 
     def _sound_loss(self, batch):
         with mixed(self.device):
-            logits, features = (part.float() for part in self.hearing(batch.log_mel.to(self.device)))
+            logits, features, maps = self.hearing(batch.log_mel.to(self.device))
+        logits = logits.float()
         loss = F.cross_entropy(logits, batch.target.to(self.device), label_smoothing=0.05)
         self._remember("sound", loss)
         if self.tutor:
             loss = self.settings.labels * loss
-            answers, wanted = self.tutor(batch.samples)
-            told = 4 * F.kl_div(F.log_softmax(logits / 2.0, 1), answers, reduction="batchmean")
-            alike = F.mse_loss(features, wanted)
-            self._remember("answers", told)
-            self._remember("features", alike)
-            loss = loss + self.settings.answers * told + self.settings.features * alike
+            lesson = self.tutor(batch.samples)
+            told = 4 * F.kl_div(F.log_softmax(logits / 2.0, 1), lesson.answers, reduction="batchmean")
+            alike = F.mse_loss(features.float(), lesson.features)
+            there = sum(_map_error(*pair, batch.whole.to(self.device)) for pair in zip(maps, lesson.maps, strict=True))
+            for name, part in (("answers", told), ("features", alike), ("maps", there)):
+                self._remember(name, part)
+                loss = loss + getattr(self.settings, name) * part
         return loss
 
     def _picture_loss(self, step):
@@ -238,6 +246,12 @@ class Course:
     def load_state_dict(self, state):
         for name, part in state.items():
             getattr(self, name).load_state_dict(part)
+
+
+def _map_error(maps, wanted, whole):
+    """Mean squared error of the student's maps, of the rows that hear as much as the teacher."""
+    wanted = F.adaptive_avg_pool2d(wanted, maps.shape[2:])
+    return F.mse_loss(maps.float()[whole], wanted[whole]) if whole.any() else maps.sum() * 0.0
 
 
 def begin(start, classes):

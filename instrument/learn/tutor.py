@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +14,15 @@ from .run import track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 
 FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fitted
+
+
+class Lesson(NamedTuple):
+    """What the teacher says of a batch: answers softened at temperature 2 as probabilities, standardised features, and
+    maps of its features where they are heard, (n, channels, bands, times) of the middle and of the end."""
+
+    answers: torch.Tensor
+    features: torch.Tensor
+    maps: tuple
 
 
 class Tutor:
@@ -35,14 +45,27 @@ class Tutor:
 
     @torch.no_grad()
     def __call__(self, samples):
-        """(answers softened at temperature 2 as probabilities, standardised features) of samples (n, length)."""
-        features = (self._ask(samples) - self._mean) / self._std
-        return (self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING]
+        """The `Lesson` of samples (n, length)."""
+        middle, end = self._teacher.maps(self._as_teacher(samples))
+        features = (self._tagged(end) - self._mean) / self._std
+        return Lesson((self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING], (_even(middle), _even(end)))
+
+    def _as_teacher(self, samples):
+        return to_teacher_rate(samples.to(self._device) * 0.1)
 
     @torch.no_grad()
     def _ask(self, samples):
-        embedding = self._teacher.embed(to_teacher_rate(samples.to(self._device) * 0.1))
+        return self._tagged(self._teacher.maps(self._as_teacher(samples))[1])
+
+    def _tagged(self, end):
+        embedding = end.mean((2, 3))
         return torch.cat([embedding, self._teacher.tags(embedding)], 1)
+
+
+def _even(maps):
+    """Every channel at mean 0 and spread 1 over the batch and all places."""
+    centred = maps - maps.mean((0, 2, 3), keepdim=True)
+    return centred / (centred.square().mean((0, 2, 3), keepdim=True).sqrt() + 1e-3)
 
 
 def _lessons(ask, names, sounds, cache):

@@ -1,0 +1,116 @@
+"""The sound teacher's lessons, with random weights in its layout: what it says, where it hears it, and a run with it."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from instrument.audio.frontend import FrontEnd
+from instrument.learn import augment
+from instrument.learn import train as module
+from instrument.learn.augment import Sounds, TorchMel
+from instrument.learn.sound_teacher import BLOCKS, EMBEDDING, MIDDLE, MIDDLE_CHANNELS, load_sound_teacher
+from instrument.learn.train import Hearing, Settings, train
+from instrument.learn.tutor import Tutor
+from instrument.model.net import HearSee
+
+RATE = FrontEnd().rate
+FIRST, NARROW, TAGS = 8, 16, 527
+
+
+def teacher_state():
+    """Random weights as in EfficientAT's file, most of its channels few."""
+    chance, state = torch.Generator().manual_seed(0), {}
+
+    def layer(name, out, inside, kernel, groups=1):
+        state[f"{name}.0.weight"] = torch.randn(out, inside // groups, kernel, kernel, generator=chance) * 0.3
+        state.update({f"{name}.1.{key}": torch.full((out,), value) for key, value in
+                      (("weight", 1.0), ("bias", 0.1), ("running_mean", 0.0), ("running_var", 1.0))})
+
+    def linear(name, out, inside):
+        state[name + ".weight"], state[name + ".bias"] = torch.randn(out, inside, generator=chance) * 0.1, torch.zeros(out)
+
+    layer("features.0", FIRST, 1, 3)
+    inside = FIRST
+    for number, (kernel, _, squeeze, _) in enumerate(BLOCKS):
+        block, place = f"features.{number + 1}.block", 0
+        out = MIDDLE_CHANNELS if number + 1 == MIDDLE - 1 else NARROW
+        if number:
+            layer(f"{block}.0", 2 * NARROW, inside, 1)
+            place, inside = 1, 2 * NARROW
+        layer(f"{block}.{place}", inside, inside, kernel, groups=inside)
+        if squeeze:
+            linear(f"{block}.{place + 1}.conc_se_layers.0.fc1", 8, inside)
+            linear(f"{block}.{place + 1}.conc_se_layers.0.fc2", inside, 8)
+        layer(f"{block}.{place + 1 + squeeze}", out, inside, 1)
+        inside = out
+    layer("features.16", EMBEDDING, inside, 1)
+    linear("classifier.2", NARROW, EMBEDDING)
+    linear("classifier.5", TAGS, NARROW)
+    return state
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
+    torch.save(teacher_state(), path)
+    return path
+
+
+def tone(hz, seconds=1.3):
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def sounds():
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    return Sounds([*(tone(hz) for hz in (200, 300, 2000, 3000)), noise], [0, 0, 1, 1, 2], 2)
+
+
+def test_the_teacher_hears_where_things_are_and_its_embedding_is_their_mean(teacher):
+    known, samples = load_sound_teacher(teacher), torch.randn(2, 32_000)
+    middle, end = known.maps(samples)
+    assert middle.shape == (2, MIDDLE_CHANNELS, 8, 7) and end.shape == (2, EMBEDDING, 4, 4)
+    assert torch.allclose(known.embed(samples), end.mean((2, 3))) and known(samples).shape == (2, TAGS)
+
+
+def test_a_lesson_is_of_the_samples_it_is_asked_for(teacher, tmp_path):
+    tutor = Tutor(teacher, [f"clip {number}" for number in range(5)], sounds(), tmp_path)
+    asked = torch.from_numpy(np.stack([tone(200, 1.0), tone(3000, 1.0)]))
+    lesson = tutor(asked)
+    assert lesson.answers.shape == (2, 3) and torch.allclose(lesson.answers.sum(1), torch.ones(2))
+    assert lesson.answers[0, 0] > lesson.answers[0, 1] and lesson.answers[1, 1] > lesson.answers[1, 0]
+    for maps in lesson.maps:
+        assert torch.allclose(maps.mean((0, 2, 3)), torch.zeros(maps.shape[1]), atol=1e-4)
+        assert (maps.square().mean((0, 2, 3)) < 1.01).all()
+    again = tutor(asked)
+    assert torch.equal(again.features, lesson.features)
+
+
+def test_the_student_answers_on_the_same_map_as_the_teacher():
+    hearing = Hearing(HearSee(2)).eval()
+    logits, features, (middle, end) = hearing(TorchMel()(torch.randn(2, RATE)))
+    assert logits.shape == (2, 3) and features.shape == (2, EMBEDDING)
+    assert middle.shape == (2, MIDDLE_CHANNELS, 8, 3) and end.shape == (2, EMBEDDING, 4, 2)
+
+
+def test_only_who_hears_everything_is_asked_where():
+    maps, wanted = torch.zeros(3, 4, 8, 3), torch.zeros(3, 4, 8, 6)
+    wanted[1] = 5.0
+    assert module._map_error(maps, wanted, torch.tensor([True, True, True])) > 0
+    assert module._map_error(maps, wanted, torch.tensor([True, False, True])) == 0
+    assert module._map_error(maps, wanted, torch.tensor([False, False, False])) == 0
+
+
+def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, monkeypatch):
+    monkeypatch.setattr(augment, "NOISES", 2)
+    for label, hz in (("hum", 110), ("whistle", 2500)):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for take in range(2):
+            soundfile.write(tmp_path / "data" / label / f"{take}.wav", tone(hz * (1 + 0.05 * take)), RATE)
+    settings = Settings(str(tmp_path / "data"), sound_teacher=str(teacher), steps=2, batch=4)
+    train(settings, tmp_path / "model", tmp_path / "runs" / "run")
+    told = json.loads((tmp_path / "runs" / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert all(np.isfinite(told[name]) and told[name] > 0 for name in ("sound", "answers", "features", "maps"))
+    assert (tmp_path / "model" / "weights.safetensors").exists() and (tmp_path / "runs" / "lessons.npz").exists()
