@@ -214,7 +214,7 @@ def _signed(x, step):
 
 def _floats(x, step, zero, dtype):
     """Bytes as floats."""
-    return x.to(dtype).sub_(zero).mul_(step)
+    return (x.to(dtype).sub_(zero) if zero else x.to(dtype)).mul_(step)
 
 
 def _mask(x):
