@@ -7,12 +7,17 @@ import torch
 from torch import nn
 
 from instrument.bench.ceiling import Work
-from instrument.dream.precision import GOOD, clouds, lowered, only, quick_precisions, trials
+from instrument.dream.dreamer import Dreamer, Scene
+from instrument.dream.precision import GOOD, clouds, exact, fitted, lowered, only, quick_precisions, shown, trials
+from instrument.eyes import read_pictures
 from instrument.model import int8
+from instrument.model.card import DEFAULT, load_model
 from instrument.model.eye import classifier_eye, hearsee_eye, torchvision_eye
 from instrument.model.int8 import Run, in_bytes, step_of
 from instrument.model.net import HearSee
-from instrument.model.packed import KEPT, packed
+from instrument.model.packed import KEPT, Transposed, packed
+from instrument.model.zoo import open_eye
+from instrument.params import DEFAULTS
 
 needs_it = pytest.mark.skipif(not int8.is_quicker(), reason="not for this processor")
 NETWORKS = {"own": lambda: hearsee_eye(HearSee(), ()), "basic blocks": lambda: torchvision_eye("resnet18", None),
@@ -102,13 +107,62 @@ def test_an_eye_that_has_looked_can_be_copied(eye):
     assert all(torch.equal(*pair) for pair in zip(before, seen(packed(copy.deepcopy(quick)), x, 2), strict=True))
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    model = load_model(DEFAULT)
+    return open_eye(None, model), read_pictures(model)
+
+
 @needs_it
-def test_our_network_is_good_enough_in_bytes_and_is_tried_in_them_first():
-    torch.manual_seed(0)
-    eye = hearsee_eye(HearSee(), ())
+def test_the_shipped_network_is_good_enough_in_bytes_and_is_tried_in_them_first(shipped):
+    eye, pictures = shipped
     assert quick_precisions("cpu")[0] == torch.int8
-    (_, quick, cosine), = trials(eye, pictures(), [torch.int8])
-    assert cosine > GOOD and quick.precision == torch.int8
+    (_, _, cosine), = trials(eye, shown(pictures, "cpu"), [torch.int8])
+    assert cosine > GOOD and fitted(eye, pictures, "cpu").precision == torch.int8
+
+
+@needs_it
+@pytest.mark.parametrize("pull", ({"dream.energy": 1.0, "dream.layer": 4.0}, {"dream.channel": 1.0, "dream.channel_index": 7.0},
+                                  {"dream.class": 1.0}, {"dream.guided": 1.0}), ids=lambda pull: next(iter(pull)))
+def test_every_objective_pulls_the_shipped_network_alike_in_bytes(shipped, pull):
+    eye, pictures = shipped
+    values = {**DEFAULTS, "dream.guided": 0.0, "dream.energy": 0.0, "dream.jitter": 0.0, "dream.octaves": 1.0, "zoom.speed": 0.0,
+              "dream.return": 0.0, "dream.size": 160.0, "dream.step": 0.01, **pull}
+    scene, moved = Scene(values, {"siren": 0.9}, 0.0, 1.0), []
+    for fit in (exact, only(torch.int8)):
+        dreamer = Dreamer(eye, pictures, fit=fit)
+        before = dreamer.start(scene)
+        moved.append((dreamer.step(before, scene, 1 / 12) - before).flatten())
+    assert torch.cosine_similarity(*moved, 0) > 0.95
+
+
+@needs_it
+def test_a_network_that_does_not_bear_bytes_is_left_in_floats():
+    torch.manual_seed(0)
+    eye = torchvision_eye("resnet50", None)  # random weights: the deeper, the more chance there is in its gradient
+    (_, _, cosine), = trials(eye, shown({}, "cpu"), [torch.int8])
+    assert cosine < GOOD and fitted(eye, {}, "cpu").precision != torch.int8
+
+
+@needs_it
+def test_it_is_judged_by_another_picture_than_it_is_measured_on(monkeypatch):
+    measured, one = [], clouds()
+    monkeypatch.setattr(int8, "in_bytes", lambda _, pictures: measured.append(pictures))
+    for count in (1, 2, 3, 9):
+        list(trials(torchvision_eye("resnet18", None), shown({str(n): one * (n + 1) / 9 for n in range(count)}, "cpu"), [torch.int8]))
+    assert [len(pictures) for pictures in measured] == [1, 1, 2, 4]
+    brightest = [pictures.amax((1, 2, 3)) for pictures in measured]
+    assert all(each.min() > one.max() / 9 * 1.5 for each in brightest[1:])
+
+
+@needs_it
+def test_without_bfloat16_the_rest_is_float32(monkeypatch, shipped):
+    monkeypatch.setattr(int8, "has_bf16", lambda: False)
+    eye, x = shipped[0], pictures()
+    quick = in_bytes(eye, x)
+    assert quick.dtype == torch.float32 and quick.precision == torch.int8
+    (saw, moved), (saw8, moved8) = seen(eye, x, 3), seen(quick, x, 3)
+    assert alike(saw, saw8) > 0.98 and alike(moved, moved8) > 0.95
 
 
 def test_what_bytes_cannot_do_is_left_alone():
@@ -116,7 +170,6 @@ def test_what_bytes_cannot_do_is_left_alone():
         eye = torchvision_eye(name, None)
         assert in_bytes(eye, pictures()) is None and lowered(eye, torch.int8, pictures()) is None
         assert only(torch.int8)(eye, {}, "cpu") is eye
-    torch.manual_seed(0)
     from torchvision.models import resnext50_32x4d
 
     assert in_bytes(classifier_eye(resnext50_32x4d(weights=None), "resnext50_32x4d"), pictures()) is None
@@ -130,10 +183,19 @@ def test_the_coarser_the_steps_the_more_of_what_is_rare_is_cut_off():
 
 
 @pytest.mark.parametrize("mistake", (AttributeError, RuntimeError, TypeError))
-def test_a_pytorch_without_the_operations_is_survived(monkeypatch, mistake):
+@pytest.mark.parametrize("owner, name", ((int8.Weights, "__call__"), (int8.Weights, "onto"), (Transposed, "__call__")), ids=str)
+def test_a_pytorch_without_one_of_the_operations_is_survived(monkeypatch, owner, name, mistake):
     def gone(*_):
         raise mistake("gone")
 
     monkeypatch.setattr(int8, "has_bytes", lambda: True)
-    monkeypatch.setattr(int8.Weights, "__call__", gone)
+    monkeypatch.setattr(owner, name, gone)
     assert not int8.is_quicker.__wrapped__()
+
+
+@needs_it
+def test_to_ask_whether_it_is_quicker_rolls_no_dice():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert int8.is_quicker.__wrapped__() and torch.equal(torch.rand(1), expected)

@@ -105,6 +105,13 @@ def test_of_a_new_sound_the_first_frames_are_heard_again_and_again():
     assert torch.equal(heard[:, :, :LEAST_FRAMES], whole[:, :, :LEAST_FRAMES])
 
 
+def test_a_batch_says_which_sounds_are_heard_whole():
+    batch = sounds().batch(3, 64)
+    silence = batch.samples[:, :1024].abs().amax(1) < 0.5 * batch.samples[:, 1024:].abs().amax(1)
+    assert 0.5 < batch.whole.float().mean() < 0.9
+    assert silence[~batch.whole].float().mean() > silence[batch.whole].float().mean() + 0.3
+
+
 def test_a_new_sound_comes_out_of_silence_and_half_the_time_from_its_beginning():
     ramp = np.concatenate([np.zeros(RATE), np.full(2 * RATE, 0.3)]).astype(np.float32)
     ramp[RATE:RATE + 100] = 1.0  # how the clip begins to be heard

@@ -6,7 +6,8 @@ import time
 import pytest
 from helpers import screen_of
 
-from instrument.render.software import finish, is_software
+from instrument.render import software
+from instrument.render.software import is_software, waiter
 
 screen = screen_of((256, 256))
 
@@ -42,12 +43,25 @@ def test_other_threads_run_while_a_picture_is_waited_for(screen):
     picture = screen.ctx.vertex_array(program, [])
     ended, turns = threading.Event(), []
     other = threading.Thread(target=lambda: [turns.append(1) or time.sleep(0.001) for _ in iter(ended.is_set, True)])
+    wait = waiter(screen.ctx)
     screen.begin()
     picture.render(vertices=3)  # queued, not drawn
     other.start()
     before = len(turns)
-    finish()
+    wait()
     during = len(turns) - before
     ended.set()
     other.join()
     assert during > 5
+
+
+def test_an_error_that_nobody_asked_for_is_passed_over(screen):
+    screen.ctx.enable_direct(0xDEAD)
+    waiter(screen.ctx)()
+    screen.present()
+    assert screen.ctx.error == "GL_INVALID_ENUM"
+
+
+def test_without_the_library_the_context_waits_itself(screen, monkeypatch):
+    monkeypatch.setattr(software, "_patient", lambda: None)
+    assert waiter(screen.ctx) == screen.ctx.finish

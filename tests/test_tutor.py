@@ -11,9 +11,9 @@ from instrument.audio.frontend import FrontEnd
 from instrument.learn import augment
 from instrument.learn import train as module
 from instrument.learn.augment import Sounds, TorchMel
-from instrument.learn.sound_teacher import BLOCKS, EMBEDDING, MIDDLE, MIDDLE_CHANNELS, load_sound_teacher
+from instrument.learn.sound_teacher import BLOCKS, EMBEDDING, MIDDLE, MIDDLE_CHANNELS, band_centres, load_sound_teacher
 from instrument.learn.train import Hearing, Settings, train
-from instrument.learn.tutor import Tutor
+from instrument.learn.tutor import Tutor, as_student
 from instrument.model.net import HearSee
 
 RATE = FrontEnd().rate
@@ -95,6 +95,15 @@ def test_the_student_answers_on_the_same_map_as_the_teacher():
     assert middle.shape == (2, MIDDLE_CHANNELS, 8, 3) and end.shape == (2, EMBEDDING, 4, 2)
 
 
+def test_a_tone_is_on_the_same_row_of_both_maps():
+    for hz in (300, 700, 1500, 3500, 8500):
+        ours = TorchMel()(torch.from_numpy(tone(hz, 1.0))[None]).exp().mean(2)[0].unflatten(0, (8, 16)).sum(1)
+        bands = np.abs(band_centres().numpy() - hz).argmin() // 16
+        theirs = as_student(torch.eye(8)[bands].view(1, 1, 8, 1))[0, 0, :, 0]
+        assert abs(int(ours.argmax()) - int(theirs.argmax())) <= 1 and theirs[ours.argmax()] > 0
+    assert torch.allclose(as_student(torch.ones(2, 3, 4, 5)), torch.ones(2, 3, 4, 5))  # what is the same everywhere stays so
+
+
 def test_only_who_hears_everything_is_asked_where():
     maps, wanted = torch.zeros(3, 4, 8, 3), torch.zeros(3, 4, 8, 6)
     wanted[1] = 5.0
@@ -113,4 +122,7 @@ def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, monkeypatch
     train(settings, tmp_path / "model", tmp_path / "runs" / "run")
     told = json.loads((tmp_path / "runs" / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert all(np.isfinite(told[name]) and told[name] > 0 for name in ("sound", "answers", "features", "maps"))
+    optimiser = torch.load(tmp_path / "runs" / "run" / "checkpoint.pt", weights_only=True)["course"]["optimiser"]
+    fresh = optimiser["param_groups"][1]["params"]  # weights and biases of the answers and of three adaptors
+    assert len(fresh) == 8 and all(optimiser["state"][each]["exp_avg"].abs().sum() > 0 for each in fresh)
     assert (tmp_path / "model" / "weights.safetensors").exists() and (tmp_path / "runs" / "lessons.npz").exists()

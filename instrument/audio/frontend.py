@@ -62,11 +62,19 @@ def hann(length):
 @lru_cache
 def mel_bank(front_end):
     """Slaney-normalised triangles, float32 (bands, n_fft // 2 + 1): librosa.filters.mel without its slow import."""
-    bins = np.fft.rfftfreq(front_end.n_fft, 1 / front_end.rate)
-    edges = _hz(np.linspace(_mel(front_end.low), _mel(front_end.high), front_end.bands + 2))
+    bins, edges = np.fft.rfftfreq(front_end.n_fft, 1 / front_end.rate), _edges(front_end)
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     triangles = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clip(0)
     return (triangles * 2 / (right - left)).astype(np.float32)
+
+
+def band_centres(front_end=FrontEnd()):
+    """Middle of each mel band in Hz, (bands,), ascending."""
+    return _edges(front_end)[1:-1]
+
+
+def _edges(front_end):
+    return _hz(np.linspace(_mel(front_end.low), _mel(front_end.high), front_end.bands + 2))
 
 
 # Slaney's mel scale (Auditory Toolbox, 1998): linear to 1 kHz, then 27 steps for each factor of 6.4

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
+from ..dream.precision import exact
 from ..eyes import best_device
 from ..model.eye import classifier_eye
 from ..params import DEFAULTS
 from .ceiling import name_of
-from .dream import OBJECTIVES, fits
+from .dream import OBJECTIVES, versions
 
 CONFIG = {"num_gradient_ascent_iterations": 10, "smoothing_coefficient": 0.5, "lr": 0.09, "spatial_shift_size": 32}
 UNUSED = ("cv2", "imageio", "matplotlib", "matplotlib.pyplot")  # the peer imports them, its step does not use them
@@ -81,10 +82,10 @@ def _there(name):
 
 
 class Ours:
-    """Our whole step at one stage on the same network: zoom, smoothing, colour and settling included."""
+    """Our whole step at one stage on the same network, as an eye: zoom, smoothing, colour and settling included."""
 
-    def __init__(self, net, size, layer, fit):
-        self._dreamer = Dreamer(classifier_eye(net, "resnet50"), {}, best_device(), fit=fit)
+    def __init__(self, eye, size, layer):
+        self._dreamer = Dreamer(eye, {}, best_device(), fit=exact)
         self._values = {**DEFAULTS, **OBJECTIVES["own"], "dream.size": float(size), "dream.octaves": 1,
                         "dream.iterations": 1, "dream.layer": float(layer), "dream.layers": 1}
         self._picture, self._now = None, 0.0
@@ -94,12 +95,6 @@ class Ours:
         self._picture = self._dreamer.step(self._picture, Scene(self._values, {}, self._now, 1.0), 0.05)
 
 
-    @property
-    def precision(self):
-        """That in which is dreamed."""
-        return self._dreamer.eye.precision
-
-
 def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
     """Both on `net`, a torchvision ResNet-50; one dict per size, layer and precision of ours (the peer has float32) with
     `ratio` = times as fast as the peer.
@@ -107,11 +102,10 @@ def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
     The peer's layer 1 is the first block of that stage, ours the whole stage.
     """
     peer, rows = Peer(folder, net.eval()), []
-    for size, layer, (precision, fit) in product(sizes, layers, fits(best_device()).items()):
-        ours = Ours(net, size, layer, fit)
-        if ours.precision == precision:
-            rows.append({"size": size, "layer": layer, "precision": name_of(ours.precision),
-                         **_pair(peer, ours, size, layer, repeats)})
+    eyes = versions(classifier_eye(net, "resnet50"), {}, best_device())
+    for size, layer, (precision, eye, cosine) in product(sizes, layers, eyes):
+        rows.append({"size": size, "layer": layer, "precision": name_of(precision), "cosine": cosine,
+                     **_pair(peer, Ours(eye, size, layer), size, layer, repeats)})
     return rows
 
 

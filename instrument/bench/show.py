@@ -1,5 +1,5 @@
-"""How steady the show is: frame times with hearing and dreaming running, untouched, with knobs turned, and with a
-dream as quick as it is asked to be at the most.
+"""How steady the show is: frame times with hearing and dreaming running, untouched and with knobs turned; and how
+many dreams a second it can hold.
 """
 
 import time

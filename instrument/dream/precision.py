@@ -18,11 +18,13 @@ from .graphs import whole
 HALVES = (torch.float16, torch.bfloat16)  # in the order in which they are tried
 GOOD = 0.95  # cosine between the gradient and that of float32
 MEASURED = 4  # pictures that the ranges of bytes are measured on
+SIDE = 192  # px of the pictures that are judged by
 
 
 def fitted(eye, pictures, device):
     """`eye` on `device`, in its quickest good precision; `pictures` {name: (3, h, w) in 0..1} to look at."""
-    return quickest(eye.to(device), shown(pictures, device), quick_precisions(device))
+    eye, precisions = eye.to(device), quick_precisions(device)
+    return quickest(eye, shown(pictures, device), precisions) if precisions else eye
 
 
 def only(precision):
@@ -38,12 +40,9 @@ def exact(eye, pictures, device):
 
 
 def shown(pictures, device):
-    """Pictures (n, 3, h, w) to judge precisions by, of {name: (3, h, w) in 0..1}, all as large as the first; clouds
-    where there are none."""
+    """Pictures (n, 3, SIDE, SIDE) to judge precisions by, of {name: (3, h, w) in 0..1}; clouds where there are none."""
     chosen = list(pictures.values())[:MEASURED + 1] or [clouds()]
-    size = tuple(chosen[0].shape[1:])
-    fitting = [picture[None] if tuple(picture.shape[1:]) == size else F.interpolate(picture[None], size) for picture in chosen]
-    return torch.cat(fitting).to(device)
+    return torch.cat([F.interpolate(picture[None], (SIDE, SIDE), mode="bilinear", antialias=True) for picture in chosen]).to(device)
 
 
 def quick_precisions(device):
@@ -55,7 +54,7 @@ def quick_precisions(device):
 
 
 def quickest(eye, pictures, precisions=HALVES):
-    """A copy of `eye` in the first of `precisions` that is good enough at `pictures` (n, 3, h, w), else `eye` itself."""
+    """A copy of `eye` in the first of `precisions` that is good enough (see `trials`), else `eye` itself."""
     return next((lower for _, lower, cosine in trials(eye, pictures, precisions) if cosine >= GOOD), eye)
 
 
@@ -68,29 +67,35 @@ def clouds(side=128):
 
 
 def trials(eye, pictures, precisions=HALVES):
-    """(precision, eye in it, cosine of its gradient at the first picture) of each of `precisions` that there is for this
-    eye; a gradient that is not finite has 0."""
-    exact = _gradient(eye, pictures[0]) if precisions else None
+    """(precision, eye in it, cosine of its gradient at the first of `pictures`) of each of `precisions` that there is for
+    this eye.
+
+    It is the least of those of every stage pulling alone: together, the shallow ones, which bear everything, hide the
+    others. A gradient that is not finite has 0.
+    """
+    exact = _gradients(eye, pictures[0]) if precisions else None
     for precision in precisions:
         lower = lowered(eye, precision, pictures)
         if lower is not None:
-            rough = _gradient(lower, pictures[0])
-            cosine = torch.cosine_similarity(exact, rough, 0).item() if rough.isfinite().all() else 0.0
+            rough = _gradients(lower, pictures[0])
+            cosine = torch.cosine_similarity(exact, rough, 1).min().item() if rough.isfinite().all() else 0.0
             yield precision, lower, cosine
 
 
 def lowered(eye, precision, pictures):
     """A copy of `eye` in a lower precision; None where it cannot be in bytes."""
     if precision == torch.int8:
-        return int8.in_bytes(eye, pictures[-MEASURED:])  # judged by another picture, where there is one
+        return int8.in_bytes(eye, pictures[1:] if len(pictures) > 1 else pictures)  # judged by the first
     return copy.deepcopy(eye).lower(precision)
 
 
 @torch.no_grad()
-def _gradient(eye, picture):
-    """Where all stages but the deepest would move the picture, flat, in float64."""
-    stages = tuple(float(stage < len(eye.stages) - 1) for stage in range(len(eye.stages)))
-    pull = objective.Pull(0.0, 1.0, 0.0, 0.0, 0, stages, ())
-    grad = whole(step.gradient(eye, picture[None], objective.terms(pull), objective.strengths(pull),
-                               ((),) * len(stages), None, (0, 0)))
-    return grad.flatten().double()
+def _gradients(eye, picture):
+    """Where every stage alone would move the picture, (stages, values), in float64."""
+    count, found = len(eye.stages), []
+    for number in range(count):
+        pull = objective.Pull(0.0, 1.0, 0.0, 0.0, 0, tuple(float(number == each) for each in range(count)), ())
+        grad = whole(step.gradient(eye, picture[None], objective.terms(pull), objective.strengths(pull),
+                                   ((),) * count, None, (0, 0)))
+        found.append(grad.flatten().double())
+    return torch.stack(found)

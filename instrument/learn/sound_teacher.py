@@ -110,12 +110,19 @@ def _linear(state, name):
     return linear
 
 
-def _kaldi_banks(low=0.0, high=15_000.0):
-    """Kaldi's triangular mel filters, (128, 513): triangles in mel, HTK-like scale, no area norm."""
-    def mel(hz):
-        return 1127.0 * math.log(1 + hz / 700.0)
+def band_centres():
+    """Middle of each of the teacher's mel bands in Hz, (128,), ascending."""
+    return 700.0 * ((_edges()[1:-1] / 1127.0).exp() - 1)
 
-    edges = torch.linspace(mel(low), mel(high), BANDS + 2)
+
+def _edges(low=0.0, high=15_000.0):
+    """Edges of the bands in mel, (130,); an HTK-like scale."""
+    return torch.linspace(*(1127.0 * math.log(1 + hz / 700.0) for hz in (low, high)), BANDS + 2)
+
+
+def _kaldi_banks():
+    """Kaldi's triangular mel filters, (128, 513): triangles in mel, no area norm."""
+    edges = _edges()
     bins = 1127.0 * torch.log(1 + torch.arange(N_FFT // 2) * (RATE / N_FFT) / 700.0)
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     triangle = torch.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clamp_min(0)

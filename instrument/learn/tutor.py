@@ -1,6 +1,7 @@
 """A sound teacher's lessons for every mixture that the student hears."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..audio.frontend import FrontEnd
+from ..audio.frontend import FrontEnd, band_centres
+from . import sound_teacher
 from .run import track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 
@@ -18,7 +20,8 @@ FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fi
 
 class Lesson(NamedTuple):
     """What the teacher says of a batch: answers softened at temperature 2 as probabilities, standardised features, and
-    maps of its features where they are heard, (n, channels, bands, times) of the middle and of the end."""
+    maps of its features where they are heard, (n, channels, rows, times) of the middle and of the end: as many rows as
+    the student's, of the same frequencies."""
 
     answers: torch.Tensor
     features: torch.Tensor
@@ -48,7 +51,7 @@ class Tutor:
         """The `Lesson` of samples (n, length)."""
         middle, end = self._teacher.maps(self._as_teacher(samples))
         features = (self._tagged(end) - self._mean) / self._std
-        return Lesson((self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING], (_even(middle), _even(end)))
+        return Lesson((self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING], (_even(as_student(middle)), _even(as_student(end))))
 
     def _as_teacher(self, samples):
         return to_teacher_rate(samples.to(self._device) * 0.1)
@@ -60,6 +63,29 @@ class Tutor:
     def _tagged(self, end):
         embedding = end.mean((2, 3))
         return torch.cat([embedding, self._teacher.tags(embedding)], 1)
+
+
+def as_student(maps):
+    """The teacher's maps (n, channels, rows, times), read at the frequencies of as many rows of the student's.
+
+    The two hear on other mel scales: the teacher's last row of eight lies above all that the student hears.
+    """
+    return torch.einsum("sr,ncrt->ncst", _rows(maps.shape[2]).to(maps), maps)
+
+
+@lru_cache
+def _rows(count):
+    """What each of `count` rows of the student's takes of each of the teacher's, (count, count)."""
+    wanted = np.interp(_middles(count), np.arange(sound_teacher.BANDS), band_centres())
+    found = np.interp(_middles(count), np.arange(sound_teacher.BANDS), sound_teacher.band_centres())
+    place = np.interp(wanted, found, np.arange(count))
+    return torch.from_numpy(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(count)))).float()
+
+
+def _middles(count):
+    """Bands in the middle of each of `count` rows; both have as many bands."""
+    size = sound_teacher.BANDS / count
+    return (np.arange(count) + 0.5) * size - 0.5
 
 
 def _even(maps):

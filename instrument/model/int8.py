@@ -16,16 +16,15 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .cpu import has_bf16, has_bytes
+from .net import Block
 from .packed import Layouts, Transposed
 
 ZERO = 128  # where values are signed
 CLIPS = torch.linspace(0.1, 1.0, 19)  # shares of the largest value that are tried as the end of a range
 MARGIN = 1.3  # by which gradients may be larger than those that were measured
 SAMPLES = 100_000  # values that a range is chosen by
-SIDE = 192  # px of the pictures that ranges are measured on
 KINDS = ("Block", "BasicBlock", "Bottleneck")  # of residual blocks: ours and torchvision's
 
 
@@ -56,7 +55,7 @@ class Run(nn.Module):
         return self._blocks[-1].ahead(x, masks, floats=True), masks
 
     def back(self, grad, masks, sides):
-        """The gradient to the input of `sides` (h, w), for the one before the last rectifier."""
+        """The gradient to the input of `sides` (h, w), given the one just before the last rectifier."""
         size = torch.linalg.vector_norm(grad).item() / grad.numel() ** 0.5 + 1e-20
         grad, left = _signed(grad, size * self._blocks[-1].after.back), list(masks)
         for block in reversed(self._blocks[1:]):
@@ -81,19 +80,22 @@ class _Pass(torch.autograd.Function):
 
 
 class _Block:
-    """One residual block in bytes. `ranges`: of the inputs of its convolutions; `after`: of its output; `side`: the step
-    of its shortcut where that is a convolution."""
+    """One residual block in bytes. `ranges`: of the inputs of its convolutions; `after`: of its output; `shortcut`: the
+    step of its shortcut where that is a convolution."""
 
-    def __init__(self, block, ranges, after, side, dtype):
-        self._convs = [_Conv(conv, dtype) for conv in convolutions(block)]
+    def __init__(self, block, ranges, after, shortcut, dtype):
+        convs = convolutions(block)
+        # From where it strides on, the gradient is in floats: there is no such convolution of bytes.
+        self._strided = next((i for i, conv in enumerate(convs) if conv.stride != (1, 1)), 0)
+        self._convs = [_Conv(conv, dtype, floats=i <= self._strided) for i, conv in enumerate(convs)]
         self._down = None if block.downsample is None else _Conv(block.downsample[0], dtype)
-        self._ranges, self.after, self._side, self._dtype = ranges, after, side, dtype
+        self._ranges, self.after, self._shortcut, self._dtype = ranges, after, shortcut, dtype
 
     def ahead(self, x, masks, floats=False):
         """Output for bytes `x`, as bytes or as `floats`; `masks` takes those of the rectifiers inside."""
         short = (x, self._ranges[0].ahead, 0)
         if self._down is not None:
-            short = (self._down.ahead(x, self._ranges[0].ahead, self._side, ZERO, "none"), self._side, ZERO)
+            short = (self._down.ahead(x, self._ranges[0].ahead, self._shortcut, ZERO, "none"), self._shortcut, ZERO)
         for conv, before, behind in zip(self._convs, self._ranges, self._ranges[1:], strict=False):
             x = conv.ahead(x, before.ahead, behind.ahead)
             masks.append(_mask(x))
@@ -113,11 +115,9 @@ class _Block:
             short = _floats(grad, self.after.back, ZERO, self._dtype)
         else:
             short = self._down.back_floats(grad, self.after.back, sides)
-        # From where it strides on, the gradient is in floats: it leaves in floats soon, whatever is done.
-        strided = next((i for i, conv in enumerate(self._convs) if conv.strided), 0)
-        inside, step = self._inside(grad, masks, strided + 1)
-        inside = self._convs[strided].back_floats(inside, step, sides)
-        for conv in reversed(self._convs[:strided]):
+        inside, step = self._inside(grad, masks, self._strided + 1)
+        inside = self._convs[self._strided].back_floats(inside, step, sides)
+        for conv in reversed(self._convs[:self._strided]):
             inside = conv.plain(_rectified(inside, masks.pop().to(inside.dtype)), sides)
         return short.add_(inside)
 
@@ -131,18 +131,21 @@ class _Block:
 
 
 class _Conv:
-    """A frozen convolution in bytes, and the ways back to its input; a `short` is (bytes, step, zero) to be added."""
+    """A frozen convolution in bytes, and the ways back to its input; a `short` is (bytes, step, zero) to be added.
 
-    def __init__(self, conv, dtype):
+    `plain`, the way back in floats of `dtype`, is there where it strides over more than single places, or if `floats`.
+    """
+
+    def __init__(self, conv, dtype, floats=False):
         weight = conv.weight.detach().float()
         bias = None if conv.bias is None else conv.bias.detach().float()
-        stride, padding, point = list(conv.stride), list(conv.padding), conv.kernel_size == (1, 1)
+        stride, padding = list(conv.stride), list(conv.padding)
         turned = [k - 1 - p for k, p in zip(conv.kernel_size, conv.padding, strict=True)]
-        self.strided = stride != [1, 1]
-        self.plain = Transposed(weight.to(dtype), stride, padding)
-        self._ahead = Weights(weight, bias, stride, padding)
         # What strides over single places goes back as if it did not, and is set apart afterwards.
-        self._back = Weights(weight.transpose(0, 1).flip(2, 3), None, [1, 1], turned) if point or not self.strided else None
+        in_bytes = stride == [1, 1] or conv.kernel_size == (1, 1)
+        self._ahead = Weights(weight, bias, stride, padding)
+        self._back = Weights(weight.transpose(0, 1).flip(2, 3), None, [1, 1], turned) if in_bytes else None
+        self.plain = Transposed(weight.to(dtype), stride, padding) if floats or not in_bytes else None
         self._stride, self._dtype = stride, dtype
 
     def ahead(self, x, step, after, zero=0, attr="relu"):
@@ -170,7 +173,7 @@ class _Conv:
         if self._back is None:
             return self.plain(_floats(grad, step, ZERO, self._dtype), sides)
         floats = self._back(grad, step, ZERO, (1.0, 0, self._dtype), "none")
-        return _apart(floats, self._stride, sides) if self.strided else floats
+        return floats if self._stride == [1, 1] else _apart(floats, self._stride, sides)
 
 
 class Weights:
@@ -245,19 +248,19 @@ def measured(blocks, x, dtype):
     """(step of the input, the blocks in bytes), ranges measured at activations `x` before the blocks."""
     with torch.enable_grad():
         x = x.detach().float().requires_grad_()
-        inputs, sides, h = [], [], x
+        inputs, shortcuts, h = [], [], x
         for block in blocks:
-            inside, side, h = _watched(block, h)
+            inside, shortcut, h = _watched(block, h)
             inputs.append(inside)
-            sides.append(side)
+            shortcuts.append(shortcut)
     direction = (h - h.mean((2, 3), keepdim=True)).detach() * (h > 0)
     direction = direction / direction.square().mean().sqrt()
     grads = iter(torch.autograd.grad(h, [one for inside in inputs for one in inside], direction))
     ranges = [[_range(one, next(grads)) for one in inside] for inside in inputs]
     afters = [*(each[0] for each in ranges[1:]), _range(h, direction)]
     return ranges[0][0].ahead, [
-        _Block(block, own, after, None if side is None else step_of(side, 127), dtype)
-        for block, own, after, side in zip(blocks, ranges, afters, sides, strict=True)]
+        _Block(block, own, after, None if shortcut is None else step_of(shortcut, 127), dtype)
+        for block, own, after, shortcut in zip(blocks, ranges, afters, shortcuts, strict=True)]
 
 
 def _watched(block, x):
@@ -266,8 +269,8 @@ def _watched(block, x):
     *convs, last = convolutions(block)
     for conv in convs:
         inside.append(torch.relu(conv(inside[-1])))
-    side = None if block.downsample is None else block.downsample(x)
-    return inside, side, torch.relu(last(inside[-1]) + (x if side is None else side))
+    shortcut = None if block.downsample is None else block.downsample(x)
+    return inside, shortcut, torch.relu(last(inside[-1]) + (x if shortcut is None else shortcut))
 
 
 def _range(activation, grad):
@@ -297,7 +300,7 @@ def fit(blocks):
 
 
 def _fits(block, first):
-    if type(block).__name__ not in KINDS:
+    if type(block).__name__ not in KINDS or not hasattr(block, "downsample"):
         return False
     convs = convolutions(block) + ([block.downsample[0]] if block.downsample is not None else [])
     normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in block.modules())
@@ -314,14 +317,14 @@ def _is_plain(conv, first):
 def in_bytes(eye, pictures):
     """A copy of `eye`, its residual blocks in bytes and the rest in the quickest floats; None where there are none.
 
-    `pictures` (n, 3, h, w) in 0..1 are what ranges are measured on.
+    `pictures` (n, 3, h, w) in 0..1 are what ranges are measured on, as they are.
     """
     eye, seen = copy.deepcopy(eye), {}
     runs = {name: module for name, module in eye.stages.named_modules() if isinstance(module, nn.Sequential) and fit(module)}
     if not runs:
         return None
     hooks = [module.register_forward_pre_hook(lambda _, x, name=name: seen.update({name: x[0]})) for name, module in runs.items()]
-    eye.activations(F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", antialias=True), len(eye.stages))
+    eye.activations(pictures, len(eye.stages))
     for hook in hooks:
         hook.remove()
     dtype = torch.bfloat16 if has_bf16() else torch.float32
@@ -337,9 +340,29 @@ def is_quicker():
     """Whether this processor multiplies bytes, and this PyTorch has the operations, which it keeps for its own compiler."""
     if not has_bytes():
         return False
-    x = torch.full((1, 16, 8, 8), 5, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
     try:
-        found = Weights(torch.ones(16, 16, 1, 1), None, [1, 1], [0, 0])(x, 0.5, 1, (1.0, 0, torch.float32), "none")
+        return _tried()
     except (AttributeError, RuntimeError, TypeError):  # not there, not for this processor, or of another form
         return False
-    return torch.allclose(found, torch.tensor(32.0), rtol=0.01)
+
+
+def _tried():
+    """Whether a block that strides and one that does not see and are moved in bytes as in floats."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        blocks, x = [Block(16, 32, 2), Block(32, 32)], torch.rand(1, 16, 9, 9)
+    for block in blocks:
+        block.bn1 = block.bn2 = nn.Identity()
+        block.downsample = block.downsample and block.downsample[:1]
+    exact = nn.Sequential(*blocks).requires_grad_(False)
+    quick = Run(blocks, x, torch.bfloat16 if has_bf16() else torch.float32)
+    return all(torch.cosine_similarity(one.flatten(), other.flatten(), 0) > 0.9
+               for one, other in zip(_seen_and_moved(exact, x), _seen_and_moved(quick, x), strict=True))
+
+
+def _seen_and_moved(layers, x):
+    """(output, gradient to `x` of half its square), float32."""
+    with torch.enable_grad():
+        x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+        out = layers(x)
+    return out.detach().float(), torch.autograd.grad(out, x, out.detach())[0].float()

@@ -48,7 +48,7 @@ class _Convolve(torch.autograd.Function):
 
 
 class Layouts:
-    """Weights laid out for each size of input and number of threads that come along; the newest are kept.
+    """Weights laid out for each size of input and number of threads that come along; those last used are kept.
 
     The layout of another size or number would do too, but oneDNN then changes it each time, which can cost ten times
     the convolution.
@@ -71,6 +71,7 @@ class Layouts:
             weight = self._kept[key] = make()
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
         return weight
 
 

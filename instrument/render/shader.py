@@ -15,7 +15,7 @@ import numpy as np
 
 from ..motion import Motion
 from ..params import PARAMS, SOURCES
-from .software import finish, is_software
+from .software import is_software, waiter
 
 HOST = (
     "width", "height", "aspect",  # of the picture: px, px, width / height
@@ -72,7 +72,7 @@ class Shaders:
         self._seen = {}  # the same -> {file: mtime}
         self._faults = {}  # the same -> one line
         self._next_check = 0.0
-        self._software = is_software(ctx)
+        self._wait = waiter(ctx) if is_software(ctx) else None
         self.faults = 0  # reloads that failed since start
 
     def load(self, name, *keys):
@@ -110,8 +110,8 @@ class Shaders:
             texture.use(unit)
         _, array, vertices = self._programs[which]
         array.render(moderngl.TRIANGLES, vertices=vertices)
-        if self._software:
-            finish()  # the next call would wait for this picture too, but hold up the dream
+        if self._wait:
+            self._wait()  # the next call would wait for this picture too, but hold up the dream
 
     @property
     def messages(self):

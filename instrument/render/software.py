@@ -5,7 +5,8 @@ that are not drawn yet, and the dream, which needs the lock for each of its many
 640x360 for two thirds of the time. PyOpenGL's calls let go of the lock.
 """
 
-DRAWS = ("llvmpipe", "softpipe", "swiftshader", "basic render")  # part of the name of what draws on the processor
+# Part of the name of what draws on the processor.
+DRAWS = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software r", "basic render")
 
 
 def is_software(ctx):
@@ -14,8 +15,19 @@ def is_software(ctx):
     return any(each in name for each in DRAWS)
 
 
-def finish():
-    """Until all that was asked of the current context is drawn; other threads run meanwhile."""
-    from OpenGL import GL
+def waiter(ctx):
+    """What waits until all that was asked of `ctx`, the current context, is drawn; where the processor draws other
+    threads run meanwhile."""
+    return _patient() or ctx.finish if is_software(ctx) else ctx.finish
 
-    GL.glFinish()
+
+def _patient():
+    """PyOpenGL's glFinish; None where that finds no library (EGL alone is enough for moderngl)."""
+    import OpenGL
+
+    OpenGL.ERROR_CHECKING = False  # an error that moderngl passed over is none of ours
+    try:
+        from OpenGL import GL
+    except ImportError:
+        return None
+    return GL.glFinish

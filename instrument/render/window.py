@@ -8,7 +8,7 @@ import sys
 
 import moderngl
 
-from .software import finish
+from .software import waiter
 
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
 
@@ -47,6 +47,7 @@ class Headless:
     def __init__(self, size):
         self.size, self.closed, self.notice = tuple(size), False, ""
         self.ctx = _headless_context()
+        self._finish = waiter(self.ctx)
         self._texture = self.ctx.texture(self.size, 4)
         self.framebuffer = self.ctx.framebuffer([self._texture])
 
@@ -57,7 +58,7 @@ class Headless:
 
     def present(self):
         """Show what was drawn."""
-        finish()  # as a window waits for its buffer: frames must not pile up in the driver
+        self._finish()  # as a window waits for its buffer: frames must not pile up in the driver
 
     def fullscreen(self, on=None):
         """A picture in memory has no borders to lose."""
