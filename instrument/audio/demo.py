@@ -44,7 +44,7 @@ def air_conditioner(chance, count):
     hum = sum(
         np.sin(2 * np.pi * mains * k * t + chance.uniform(0, 6)) * a for k, a in ((1, 1), (2, 0.6), (3, 0.25), (4, 0.2))
     )
-    return unit(rush) * wander(chance, count, 3, 0.04) + 0.5 * unit(hum)
+    return _across(chance, unit(rush) * wander(chance, count, 3, 0.04) + 0.5 * unit(hum), -3.0, 0.7, 4000)
 
 
 def car_horn(chance, count):
@@ -142,7 +142,7 @@ def engine_idling(chance, count):
     )
     ticks = noise(chance, count, clatter) * (0.3 + conv(blows, np.exp(-time(2000) / 0.004)))
     hiss = noise(chance, count, both(tilt(-4.0), band(60, 6000, 1)))
-    return unit(shaped(blows, pipe)) + 0.4 * unit(ticks) + 0.2 * hiss
+    return _across(chance, unit(shaped(blows, pipe)) + 0.4 * unit(ticks) + 0.2 * hiss, -7.0, 0.7)
 
 
 def gun_shot(chance, count):
@@ -171,7 +171,8 @@ def jackhammer(chance, count):
     thump = ring(chance, chance.uniform(70, 180, 2), 0.02)
     grit = noise(chance, count, both(tilt(-2.0), band(300, 9000, 1))) * conv(blows, np.exp(-time(4000) / 0.006))
     air = noise(chance, count, both(tilt(-3.0), band(200, 6000, 1)))
-    return 0.6 * unit(conv(blows, body)) + 0.2 * unit(conv(blows, thump)) + 0.5 * unit(grit) + 0.3 * air
+    blow = 0.6 * unit(conv(blows, body)) + 0.2 * unit(conv(blows, thump)) + 0.5 * unit(grit) + 0.3 * air
+    return _across(chance, blow, -3.0, 0.2)
 
 
 def siren(chance, count):
@@ -216,6 +217,11 @@ def _pluck(chance, pitch, seconds):
     return sum(
         np.sin(2 * np.pi * k * pitch * t) * np.exp(-t * (3 + 1.2 * k)) / k for k in range(1, 15) if k * pitch < 9000
     )
+
+
+def _across(chance, machine, fall, wet, highest=9500):
+    """A machine as it is heard across a street: its highs worn off by `fall` dB an octave, between house fronts."""
+    return room(chance, unit(shaped(machine, both(tilt(fall), band(100, highest, 1)))), 0.5, wet)
 
 
 def _street(chance, count, level):
