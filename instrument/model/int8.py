@@ -85,9 +85,10 @@ class _Block:
 
     def __init__(self, block, ranges, after, shortcut, dtype):
         convs = convolutions(block)
-        # From where it strides on, the gradient is in floats: there is no such convolution of bytes.
+        # From where it strides on the gradient is in floats: to stride back over more than single places there is no
+        # convolution of bytes.
         self._strided = next((i for i, conv in enumerate(convs) if conv.stride != (1, 1)), 0)
-        self._convs = [_Conv(conv, dtype, floats=i <= self._strided) for i, conv in enumerate(convs)]
+        self._convs = [_Conv(conv, dtype, floats=i < self._strided) for i, conv in enumerate(convs)]
         self._down = None if block.downsample is None else _Conv(block.downsample[0], dtype)
         self._ranges, self.after, self._shortcut, self._dtype = ranges, after, shortcut, dtype
 
