@@ -1,7 +1,6 @@
 """Waiting for a picture that the processor draws: the rest of the program goes on."""
 
 import threading
-import time
 
 import pytest
 from helpers import screen_of
@@ -42,7 +41,7 @@ def test_other_threads_run_while_a_picture_is_waited_for(screen):
     program = screen.ctx.program(vertex_shader=TRIANGLE, fragment_shader=LONG % 4000)
     picture = screen.ctx.vertex_array(program, [])
     ended, turns = threading.Event(), []
-    other = threading.Thread(target=lambda: [turns.append(1) or time.sleep(0.001) for _ in iter(ended.is_set, True)])
+    other = threading.Thread(target=lambda: [turns.append(1) for _ in iter(lambda: ended.wait(0.001), True)])
     wait = waiter(screen.ctx)
     screen.begin()
     picture.render(vertices=3)  # queued, not drawn

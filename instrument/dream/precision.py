@@ -27,13 +27,6 @@ def fitted(eye, pictures, device):
     return quickest(eye, shown(pictures, device), precisions) if precisions else eye
 
 
-def only(precision):
-    """What gives an eye in this precision however good it is, else as it is, in the place of `fitted`."""
-    def fit(eye, pictures, device):
-        return lowered(eye.to(device), precision, shown(pictures, device)) or eye
-    return fit
-
-
 def exact(eye, pictures, device):
     """`eye` on `device` as it is; in the place of `fitted`."""
     return eye.to(device)

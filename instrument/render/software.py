@@ -23,10 +23,10 @@ def waiter(ctx):
 
 def _patient():
     """PyOpenGL's glFinish; None where that finds no library (EGL alone is enough for moderngl)."""
-    import OpenGL
-
-    OpenGL.ERROR_CHECKING = False  # an error that moderngl passed over is none of ours
     try:
+        import OpenGL
+
+        OpenGL.ERROR_CHECKING = False  # an error that moderngl passed over is none of ours
         from OpenGL import GL
     except ImportError:
         return None
