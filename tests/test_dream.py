@@ -12,6 +12,7 @@ from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
 from instrument.dream.graphs import whole
 from instrument.dream.loop import Inbox, rgba
+from instrument.dream.memory import Framing, Memory
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
 from instrument.motion import Motion, motion
@@ -264,7 +265,7 @@ def adding(amount):
 def test_no_motion_changes_nothing():
     picture = torch.rand(1, 3, 24, 32)
     assert flow.warp(picture, Motion(), 0.1) is picture
-    assert torch.allclose(flow.carried(picture, Motion(), [0.1]), picture, atol=1e-5)
+    assert torch.allclose(flow.carried(picture, [Motion()], [Framing().matrix]), picture, atol=1e-5)
     assert torch.allclose(flow.mirrored(picture, (24, 32)), picture, atol=1e-5)
 
 
@@ -298,7 +299,13 @@ def test_a_straight_way_and_a_followed_one_lead_to_the_same_place():
     picture, _ = places(64, 96)
     nearly = LINEAR._replace(tunnel=1e-9)
     assert flow.is_linear(LINEAR) and not flow.is_linear(nearly)
-    straight, followed = (flow.carried(picture, field, [0.4, -0.4])[..., 16:-16, 24:-24] for field in (LINEAR, nearly))
+    frames = [Framing().matrix, Framing(0.8, 0.1, 0.1, -0.1, True).matrix]
+
+    def inside(field):
+        ways = [Motion(*(rate * seconds for rate in field)) for seconds in (0.4, -0.4)]
+        return flow.carried(picture, ways, frames)[..., 16:-16, 24:-24]
+
+    straight, followed = inside(LINEAR), inside(nearly)
     assert torch.allclose(straight, followed, atol=5e-3)
 
 

@@ -12,6 +12,7 @@ from ..model.packed import packed
 from ..motion import motion
 from . import flow, objective, octaves, step
 from .graphs import finish, player
+from .memory import Memory
 from .precision import fitted
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
@@ -21,7 +22,6 @@ COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightn
 SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
 TURN_FROM, TURN_TO = 0.25, 0.01  # a new mixture of classes so far from the picture's own turns it, until so near
 TURN = 0.14  # s in which a turn does two thirds of its way
-PERIOD = 4.0  # s in which a remembered class picture is carried through once
 HUSH = 6.0  # how much a turn quietens the dream, which would otherwise grow the old picture's ghost again
 FADE = 3.0  # s in which the dream alone makes the picture one of the new classes
 
@@ -113,13 +113,15 @@ class Dreamer:
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
         self._seed = int(scene.values["dream.seed"])
         self._chance = random.Random(self._seed)
-        self._age = PERIOD / 2 * (1 + self._chance.random())  # s; a new picture starts near its natural size
+        self._memory = Memory(self._chance.random())
+        self._remember(scene, 0.0)
         self._views.clear()
         self._made, self._turning = _shares(self._known(scene.weights)), False
         self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
         size = self.size(scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
-        return step.limit(self._sounding(self._mixture(scene.weights, size), scene) + clouds.to(self.device))
+        memory = self._memory.read(self._mixture(scene.weights, size))
+        return step.limit(self._sounding(memory, scene) + clouds.to(self.device))
 
     def _dice(self):
         return torch.Generator().manual_seed(self._chance.getrandbits(32))
@@ -144,13 +146,16 @@ class Dreamer:
         self.lost += lost
         picture = self._move(picture, scene, dt)
         strange = self._strange(scene, dt)
-        self._age += dt
+        self._remember(scene, dt)
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt, strange)
         return self._settle(picture, scene, dt)
 
     def _move(self, picture, scene, dt):
         return flow.warp(picture, motion(scene.values, scene.now), dt)
+
+    def _remember(self, scene, dt):
+        self._memory.advance(motion(scene.values, scene.now), dt, scene.values["dream.wander"])
 
     def _strange(self, scene, dt):
         """How far the classes heard are from those the picture is made of, 0..1 while it turns, else 0."""
@@ -174,22 +179,8 @@ class Dreamer:
             return picture
         else:
             share = share * known
-        memory = self._memory(scene, tuple(picture.shape[2:]))
+        memory = self._memory.read(self._mixture(scene.weights, picture.shape[2:]))
         return picture.lerp(self._sounding(memory, scene), share)
-
-    def _memory(self, scene, size):
-        """The class pictures mixed, and carried by the zoom so that they come back without ghosts.
-
-        Two copies half a period apart, each strongest as it passes its natural size (flow maps in
-        two phases: Vlachos, "Water Flow in Portal 2", 2010).
-        """
-        mixture = self._mixture(scene.weights, size)
-        field = motion(scene.values, scene.now)
-        if not any(field[2:]):
-            return mixture
-        places = [(self._age / PERIOD + phase) % 1 - 0.5 for phase in (0.0, 0.5)]
-        one, other = flow.carried(mixture, field, [place * PERIOD for place in places]).split(1)
-        return one.lerp_(other, 1 - 2 * abs(places[1]))
 
     def _dream(self, picture, scene, dt, strange):
         values = scene.values

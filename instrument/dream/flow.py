@@ -25,14 +25,16 @@ def warp(picture, field, dt):
     return _read(picture, _folded(grid), "bicubic")
 
 
-def carried(picture, field, seconds):
-    """The picture (1, c, h, w) after each of n `seconds` of the field, (n, c, h, w); negative ones look ahead."""
+def carried(picture, ways, frames):
+    """What the picture (1, c, h, w) shows after each of n `ways` (n, c, h, w): motions already multiplied by their
+    time, negative ones look ahead. Each is seen through its frame, a matrix ((xx, xy, x0), (yx, yy, y0)) on places."""
     size, device = tuple(picture.shape[2:]), picture.device
-    if is_linear(field):
-        steps = [np.linalg.matrix_power(_step(field, each / STEPS), STEPS) for each in seconds]
+    if all(is_linear(way) for way in ways):
+        steps = [_framed(frame) @ np.linalg.matrix_power(_step(way, 1 / STEPS), STEPS)
+                 for way, frame in zip(ways, frames, strict=True)]
         grid = torch.cat([_straight(size, step, device) for step in steps])
     else:
-        grid = _grid(_followed(size, field, seconds, device), size)
+        grid = _grid(torch.cat([_followed(size, *pair, device) for pair in zip(ways, frames, strict=True)]), size)
     return _read(picture, grid, "bilinear")
 
 
@@ -81,19 +83,28 @@ def _straight(size, matrix, device):
                         across * (-yx * aspect) + (down * yy - y0)), -1)[None]
 
 
-def _followed(size, field, seconds, device):
-    """Where the pixels of a picture (h, w) came from, (n, h, w, 2): the field is smooth, the picture is not, so it is
+def _framed(frame):
+    return np.array((*frame, (0.0, 0.0, 1.0)))
+
+
+def _followed(size, way, frame, device):
+    """Where the pixels of a picture (h, w) came from, (1, h, w, 2): the field is smooth, the picture is not, so it is
     followed on a coarse mesh, in short steps."""
     height, width = size
     x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
     y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    dt = torch.stack([torch.full((1, 1, 1), each / STEPS, device=device) for each in seconds])
     for _ in range(STEPS):
-        points = points - velocity(points, field) * dt
-    mesh = points.permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
+        points = points - velocity(points, way) / STEPS
+    mesh = _through(points, frame).permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
     fine = F.interpolate(mesh, size, mode="bilinear", align_corners=True)
     return fine.permute(0, 2, 3, 1)
+
+
+def _through(points, frame):
+    """Points (1, h, w, 2) moved by a frame."""
+    x, y = points.unbind(-1)
+    return torch.stack([x * across + y * down + aside for across, down, aside in frame], -1)
 
 
 def _centres(count, device):

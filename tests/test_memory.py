@@ -1,0 +1,109 @@
+"""The remembered picture: carried by the zoom, never jumping, never framed twice the same."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from instrument.dream import flow
+from instrument.dream.memory import LIFE, REACH, SHORTEST, Framing, Memory
+from instrument.motion import Motion, motion
+from instrument.params import DEFAULTS, MODES
+
+torch.set_num_threads(1)
+SIZE, RATE = (48, 80), 12
+ZOOM = motion(DEFAULTS, 0.0)
+
+
+@pytest.fixture(scope="module")
+def picture():
+    noise = torch.rand(1, 3, 5, 8, generator=torch.Generator().manual_seed(1))
+    return nn.functional.interpolate(noise, SIZE, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+def remembered(picture, seconds, wander=1.0, seed=0, field=lambda now: ZOOM):
+    """What is remembered, every twelfth of a second."""
+    memory = Memory(seed)
+    for number in range(round(seconds * RATE)):
+        memory.advance(field(number / RATE), 1 / RATE, wander)
+        yield memory.read(picture)
+
+
+def apart(one, other):
+    return float((one - other).square().mean().sqrt())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_it_never_jumps(picture, mode):
+    field = lambda now: motion({**DEFAULTS, "zoom.mode": float(MODES.index(mode))}, now)
+    seen = list(remembered(picture, 3 * LIFE, field=field))
+    assert max(apart(*pair) for pair in zip(seen, seen[1:])) < 0.05
+
+
+def test_it_does_not_jump_with_every_beat(picture):
+    field = lambda now: ZOOM._replace(expand=0.4 if now % 0.5 < 0.1 else 0.1)
+    seen = list(remembered(picture, 2 * LIFE, field=field))
+    assert max(apart(*pair) for pair in zip(seen, seen[1:])) < 0.05
+
+
+def test_no_view_comes_back(picture):
+    seen = list(remembered(picture, 180))[::RATE]
+    later = [(a, b) for a in range(len(seen)) for b in range(a + 15, len(seen))]
+    assert min(apart(seen[a], seen[b]) for a, b in later) > 0.05
+
+
+def test_without_wandering_the_same_views_come_back(picture):
+    seen = list(remembered(picture, 2.5 * LIFE, 0.0))
+    assert apart(seen[-1], seen[-1 - round(LIFE * RATE)]) < 0.02
+
+
+def test_without_wandering_a_copy_shows_the_whole_picture_in_the_middle_of_its_life(picture):
+    memory, middles = Memory(0), []
+    for _ in range(round(2 * LIFE * 50)):
+        memory.advance(ZOOM, 1 / 50, 0.0)
+        if abs(memory._copies[0].life - 0.5) < 0.001:
+            middles.append(memory.read(picture))
+    assert middles and all(apart(middle, picture) < 0.01 for middle in middles)
+
+
+@pytest.mark.parametrize("field", (ZOOM, Motion(0.3, -0.2, 0.2, 0.4, 0.1, -0.1), Motion(expand=0.1, tunnel=0.2)),
+                         ids=("zoom", "turning about elsewhere", "tunnel"))
+def test_it_moves_with_the_zoom(picture, field):
+    """What is remembered a little later is what was remembered, warped: so it comes back without ghosts."""
+    memory = in_the_middle_of_a_life(field)
+    before = memory.read(picture)
+    carried = flow.warp(before, field, 0.2)
+    memory.advance(field, 0.2, 0.5)
+    inner = (..., slice(8, -8), slice(12, -12))
+    moved = apart(memory.read(picture)[inner], before[inner])
+    assert apart(memory.read(picture)[inner], carried[inner]) < 0.5 * moved
+
+
+def in_the_middle_of_a_life(field):
+    """A memory of which only one copy shows for the next moments."""
+    memory = Memory(3)
+    memory.advance(field, 1e-3, 0.5)
+    while not 0.45 < memory._copies[0].life < 0.5:
+        memory.advance(field, 1e-3, 0.5)
+    return memory
+
+
+def test_a_seed_decides_what_is_seen(picture):
+    one, again, other = (list(remembered(picture, 12, seed=seed)) for seed in (1, 1, 2))
+    assert all(torch.equal(*pair) for pair in zip(one, again))
+    assert max(apart(*pair) for pair in zip(one, other)) > 0.05
+
+
+@pytest.mark.parametrize("speed", (-1.0, 0.0, 0.12, 2.0))
+def test_a_zoom_of_any_speed_carries_a_copy_only_so_far(speed):
+    memory, field = Memory(0), motion({**DEFAULTS, "zoom.speed": speed}, 0.0)
+    for _ in range(30 * RATE):
+        memory.advance(field, 1 / RATE, 1.0)
+        assert all(abs(copy.travelled.expand) <= max(REACH, abs(speed) * SHORTEST) for copy in memory._copies)
+
+
+def test_a_frame_takes_places_to_where_it_looks():
+    (xx, xy, x0), (yx, yy, y0) = Framing(0.5, math.pi / 2, 0.1, 0.2).matrix
+    assert (xx * 1 + x0, yx * 1 + y0) == pytest.approx((0.1, 0.7))  # to the right of the middle is above it, half as far
+    assert Framing(mirrored=True).matrix[0] == pytest.approx((-1, 0, 0))
