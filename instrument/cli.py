@@ -164,6 +164,10 @@ def _models(options):
 
 
 def _gallery_flags(command):
+    command.add_argument("--sheets", nargs="+", choices=("presets", "classes", "precisions", "networks"),
+                         default=("presets", "classes"), help="which to draw (default presets and classes)")
+    command.add_argument("--networks", nargs="+", default=("none", "urban"), metavar="START",
+                         help="whose dreams the sheet of networks compares: runs, model folders, 'none' for random weights")
     command.add_argument("--out", default="docs/gallery", metavar="FOLDER", help="write here (default docs/gallery)")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
@@ -172,15 +176,18 @@ def _gallery_flags(command):
 
 
 def _gallery(options):
-    from .gallery import gallery
+    from .gallery import comparison, gallery
     from .model.card import DEFAULT, load_model
     from .perform import open_bank
     from .presets import read
 
     model = load_model(options.model or DEFAULT)
     presets = [read(path) for path in open_bank(options.presets).paths()]
-    for path in gallery(model, presets, options.out, options.seed, options.sound):
+    for path in gallery(model, presets, options.out, options.seed, options.sound, sheets=options.sheets):
         print(path)
+    for kind in ("precisions", "networks"):
+        for path in comparison(model, kind, options.out, options.networks) if kind in options.sheets else ():
+            print(path)
 
 
 def _prerender_flags(command):
@@ -485,7 +492,7 @@ COMMANDS = {
     "presets": (_presets_flags, _presets, "List the presets."),
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
     "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
-    "gallery": (_gallery_flags, _gallery, "Draw contact sheets of every preset and every class."),
+    "gallery": (_gallery_flags, _gallery, "Draw contact sheets of presets and classes, or compare dreams."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
     "paint": (_paint_flags, _paint, "Paint the class pictures, by feature visualisation."),
     "data": (_data_flags, _data, "Prepare clips as the paper did: folders, splits, sets, figures."),

@@ -1,4 +1,6 @@
-"""Contact sheets: every preset and every class at a few moments, rendered offline, as small JPEGs."""
+"""Contact sheets, as small JPEGs: every preset and every class at a few moments, rendered offline; and one dream several
+times over, to see what a precision or what learning does to it.
+"""
 
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .offline import Offline, script
+from .params import DEFAULTS
 
 SIZE, TILE = (640, 360), (320, 180)  # px, rendered and shown
 TIMES = (1.0, 2.5, 5.0)  # s
@@ -14,18 +17,77 @@ DREAMS = 6.0  # a second: what a laptop holds
 ROWS = 7  # of one sheet
 MARGIN, CAPTION = 6, 22  # px
 LARGEST = 400_000  # bytes of one file
+SOUNDS = ("dog_bark", "car_horn", "siren", "street_music")  # of the dreams that are compared
+STEPS = (12, 40)  # after which they are shown
+STRONG = {"dream.size": 192.0, "dream.step": 0.03}  # what differs should show: less of the class picture, and no chance
+LOOKS = {"precisions": {**STRONG, "dream.layer": 3.6, "dream.return": 0.1, "dream.wander": 0.0},
+         "networks": {**STRONG, "dream.return": 0.0, "dream.wander": 0.0}}
 
 
-def gallery(model, presets, folder, seed=1, sound="dog_bark", times=TIMES, size=SIZE):
+def gallery(model, presets, folder, seed=1, sound="dog_bark", times=TIMES, size=SIZE, sheets=("presets", "classes")):
     """Write sheets of all `presets` (hearing `sound`) and of all classes (first preset); yields each path."""
     sound = sound if sound in model.classes else model.classes[0]
     with Offline(model, size) as offline:
-        rows = [(f"{number}  {preset.title}: {preset.note}", moments(offline, preset.values, sound, seed, times))
-                for number, preset in enumerate(presets, 1)]
-        yield from save_sheets(rows, Path(folder), "presets")
-        rows = [(name.replace("_", " "), moments(offline, presets[0].values, name, seed, times))
-                for name in model.classes]
-        yield from save_sheets(rows, Path(folder), "classes")
+        if "presets" in sheets:
+            rows = [(f"{number}  {preset.title}: {preset.note}", moments(offline, preset.values, sound, seed, times))
+                    for number, preset in enumerate(presets, 1)]
+            yield from save_sheets(rows, Path(folder), "presets")
+        if "classes" in sheets:
+            rows = [(name.replace("_", " "), moments(offline, presets[0].values, name, seed, times))
+                    for name in model.classes]
+            yield from save_sheets(rows, Path(folder), "classes")
+
+
+def comparison(model, kind, folder, starts=(), steps=STEPS, sounds=SOUNDS):
+    """Write a sheet of `kind`: the same dreams in every "precisions" that this machine is quick in, or by several
+    "networks": runs, model folders, "none" for random weights. Yields its path."""
+    fits = _precisions(model) if kind == "precisions" else _networks(model, starts)
+    known = [name for name in sounds if name in model.classes] or model.classes[:1]
+    rows = [(caption, [frame for name in known for frame in _dreams(dreamer(), name, LOOKS[kind], steps)])
+            for caption, dreamer in fits.items()]
+    yield from save_sheets(rows, Path(folder), kind)
+
+
+def _precisions(model):
+    from .dream.dreamer import Dreamer
+    from .dream.precision import exact, lowered, quick_precisions, shown
+    from .eyes import best_device, read_pictures
+    from .model.zoo import open_eye
+
+    pictures, device = read_pictures(model), best_device()
+
+    def made(precision):
+        lower = lambda eye, *_: lowered(eye.to(device), precision, shown(pictures, device))
+        return lambda: Dreamer(open_eye(None, model), pictures, device, fit=lower if precision else exact)
+
+    return {"float32": made(None)} | {str(each).removeprefix("torch."): made(each) for each in quick_precisions(device)[::-1]}
+
+
+def _networks(model, starts):
+    from .dream.dreamer import Dreamer
+    from .eyes import best_device, read_pictures
+    from .learn.train import begin
+    from .model.eye import hearsee_eye
+
+    pictures, classes = read_pictures(model), model.classes
+
+    def made(start):
+        net = begin("" if start == "none" else start, len(classes)).eval()
+        return lambda: Dreamer(hearsee_eye(net, classes), pictures, best_device())
+
+    return {f"weights: {start}": made(start) for start in starts}
+
+
+def _dreams(dreamer, name, look, steps):
+    """The pictures of a dream of the class `name` after so many `steps`, without effects."""
+    from .dream.dreamer import Scene
+    from .dream.loop import rgba
+
+    picture = None
+    for number in range(max(steps)):
+        picture = dreamer.step(picture, Scene({**DEFAULTS, **look}, {name: 0.9}, number / FPS), 1 / FPS)
+        if number + 1 in steps:
+            yield rgba(picture).cpu().numpy()[..., :3]
 
 
 def moments(offline, values, sound, seed, times=TIMES):

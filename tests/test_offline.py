@@ -10,7 +10,7 @@ from PIL import Image
 from instrument.bench import looks
 from instrument.bench.presets import apart_rows, look_rows, verdict
 from instrument.features import CLASS
-from instrument.gallery import gallery, save_small, sheet
+from instrument.gallery import comparison, gallery, save_small, sheet
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.offline import Offline, hear_file, in_turn, script
@@ -238,6 +238,20 @@ def test_a_gallery_is_written(offline, model, tmp_path):
     assert [path.name for path in paths] == ["presets-1.jpg", "classes-1.jpg"]
     with Image.open(paths[0]) as picture:
         assert picture.width > 2 * 320 and np.asarray(picture).std() > 5
+
+
+def test_other_weights_dream_another_picture_through_the_same_code(model, tmp_path):
+    path, = comparison(model, "networks", tmp_path, ("none", str(model.folder)), steps=(1, 4))
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture).astype(float)
+    random, trained = np.split(pixels[:len(pixels) // 2 * 2], 2)
+    assert np.abs(random - trained).mean() > 1 and path.name == "networks-1.jpg"
+
+
+def test_dreams_are_compared_in_every_precision_of_this_machine(model, tmp_path):
+    path, = comparison(model, "precisions", tmp_path, steps=(1,), sounds=model.classes[:1])
+    with Image.open(path) as picture:
+        assert np.asarray(picture).std() > 5
 
 
 def test_sheets_are_kept_small(tmp_path):

@@ -16,7 +16,7 @@ ENOUGH = 3.0  # in some respect a row changes the picture at least so many times
 LEAST = 0.05  # of a plain difference; what seeds change less counts as this, so that nothing passes that nobody sees
 GROUPS = ("dream", "zoom", "post")
 YARDSTICK = "dream.seed"  # the row that all others are measured with
-# Small and slow enough for two cores; no slot of `mod.` moves a row while it is measured.
+# Small and slow enough for two cores; no slot of `mod.` moves a row while it is measured, and no seed looks elsewhere.
 BASE = {"dream.size": 160.0, "dream.rate": 6.0, "dream.wander": 0.0, **{f"{slot}.depth": 0.0 for slot in SLOTS}}
 # Rows that only show together with others, and those others. The leak to the class picture covers what a weak dream
 # does, so the rows of the dream are measured with a strong one.

@@ -61,8 +61,7 @@ class Memory:
     def advance(self, field, dt, wander):
         """`dt` seconds of a motion.Motion go by; new framings are `wander` (0..1) of the way from the whole picture."""
         if not self._copies:
-            first = self._chance.random()
-            self._copies = [self._born(field, wander, (first + phase) % 1) for phase in (0.0, 0.5)]
+            self._copies = [self._born(field, wander, life) for life in (0.5, 0.0)]
         share = dt / _life(field)
         self._copies = [self._older(copy, field, dt, share, wander) for copy in self._copies]
 
