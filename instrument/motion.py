@@ -8,9 +8,14 @@ A point p = (x, y), y in -1..1 upwards and x scaled by the aspect, moves with ve
 
 so a picture warped by dt shows at p what was at p - v(p) * dt, mirrored at its borders.
 `shaders/lib/field.glsl` is the same formula.
+
+A `way` is a Motion too: what a changing field adds up to over some time, as if it had all been in one second. Where a
+picture is carried to now it is carried by its way, not by the field of now times its age: a field that changes with
+every beat would throw it forth and back, and two pictures of different age apart.
 """
 
 import math
+from collections import deque
 from typing import NamedTuple
 
 from .params import MODES
@@ -28,6 +33,61 @@ class Motion(NamedTuple):
     strips: float = 0.0
     tunnel: float = 0.0
     spiral: float = 0.0
+
+
+LONGEST = 3.0  # s that a Journey remembers
+
+
+def added(way, field, seconds):
+    """A way and `seconds` of a field more, about the middle, so that motions about different centres add up (of modes
+    that bend, none has another centre)."""
+    x, y = field.centre_x, field.centre_y
+    pan_x = field.pan_x - (field.expand + field.strips) * x + field.turn * y
+    pan_y = field.pan_y - field.expand * y - field.turn * x
+    field = field._replace(centre_x=0.0, centre_y=0.0, pan_x=pan_x, pan_y=pan_y)
+    return Motion(*(so_far + rate * seconds for so_far, rate in zip(way, field, strict=True)))
+
+
+def between(then, now):
+    """The way from one sum to a later one."""
+    return Motion(*(b - a for a, b in zip(then, now, strict=True)))
+
+
+def eased(way, seconds):
+    """A way of so many seconds: true for one, then coming to rest at two.
+
+    Without rest, a dream that hangs would be magnified without end.
+    """
+    if seconds <= 1.0:
+        return way
+    share = (2.0 - math.exp(1.0 - seconds)) / seconds
+    return Motion(*(share * part for part in way))
+
+
+class Journey:
+    """The way since the start, and, for a while, that of any moment."""
+
+    def __init__(self):
+        self.way = Motion()
+        self._log = deque()  # (time in s, way until then)
+
+    def advance(self, field, now, moving=True):
+        """It is `now` (s); the field was the same since the last time, or, unless `moving`, there was none."""
+        if self._log and moving:
+            self.way = added(self.way, field, now - self._log[-1][0])
+        self._log.append((now, self.way))
+        while self._log[0][0] < now - LONGEST:
+            self._log.popleft()
+
+    def since(self, then):
+        """The way from `then` (s) to now; from as long ago as is remembered, if that is later."""
+        after = self._log[-1]
+        for time, way in reversed(self._log):
+            if time <= then:
+                share = (then - time) / max(after[0] - time, 1e-9)
+                return between(added(way, between(way, after[1]), share), self.way)
+            after = time, way
+        return between(after[1], self.way)
 
 
 def motion(values, now):

@@ -16,7 +16,7 @@ from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
 from .modulation import modulate
-from .motion import motion
+from .motion import Journey, motion
 from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
@@ -93,7 +93,7 @@ class Show:
 
     def __init__(self, options, stack):
         self.control = Control(options.values)
-        self.clock, self.heard = Clock(), Heard()
+        self.clock, self.heard, self.journey = Clock(), Heard(), Journey()
         self.bank = open_bank(options.presets)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
@@ -261,14 +261,16 @@ class Show:
     def _draw(self, values, now, dt):
         width, height = self.screen.size
         self.renderer.resize(self.screen.size)
+        field = motion(values, now)
+        self.journey.advance(field, now, not values["show.freeze"])
         weights = self.heard.dreamt(self.teaching.classes, now)
         spectrogram = self._look(values)
-        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram))
+        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.journey.way))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)
         picture = (dreamt.pixels, dreamt.now, dreamt.ready) if dreamt else None
-        self.renderer.draw(values, picture, now, dt, motion(values, now),
+        self.renderer.draw(values, picture, now, dt, field,
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)
         if self._hud_on or self._help_on:

@@ -8,8 +8,8 @@ void main() {
     int cell = gl_VertexID / 6;
     vec2 uv = (vec2(cell % 16, cell / 16) + CORNERS[gl_VertexID % 6]) / vec2(16.0, 9.0);
     vec2 p = place(uv);
-    newest = unplaced(carried(p, u_age));
-    previous = unplaced(carried(p, u_old_age));
-    history = unplaced(carried(p, u_dt));
+    newest = unplaced(carried(p, MOTION(u_newest), 1.0));
+    previous = unplaced(carried(p, MOTION(u_previous), 1.0));
+    history = unplaced(carried(p, MOTION(u_motion), u_dt));
     gl_Position = vec4(uv * 2.0 - 1.0, 0.0, 1.0);
 }

@@ -8,7 +8,7 @@ from torch import nn
 
 from instrument.dream import flow
 from instrument.dream.memory import LIFE, REACH, SHORTEST, Framing, Memory
-from instrument.motion import Motion, motion
+from instrument.motion import Motion, added, motion
 from instrument.params import DEFAULTS, MODES
 
 torch.set_num_threads(1)
@@ -22,11 +22,15 @@ def picture():
     return nn.functional.interpolate(noise, SIZE, mode="bicubic", align_corners=False).clamp(0, 1)
 
 
+def go_on(memory, field, dt, wander):
+    memory.advance(added(Motion(), field, dt), field, dt, wander)
+
+
 def remembered(picture, seconds, wander=1.0, seed=0, field=lambda now: ZOOM):
     """What is remembered, every twelfth of a second."""
     memory = Memory(seed)
     for number in range(round(seconds * RATE)):
-        memory.advance(field(number / RATE), 1 / RATE, wander)
+        go_on(memory, field(number / RATE), 1 / RATE, wander)
         yield memory.read(picture)
 
 
@@ -61,7 +65,7 @@ def test_without_wandering_the_same_views_come_back(picture):
 def test_without_wandering_a_copy_shows_the_whole_picture_in_the_middle_of_its_life(picture):
     memory, middles = Memory(0), []
     for _ in range(round(2 * LIFE * 50)):
-        memory.advance(ZOOM, 1 / 50, 0.0)
+        go_on(memory, ZOOM, 1 / 50, 0.0)
         if abs(memory._copies[0].life - 0.5) < 0.001:
             middles.append(memory.read(picture))
     assert middles and all(apart(middle, picture) < 0.01 for middle in middles)
@@ -74,7 +78,7 @@ def test_it_moves_with_the_zoom(picture, field):
     memory = in_the_middle_of_a_life(field)
     before = memory.read(picture)
     carried = flow.warp(before, field, 0.2)
-    memory.advance(field, 0.2, 0.5)
+    go_on(memory, field, 0.2, 0.5)
     inner = (..., slice(8, -8), slice(12, -12))
     moved = apart(memory.read(picture)[inner], before[inner])
     assert apart(memory.read(picture)[inner], carried[inner]) < 0.5 * moved
@@ -83,9 +87,9 @@ def test_it_moves_with_the_zoom(picture, field):
 def in_the_middle_of_a_life(field):
     """A memory of which only one copy shows for the next moments."""
     memory = Memory(3)
-    memory.advance(field, 1e-3, 0.5)
+    go_on(memory, field, 1e-3, 0.5)
     while not 0.45 < memory._copies[0].life < 0.5:
-        memory.advance(field, 1e-3, 0.5)
+        go_on(memory, field, 1e-3, 0.5)
     return memory
 
 
@@ -99,7 +103,7 @@ def test_a_seed_decides_what_is_seen(picture):
 def test_a_zoom_of_any_speed_carries_a_copy_only_so_far(speed):
     memory, field = Memory(0), motion({**DEFAULTS, "zoom.speed": speed}, 0.0)
     for _ in range(30 * RATE):
-        memory.advance(field, 1 / RATE, 1.0)
+        go_on(memory, field, 1 / RATE, 1.0)
         assert all(abs(copy.travelled.expand) <= max(REACH, abs(speed) * SHORTEST) for copy in memory._copies)
 
 

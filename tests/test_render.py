@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from helpers import screen_of
 
-from instrument.motion import Motion, motion
+from instrument.motion import Motion, eased, motion
 from instrument.params import DEFAULTS, MODES, ROWS
 from instrument.render import NEUTRAL, Renderer
-from instrument.render.renderer import eased
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import Upload
 
@@ -112,11 +111,18 @@ def test_both_ends_of_every_row_change_the_picture(screen):
             plain.release()
 
 
+def velocity(x, y, field):
+    qx, qy = x - field.centre_x, y - field.centre_y
+    r = np.hypot(qx, qy)
+    grow, turn = field.expand + field.tunnel * r, field.turn + field.spiral * (1 - r)
+    return qx * grow - qy * turn + field.pan_x + field.strips * qx, qy * grow + qx * turn + field.pan_y
+
+
 def test_the_field_is_the_formula_of_motion(screen, tmp_path):
     """Every mode: where field.glsl says a point came from, against the docstring of motion.py in numpy."""
     shutil.copytree(FOLDER / "lib", tmp_path / "lib")
     (tmp_path / "probe.frag").write_text(
-        '#include "lib/field.glsl"\nvoid main() { vec2 p = carried(place(uv), u_dt); '
+        '#include "lib/field.glsl"\nvoid main() { vec2 p = carried(place(uv), MOTION(u_motion), u_dt); '
         "colour = vec4(p, mirrored(unplaced(p))); }\n")
     shaders, uniforms = Shaders(screen.ctx, tmp_path), Uniforms(screen.ctx)
     target = screen.ctx.framebuffer([screen.ctx.texture(SIZE, 4, dtype="f4")])
@@ -124,17 +130,15 @@ def test_the_field_is_the_formula_of_motion(screen, tmp_path):
     for mode in range(len(MODES)):
         field = motion({**DEFAULTS, "zoom.mode": mode, "zoom.speed": 1.1, "zoom.rotate": 50.0, "zoom.pan_x": 0.4,
                         "zoom.pan_y": -0.7}, 3.7)
-        uniforms.put({"aspect": aspect, "dt": dt}, field, DEFAULTS)
+        uniforms.put({"aspect": aspect, "dt": dt}, {"motion": field}, DEFAULTS)
         shaders.run("probe", target)
         got = np.frombuffer(target.read(components=4, dtype="f4"), "f4").reshape(HEIGHT, WIDTH, 4)
         x = ((np.arange(WIDTH) + 0.5) / WIDTH * 2 - 1)[None] * aspect + np.zeros((HEIGHT, 1))
         y = ((np.arange(HEIGHT) + 0.5) / HEIGHT * 2 - 1)[:, None] + np.zeros((1, WIDTH))
-        qx, qy = x - field.centre_x, y - field.centre_y
-        r = np.hypot(qx, qy)
-        grow, turn = field.expand + field.tunnel * r, field.turn + field.spiral * (1 - r)
-        vx = qx * grow - qy * turn + field.pan_x + field.strips * qx
-        vy = qy * grow + qx * turn + field.pan_y
-        fromx, fromy = x - vx * dt, y - vy * dt
+        fromx, fromy = x, y
+        for _ in range(6):
+            vx, vy = velocity(fromx, fromy, field)
+            fromx, fromy = fromx - vx * dt / 6, fromy - vy * dt / 6
         assert np.allclose(got[..., 0], fromx, atol=1e-5) and np.allclose(got[..., 1], fromy, atol=1e-5), MODES[mode]
         at = (fromx / aspect + 1) / 2, (fromy + 1) / 2
         for channel in (0, 1):
@@ -153,8 +157,20 @@ def test_the_picture_goes_on_between_dreams_and_along_the_field(screen, renderer
     assert not np.array_equal(first, later)
 
 
+def test_two_dreams_lie_on_each_other_though_the_motion_changed_between_them(screen, renderer):
+    """A dream is carried by the motion that was, not by that of now: else each beat would draw it double."""
+    first = dream(3)
+    pixel = 2 / HEIGHT  # of motion.py's plane
+    draw(screen, renderer, values_of(), (first, 0.0), 0.0)
+    draw(screen, renderer, values_of(), None, 0.1, field=Motion(pan_x=80 * pixel))
+    second = np.roll(first, 8, 1)
+    draw(screen, renderer, values_of(), (second, 0.1), 0.1)
+    during = draw(screen, renderer, values_of(), None, 0.14)
+    assert np.abs(during[:, 8:].astype(int) - second[:, 8:, :3]).max() <= 1
+
+
 def test_a_dream_that_hangs_comes_to_rest():
-    ages = [eased(age / 10) for age in range(200)]
+    ages = [eased(Motion(expand=age / 10), age / 10).expand for age in range(200)]
     assert ages[5] == 0.5 and all(b > a for a, b in pairwise(ages[:60])) and ages[-1] <= 2.0
     assert max(b - a for a, b in pairwise(ages)) < 0.1001
 

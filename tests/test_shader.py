@@ -37,7 +37,7 @@ void main() {{
     colour = vec4(rows[int(gl_FragCoord.x)], u_level, u_motion_spiral, 1.0);
 }}""", 1)
     target = screen.ctx.framebuffer([screen.ctx.texture((len(PARAMS), 1), 4, dtype="f4")])
-    Uniforms(screen.ctx).put({"level": 0.25}, Motion(spiral=3.0), values)
+    Uniforms(screen.ctx).put({"level": 0.25}, {"motion": Motion(spiral=3.0)}, values)
     Shaders(screen.ctx, tmp_path).run("a", target)
     seen = np.frombuffer(target.read(components=3, dtype="f4"), "f4").reshape(-1, 3)
     assert seen[:, 0] == pytest.approx(list(values.values()), rel=1e-6)

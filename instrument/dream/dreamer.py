@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..model.packed import packed
-from ..motion import motion
+from ..motion import Motion, added, between, eased, motion
 from . import flow, objective, octaves, step
 from .graphs import finish, player
 from .memory import Memory
@@ -30,7 +30,8 @@ FADE = 3.0  # s in which the dream alone makes the picture one of the new classe
 class Scene:
     """What to dream: all values, class weights {name: 0..1}, time in s, width over height.
 
-    `spectrogram` is the sound as a picture, uint8 (h, w, 3 or 4), row 0 on top, or None.
+    `spectrogram` is the sound as a picture, uint8 (h, w, 3 or 4), row 0 on top, or None. `way` is the sum of all motion
+    until now (motion.Journey), None where the field of now may stand for the time since the last scene.
     """
 
     values: Mapping[str, float]
@@ -38,6 +39,7 @@ class Scene:
     now: float
     aspect: float = 16 / 9
     spectrogram: object = None
+    way: Motion | None = None
 
 
 class Ascent(NamedTuple):
@@ -86,6 +88,7 @@ class Dreamer:
         self._player = play or player(self.device)
         self._views = {}
         self._seed = None
+        self._been = None  # the way of the last scene
         self._made, self._turning = {}, False  # class shares of the picture; whether it is turning to others
         finish(self.device)
 
@@ -113,8 +116,8 @@ class Dreamer:
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
         self._seed = int(scene.values["dream.seed"])
         self._chance = random.Random(self._seed)
-        self._memory = Memory(self._chance.random())
-        self._remember(scene, 0.0)
+        self._memory, self._been = Memory(self._chance.random()), None
+        self._memory.advance(Motion(), motion(scene.values, scene.now), 0.0, scene.values["dream.wander"])
         self._views.clear()
         self._made, self._turning = _shares(self._known(scene.weights)), False
         self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
@@ -140,22 +143,23 @@ class Dreamer:
         """The next picture, `dt` seconds after `picture`; None starts afresh. The same inputs give the same."""
         if picture is None or int(scene.values["dream.seed"]) != self._seed:
             picture = self.start(scene)
-        dt = min(max(dt, 0.0), LONGEST)
+        way, dt = self._way(scene, dt), min(max(dt, 0.0), LONGEST)
         picture = octaves.resize(picture, self.size(scene))
         picture, lost = step.sound(picture, self._mixture(scene.weights, picture.shape[2:]))
         self.lost += lost
-        picture = self._move(picture, scene, dt)
+        picture = flow.warp(picture, way, 1.0)
         strange = self._strange(scene, dt)
-        self._remember(scene, dt)
+        self._memory.advance(way, motion(scene.values, scene.now), dt, scene.values["dream.wander"])
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt, strange)
         return self._settle(picture, scene, dt)
 
-    def _move(self, picture, scene, dt):
-        return flow.warp(picture, motion(scene.values, scene.now), dt)
-
-    def _remember(self, scene, dt):
-        self._memory.advance(motion(scene.values, scene.now), dt, scene.values["dream.wander"])
+    def _way(self, scene, dt):
+        """What has moved since the last scene."""
+        been, self._been = self._been, scene.way
+        if been is None or scene.way is None:
+            return added(Motion(), motion(scene.values, scene.now), min(max(dt, 0.0), LONGEST))
+        return eased(between(been, scene.way), dt)
 
     def _strange(self, scene, dt):
         """How far the classes heard are from those the picture is made of, 0..1 while it turns, else 0."""

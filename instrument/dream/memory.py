@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from ..motion import Motion
+from ..motion import Motion, added
 from . import flow
 
 LIFE, SHORTEST = 8.0, 1.0  # s of a copy; how fast a zoom may shorten it
@@ -58,21 +58,21 @@ class Memory:
         self._spread = {}
         self._copies = []
 
-    def advance(self, field, dt, wander):
-        """`dt` seconds of a motion.Motion go by; new framings are `wander` (0..1) of the way from the whole picture."""
+    def advance(self, way, field, dt, wander):
+        """`dt` seconds and their `way` go by, as the field is now; new framings are `wander` (0..1) from the whole picture."""
         if not self._copies:
             self._copies = [self._born(field, wander, life) for life in (0.5, 0.0)]
         share = dt / _life(field)
-        self._copies = [self._older(copy, field, dt, share, wander) for copy in self._copies]
+        self._copies = [self._older(copy, way, field, share, wander) for copy in self._copies]
 
-    def _older(self, copy, field, dt, share, wander):
+    def _older(self, copy, way, field, share, wander):
         if copy.life + share >= 1:
             return self._born(field, wander, (copy.life + share) % 1)
-        return copy._replace(life=copy.life + share, travelled=_sum(copy.travelled, field, dt))
+        return copy._replace(life=copy.life + share, travelled=added(copy.travelled, way, 1.0))
 
     def _born(self, field, wander, life):
         """A copy that the zoom carries through its natural size in the middle of its life."""
-        return Copy(life, self._framing(wander), _sum(Motion(), field, (life - 0.5) * _life(field)))
+        return Copy(life, self._framing(wander), added(Motion(), field, (life - 0.5) * _life(field)))
 
     def _framing(self, wander):
         near, tilt, x, y, side = (self._chance.random() for _ in range(5))
@@ -105,16 +105,3 @@ def _life(field):
     """Seconds that a copy lives."""
     pace = sum(abs(rate) for rate in (field.expand, field.strips, field.tunnel, field.spiral))
     return max(SHORTEST, min(LIFE, REACH / max(pace, 1e-6)))
-
-
-def _sum(travelled, field, seconds):
-    """What was travelled and `seconds` of a field more."""
-    return Motion(*(way + rate * seconds for way, rate in zip(travelled, _centred(field), strict=True)))
-
-
-def _centred(field):
-    """The same motion about the middle, so that motions about different centres add up (only linear ones have one)."""
-    x, y = field.centre_x, field.centre_y
-    return field._replace(centre_x=0.0, centre_y=0.0,
-                          pan_x=field.pan_x - (field.expand + field.strips) * x + field.turn * y,
-                          pan_y=field.pan_y - field.expand * y - field.turn * x)

@@ -2,6 +2,7 @@
 
 import math
 
+from ..motion import Journey, eased
 from .passes import NEUTRAL, Stage, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
@@ -18,7 +19,7 @@ class Renderer:
     def __init__(self, ctx, size, shader_folder):
         self._ctx = ctx
         self.upload = Upload(ctx)
-        self._fader = Fader()
+        self._fader, self._journey = Fader(), Journey()
         self.passes = recipe()
         self._uniforms = Uniforms(ctx)
         self._shaders = Shaders(ctx, shader_folder)
@@ -59,16 +60,18 @@ class Renderer:
         self._shaders.check(now)
         frozen = bool(values["show.freeze"])
         self._fader.put(frame, self.upload, now, frozen)
+        self._journey.advance(motion, now, not frozen)
         if not frozen or self._held is None:
-            self._held = values, self._host(values, now, dt, dict(extras)), motion
+            motions = {"motion": motion, **self._fader.ways(self._journey, now)}
+            self._held = values, self._host(values, now, dt, dict(extras)), motions
         self._paint(screen, values, frozen)
         screen.use()
 
     def _paint(self, screen, values, frozen):
-        held, host, motion = self._held
+        held, host, motions = self._held
         gain = 0.0 if values["show.blackout"] else values["show.master"]  # these two work on a held picture too
         dither = not (gain == 0.0 or neutral({**held, "show.master": gain}))
-        self._uniforms.put({**host, "gain": gain, "dither": dither}, motion, held)
+        self._uniforms.put({**host, "gain": gain, "dither": dither}, motions, held)
         stage = self._stage
         stage.values, stage.host, stage.frozen, stage.screen = held, host, frozen, screen
         self._ctx.disable(self._ctx.BLEND)
@@ -82,7 +85,7 @@ class Renderer:
     def _host(self, values, now, dt, extras):
         width, height = self.size
         return {
-            **extras, **self._fader.uniforms(now),
+            **extras, "fade": self._fader.share(now),
             "width": width, "height": height, "aspect": width / height, "time": now - self._start, "dt": dt,
             "keep_echo": keep(values["zoom.echo"], dt), "keep_trails": keep(values["post.trails"], dt),
             "hue_cos": math.cos(math.radians(values["post.hue"])),
@@ -122,17 +125,14 @@ class Fader:
         self._made_before, self._made = (made if first else self._made), made
         self._landed, self._waiting = now, None
 
-    def uniforms(self, now):
-        fade = 1.0 if self._length <= 0.0 else min((now - self._landed) / self._length, 1.0)
-        return {"age": eased(now - self._made), "old_age": eased(now - self._made_before), "fade": fade}
+    def share(self, now):
+        """How far the newest dream has come in, 0..1."""
+        return 1.0 if self._length <= 0.0 else min((now - self._landed) / self._length, 1.0)
 
-
-def eased(age):
-    """Age in s by which a dream is carried on: true for a second, then coming to rest at two.
-
-    Without rest, a dream that hangs would be magnified without end.
-    """
-    return age if age < 1.0 else 2.0 - math.exp(1.0 - age)
+    def ways(self, journey, now):
+        """The ways of the two newest dreams until now."""
+        made = {"newest": self._made, "previous": self._made_before}
+        return {name: eased(journey.since(time), now - time) for name, time in made.items()}
 
 
 __all__ = ["NEUTRAL", "Renderer"]

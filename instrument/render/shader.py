@@ -1,8 +1,8 @@
 """GLSL from files: includes, the uniforms of the parameter table, errors with file and line, hot reload.
 
 A shader file says `#include "params"` and gets one uniform block with every row of `params.PARAMS`
-(`u_post_hue`, ...), the coefficients of the motion (`u_motion_expand`, ...) and what the host tells
-(`u_time`, `u_level`, ...). The block is written once a frame for all programs. A program knows by
+(`u_post_hue`, ...), the coefficients of the motion (`u_motion_expand`, ...), of the ways of the two newest dreams
+until now (`u_newest_expand`, `u_previous_expand`, ...) and what the host tells (`u_time`, `u_level`, ...). The block is written once a frame for all programs. A program knows by
 `HAS_GLOW` that the texture `u_glow` is there: software GL computes both sides of an `if`, so what is not
 needed must not be compiled in.
 """
@@ -20,12 +20,13 @@ from .software import is_software, waiter
 HOST = (
     "width", "height", "aspect",  # of the picture: px, px, width / height
     "time", "dt",  # s; time starts at 0 with the renderer
-    "age", "old_age", "fade",  # s since the newest and the previous dream were made; share of the newest
+    "fade",  # share of the newest dream beside the previous one
     "keep_echo", "keep_trails",  # share of the last frame that stays in this one
     "gain", "dither",  # brightness after blackout; 1 where the last 8 bits need dither
     "hue_cos", "hue_sin",  # of post.hue
 ) + SOURCES[1:]
-_FIELDS = tuple("motion_" + field for field in Motion._fields)
+MOTIONS = ("motion", "newest", "previous")  # the field of this frame, and two ways: see motion.py
+_FIELDS = tuple(f"{which}_{field}" for which in MOTIONS for field in Motion._fields)
 _UNIFORMS = tuple("u_" + name for name in HOST + _FIELDS) + tuple(row.uniform for row in PARAMS)
 
 BLOCK = "layout(std140) uniform Params {\n" + "".join(f"    float {name};\n" for name in _UNIFORMS) + "};\n"
@@ -50,10 +51,10 @@ class Uniforms:
         self._data = np.zeros((len(_UNIFORMS) + 3) // 4 * 4, "f4")  # std140 pads a block to 16 bytes
         self._buffer = ctx.buffer(self._data.tobytes())
 
-    def put(self, host, motion, values):
-        """`host` {name: number} (missing ones are 0), the `Motion` and the values of all parameters."""
+    def put(self, host, motions, values):
+        """`host` {name: number} and `motions` {one of MOTIONS: Motion} (missing ones are 0), values of all parameters."""
         numbers = [host.get(name, 0.0) for name in HOST]
-        numbers += motion
+        numbers += [part for which in MOTIONS for part in motions.get(which, Motion())]
         numbers += [values[row.name] for row in PARAMS]
         self._data[: len(numbers)] = numbers
         self._buffer.write(self._data)

@@ -1,18 +1,21 @@
 // The zoom field: the formula of instrument/motion.py. p = (x, y), y in -1..1 upwards, x scaled by the aspect.
 #include "params"
 
-vec2 velocity(vec2 p) {
-    vec2 q = p - vec2(u_motion_centre_x, u_motion_centre_y);
+struct Motion { vec2 centre; float expand, turn; vec2 pan; float strips, tunnel, spiral; };
+#define MOTION(of) Motion(vec2(of##_centre_x, of##_centre_y), of##_expand, of##_turn, vec2(of##_pan_x, of##_pan_y), \
+                          of##_strips, of##_tunnel, of##_spiral)
+
+vec2 velocity(vec2 p, Motion m) {
+    vec2 q = p - m.centre;
     float r = length(q);
-    return q * (u_motion_expand + u_motion_tunnel * r)
-         + vec2(-q.y, q.x) * (u_motion_turn + u_motion_spiral * (1.0 - r))
-         + vec2(u_motion_pan_x + u_motion_strips * q.x, u_motion_pan_y);
+    return q * (m.expand + m.tunnel * r) + vec2(-q.y, q.x) * (m.turn + m.spiral * (1.0 - r))
+         + m.pan + vec2(m.strips * q.x, 0.0);
 }
 
-// Where the point shown at p was dt seconds ago, in short steps so that long ages follow the curve.
-vec2 carried(vec2 p, float dt) {
-    int steps = int(clamp(ceil(dt * 15.0), 1.0, 8.0));
-    for (int i = 0; i < steps; i++) p -= velocity(p) * (dt / float(steps));
+// Where the point shown at p was before `time` of a motion, in short steps so that a long way follows the curve.
+vec2 carried(vec2 p, Motion m, float time) {
+    const int steps = 6;
+    for (int i = 0; i < steps; i++) p -= velocity(p, m) * (time / float(steps));
     return p;
 }
 
