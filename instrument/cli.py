@@ -244,7 +244,7 @@ def _train_flags(command):
     command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
     command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--leave-out", type=int, default=0, metavar="FOLD", help="keep a fold for testing")
-    command.add_argument("--steps", type=_count, default=300)
+    command.add_argument("--steps", type=_steps, default=300, help="0: the answers only, on the features that there are")
     command.add_argument("--seed", type=int, default=0)
     _paper_flags(command)
 
@@ -459,6 +459,10 @@ def _count(text):
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _steps(text):
+    return 0 if text == "0" else _count(text)
 
 
 def _size(text):

@@ -65,7 +65,10 @@ class Sounds:
         self.mel = TorchMel(front_end)
         self._rate = front_end.rate
         self._silence = front_end.n_fft // 2  # samples: the first frame that is heard begins half a frame before its sound
-        self._odds = torch.from_numpy(_odds(self.labels, classes, range(len(samples)) if recordings is None else recordings))
+        recordings = range(len(samples)) if recordings is None else recordings
+        _, place, count = np.unique(np.asarray(recordings), return_inverse=True, return_counts=True)
+        self.shares = 1 / count[place]  # of each clip in its recording
+        self._odds = torch.from_numpy(_odds(self.labels, classes, self.shares))
 
     def starts(self, index, length):
         """Where the windows of a clip begin, at half-window hops; one for a clip no longer than a window."""
@@ -132,7 +135,17 @@ class Sounds:
             if len(self.samples[clip]) <= span:
                 part = np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
         part = np.interp(np.linspace(0, span - 1, length), np.arange(span), part).astype(np.float32)
-        return np.concatenate([np.zeros(self._silence, np.float32), part])[:length] if new else part
+        return self._out_of_silence(part) if new else part
+
+    def _out_of_silence(self, part):
+        return np.concatenate([np.zeros(self._silence, np.float32), part])[:len(part)]
+
+    def beginnings(self, index, frames):
+        """Log-mel (len(frames), bands, frames of a window) of a clip that has just begun, as on stage: of its first
+        window so many frames each, repeated."""
+        part = self._out_of_silence(self._beginning(index, int(WINDOW * self._rate)))
+        log_mel = self.mel(torch.from_numpy(part)[None])
+        return repeated(log_mel.expand(len(frames), -1, -1), torch.tensor(frames))
 
     def _beginning(self, clip, length):
         """The first window of a clip, from where it begins to be heard, at unit RMS."""
@@ -167,11 +180,10 @@ def room(seconds, level, seed=0, rate=FrontEnd().rate):
     return (level * sound / sound.std()).astype(np.float32)
 
 
-def _odds(labels, classes, recordings):
+def _odds(labels, classes, shares):
     """How often each clip is drawn: rare classes more often than they occur, clips of long recordings less often,
     strangers STRANGERS of all."""
-    _, place, count = np.unique(np.asarray(recordings), return_inverse=True, return_counts=True)
-    odds = 1 / np.sqrt(count[place])
+    odds = np.sqrt(shares)
     of_class = np.bincount(labels, weights=odds, minlength=classes + 1)
     odds *= np.sqrt(np.bincount(labels, minlength=classes + 1)[labels]) / of_class[labels]
     strange = labels == classes
@@ -191,8 +203,12 @@ def _so_far(log_mel, new, chance):
     window; the fewer the oftener. A teacher hears all of the window, and so teaches to guess what will come."""
     frames = log_mel.shape[2]
     heard = LEAST_FRAMES + ((frames - LEAST_FRAMES) * torch.rand(len(log_mel), generator=chance).square()).int()
-    heard = torch.where(new, heard, frames)
-    place = torch.arange(frames)[None] % heard[:, None]
+    return repeated(log_mel, torch.where(new, heard, frames))
+
+
+def repeated(log_mel, heard):
+    """Of each row of log_mel (n, bands, frames) its first `heard` (n,) frames, repeated."""
+    place = torch.arange(log_mel.shape[2])[None] % heard[:, None]
     return log_mel.gather(2, place[:, None].expand_as(log_mel))
 
 

@@ -23,6 +23,7 @@ from ..model.card import find_model, load_model, save_model
 from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
+from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
 from .dataset import classes_of, find_clips, folds_of, read, repeat_to
@@ -98,6 +99,7 @@ def train(settings, out, run_folder):
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses)
     settle(course.averaged, sounds)
+    answer_anew(course.averaged, sounds)
     card = _card(settings, classes, folds_of(clips))
     save_model(out, course.averaged, card)
     found = calibrate(load_model(out), back)
@@ -161,6 +163,7 @@ class Course:
 
     def __init__(self, settings, names, sounds, device, cache):
         self.settings, self.sounds, self.device = settings, sounds, device
+        steps = max(1, settings.steps)
         net = begin(settings.start, sounds.classes)
         if _is_own(settings):
             _keep_convolutions(net)
@@ -169,10 +172,10 @@ class Course:
         self.tutor = Tutor(teacher, names, sounds, cache, device) if teacher else None
         self.seeing, self.squares = self._see(net) if settings.pictures else (None, None)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
-        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(max(0.9, 1 - 20 / settings.steps)), use_buffers=True)
+        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(max(0.9, 1 - 20 / steps)), use_buffers=True)
         self.optimiser = torch.optim.AdamW(self._groups(), settings.rate, weight_decay=settings.decay)
         rates = [group["lr"] for group in self.optimiser.param_groups]
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, settings.steps, pct_start=0.15)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, steps, pct_start=0.15)
         self.losses = {}
         self.model.train()
 

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from ..audio.frontend import FrontEnd, band_centres
 from . import sound_teacher
+from .answers import linear_head
 from .run import track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 
+EVIDENCE = 0.003  # of each window, see `linear_head`
 FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fitted
 
 
@@ -43,7 +44,7 @@ class Tutor:
         labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
                                  for label, one in zip(sounds.labels, lessons)])
         mean, std = features.mean(0), features.std(0) + 1e-3
-        self._head = _fit_head((features - mean) / std, labels, sounds.classes + 1).to(device)
+        self._head = linear_head((features - mean) / std, labels, sounds.classes + 1, EVIDENCE * len(labels)).to(device)
         self._mean, self._std = torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
 
     @torch.no_grad()
@@ -114,13 +115,3 @@ def to_teacher_rate(samples, rate=FrontEnd().rate):
     wanted = 2 * round(length * RATE / rate / 2)
     spectrum = torch.fft.rfft(samples)
     return torch.fft.irfft(F.pad(spectrum, (0, wanted // 2 + 1 - spectrum.shape[1])), n=wanted) * (wanted / length)
-
-
-def _fit_head(features, labels, classes):
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=0.003, max_iter=300, class_weight="balanced").fit(features, labels)
-    head = nn.Linear(features.shape[1], classes)
-    head.weight.data = torch.from_numpy(fitted.coef_).float()
-    head.bias.data = torch.from_numpy(fitted.intercept_).float()
-    return head.requires_grad_(False)

@@ -1,0 +1,96 @@
+"""The ear's last layer, learnt once more: every class and every recording counts the same."""
+
+import numpy as np
+import pytest
+import torch
+
+from instrument.audio.frontend import FrontEnd
+from instrument.learn.answers import HEARD, answer_anew, linear_head
+from instrument.learn.augment import Sounds
+from instrument.learn.train import Settings, train
+from instrument.model.card import load_model, save_model
+from instrument.model.net import HearSee
+from instrument.model.sound import as_picture
+from test_learn import RATE, tone, write_plain
+
+torch.set_num_threads(1)
+
+
+def cloud(middle, count, seed=0):
+    return (np.random.default_rng(seed).normal(size=(count, 2)) + middle).astype(np.float32)
+
+
+def answers(head, features):
+    return head(torch.from_numpy(features)).argmax(1).numpy()
+
+
+@pytest.mark.parametrize("classes", (2, 3))
+def test_it_tells_what_can_be_told(classes):
+    features = np.concatenate([cloud((6 * label, 0), 50, label) for label in range(classes)])
+    labels = np.repeat(range(classes), 50)
+    head = linear_head(features, labels, classes, 10.0)
+    assert (answers(head, features) == labels).mean() > 0.97
+
+
+def test_a_rare_class_counts_as_much_as_a_frequent_one():
+    features, labels = np.concatenate([cloud((0, 0), 1000), cloud((2, 0), 20, 1)]), np.repeat((0, 1), (1000, 20))
+    middle = np.array([[1.0, 0.0]], np.float32)
+    shares = linear_head(features, labels, 2, 10.0)(torch.from_numpy(middle)).softmax(1)
+    assert float(shares[0, 1]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_recording_of_many_clips_counts_no_more_than_one_of_few():
+    """Class 1 is one long recording on the left and a short one on the right of class 0: it is expected on both sides."""
+    features = np.concatenate([cloud((0, 0), 100), cloud((-4, 0), 300, 1), cloud((0, 4), 3, 2)])
+    labels = np.repeat((0, 1), (100, 303))
+    weights = np.concatenate([np.ones(100), np.full(300, 1 / 300), np.full(3, 1 / 3)])
+    short = cloud((0, 4), 50, 3)
+    plain, even = linear_head(features, labels, 2, 10.0), linear_head(features, labels, 2, 10.0, weights)
+    assert (answers(even, short) == 1).mean() > (answers(plain, short) == 1).mean() + 0.3
+
+
+def test_less_evidence_makes_less_sure():
+    features, labels = np.concatenate([cloud((0, 0), 50), cloud((3, 0), 50, 1)]), np.repeat((0, 1), 50)
+    sure = [float(linear_head(features, labels, 2, much)(torch.from_numpy(features)).softmax(1).amax(1).mean()) for much in (0.1, 100.0)]
+    assert sure[0] < sure[1] - 0.1
+
+
+def sounds():
+    low = [tone(220 + 5 * number, 1.5) for number in range(3)]
+    high = [tone(2200 + 50 * number, 1.5) for number in range(3)]
+    hiss = [np.random.default_rng(number).normal(size=RATE).astype(np.float32) / 9 for number in range(3)]
+    return Sounds(low + high + hiss, [0] * 3 + [1] * 3 + [2] * 3, 2)
+
+
+def test_beginnings_are_what_the_stage_hears_of_a_sound_that_is_new():
+    frames = sounds().beginnings(0, HEARD)
+    for heard, count in zip(frames, HEARD, strict=True):
+        assert torch.equal(heard, heard[:, torch.arange(heard.shape[1]) % count])
+    whole = FrontEnd().bands, frames.shape[2]
+    assert frames.shape == (len(HEARD), *whole)
+
+
+def test_even_a_network_that_has_learnt_nothing_answers_right_on_its_features():
+    torch.manual_seed(0)
+    net, clips = HearSee(2).eval(), sounds()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    answer_anew(net, clips)
+    changed = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == {"heads.sound.weight", "heads.sound.bias"}
+    with torch.no_grad():
+        heard = [net(as_picture(clips.mel(clips.windows(index, 1.0)))).argmax(1) for index in range(9)]
+    assert [int(one[0]) for one in heard] == [0] * 3 + [1] * 3 + [2] * 3
+
+
+def test_without_a_step_only_the_answers_are_learnt(tmp_path):
+    """A model of one's own in the time that it takes to listen to the clips."""
+    torch.manual_seed(0)
+    save_model(tmp_path / "base", HearSee(2), {"classes": ["hum", "whistle"]})
+    (tmp_path / "base" / "pictures").mkdir(exist_ok=True)
+    for name in ("hum", "whistle"):
+        (tmp_path / "base" / "pictures" / f"{name}.jpg").write_bytes(b"a picture")
+    data = write_plain(tmp_path / "data")
+    made = load_model(train(Settings(str(data), str(tmp_path / "base"), steps=0), tmp_path / "m", tmp_path / "runs" / "m"))
+    old, new = (one.net.state_dict() for one in (load_model(tmp_path / "base"), made))
+    changed = {name for name in old if not torch.equal(old[name], new[name]) and "num_batches" not in name}
+    assert changed and all("heads.sound" in name or ".sound.running" in name for name in changed)
