@@ -23,7 +23,7 @@ BASE = {"dream.size": 160.0, "dream.rate": 6.0, "dream.wander": 0.0, **{f"{slot}
 STRONG = {"dream.step": 0.06, "dream.return": 0.05}
 NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.step": {}, "dream.rate": {},
-    "dream.return": {"dream.step": 0.1},
+    "dream.return": {"dream.step": 0.06},
     "dream.octave_scale": STRONG | {"dream.octaves": 6.0},
     "dream.jitter": {"dream.step": 0.15, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
                      "dream.iterations": 12.0, "dream.octaves": 1.0},
