@@ -17,28 +17,35 @@ from . import flow
 
 LIFE, SHORTEST = 8.0, 1.0  # s of a copy; how fast a zoom may shorten it
 REACH = 1.2  # how far the zoom may carry a copy in its life, as the logarithm of growth
-CLOSEST = 0.55  # size of the closest framing, as a share of the whole picture
-ASIDE = 0.35  # of the height: how far a framing may lie beyond the picture, which is mirrored there
-TILT = 14.0  # degrees
+# How far a framing may be from the whole picture. The zoom makes up for size, and of thousands of views two will always be
+# near in place and tilt: it is stretch and lean that keep any from coming back.
+CLOSEST = 0.45  # size of the closest, as a share of the whole
+ASIDE = (1.0, 0.6)  # (x, y), in half heights, beyond the picture, which is mirrored there
+TILT = 18.0  # degrees
+STRETCH = 0.4  # in width against height, as a logarithm
+LEAN = 0.4  # to the side, for each of height
 EDGE = 2.0  # how many times faster a place passes from one copy to the other than their lives do
 CLOUD = 0.45  # how much sooner or later than others, as a share of that
 
 
 class Framing(NamedTuple):
-    """A view of a picture, on motion.py's plane: turned, shrunk, mirrored, then moved."""
+    """A view of a picture, on motion.py's plane: stretched, leant, mirrored, turned, made smaller, then moved."""
 
     size: float = 1.0
     tilt: float = 0.0  # rad
     x: float = 0.0
     y: float = 0.0
     mirrored: bool = False
+    stretch: float = 0.0
+    lean: float = 0.0
 
     @property
     def matrix(self):
         """((xx, xy, x0), (yx, yy, y0)) that takes a place of the view to one of the picture."""
-        across = -self.size if self.mirrored else self.size
-        cos, sin = math.cos(self.tilt), math.sin(self.tilt)
-        return (across * cos, -self.size * sin, self.x), (across * sin, self.size * cos, self.y)
+        wide, high = math.exp(self.stretch), math.exp(-self.stretch)
+        across, lean = -wide if self.mirrored else wide, self.lean
+        cos, sin = self.size * math.cos(self.tilt), self.size * math.sin(self.tilt)
+        return ((cos * across, cos * lean - sin * high, self.x), (sin * across, sin * lean + cos * high, self.y))
 
 
 class Copy(NamedTuple):
@@ -75,11 +82,11 @@ class Memory:
         return Copy(life, self._framing(wander), added(Motion(), field, (life - 0.5) * _life(field)))
 
     def _framing(self, wander):
-        near, tilt, x, y, side = (self._chance.random() for _ in range(5))
+        near, side = self._chance.random(), self._chance.random()
+        tilt, x, y, stretch, lean = (wander * self._chance.uniform(-1.0, 1.0) for _ in range(5))
         size = 1 - wander * near * (1 - CLOSEST)
-        room = 1 - size + wander * ASIDE
-        return Framing(size, wander * math.radians(TILT) * (2 * tilt - 1), room * (2 * x - 1), room * (2 * y - 1),
-                       side < wander / 2)
+        return Framing(size, math.radians(TILT) * tilt, ASIDE[0] * x, ASIDE[1] * y, side < min(wander, 0.5),
+                       STRETCH * stretch, LEAN * lean)
 
     def read(self, picture):
         """The picture (1, 3, h, w) as it is remembered."""
