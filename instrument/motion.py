@@ -64,30 +64,43 @@ def eased(way, seconds):
     return Motion(*(share * part for part in way))
 
 
+class Place(NamedTuple):
+    """Where a Journey was: seconds of motion, and the way, since its start."""
+
+    time: float
+    way: Motion
+
+
 class Journey:
-    """The way since the start, and, for a while, that of any moment."""
+    """The way since the start, and, for a while, where it was at any moment."""
 
     def __init__(self):
-        self.way = Motion()
-        self._log = deque()  # (time in s, way until then)
+        self.here = Place(0.0, Motion())
+        self._log = deque()  # (time in s, Place)
 
     def advance(self, field, now, moving=True):
-        """It is `now` (s); the field was the same since the last time, or, unless `moving`, there was none."""
+        """It is `now` (s); the field was the same since the last time, or, unless `moving`, everything stood still."""
         if self._log and moving:
-            self.way = added(self.way, field, now - self._log[-1][0])
-        self._log.append((now, self.way))
+            seconds = now - self._log[-1][0]
+            self.here = Place(self.here.time + seconds, added(self.here.way, field, seconds))
+        self._log.append((now, self.here))
         while self._log[0][0] < now - LONGEST:
             self._log.popleft()
 
-    def since(self, then):
-        """The way from `then` (s) to now; from as long ago as is remembered, if that is later."""
-        after = self._log[-1]
-        for time, way in reversed(self._log):
+    def at(self, then):
+        """Where it was at the time `then` (s), or as long ago as is remembered, if that is later."""
+        after, place = self._log[-1]
+        for time, before in reversed(self._log):
             if time <= then:
-                share = (then - time) / max(after[0] - time, 1e-9)
-                return between(added(way, between(way, after[1]), share), self.way)
-            after = time, way
-        return between(after[1], self.way)
+                share = min((then - time) / max(after - time, 1e-9), 1.0)
+                way = added(before.way, between(before.way, place.way), share)
+                return Place(before.time + share * (place.time - before.time), way)
+            after, place = time, before
+        return place
+
+    def since(self, place):
+        """The way from a place to here, eased."""
+        return eased(between(place.way, self.here.way), self.here.time - place.time)
 
 
 def motion(values, now):

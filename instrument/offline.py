@@ -111,7 +111,7 @@ class Take:
         period = 1 / values["dream.rate"]
         width, height = self._screen.size
         scene = Scene(values, dict(self._heard.weights), now, width / height, self._spectrogram(values, now),
-                      self._journey.way)
+                      self._journey.here.way)
         self._picture = self._dreamer.step(self._picture, scene, period if self._dreamt is None else now - self._dreamt)
         self._dreamt, self._due = now, now + period
         return rgba(self._picture).cpu().numpy(), now

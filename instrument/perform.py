@@ -265,7 +265,7 @@ class Show:
         self.journey.advance(field, now, not values["show.freeze"])
         weights = self.heard.dreamt(self.teaching.classes, now)
         spectrogram = self._look(values)
-        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.journey.way))
+        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.journey.here.way))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)

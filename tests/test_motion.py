@@ -1,6 +1,7 @@
 """Ways: what a changing motion adds up to."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -13,23 +14,40 @@ def test_a_journey_adds_up_what_the_motion_was():
     journey = Journey()
     for now, field in ((0.0, ZOOM), (0.5, ZOOM), (1.0, PAN)):
         journey.advance(field, now)
-    assert journey.way == pytest.approx(Motion(expand=0.25, pan_x=0.5, turn=0.1))
+    assert journey.here.way == pytest.approx(Motion(expand=0.25, pan_x=0.5, turn=0.1))
+
+
+def since(journey, then):
+    return journey.since(journey.at(then))
 
 
 def test_the_way_since_a_moment_is_what_came_after_it():
     journey = Journey()
     for number in range(11):
         journey.advance(ZOOM if number <= 5 else PAN, number / 10)
-    assert journey.since(0.5) == pytest.approx(Motion(pan_x=0.5, turn=0.1))
-    assert journey.since(0.45) == pytest.approx(Motion(expand=0.025, pan_x=0.5, turn=0.1))
-    assert journey.since(1.0) == pytest.approx(Motion())
+    assert since(journey, 0.5) == pytest.approx(Motion(pan_x=0.5, turn=0.1))
+    assert since(journey, 0.45) == pytest.approx(Motion(expand=0.025, pan_x=0.5, turn=0.1))
+    assert since(journey, 1.0) == pytest.approx(Motion())
 
 
-def test_what_stands_still_goes_nowhere():
+def test_what_stands_still_goes_nowhere_and_grows_no_older():
     journey = Journey()
-    for number in range(11):
-        journey.advance(ZOOM, number / 10, moving=number <= 5)
-    assert journey.way == pytest.approx(Motion(expand=0.25)) and journey.since(0.5) == pytest.approx(Motion())
+    for number in range(6):
+        journey.advance(ZOOM, number / 10)
+    made, before = journey.at(0.3), since(journey, 0.3)
+    for number in range(6, 1000):
+        journey.advance(ZOOM, number / 10, moving=False)
+    assert journey.here.way == pytest.approx(Motion(expand=0.25)) and journey.since(made) == before
+
+
+def test_what_hangs_comes_to_rest_and_stays_there():
+    journey = Journey()
+    journey.advance(ZOOM, 0.0)
+    made, seen = journey.at(0.0), []
+    for number in range(1, 600):
+        journey.advance(ZOOM, number / 10)
+        seen.append(journey.since(made).expand)
+    assert all(b >= a - 1e-9 for a, b in pairwise(seen)) and seen[-1] == pytest.approx(2 * ZOOM.expand, rel=1e-3)
 
 
 def test_it_forgets_what_is_long_past():
@@ -37,7 +55,7 @@ def test_it_forgets_what_is_long_past():
     for number in range(1000):
         journey.advance(ZOOM, number / 10)
     assert len(journey._log) <= 10 * LONGEST + 2
-    assert journey.since(0.0).expand == pytest.approx(0.5 * LONGEST, abs=0.06)
+    assert journey.at(0.0).way.expand == pytest.approx(0.5 * (99.9 - LONGEST), abs=0.06)
 
 
 def test_a_motion_about_another_middle_is_one_about_the_middle_and_a_push():

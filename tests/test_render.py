@@ -175,6 +175,15 @@ def test_a_dream_that_hangs_comes_to_rest():
     assert max(b - a for a, b in pairwise(ages)) < 0.1001
 
 
+def test_after_a_freeze_the_picture_goes_on_from_where_it_was_held(screen, renderer):
+    pan = Motion(pan_x=40 / HEIGHT)
+    draw(screen, renderer, values_of(), (dream(3), 0.0), 0.0, field=pan)
+    held = draw(screen, renderer, values_of(), None, 0.2, field=pan)
+    for number in range(3, 100):
+        draw(screen, renderer, {**values_of(), "show.freeze": 1.0}, None, number / 10, field=pan)
+    assert np.array_equal(draw(screen, renderer, values_of(), None, 9.9, field=pan), held)
+
+
 def test_a_new_dream_fades_in_without_a_jump(screen, renderer):
     black, white = dream() * 0, dream() * 0 + 255
     draw(screen, renderer, values_of(), (black, 0.0), 0.0)

@@ -2,7 +2,7 @@
 
 import math
 
-from ..motion import Journey, eased
+from ..motion import Journey, Motion, Place
 from .passes import NEUTRAL, Stage, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
@@ -59,10 +59,10 @@ class Renderer:
         self._start = now if self._start is None else self._start
         self._shaders.check(now)
         frozen = bool(values["show.freeze"])
-        self._fader.put(frame, self.upload, now, frozen)
         self._journey.advance(motion, now, not frozen)
+        self._fader.put(frame, self.upload, now, frozen, self._journey)
         if not frozen or self._held is None:
-            motions = {"motion": motion, **self._fader.ways(self._journey, now)}
+            motions = {"motion": motion, **self._fader.ways(self._journey)}
             self._held = values, self._host(values, now, dt, dict(extras)), motions
         self._paint(screen, values, frozen)
         screen.use()
@@ -100,7 +100,7 @@ class Renderer:
 
 
 class Fader:
-    """When the two newest dreams were made, and how far the newer one has come in.
+    """Where the two newest dreams were made, and how far the newer one has come in.
 
     A dream that arrives during a fade waits for its end (the newest waits, older ones drop), so nothing
     ever jumps. A fade lasts about as long as dreams take to come.
@@ -108,10 +108,10 @@ class Fader:
 
     def __init__(self):
         self._waiting = None
-        self._made = self._made_before = 0.0
+        self._made = self._made_before = Place(0.0, Motion())
         self._landed, self._length = -math.inf, 0.0
 
-    def put(self, frame, upload, now, frozen):
+    def put(self, frame, upload, now, frozen, journey):
         """Take in a dream frame (see `Renderer.draw`) or None; `frozen` lets it wait."""
         self._waiting = frame if frame is not None else self._waiting
         if self._waiting is None or frozen or now < self._landed + self._length:
@@ -122,6 +122,7 @@ class Fader:
         first = self._landed == -math.inf
         upload.put(pixels)
         self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)
+        made = journey.at(made)
         self._made_before, self._made = (made if first else self._made), made
         self._landed, self._waiting = now, None
 
@@ -129,10 +130,9 @@ class Fader:
         """How far the newest dream has come in, 0..1."""
         return 1.0 if self._length <= 0.0 else min((now - self._landed) / self._length, 1.0)
 
-    def ways(self, journey, now):
+    def ways(self, journey):
         """The ways of the two newest dreams until now."""
-        made = {"newest": self._made, "previous": self._made_before}
-        return {name: eased(journey.since(time), now - time) for name, time in made.items()}
+        return {"newest": journey.since(self._made), "previous": journey.since(self._made_before)}
 
 
 __all__ = ["NEUTRAL", "Renderer"]
