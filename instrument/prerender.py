@@ -198,13 +198,14 @@ def _dreamt(dreamer, settings, name, made, length):
 
     from .dream.loop import rgba
 
-    picture = None
+    picture, first = None, -round(SETTLE * settings.fps)
     if made:
-        dreamer.start(_scene(settings, name, made))
+        dreamer.start(_scene(settings, name, first))
+        for number in range(first, made):  # the class picture is to be seen as it would have been
+            dreamer.go_by(_scene(settings, name, number), 1 / settings.fps)
         last = read_picture(_place(settings, name, made - 1)).astype(np.float32) / 255
         picture = torch.from_numpy(last).permute(2, 0, 1)[None].contiguous().to(dreamer.device)
-    begin = made if made else -round(SETTLE * settings.fps)
-    for number in range(begin, length):
+    for number in range(made or first, length):
         picture = dreamer.step(picture, _scene(settings, name, number), 1 / settings.fps)
         if number >= 0:
             yield rgba(picture)[..., :3].cpu().numpy()

@@ -143,16 +143,21 @@ class Dreamer:
         """The next picture, `dt` seconds after `picture`; None starts afresh. The same inputs give the same."""
         if picture is None or int(scene.values["dream.seed"]) != self._seed:
             picture = self.start(scene)
-        way, dt = self._way(scene, dt), min(max(dt, 0.0), LONGEST)
+        way, dt = self.go_by(scene, dt), min(max(dt, 0.0), LONGEST)
         picture = octaves.resize(picture, self.size(scene))
         picture, lost = step.sound(picture, self._mixture(scene.weights, picture.shape[2:]))
         self.lost += lost
         picture = flow.warp(picture, way, 1.0)
         strange = self._strange(scene, dt)
-        self._memory.advance(way, motion(scene.values, scene.now), dt, scene.values["dream.wander"])
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt, strange)
         return self._settle(picture, scene, dt)
+
+    def go_by(self, scene, dt):
+        """Let `dt` seconds go by without dreaming, as far as a dream does not depend on its picture; their way."""
+        way, dt = self._way(scene, dt), min(max(dt, 0.0), LONGEST)
+        self._memory.advance(way, motion(scene.values, scene.now), dt, scene.values["dream.wander"])
+        return way
 
     def _way(self, scene, dt):
         """What has moved since the last scene."""
