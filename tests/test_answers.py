@@ -70,6 +70,13 @@ def test_beginnings_are_what_the_stage_hears_of_a_sound_that_is_new():
     assert frames.shape == (len(HEARD), *whole)
 
 
+def test_of_a_long_clip_windows_are_taken_all_over_it():
+    clip = np.repeat(np.arange(1, 101), RATE // 10).astype(np.float32)  # ten seconds, ever louder
+    clips = Sounds([clip], [0], 1)
+    every, few = clips.windows(0, 1.0), clips.windows(0, 1.0, 5)
+    assert len(every) == 19 and len(few) == 5 and torch.equal(few, every[::4])
+
+
 def test_even_a_network_that_has_learnt_nothing_answers_right_on_its_features():
     torch.manual_seed(0)
     net, clips = HearSee(2).eval(), sounds()

@@ -16,6 +16,7 @@ from .run import track
 
 HEARD = (5, 6, 7, 9, 13, 17)  # frames of a beginning: 0.1 to 0.4 s
 BEGINNINGS = 0.5  # how much they count beside whole windows
+MOST = 60  # windows of a clip, evenly spread: it counts by its recording anyway, and may last an hour
 EVIDENCE = 2.5  # how much all examples together weigh against weights of zero
 
 
@@ -31,8 +32,8 @@ def answer_anew(net, sounds):
 
 
 def _clip(net, sounds, index):
-    """Features of the windows of a clip, then of its beginnings, (n, 384)."""
-    log_mel = torch.cat((sounds.mel(sounds.windows(index, WINDOW)), sounds.beginnings(index, HEARD)))
+    """Features of windows of a clip, then of its beginnings, (n, 384)."""
+    log_mel = torch.cat((sounds.mel(sounds.windows(index, WINDOW, MOST)), sounds.beginnings(index, HEARD)))
     return net.embed(as_picture(log_mel.to(next(net.parameters()).device))).cpu().numpy()
 
 

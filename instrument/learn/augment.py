@@ -81,11 +81,12 @@ class Sounds:
         part = clip[start:start + length].astype(np.float32)
         return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
 
-    def windows(self, index, seconds):
-        """All windows of a clip at half-window hops, (n, length), at unit RMS."""
+    def windows(self, index, seconds, most=None):
+        """All windows of a clip at half-window hops, or about `most` of them evenly spread, (n, length), at unit RMS."""
         length = int(seconds * self._rate)
-        return torch.from_numpy(np.stack([self.window(index, number, length)
-                                          for number in range(len(self.starts(index, length)))]))
+        count = len(self.starts(index, length))
+        every = math.ceil(count / most) if most else 1
+        return torch.from_numpy(np.stack([self.window(index, number, length) for number in range(0, count, every)]))
 
     def batch(self, step, size=32):
         """The batch of `step`: `size` windows of a second, every second one a mixture of two sounds."""
