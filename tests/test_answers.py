@@ -14,6 +14,7 @@ from instrument.model.sound import as_picture
 from test_learn import RATE, tone, write_plain
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("few_noises")
 
 
 def cloud(middle, count, seed=0):

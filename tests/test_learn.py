@@ -20,6 +20,7 @@ from instrument.model.net import HearSee, folded
 from instrument.model.sound import as_picture
 
 RATE = FrontEnd().rate
+pytestmark = pytest.mark.usefixtures("few_noises")
 
 
 def tone(hz, seconds=0.6, seed=0):

@@ -1,0 +1,9 @@
+"""What a test may ask for by name."""
+
+import pytest
+
+
+@pytest.fixture
+def few_noises(monkeypatch):
+    """A training listens to a few noises of its own in the place of 240."""
+    monkeypatch.setattr("instrument.learn.augment.NOISES", 2)
