@@ -183,8 +183,9 @@ def _gallery(options):
 
     model = load_model(options.model or DEFAULT)
     presets = [read(path) for path in open_bank(options.presets).paths()]
-    for path in gallery(model, presets, options.out, options.seed, options.sound, sheets=options.sheets):
-        print(path)
+    if {"presets", "classes"} & set(options.sheets):  # these need OpenGL
+        for path in gallery(model, presets, options.out, options.seed, options.sound, sheets=options.sheets):
+            print(path)
     for kind in ("precisions", "networks"):
         for path in comparison(model, kind, options.out, options.networks) if kind in options.sheets else ():
             print(path)

@@ -18,7 +18,7 @@ from .eyes import best_device, read_pictures
 from .features import CLASS, EVENTS
 from .heard import Heard
 from .modulation import modulate
-from .motion import Journey, motion
+from .motion import motion
 from .params import DEFAULTS, checked
 from .perform import ROOT
 from .spectrogram import Played
@@ -69,7 +69,7 @@ class Take:
 
         self._dreamer, self._screen, self._features = offline.dreamer, offline.screen, features
         self.values = values
-        self._heard, self._clock, self._journey = Heard(), Clock(), Journey()
+        self._heard, self._clock = Heard(), Clock()
         self._renderer = Renderer(self._screen.ctx, self._screen.size, ROOT / "shaders")
         self._picture = None
         self._now = self._drawn = 0.0
@@ -99,7 +99,7 @@ class Take:
         self._clock.update(now, self._heard.features)
         self._now = now
         values = modulate(self.values, {**self._heard.features, **self._clock.features(now)})
-        self._journey.advance(motion(values, now), now)
+        self._renderer.journey.advance(motion(values, now), now, not values["show.freeze"])
         return values
 
     def _dream(self, now):
@@ -111,7 +111,7 @@ class Take:
         period = 1 / values["dream.rate"]
         width, height = self._screen.size
         scene = Scene(values, dict(self._heard.weights), now, width / height, self._spectrogram(values, now),
-                      self._journey.here.way)
+                      self._renderer.journey.here.way)
         self._picture = self._dreamer.step(self._picture, scene, period if self._dreamt is None else now - self._dreamt)
         self._dreamt, self._due = now, now + period
         return rgba(self._picture).cpu().numpy(), now

@@ -16,7 +16,7 @@ from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
 from .modulation import modulate
-from .motion import Journey, motion
+from .motion import motion
 from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
@@ -93,7 +93,7 @@ class Show:
 
     def __init__(self, options, stack):
         self.control = Control(options.values)
-        self.clock, self.heard, self.journey = Clock(), Heard(), Journey()
+        self.clock, self.heard = Clock(), Heard()
         self.bank = open_bank(options.presets)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
@@ -262,10 +262,10 @@ class Show:
         width, height = self.screen.size
         self.renderer.resize(self.screen.size)
         field = motion(values, now)
-        self.journey.advance(field, now, not values["show.freeze"])
+        self.renderer.journey.advance(field, now, not values["show.freeze"])
         weights = self.heard.dreamt(self.teaching.classes, now)
         spectrogram = self._look(values)
-        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.journey.here.way))
+        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.renderer.journey.here.way))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)

@@ -199,6 +199,8 @@ def _dreamt(dreamer, settings, name, made, length):
     from .dream.loop import rgba
 
     picture, first = None, -round(SETTLE * settings.fps)
+    if made >= length:
+        return
     if made:
         dreamer.start(_scene(settings, name, first))
         for number in range(first, made):  # the class picture is to be seen as it would have been

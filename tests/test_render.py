@@ -136,9 +136,9 @@ def test_the_field_is_the_formula_of_motion(screen, tmp_path):
         x = ((np.arange(WIDTH) + 0.5) / WIDTH * 2 - 1)[None] * aspect + np.zeros((HEIGHT, 1))
         y = ((np.arange(HEIGHT) + 0.5) / HEIGHT * 2 - 1)[:, None] + np.zeros((1, WIDTH))
         fromx, fromy = x, y
-        for _ in range(6):
+        for _ in range(12):
             vx, vy = velocity(fromx, fromy, field)
-            fromx, fromy = fromx - vx * dt / 6, fromy - vy * dt / 6
+            fromx, fromy = fromx - vx * dt / 12, fromy - vy * dt / 12
         assert np.allclose(got[..., 0], fromx, atol=1e-5) and np.allclose(got[..., 1], fromy, atol=1e-5), MODES[mode]
         at = (fromx / aspect + 1) / 2, (fromy + 1) / 2
         for channel in (0, 1):
@@ -182,6 +182,18 @@ def test_after_a_freeze_the_picture_goes_on_from_where_it_was_held(screen, rende
     for number in range(3, 100):
         draw(screen, renderer, {**values_of(), "show.freeze": 1.0}, None, number / 10, field=pan)
     assert np.array_equal(draw(screen, renderer, values_of(), None, 9.9, field=pan), held)
+
+
+def test_a_dream_that_arrives_in_a_freeze_lands_where_it_belongs(screen, renderer):
+    """Begun 0.2 s before the freeze, shown long after it: it has moved on by that and no more."""
+    pan, frozen = Motion(pan_x=40 * 2 / HEIGHT), {**values_of(), "show.freeze": 1.0}
+    draw(screen, renderer, values_of(), (dream(1), 0.0), 0.0)
+    for number in range(1, 4):
+        draw(screen, renderer, values_of(), None, number / 10, field=pan)
+    for number in range(4, 90):
+        draw(screen, renderer, frozen, (dream(3), 0.1) if number == 6 else None, number / 10, field=pan)
+    shown = [draw(screen, renderer, values_of(), None, 9.0 + number / 10) for number in range(5)][-1]
+    assert np.abs(shown[:, 8:].astype(int) - dream(3)[:, :-8, :3]).max() <= 1
 
 
 def test_a_new_dream_fades_in_without_a_jump(screen, renderer):

@@ -13,6 +13,7 @@ from ..dream.dreamer import Scene
 from ..dream.loop import DreamLoop
 from ..heard import Heard
 from ..latest import Latest
+from ..motion import Journey, motion
 from ..offline import script
 from ..params import DEFAULTS
 from .looks import clipped_share, luma, oklab, shrink
@@ -55,7 +56,7 @@ class Soak:
     def __init__(self, dreamer, classes, values=DEFAULTS):
         self.now, self.minute = 0.0, 0
         self._dreamer, self._classes, self._values = dreamer, classes, values
-        self._frames, self._heard, self._diary = Latest(), Heard(), Diary()
+        self._frames, self._heard, self._diary, self._journey = Latest(), Heard(), Diary(), Journey()
         self._loop = DreamLoop(dreamer, self._frames, clock=lambda: self.now)
 
     def stretch(self, seconds):
@@ -77,7 +78,9 @@ class Soak:
         period = 1 / self._values["dream.rate"]
         name = self._classes[int(self.now // TURN) % len(self._classes)]
         self._heard.update(script({name: 0.9})(self.now), period)
-        self._loop.turn(Scene(self._values, self._heard.dreamt(self._classes, self.now), self.now, ASPECT))
+        self._journey.advance(motion(self._values, self.now), self.now)
+        weights = self._heard.dreamt(self._classes, self.now)
+        self._loop.turn(Scene(self._values, weights, self.now, ASPECT, way=self._journey.here.way))
         self.now += period
         frame = self._frames.take()
         return None if frame is None else np.asarray(_main_memory(frame.pixels))[..., :3]

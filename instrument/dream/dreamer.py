@@ -16,7 +16,8 @@ from .memory import Memory
 from .precision import fitted
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
-LONGEST = 0.25  # s; a longer pause is not made up for
+LONGEST = 0.25  # s; what a dream would have made in a longer pause is not made up for
+GONE = 2.0  # s of a pause in which what is remembered goes on
 NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 photographs
 COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
 SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
@@ -114,6 +115,13 @@ class Dreamer:
 
     def start(self, scene):
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
+        self._begin(scene)
+        size = self.size(scene)
+        clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
+        memory = self._memory.read(self._mixture(scene.weights, size))
+        return step.limit(self._sounding(memory, scene) + clouds.to(self.device))
+
+    def _begin(self, scene):
         self._seed = int(scene.values["dream.seed"])
         self._chance = random.Random(self._seed)
         self._memory, self._been = Memory(self._chance.random()), None
@@ -121,10 +129,6 @@ class Dreamer:
         self._views.clear()
         self._made, self._turning = _shares(self._known(scene.weights)), False
         self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
-        size = self.size(scene)
-        clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
-        memory = self._memory.read(self._mixture(scene.weights, size))
-        return step.limit(self._sounding(memory, scene) + clouds.to(self.device))
 
     def _dice(self):
         return torch.Generator().manual_seed(self._chance.getrandbits(32))
@@ -141,13 +145,15 @@ class Dreamer:
     @torch.no_grad()
     def step(self, picture, scene, dt):
         """The next picture, `dt` seconds after `picture`; None starts afresh. The same inputs give the same."""
-        if picture is None or int(scene.values["dream.seed"]) != self._seed:
+        if picture is None or self._seed not in (None, int(scene.values["dream.seed"])):
             picture = self.start(scene)
+        elif self._seed is None:
+            self._begin(scene)  # it goes on from another dreamer's picture
         way, dt = self.go_by(scene, dt), min(max(dt, 0.0), LONGEST)
         picture = octaves.resize(picture, self.size(scene))
         picture, lost = step.sound(picture, self._mixture(scene.weights, picture.shape[2:]))
         self.lost += lost
-        picture = flow.warp(picture, way, 1.0)
+        picture = flow.warp(picture, way)
         strange = self._strange(scene, dt)
         picture = self._awaken(picture, scene, dt)
         picture = self._dream(picture, scene, dt, strange)
@@ -155,8 +161,8 @@ class Dreamer:
 
     def go_by(self, scene, dt):
         """Let `dt` seconds go by without dreaming, as far as a dream does not depend on its picture; their way."""
-        way, dt = self._way(scene, dt), min(max(dt, 0.0), LONGEST)
-        self._memory.advance(way, motion(scene.values, scene.now), dt, scene.values["dream.wander"])
+        way = self._way(scene, dt)
+        self._memory.advance(way, motion(scene.values, scene.now), min(max(dt, 0.0), GONE), scene.values["dream.wander"])
         return way
 
     def _way(self, scene, dt):

@@ -1,27 +1,27 @@
 """The dream carried by the zoom: where each of its pixels came from, and reading it there.
 
-A field without tunnel and spiral is linear, and following it is one small matrix; the others are followed point by
-point. Numbers go into operations as they are, never as tensors made here: bringing those to a GPU would wait for it.
+A field is followed in short steps, as the shader does: one long step would crush the picture. Without tunnel and spiral it
+is linear, and following it is one small matrix; the others are followed on a coarse mesh. Numbers go into operations as they are, never as tensors made here: bringing those to a GPU would wait for it.
 """
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
-STEPS = 6  # in which it is followed
+STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; where it costs nothing
 
 
-def warp(picture, field, dt):
-    """The picture (1, 3, h, w) carried along by the field for `dt` seconds, mirrored at its borders."""
-    if dt == 0 or not any(field[2:]):
+def warp(picture, field, seconds=1.0):
+    """The picture (1, 3, h, w) carried along by the field, or by a way, mirrored at its borders."""
+    if seconds == 0 or not any(field[2:]):
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
     if is_linear(field):
-        grid = _straight(size, _step(field, dt), device)
+        grid = _straight(size, _steps(field, seconds), device)
     else:
-        points = plane(*size, device)
-        grid = _grid(points - velocity(points, field) * dt, size)
+        grid = _grid(_followed(size, field, STILL, device, seconds), size)
     return _read(picture, _folded(grid), "bicubic")
 
 
@@ -30,8 +30,7 @@ def carried(picture, ways, frames):
     time, negative ones look ahead. Each is seen through its frame, a matrix ((xx, xy, x0), (yx, yy, y0)) on places."""
     size, device = tuple(picture.shape[2:]), picture.device
     if all(is_linear(way) for way in ways):
-        steps = [_framed(frame) @ np.linalg.matrix_power(_step(way, 1 / STEPS), STEPS)
-                 for way, frame in zip(ways, frames, strict=True)]
+        steps = [_framed(frame) @ _steps(way, 1.0) for way, frame in zip(ways, frames, strict=True)]
         grid = torch.cat([_straight(size, step, device) for step in steps])
     else:
         grid = _grid(torch.cat([_followed(size, *pair, device) for pair in zip(ways, frames, strict=True)]), size)
@@ -83,11 +82,15 @@ def _straight(size, matrix, device):
                         across * (-yx * aspect) + (down * yy - y0)), -1)[None]
 
 
+def _steps(field, seconds):
+    return np.linalg.matrix_power(_step(field, seconds / FINE), FINE)
+
+
 def _framed(frame):
     return np.array((*frame, (0.0, 0.0, 1.0)))
 
 
-def _followed(size, way, frame, device):
+def _followed(size, field, frame, device, seconds=1.0):
     """Where the pixels of a picture (h, w) came from, (1, h, w, 2): the field is smooth, the picture is not, so it is
     followed on a coarse mesh, in short steps."""
     height, width = size
@@ -95,7 +98,7 @@ def _followed(size, way, frame, device):
     y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
     for _ in range(STEPS):
-        points = points - velocity(points, way) / STEPS
+        points = points - velocity(points, field) * (seconds / STEPS)
     mesh = _through(points, frame).permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
     fine = F.interpolate(mesh, size, mode="bilinear", align_corners=True)
     return fine.permute(0, 2, 3, 1)

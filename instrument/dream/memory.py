@@ -66,10 +66,11 @@ class Memory:
         self._copies = []
 
     def advance(self, way, field, dt, wander):
-        """`dt` seconds and their `way` go by, as the field is now; new framings are `wander` (0..1) from the whole picture."""
+        """`dt` seconds and their `way` go by, ending in the field of now; new framings are `wander` (0..1) from the whole
+        picture."""
         if not self._copies:
             self._copies = [self._born(field, wander, life) for life in (0.5, 0.0)]
-        share = dt / _life(field)
+        share = min(max(dt / LIFE, _pace(way) / REACH), dt / SHORTEST)
         self._copies = [self._older(copy, way, field, share, wander) for copy in self._copies]
 
     def _older(self, copy, way, field, share, wander):
@@ -109,6 +110,10 @@ class Memory:
 
 
 def _life(field):
-    """Seconds that a copy lives."""
-    pace = sum(abs(rate) for rate in (field.expand, field.strips, field.tunnel, field.spiral))
-    return max(SHORTEST, min(LIFE, REACH / max(pace, 1e-6)))
+    """Seconds that a copy lives in a field."""
+    return max(SHORTEST, min(LIFE, REACH / max(_pace(field), 1e-6)))
+
+
+def _pace(motion):
+    """How much a motion grows, shrinks or shears a picture."""
+    return sum(abs(rate) for rate in (motion.expand, motion.strips, motion.tunnel, motion.spiral))

@@ -50,6 +50,8 @@ def linear_head(features, labels, classes, evidence, weights=None):
     """
     from sklearn.linear_model import LogisticRegression
 
+    if len(set(labels)) < classes:
+        raise ValueError(f"of {classes} classes only {len(set(labels))} have examples: give some of each")
     weights = np.ones(len(labels)) if weights is None else weights
     weights = weights / np.bincount(labels, weights, classes)[labels]
     weights *= len(labels) / weights.sum()

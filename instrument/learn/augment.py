@@ -82,11 +82,16 @@ class Sounds:
         return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
 
     def windows(self, index, seconds, most=None):
-        """All windows of a clip at half-window hops, or about `most` of them evenly spread, (n, length), at unit RMS."""
+        """All windows of a clip at half-window hops, (n, length), at unit RMS; or, of about `most` evenly spread ones, those
+        in which something is heard beside the loudest."""
         length = int(seconds * self._rate)
         count = len(self.starts(index, length))
-        every = math.ceil(count / most) if most else 1
-        return torch.from_numpy(np.stack([self.window(index, number, length) for number in range(0, count, every)]))
+        numbers = self._heard(index, range(0, count, math.ceil(count / most)), length) if most else range(count)
+        return torch.from_numpy(np.stack([self.window(index, number, length) for number in numbers]))
+
+    def _heard(self, clip, numbers, length):
+        powers = [self._power(clip, number, length) for number in numbers]
+        return [number for number, power in zip(numbers, powers, strict=True) if power >= AUDIBLE**2 * max(powers)]
 
     def batch(self, step, size=32):
         """The batch of `step`: `size` windows of a second, every second one a mixture of two sounds."""

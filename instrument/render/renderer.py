@@ -19,7 +19,7 @@ class Renderer:
     def __init__(self, ctx, size, shader_folder):
         self._ctx = ctx
         self.upload = Upload(ctx)
-        self._fader, self._journey = Fader(), Journey()
+        self._fader, self.journey = Fader(), Journey()
         self.passes = recipe()
         self._uniforms = Uniforms(ctx)
         self._shaders = Shaders(ctx, shader_folder)
@@ -52,17 +52,18 @@ class Renderer:
         """Draw into the framebuffer bound when called, and leave it bound.
 
         `frame` is a new dream picture (pixels, now) or None, or (pixels, now, CUDA event that says it is done);
-        `now` and `dt` in s, the clock of `frame`; `motion` the field of this frame; `extras` {name of shader.HOST:
+        `now` and `dt` in s, the clock of `frame`; `motion` the field of this frame, which `journey` adds up (unless that has been
+        done for this `now`); `extras` {name of shader.HOST:
         number}, such as level and pulse.
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
         self._shaders.check(now)
         frozen = bool(values["show.freeze"])
-        self._journey.advance(motion, now, not frozen)
-        self._fader.put(frame, self.upload, now, frozen, self._journey)
+        self.journey.advance(motion, now, not frozen)
+        self._fader.put(frame, self.upload, now, frozen, self.journey)
         if not frozen or self._held is None:
-            motions = {"motion": motion, **self._fader.ways(self._journey)}
+            motions = {"motion": motion, **self._fader.ways(self.journey)}
             self._held = values, self._host(values, now, dt, dict(extras)), motions
         self._paint(screen, values, frozen)
         screen.use()
@@ -113,16 +114,16 @@ class Fader:
 
     def put(self, frame, upload, now, frozen, journey):
         """Take in a dream frame (see `Renderer.draw`) or None; `frozen` lets it wait."""
-        self._waiting = frame if frame is not None else self._waiting
+        if frame is not None:
+            self._waiting = frame, journey.at(frame[1])
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
-        pixels, made, *ready = self._waiting
+        (pixels, _, *ready), made = self._waiting
         for event in filter(None, ready):
             event.wait()  # torch's current stream, which the upload uses, waits; the CPU does not
         first = self._landed == -math.inf
         upload.put(pixels)
         self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)
-        made = journey.at(made)
         self._made_before, self._made = (made if first else self._made), made
         self._landed, self._waiting = now, None
 

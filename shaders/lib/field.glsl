@@ -2,8 +2,7 @@
 #include "params"
 
 struct Motion { vec2 centre; float expand, turn; vec2 pan; float strips, tunnel, spiral; };
-#define MOTION(of) Motion(vec2(of##_centre_x, of##_centre_y), of##_expand, of##_turn, vec2(of##_pan_x, of##_pan_y), \
-                          of##_strips, of##_tunnel, of##_spiral)
+#define MOTION(of) Motion(vec2(of##_centre_x, of##_centre_y), of##_expand, of##_turn, vec2(of##_pan_x, of##_pan_y), of##_strips, of##_tunnel, of##_spiral)
 
 vec2 velocity(vec2 p, Motion m) {
     vec2 q = p - m.centre;
@@ -14,7 +13,7 @@ vec2 velocity(vec2 p, Motion m) {
 
 // Where the point shown at p was before `time` of a motion, in short steps so that a long way follows the curve.
 vec2 carried(vec2 p, Motion m, float time) {
-    const int steps = 6;
+    const int steps = 12;
     for (int i = 0; i < steps; i++) p -= velocity(p, m) * (time / float(steps));
     return p;
 }
