@@ -85,7 +85,7 @@ class Journey:
             seconds = now - self._log[-1][0]
             self.here = Place(self.here.time + seconds, added(self.here.way, field, seconds))
         self._log.append((now, self.here))
-        while self._log[0][0] < now - LONGEST:
+        while len(self._log) > 1 and self._log[1][0] < now - LONGEST:  # one from before that is kept, however long a stall
             self._log.popleft()
 
     def at(self, then):

@@ -81,6 +81,15 @@ def test_of_a_clip_that_is_mostly_silent_only_what_sounds_is_learnt():
     assert len(clips.windows(0, 1.0)) == 10 and len(clips.windows(0, 1.0, 60)) in (2, 3)
 
 
+def test_a_silent_clip_teaches_nothing():
+    torch.manual_seed(0)
+    net, clips = HearSee(2).eval(), sounds()
+    answer_anew(net, clips)
+    before = net.heads["sound"].weight.clone()
+    answer_anew(net, Sounds([*clips.samples, np.zeros(RATE, np.float32)], [*clips.labels, 1], 2))
+    assert torch.allclose(net.heads["sound"].weight, before, atol=1e-3)
+
+
 def test_a_class_without_examples_is_explained():
     with pytest.raises(ValueError, match="of 3 classes only 2 have examples"):
         linear_head(cloud((0, 0), 10), np.repeat((0, 1), 5), 3, 1.0)

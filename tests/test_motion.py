@@ -50,6 +50,13 @@ def test_what_hangs_comes_to_rest_and_stays_there():
     assert all(b >= a - 1e-9 for a, b in pairwise(seen)) and seen[-1] == pytest.approx(2 * ZOOM.expand, rel=1e-3)
 
 
+def test_a_stall_does_not_lose_what_was_before_it():
+    journey = Journey()
+    for now in (4.9, 5.0, 9.0):
+        journey.advance(ZOOM, now)
+    assert journey.at(5.0).way.expand == pytest.approx(0.05) and since(journey, 5.0).expand > 0.9
+
+
 def test_it_forgets_what_is_long_past():
     journey = Journey()
     for number in range(1000):

@@ -116,6 +116,7 @@ class Dreamer:
     def start(self, scene):
         """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
         self._begin(scene)
+        self._been = scene.way
         size = self.size(scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
         memory = self._memory.read(self._mixture(scene.weights, size))

@@ -24,10 +24,12 @@ EVIDENCE = 2.5  # how much all examples together weigh against weights of zero
 def answer_anew(net, sounds):
     """Replace the head "sound" of `net`, a HearSee in evaluation, by one fitted on all clips of `sounds`."""
     net.use("sound")
-    examples = [_clip(net, sounds, index) for index in track(range(len(sounds.samples)), "answers")]
+    sounding = [index for index, samples in enumerate(sounds.samples) if np.any(samples)]
+    examples = [_clip(net, sounds, index) for index in track(sounding, "answers")]
     counts = [len(one) for one in examples]
-    weights = np.concatenate([_weights(share, count) for share, count in zip(sounds.shares, counts, strict=True)])
-    head = linear_head(np.concatenate(examples), np.repeat(sounds.labels, counts), sounds.classes + 1, EVIDENCE, weights)
+    weights = np.concatenate([_weights(share, count) for share, count in zip(sounds.shares[sounding], counts, strict=True)])
+    labels = np.repeat(sounds.labels[sounding], counts)
+    head = linear_head(np.concatenate(examples), labels, sounds.classes + 1, EVIDENCE, weights)
     net.heads["sound"].load_state_dict(head.state_dict())
 
 
