@@ -36,7 +36,8 @@ class Motion(NamedTuple):
     spiral: float = 0.0
 
 
-LONGEST = 3.0  # s that a Journey remembers
+LONGEST = 6.0  # s that a Journey remembers
+TRUE = 3.0  # s
 
 
 def added(way, field, seconds):
@@ -55,13 +56,14 @@ def between(then, now):
 
 
 def eased(way, seconds):
-    """A way of so many seconds: true for one, then coming to rest at two.
+    """A way of so many seconds: true for TRUE, then coming to rest a second later. Two dreams lie on each other as long as
+    the older one's way is true, down to two thirds of a dream a second.
 
     Without rest, a dream that hangs would be magnified without end.
     """
-    if seconds <= 1.0:
+    if seconds <= TRUE:
         return way
-    share = (2.0 - math.exp(1.0 - seconds)) / seconds
+    share = (TRUE + 1.0 - math.exp(TRUE - seconds)) / seconds
     return Motion(*(share * part for part in way))
 
 
