@@ -83,11 +83,11 @@ def _dreams(dreamer, name, look, steps):
     from .dream.dreamer import Scene
     from .dream.loop import rgba
 
-    picture = None
-    for number in range(max(steps)):
-        picture = dreamer.step(picture, Scene({**DEFAULTS, **look}, {name: 0.9}, number / FPS), 1 / FPS)
-        if number + 1 in steps:
-            yield rgba(picture).cpu().numpy()[..., :3]
+    dream = None
+    for number in range(max(steps) + 1):
+        dream = dreamer.step(dream, Scene({**DEFAULTS, **look}, {name: 0.9}, number / FPS))
+        if number in steps:
+            yield rgba(dream.picture).cpu().numpy()[..., :3]
 
 
 def moments(offline, values, sound, seed, times=TIMES):

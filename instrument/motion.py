@@ -16,7 +16,6 @@ every beat would throw it forth and back, and two pictures of different age apar
 """
 
 import math
-from collections import deque
 from typing import NamedTuple
 
 from .params import MODES
@@ -36,8 +35,7 @@ class Motion(NamedTuple):
     spiral: float = 0.0
 
 
-LONGEST = 6.0  # s that a Journey remembers
-TRUE = 3.0  # s
+TRUE = 3.0  # s without a new dream until motion comes to rest
 
 
 def added(way, field, seconds):
@@ -55,55 +53,46 @@ def between(then, now):
     return Motion(*(b - a for a, b in zip(then, now, strict=True)))
 
 
-def eased(way, seconds):
-    """A way of so many seconds: true for TRUE, then coming to rest a second later. Two dreams lie on each other as long as
-    the older one's way is true, down to two thirds of a dream a second.
-
-    Without rest, a dream that hangs would be magnified without end.
-    """
-    if seconds <= TRUE:
-        return way
-    share = (TRUE + 1.0 - math.exp(TRUE - seconds)) / seconds
-    return Motion(*(share * part for part in way))
-
-
 class Place(NamedTuple):
     """Where a Journey was: seconds of motion, and the way, since its start."""
 
-    time: float
-    way: Motion
+    time: float = 0.0
+    way: Motion = Motion()
 
 
 class Journey:
-    """The way since the start, and, for a while, where it was at any moment."""
+    """The way since the start, which dreams and their renderer share.
+
+    Without a new dream it comes to rest: one that hangs would be magnified without end. It is the journey that rests, and
+    not what is drawn of each dream, so that ways still add up and two dreams lie on each other however slowly they come.
+    """
 
     def __init__(self):
-        self.here = Place(0.0, Motion())
-        self._log = deque()  # (time in s, Place)
+        self.here = Place()
+        self._now = None  # s
+        self._landed = 0.0  # s of motion until the newest dream came
 
     def advance(self, field, now, moving=True):
         """It is `now` (s); the field was the same since the last time, or, unless `moving`, everything stood still."""
-        if self._log and moving:
-            seconds = now - self._log[-1][0]
-            self.here = Place(self.here.time + seconds, added(self.here.way, field, seconds))
-        self._log.append((now, self.here))
-        while len(self._log) > 1 and self._log[1][0] < now - LONGEST:  # one from before that is kept, however long a stall
-            self._log.popleft()
+        if self._now is not None and moving:
+            seconds = max(now - self._now, 0.0)
+            waited = self.here.time - self._landed
+            pace = _awake(waited + seconds) - _awake(waited)
+            self.here = Place(self.here.time + seconds, added(self.here.way, field, pace))
+        self._now = now
 
-    def at(self, then):
-        """Where it was at the time `then` (s), or as long ago as is remembered, if that is later."""
-        after, place = self._log[-1]
-        for time, before in reversed(self._log):
-            if time <= then:
-                share = min((then - time) / max(after - time, 1e-9), 1.0)
-                way = added(before.way, between(before.way, place.way), share)
-                return Place(before.time + share * (place.time - before.time), way)
-            after, place = time, before
-        return place
+    def land(self):
+        """A new dream has come."""
+        self._landed = self.here.time
 
     def since(self, place):
-        """The way from a place to here, eased."""
-        return eased(between(place.way, self.here.way), self.here.time - place.time)
+        """The way from a place to here."""
+        return between(place.way, self.here.way)
+
+
+def _awake(seconds):
+    """How long something moves in so many seconds without a new dream: all of TRUE, then coming to rest a second later."""
+    return seconds if seconds <= TRUE else TRUE + 1.0 - math.exp(TRUE - seconds)
 
 
 def motion(values, now):

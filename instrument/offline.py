@@ -71,9 +71,8 @@ class Take:
         self.values = values
         self._heard, self._clock = Heard(), Clock()
         self._renderer = Renderer(self._screen.ctx, self._screen.size, ROOT / "shaders")
-        self._picture = None
-        self._now = self._drawn = 0.0
-        self._dreamt, self._due = None, 0.0
+        self._last = None  # the newest dream
+        self._now = self._drawn = self._due = 0.0
         self._sound = None
 
     def __enter__(self):
@@ -103,18 +102,17 @@ class Take:
         return values
 
     def _dream(self, now):
-        """The dream frame (pixels, time) of a moment; the next one comes due."""
+        """The dream of a moment, (pixels, place); the next one comes due."""
         from .dream.dreamer import Scene
         from .dream.loop import rgba
 
         values = self._hear(now)
-        period = 1 / values["dream.rate"]
         width, height = self._screen.size
         scene = Scene(values, dict(self._heard.weights), now, width / height, self._spectrogram(values, now),
-                      self._renderer.journey.here.way)
-        self._picture = self._dreamer.step(self._picture, scene, period if self._dreamt is None else now - self._dreamt)
-        self._dreamt, self._due = now, now + period
-        return rgba(self._picture).cpu().numpy(), now
+                      self._renderer.journey.here)
+        self._last = self._dreamer.step(self._last, scene)
+        self._due = now + 1 / values["dream.rate"]
+        return rgba(self._last.picture).cpu().numpy(), scene.place
 
     def _spectrogram(self, values, now):
         """The picture of the sound, once the row asks for it."""

@@ -265,11 +265,11 @@ class Show:
         self.renderer.journey.advance(field, now, not values["show.freeze"])
         weights = self.heard.dreamt(self.teaching.classes, now)
         spectrogram = self._look(values)
-        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.renderer.journey.here.way))
+        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.renderer.journey.here))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)
-        picture = (dreamt.pixels, dreamt.now, dreamt.ready) if dreamt else None
+        picture = (dreamt.pixels, dreamt.place, dreamt.ready) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field,
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)

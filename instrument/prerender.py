@@ -198,19 +198,19 @@ def _dreamt(dreamer, settings, name, made, length):
 
     from .dream.loop import rgba
 
-    picture, first = None, -round(SETTLE * settings.fps)
+    dream, first = None, -round(SETTLE * settings.fps)
     if made >= length:
         return
     if made:
-        dreamer.start(_scene(settings, name, first))
-        for number in range(first, made):  # the class picture is to be seen as it would have been
-            dreamer.go_by(_scene(settings, name, number), 1 / settings.fps)
         last = read_picture(_place(settings, name, made - 1)).astype(np.float32) / 255
         picture = torch.from_numpy(last).permute(2, 0, 1)[None].contiguous().to(dreamer.device)
+        dream = dreamer.begin(picture, _scene(settings, name, first))
+        for number in range(first + 1, made):  # the class picture is to be seen as it would have been
+            dream = dreamer.go_by(dream, _scene(settings, name, number))
     for number in range(made or first, length):
-        picture = dreamer.step(picture, _scene(settings, name, number), 1 / settings.fps)
+        dream = dreamer.step(dream, _scene(settings, name, number))
         if number >= 0:
-            yield rgba(picture)[..., :3].cpu().numpy()
+            yield rgba(dream.picture)[..., :3].cpu().numpy()
 
 
 def _scene(settings, name, number):

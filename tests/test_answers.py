@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from test_learn import RATE, tone, write_plain
 
 from instrument.audio.frontend import FrontEnd
 from instrument.learn.answers import HEARD, answer_anew, linear_head
@@ -11,7 +12,6 @@ from instrument.learn.train import Settings, train
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.model.sound import as_picture
-from test_learn import RATE, tone, write_plain
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.usefixtures("few_noises")

@@ -1,6 +1,7 @@
 """The dream: objectives rise, mixtures keep their proportion, sizes are legal, pictures stay pictures."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,10 +13,10 @@ from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
 from instrument.dream.graphs import whole
 from instrument.dream.loop import Inbox, rgba
-from instrument.dream.memory import Framing, Memory
+from instrument.dream.memory import Framing
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
-from instrument.motion import Motion, motion
+from instrument.motion import Motion, Place, motion
 from instrument.params import DEFAULTS
 
 torch.set_num_threads(1)
@@ -53,11 +54,11 @@ def dreamer(eye):
 
 
 def dream(dreamer, count, weights, rate=12.0, **changes):
-    """The last picture of `count` steps with time fed by hand."""
-    picture = None
+    """The last of `count` dreams with time fed by hand."""
+    last = None
     for i in range(count):
-        picture = dreamer.step(picture, Scene(values(**changes), weights, i / rate, 1.25), 1 / rate)
-    return picture
+        last = dreamer.step(last, Scene(values(**changes), weights, i / rate, 1.25))
+    return last
 
 
 # --- objectives
@@ -340,25 +341,61 @@ def test_a_zoom_shows_the_middle_larger():
 def test_a_dream_is_carried_by_the_way_since_the_last_one(dreamer, monkeypatch):
     ways = []
     monkeypatch.setattr(flow, "warp", lambda picture, way: ways.append(way) or picture)
-    picture = None
+    last = None
     for number, expand in enumerate((0.0, 0.1, 0.4, 0.45)):
-        scene = Scene(values(), {"a": 1.0}, number / 4, 1.25, way=Motion(expand=expand))
-        picture = dreamer.step(picture, scene, 1 / 4)
-    assert [way.expand for way in ways[1:]] == pytest.approx([0.1, 0.3, 0.05])
+        scene = Scene(values(), {"a": 1.0}, number / 4, 1.25, place=Place(number / 4, Motion(expand=expand)))
+        last = dreamer.step(last, scene)
+    assert [way.expand for way in ways] == pytest.approx([0.1, 0.3, 0.05])
 
 
-def test_a_dream_goes_on_from_the_picture_of_another_dreamer(eye):
+def test_time_that_stands_still_dreams_nothing(dreamer):
+    """The clock goes on in a freeze, the motion does not."""
+    last = dream(dreamer, 3, {"a": 1.0})
+    last = last._replace(scene=replace(last.scene, place=Place(5.0, Motion(expand=1.0))))
+    still, later = (dreamer.step(last, replace(last.scene, now=60.0, place=Place(time, Motion(expand=1.0))))
+                    for time in (5.0, 5.1))
+    moved = [float((one.picture - last.picture).abs().mean()) for one in (still, later)]
+    assert moved[0] < 0.2 * moved[1]
+
+
+def test_a_step_changes_nothing_of_the_past(dreamer):
+    """So a dream that fails loses nothing, and the same inputs give the same."""
+    last, wild = dream(dreamer, 3, {"a": 0.6, "b": 0.4}), values(wander=1.0, step=0.06)
+    later = replace(last.scene, values=wild, now=9.0, weights={"b": 1.0})
+    one, again = dreamer.step(last, later), dreamer.step(last, later)
+    assert torch.equal(one.picture, again.picture) and one.memory.copies == again.memory.copies
+    assert one.made == again.made and one.made != last.made
+
+
+def test_a_dream_goes_on_from_the_picture_that_it_is_given(dreamer, eye):
     one, other = (torch.full((1, 3, 32, 40), level) for level in (0.3, 0.7))
     scene = Scene(values(**{"return": 0.0}), {"a": 1.0}, 0.0, 1.25)
-    seen = [Dreamer(eye, pictures()).step(picture, scene, 1 / 12) for picture in (one, other)]
+    later = replace(scene, now=1 / 12)
+    seen = [Dreamer(eye, pictures()).step(dreamer.begin(picture, scene), later).picture for picture in (one, other)]
     assert float((seen[1] - seen[0]).mean()) > 0.05
 
 
+def test_the_view_of_the_class_pictures_goes_on_with_another_dreamer(dreamer, eye):
+    """The one that gave it over and the one that takes it up dream the same."""
+    last = dream(dreamer, 5, {"a": 0.6, "b": 0.4})
+    later = replace(last.scene, now=0.5)
+    assert torch.equal(dreamer.step(last, later).picture, Dreamer(eye, pictures()).step(last, later).picture)
+
+
+def test_a_class_that_is_taught_anew_is_dreamed_anew(eye):
+    dreamer, other = Dreamer(eye, pictures()), pictures()["b"]
+    last = dream(dreamer, 2, {"a": 1.0})
+    dreamer.learn("a", other)
+    fresh = Dreamer(eye, {**pictures(), "a": other})
+    later = replace(last.scene, now=1.0)
+    assert torch.equal(dreamer.step(last, later).picture, fresh.step(last, later).picture)
+
+
 def test_brightness_stays_bounded(dreamer):
-    picture, lows, highs = None, [], []
+    last, lows, highs = None, [], []
     for i in range(300):
-        scene = Scene(values(step=0.06), {"a": 1.0}, i / 12, 1.0)
-        picture = dreamer.step(picture, scene, 1 / 12)
+        last = dreamer.step(last, Scene(values(step=0.06), {"a": 1.0}, i / 12, 1.0))
+        picture = last.picture
         lows.append(float(picture.mean()))
         highs.append(float(picture.std()))
     assert 0.2 < min(lows) and max(lows) < 0.8
@@ -368,50 +405,49 @@ def test_brightness_stays_bounded(dreamer):
 
 
 def test_a_broken_picture_recovers(dreamer):
-    broken = dream(dreamer, 1, {"a": 1.0})
-    broken[0, 1, 5, 5] = math.nan
-    picture = dreamer.step(broken, Scene(values(), {"a": 1.0}, 0.0, 1.25), 1 / 12)
-    for i in range(3):
-        picture = dreamer.step(picture, Scene(values(), {"a": 1.0}, i / 12, 1.25), 1 / 12)
-    assert torch.isfinite(picture).all()
+    last = dream(dreamer, 1, {"a": 1.0})
+    last.picture[0, 1, 5, 5] = math.nan
+    for i in range(1, 5):
+        last = dreamer.step(last, Scene(values(), {"a": 1.0}, i / 12, 1.25))
+    assert torch.isfinite(last.picture).all()
     assert int(dreamer.lost) > 0
 
 
 def test_same_seed_same_picture_other_seed_another(eye):
-    first, again, other = (dream(Dreamer(eye, pictures()), 4, {"a": 0.6, "b": 0.4}, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (dream(Dreamer(eye, pictures()), 4, {"a": 0.6, "b": 0.4}, seed=seed).picture for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert float((first - other).abs().mean()) > 0.02
 
 
 def test_a_picture_depends_on_what_is_heard(eye):
-    one, two = (dream(Dreamer(eye, pictures()), 4, weights) for weights in ({"a": 1.0}, {"b": 1.0}))
+    one, two = (dream(Dreamer(eye, pictures()), 4, weights).picture for weights in ({"a": 1.0}, {"b": 1.0}))
     assert float((one - two).abs().mean()) > 0.05
 
 
 def test_silence_still_dreams(dreamer):
-    picture = dream(dreamer, 3, {})
-    moved = dreamer.step(picture, Scene(values(), {}, 0.3, 1.25), 1 / 12)
-    assert float((moved - picture).abs().mean()) > 1e-3
+    last = dream(dreamer, 3, {})
+    moved = dreamer.step(last, Scene(values(), {}, 0.3, 1.25))
+    assert float((moved.picture - last.picture).abs().mean()) > 1e-3
 
 
 def test_a_new_size_keeps_the_picture(dreamer):
-    picture = dream(dreamer, 6, {"a": 1.0})
-    larger = dreamer.step(picture, Scene(values(size=48), {"a": 1.0}, 0.5, 1.25), 1e-4)
-    assert larger.shape == (1, 3, 48, 60)
-    assert float((octaves.resize(larger, picture.shape[2:]) - picture).abs().mean()) < 0.05
-    wide = dreamer.step(larger, Scene(values(), {"a": 1.0}, 0.5, 2.0), 0.1)
-    assert wide.shape == (1, 3, 32, 64)
+    last = dream(dreamer, 6, {"a": 1.0})
+    larger = dreamer.step(last, replace(last.scene, values=values(size=48), now=last.scene.now + 1e-4))
+    assert larger.picture.shape == (1, 3, 48, 60)
+    assert float((octaves.resize(larger.picture, last.picture.shape[2:]) - last.picture).abs().mean()) < 0.05
+    wide = dreamer.step(larger, Scene(values(), {"a": 1.0}, 0.5, 2.0))
+    assert wide.picture.shape == (1, 3, 32, 64)
 
 
 def sounding(share, weights, count=1, seed=0, spectrogram=True, **changes):
     """The last picture of `count` steps on the picture of a sound: bright below, dark above."""
     sound = np.zeros((16, 32, 4), np.uint8)
     sound[8:] = (255, 160, 80, 255)
-    dreamer, picture = Dreamer(small_eye(), pictures()), None
+    dreamer, last = Dreamer(small_eye(), pictures()), None
     for i in range(count):
         scene = Scene(values(spectrogram=share, seed=seed, **changes), weights, i / 12, 1.25, sound if spectrogram else None)
-        picture = dreamer.step(picture, scene, 1 / 12)
-    return picture
+        last = dreamer.step(last, scene)
+    return last.picture
 
 
 def below_above(picture):
@@ -437,11 +473,11 @@ def test_the_dream_returns_to_the_spectrogram_whatever_is_known(weights):
 
 def test_every_weight_at_zero_only_moves(dreamer):
     nothing = dict.fromkeys(("guided", "energy", "channel", "class", "return"), 0.0)
-    assert torch.isfinite(dream(dreamer, 3, {"a": 1.0}, **nothing)).all()
+    assert torch.isfinite(dream(dreamer, 3, {"a": 1.0}, **nothing).picture).all()
 
 
 def test_a_class_without_a_picture_is_left_out(dreamer):
-    assert torch.isfinite(dream(dreamer, 2, {"nobody": 1.0})).all()
+    assert torch.isfinite(dream(dreamer, 2, {"nobody": 1.0}).picture).all()
 
 
 # --- the governor
@@ -554,6 +590,17 @@ def test_a_failing_dream_keeps_the_last_frame_and_is_counted(dreamer):
     assert loop.faults == 1 and "dream failed" in loop.note(broken)
     loop.turn(Scene(values(), {"a": 1.0}, 0.2, 1.0))
     assert frames.take() is not None and "failed" not in loop.note(values())
+
+
+def test_the_dream_after_one_that_failed_makes_up_for_its_way(dreamer, monkeypatch):
+    ways = []
+    monkeypatch.setattr(flow, "warp", lambda picture, way: ways.append(way) or picture)
+    frames = Latest()
+    loop = DreamLoop(dreamer, frames)
+    for number, mode in enumerate((0.0, 99.0, 0.0)):
+        place = Place(number / 4, Motion(expand=number / 10))
+        loop.turn(Scene({**values(), "zoom.mode": mode}, {"a": 1.0}, number / 4, 1.0, place=place))
+    assert loop.faults == 1 and ways[-1].expand == pytest.approx(0.2) and frames.take().place == place
 
 
 def test_freeze_holds_the_picture(dreamer):

@@ -3,6 +3,7 @@ is played all the same. Recording here is doing the work again on tensors that s
 """
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -155,13 +156,13 @@ CHANGES = [{}, {"class": 1.0, "octaves": 1}, {"guided": 0.0, "energy": 1.0, "lay
 def test_a_recorded_dream_is_the_same_dream(changes):
     """Class weights, step and jitter go on changing: they are numbers of one recording."""
     def dreams(play):
-        dreamer, picture = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
-        for i in range(SETTLED + 6):
+        dreamer, last = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
+        for i in range(SETTLED + 7):
             scene = Scene(values(**{"step": 0.02 + 0.002 * i, "return": 0.0, **changes}), {"a": 0.6, "b": 0.4 - 0.01 * i},
                           i / 12, 1.25)
-            picture = dreamer.step(picture, scene, 1 / 12)
+            last = dreamer.step(last, scene)
             dreamer.settle()
-        return picture
+        return last.picture
 
     record = Counting()
     plain, recorded = dreams(Plain()), dreams(Graphs(record))
@@ -201,18 +202,16 @@ class Checking(Plain):
 def test_nothing_in_a_step_waits_for_the_gpu(changes):
     dreamer = Dreamer(small_eye().to("meta"), {name: picture.to("meta") for name, picture in pictures().items()}, "meta",
                       play=Checking())
-    picture = torch.empty(1, 3, 32, 40, device="meta")
     scene = Scene(values(**changes), {"a": 0.6, "b": 0.4}, 0.0, 1.25)
-    dreamer.start(scene)
-    assert dreamer.step(picture, scene, 1 / 12).shape == (1, 3, 32, 40)
+    assert dreamer.step(dreamer.start(scene), replace(scene, now=1 / 12)).picture.shape == (1, 3, 32, 40)
 
 
 def test_nothing_around_the_ascent_waits_for_the_gpu():
     dreamer = Dreamer(small_eye().to("meta"), {name: picture.to("meta") for name, picture in pictures().items()}, "meta")
     scene = Scene({**values(), "zoom.mode": 6.0, "zoom.rotate": 20.0}, {"a": 0.6, "b": 0.4}, 0.0, 1.25)
-    picture = dreamer.step(dreamer.start(scene), scene, 1 / 12)
+    last = dreamer.step(dreamer.start(scene), replace(scene, now=1 / 12))
     with Recordable(), Unmade():
-        assert dreamer.step(picture, scene, 1 / 12).shape == (1, 3, 32, 40)
+        assert dreamer.step(last, replace(scene, now=2 / 12)).picture.shape == (1, 3, 32, 40)
 
 
 # --- precision

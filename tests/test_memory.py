@@ -23,14 +23,14 @@ def picture():
 
 
 def go_on(memory, field, dt, wander):
-    memory.advance(added(Motion(), field, dt), field, dt, wander)
+    return memory.advanced(added(Motion(), field, dt), field, dt, wander)
 
 
 def remembered(picture, seconds, wander=1.0, seed=0, field=lambda now: ZOOM):
     """What is remembered, every twelfth of a second."""
-    memory = Memory(seed)
+    memory = Memory(seed, field(0.0), wander)
     for number in range(round(seconds * RATE)):
-        go_on(memory, field(number / RATE), 1 / RATE, wander)
+        memory = go_on(memory, field(number / RATE), 1 / RATE, wander)
         yield memory.read(picture)
 
 
@@ -63,10 +63,10 @@ def test_without_wandering_the_same_views_come_back(picture):
 
 
 def test_without_wandering_a_copy_shows_the_whole_picture_in_the_middle_of_its_life(picture):
-    memory, middles = Memory(0), []
+    memory, middles = Memory(0, ZOOM, 0.0), []
     for _ in range(round(2 * LIFE * 50)):
-        go_on(memory, ZOOM, 1 / 50, 0.0)
-        if abs(memory._copies[0].life - 0.5) < 0.001:
+        memory = go_on(memory, ZOOM, 1 / 50, 0.0)
+        if abs(memory.copies[0].life - 0.5) < 0.001:
             middles.append(memory.read(picture))
     assert middles and all(apart(middle, picture) < 0.01 for middle in middles)
 
@@ -78,7 +78,7 @@ def test_it_moves_with_the_zoom(picture, field):
     memory = in_the_middle_of_a_life(field)
     before = memory.read(picture)
     carried = flow.warp(before, field, 0.2)
-    go_on(memory, field, 0.2, 0.5)
+    memory = go_on(memory, field, 0.2, 0.5)
     inner = (..., slice(8, -8), slice(12, -12))
     moved = apart(memory.read(picture)[inner], before[inner])
     assert apart(memory.read(picture)[inner], carried[inner]) < 0.5 * moved
@@ -86,10 +86,9 @@ def test_it_moves_with_the_zoom(picture, field):
 
 def in_the_middle_of_a_life(field):
     """A memory of which only one copy shows for the next moments."""
-    memory = Memory(3)
-    go_on(memory, field, 1e-3, 0.5)
-    while not 0.45 < memory._copies[0].life < 0.5:
-        go_on(memory, field, 1e-3, 0.5)
+    memory = Memory(3, field, 0.5)
+    while not 0.45 < memory.copies[0].life < 0.5:
+        memory = go_on(memory, field, 1e-3, 0.5)
     return memory
 
 
@@ -103,10 +102,21 @@ def test_a_seed_decides_what_is_seen(picture):
 @pytest.mark.parametrize("speed", (-1.0, 0.0, 0.12, 2.0))
 def test_a_zoom_of_any_speed_carries_a_copy_only_so_far(speed, rate):
     """However few dreams there are a second."""
-    memory, field = Memory(0), motion({**DEFAULTS, "zoom.speed": speed}, 0.0)
+    field = motion({**DEFAULTS, "zoom.speed": speed}, 0.0)
+    memory = Memory(0, field, 1.0)
     for _ in range(30 * rate):
-        go_on(memory, field, 1 / rate, 1.0)
-        assert all(abs(copy.travelled.expand) <= max(REACH, abs(speed) * max(SHORTEST, 1 / rate)) for copy in memory._copies)
+        memory = go_on(memory, field, 1 / rate, 1.0)
+        assert all(abs(copy.travelled.expand) <= max(REACH, abs(speed) * SHORTEST) for copy in memory.copies)
+
+
+@pytest.mark.parametrize("rate", (0.5, 1, 2))
+def test_a_view_outlasts_a_few_dreams_however_slow_they_are(rate):
+    field = motion({**DEFAULTS, "zoom.speed": 2.0}, 0.0)
+    memory, framings = Memory(0, field, 1.0), []
+    for _ in range(40):
+        memory = go_on(memory, field, 1 / rate, 1.0)
+        framings.append(memory.copies[0].framing)
+    assert len(set(framings)) <= 11
 
 
 def test_a_frame_takes_places_to_where_it_looks():

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers import screen_of
 
-from instrument.motion import Motion, eased, motion
+from instrument.motion import Journey, Motion, motion
 from instrument.params import DEFAULTS, MODES, ROWS
 from instrument.render import NEUTRAL, Renderer
+from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import Upload
 
@@ -61,7 +63,7 @@ def seen(screen):
 
 def test_neutral_is_the_dream_exactly(screen, renderer):
     picture = dream()
-    shown = draw(screen, renderer, values_of(), (picture, 0.0))
+    shown = draw(screen, renderer, values_of(), (picture, None))
     assert np.array_equal(shown, picture[..., :3])
     assert renderer.upload.route == "host" and not renderer.messages
 
@@ -70,7 +72,7 @@ def test_neutral_is_the_dream_exactly(screen, renderer):
 def test_no_colour_is_driven_into_black_or_white(screen, renderer, changes):
     picture = dream()
     picture[..., :3] = 30 + picture[..., :3] * (195 / 255)  # nothing near either end
-    shown = draw(screen, renderer, values_of(**changes), (picture, 0.0))
+    shown = draw(screen, renderer, values_of(**changes), (picture, None))
     assert np.abs(shown.astype(float) - picture[..., :3]).mean() > 8
     assert np.mean((shown <= 2) | (shown >= 253)) < 0.002
     luma = np.array((0.2126, 0.7152, 0.0722))
@@ -82,7 +84,7 @@ def test_before_the_first_dream_all_is_black(screen, renderer):
 
 
 def test_another_size_of_dream_and_of_screen(screen, renderer):
-    shown = draw(screen, renderer, values_of(), (dream(size=(48, 32)), 0.0))
+    shown = draw(screen, renderer, values_of(), (dream(size=(48, 32)), None))
     assert abs(float(shown.mean()) - dream(size=(48, 32))[..., :3].mean()) < 2
     renderer.resize((48, 32))
     assert renderer.size == (48, 32)
@@ -98,12 +100,12 @@ def test_both_ends_of_every_row_change_the_picture(screen):
         for end in {row.lo, row.hi} - {NEUTRAL[row.name]}:
             renderer = Renderer(screen.ctx, SIZE, FOLDER)
             changed = {**values_of(), row.name: end}
-            draw(screen, renderer, changed, (dream(1), 0.0), 0.0)
-            draw(screen, renderer, changed, (dream(2), 0.03), 0.03)
+            draw(screen, renderer, changed, (dream(1), None), 0.0)
+            draw(screen, renderer, changed, (dream(2), None), 0.03)
             shown = draw(screen, renderer, changed, None, 0.1)
             plain = Renderer(screen.ctx, SIZE, FOLDER)
-            draw(screen, plain, values_of(), (dream(1), 0.0), 0.0)
-            draw(screen, plain, values_of(), (dream(2), 0.03), 0.03)
+            draw(screen, plain, values_of(), (dream(1), None), 0.0)
+            draw(screen, plain, values_of(), (dream(2), None), 0.03)
             as_it_was = draw(screen, plain, values_of(), None, 0.1)
             difference = np.abs(shown.astype(float) - as_it_was).mean()
             assert difference > 1.0, f"{row.name} at {end}: {difference:.2f}"
@@ -149,7 +151,7 @@ def test_the_field_is_the_formula_of_motion(screen, tmp_path):
 def test_the_picture_goes_on_between_dreams_and_along_the_field(screen, renderer):
     """Half a picture of panning: what stood at the left stands in the middle."""
     picture = dream(3)
-    draw(screen, renderer, values_of(), (picture, 0.0), 0.0)
+    draw(screen, renderer, values_of(), (picture, None), 0.0)
     pan = Motion(pan_x=0.5)
     first, later = (draw(screen, renderer, values_of(), None, now, field=pan) for now in (0.5, 1.0))
     shift = round(0.5 * WIDTH / (WIDTH / HEIGHT * 2) * 1.0)  # 0.5 of a picture 2 * aspect wide, in 1 s
@@ -161,23 +163,48 @@ def test_two_dreams_lie_on_each_other_though_the_motion_changed_between_them(scr
     """A dream is carried by the motion that was, not by that of now: else each beat would draw it double."""
     first = dream(3)
     pixel = 2 / HEIGHT  # of motion.py's plane
-    draw(screen, renderer, values_of(), (first, 0.0), 0.0)
+    draw(screen, renderer, values_of(), (first, None), 0.0)
     draw(screen, renderer, values_of(), None, 0.1, field=Motion(pan_x=80 * pixel))
     second = np.roll(first, 8, 1)
-    draw(screen, renderer, values_of(), (second, 0.1), 0.1)
+    draw(screen, renderer, values_of(), (second, None), 0.1)
     during = draw(screen, renderer, values_of(), None, 0.14)
     assert np.abs(during[:, 8:].astype(int) - second[:, 8:, :3]).max() <= 1
 
 
-def test_a_dream_that_hangs_comes_to_rest():
-    ages = [eased(Motion(expand=age / 10), age / 10).expand for age in range(200)]
-    assert ages[5] == 0.5 and all(b > a for a, b in pairwise(ages[:60])) and ages[-1] <= 4.0
-    assert max(b - a for a, b in pairwise(ages)) < 0.1001
+def test_a_dream_that_hangs_comes_to_rest_and_the_next_one_sets_all_in_motion_again(screen, renderer):
+    pan = Motion(pan_x=4 / HEIGHT)
+    draw(screen, renderer, values_of(), (dream(3), None), 0.0, field=pan)
+    resting, still = (draw(screen, renderer, values_of(), None, now, field=pan) for now in (60.0, 65.0))
+    assert np.abs(resting.astype(int) - still).max() <= 1
+    draw(screen, renderer, values_of(), (dream(3), None), 65.0, field=pan)
+    moving = [draw(screen, renderer, values_of(), None, now, field=pan) for now in (66.0, 67.0)]
+    assert np.abs(moving[0].astype(int) - moving[1]).max() > 8
+
+
+@pytest.mark.parametrize("period", (0.1, 1.0, 4.0, 9.0))
+def test_two_dreams_lie_on_each_other_however_slowly_they_come(period):
+    """What the older one is carried by is what the newer one was, and then both alike."""
+    journey, fader, uploaded = Journey(), Fader(), []
+    upload, places, now = SimpleNamespace(put=uploaded.append), [], 0.0
+    for number in range(1, 400):
+        now = number * period / 20
+        journey.advance(Motion(expand=0.5), now)
+        frame = None
+        if number % 20 == 10:
+            places.append(journey.here)
+        if number % 20 == 0:  # half a period under way
+            frame = number, places[-1]
+        fader.put(frame, upload, now, False, journey)
+        if len(uploaded) > 1:
+            ways, newest = fader.ways(journey), places[len(uploaded) - 1].way.expand
+            carried = newest - places[len(uploaded) - 2].way.expand
+            assert ways["previous"].expand == pytest.approx(carried + ways["newest"].expand)
+    assert len(uploaded) == 19
 
 
 def test_after_a_freeze_the_picture_goes_on_from_where_it_was_held(screen, renderer):
     pan = Motion(pan_x=40 / HEIGHT)
-    draw(screen, renderer, values_of(), (dream(3), 0.0), 0.0, field=pan)
+    draw(screen, renderer, values_of(), (dream(3), None), 0.0, field=pan)
     held = draw(screen, renderer, values_of(), None, 0.2, field=pan)
     for number in range(3, 100):
         draw(screen, renderer, {**values_of(), "show.freeze": 1.0}, None, number / 10, field=pan)
@@ -187,20 +214,21 @@ def test_after_a_freeze_the_picture_goes_on_from_where_it_was_held(screen, rende
 def test_a_dream_that_arrives_in_a_freeze_lands_where_it_belongs(screen, renderer):
     """Begun 0.2 s before the freeze, shown long after it: it has moved on by that and no more."""
     pan, frozen = Motion(pan_x=40 * 2 / HEIGHT), {**values_of(), "show.freeze": 1.0}
-    draw(screen, renderer, values_of(), (dream(1), 0.0), 0.0)
-    for number in range(1, 4):
-        draw(screen, renderer, values_of(), None, number / 10, field=pan)
-    for number in range(4, 90):
-        draw(screen, renderer, frozen, (dream(3), 0.1) if number == 6 else None, number / 10, field=pan)
+    draw(screen, renderer, values_of(), (dream(1), None), 0.0)
+    draw(screen, renderer, values_of(), None, 0.1, field=pan)
+    begun = renderer.journey.here
+    for number in range(2, 90):
+        values = values_of() if number < 4 else frozen
+        draw(screen, renderer, values, (dream(3), begun) if number == 6 else None, number / 10, field=pan)
     shown = [draw(screen, renderer, values_of(), None, 9.0 + number / 10) for number in range(5)][-1]
     assert np.abs(shown[:, 8:].astype(int) - dream(3)[:, :-8, :3]).max() <= 1
 
 
 def test_a_new_dream_fades_in_without_a_jump(screen, renderer):
     black, white = dream() * 0, dream() * 0 + 255
-    draw(screen, renderer, values_of(), (black, 0.0), 0.0)
-    draw(screen, renderer, values_of(), (black, 0.1), 0.1)
-    levels = [draw(screen, renderer, values_of(), (white, 0.2) if now == 20 else None, now / 100).mean()
+    draw(screen, renderer, values_of(), (black, None), 0.0)
+    draw(screen, renderer, values_of(), (black, None), 0.1)
+    levels = [draw(screen, renderer, values_of(), (white, None) if now == 20 else None, now / 100).mean()
               for now in range(20, 32)]
     assert levels[0] == 0 and levels[-1] == 255
     assert max(b - a for a, b in pairwise(levels)) < 50 and levels == sorted(levels)
@@ -213,7 +241,7 @@ def test_feedback_neither_saturates_nor_dies(screen, renderer, name):
     field = motion({**values, "zoom.speed": 1.0}, 0.0)
     for number in range(1000):
         now = number / 30
-        shown = draw_only(screen, renderer, values, (picture, now) if number % 3 == 0 else None, now, field)
+        shown = draw_only(screen, renderer, values, (picture, None) if number % 3 == 0 else None, now, field)
     shown = seen(screen)
     assert 90 < shown.mean() < (165 if name == "zoom.echo" else 235) and shown.std() > 8 and shown.max() > 150
 
@@ -227,8 +255,8 @@ def test_echo_converges_to_a_still_dream(screen, renderer):
     """8-bit feedback would stop short of the picture by 25 levels at 0.98."""
     picture = dream(5)
     values = values_of(zoom__echo=0.98)
-    draw(screen, renderer, values, (dream(6), 0.0), 0.0)
-    draw(screen, renderer, values, (picture, 0.1), 0.1)
+    draw(screen, renderer, values, (dream(6), None), 0.0)
+    draw(screen, renderer, values, (picture, None), 0.1)
     for number in range(4, 600):
         shown = draw(screen, renderer, values, None, number / 30)
     assert np.abs(shown.astype(int) - picture[..., :3]).max() <= 8
@@ -237,18 +265,18 @@ def test_echo_converges_to_a_still_dream(screen, renderer):
 def test_freeze_holds_and_lets_go(screen, renderer):
     values = {**DEFAULTS, "post.glitch": 0.7, "post.trails": 0.8}
     field = motion(values, 0.0)
-    held = draw(screen, renderer, values, (dream(1), 0.0), 0.0, field=field)
+    held = draw(screen, renderer, values, (dream(1), None), 0.0, field=field)
     frozen = {**values, "show.freeze": 1.0}
     for number in range(1, 5):
-        still = draw(screen, renderer, {**frozen, "post.hue": 90.0}, (dream(2), number / 5), number / 5, field=field)
+        still = draw(screen, renderer, {**frozen, "post.hue": 90.0}, (dream(2), None), number / 5, field=field)
         assert np.array_equal(still, held)
     assert draw(screen, renderer, {**frozen, "show.blackout": 1.0}, None, 1.1, field=field).max() == 0
     assert not np.array_equal(draw(screen, renderer, values, None, 1.2, field=field), held)
 
 
 def test_blackout_is_black_and_what_is_behind_goes_on(screen, renderer):
-    draw(screen, renderer, dict(DEFAULTS), (dream(1), 0.0), 0.0)
-    assert draw(screen, renderer, {**DEFAULTS, "show.blackout": 1.0}, (dream(2), 0.1), 0.1).max() == 0
+    draw(screen, renderer, dict(DEFAULTS), (dream(1), None), 0.0)
+    assert draw(screen, renderer, {**DEFAULTS, "show.blackout": 1.0}, (dream(2), None), 0.1).max() == 0
     assert draw(screen, renderer, dict(DEFAULTS), None, 0.5).mean() > 60
 
 

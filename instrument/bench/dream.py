@@ -40,7 +40,7 @@ class Steps:
         self.dreamer = Dreamer(eye, guides, best_device(), play, fit)
         self._values = {**DEFAULTS, "dream.size": float(size), **values}
         self._weights = {name: 1.0 for name in list(guides)[:1]} if self._values["dream.guided"] else {}
-        self._aspect, self._picture, self._now = aspect, None, 0.0
+        self._aspect, self._last, self._now = aspect, None, 0.0
 
     @property
     def precision(self):
@@ -53,12 +53,13 @@ class Steps:
         return Scene(self._values, self._weights, self._now, self._aspect)
 
     def __call__(self):
-        self._picture = self.dreamer.step(self._picture, self.scene(), 0.05)
+        self._last = self.dreamer.step(self._last, self.scene())
         if self.dreamer.device.type == "cuda":
             torch.cuda.synchronize()  # sync point: a step is timed
 
     def warm(self):
-        """On a GPU: until steps are recorded; self."""
+        """Begin, and on a GPU go on until steps are recorded; self."""
+        self()
         for _ in range(2 * SETTLED if self.dreamer.device.type == "cuda" else 0):
             self()
             self.dreamer.settle()

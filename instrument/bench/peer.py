@@ -88,11 +88,11 @@ class Ours:
         self._dreamer = Dreamer(eye, {}, best_device(), fit=exact)
         self._values = {**DEFAULTS, **OBJECTIVES["own"], "dream.size": float(size), "dream.octaves": 1,
                         "dream.iterations": 1, "dream.layer": float(layer), "dream.layers": 1}
-        self._picture, self._now = None, 0.0
+        self._last, self._now = None, 0.0
 
     def step(self):
         self._now += 0.05
-        self._picture = self._dreamer.step(self._picture, Scene(self._values, {}, self._now, 1.0), 0.05)
+        self._last = self._dreamer.step(self._last, Scene(self._values, {}, self._now, 1.0))
 
 
 def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):

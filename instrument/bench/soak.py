@@ -80,9 +80,10 @@ class Soak:
         self._heard.update(script({name: 0.9})(self.now), period)
         self._journey.advance(motion(self._values, self.now), self.now)
         weights = self._heard.dreamt(self._classes, self.now)
-        self._loop.turn(Scene(self._values, weights, self.now, ASPECT, way=self._journey.here.way))
+        self._loop.turn(Scene(self._values, weights, self.now, ASPECT, place=self._journey.here))
         self.now += period
         frame = self._frames.take()
+        self._journey.land()
         return None if frame is None else np.asarray(_main_memory(frame.pixels))[..., :3]
 
     def _look(self, frame):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..model.packed import packed
-from ..motion import Motion, added, between, eased, motion
+from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
 from .graphs import finish, player
 from .memory import Memory
@@ -23,6 +23,7 @@ COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightn
 SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
 TURN_FROM, TURN_TO = 0.25, 0.01  # a new mixture of classes so far from the picture's own turns it, until so near
 TURN = 0.14  # s in which a turn does two thirds of its way
+GREY = 0.45  # of a picture of nothing
 HUSH = 6.0  # how much a turn quietens the dream, which would otherwise grow the old picture's ghost again
 FADE = 3.0  # s in which the dream alone makes the picture one of the new classes
 
@@ -31,8 +32,8 @@ FADE = 3.0  # s in which the dream alone makes the picture one of the new classe
 class Scene:
     """What to dream: all values, class weights {name: 0..1}, time in s, width over height.
 
-    `spectrogram` is the sound as a picture, uint8 (h, w, 3 or 4), row 0 on top, or None. `way` is the sum of all motion
-    until now (motion.Journey), None where the field of now may stand for the time since the last scene.
+    `spectrogram` is the sound as a picture, uint8 (h, w, 3 or 4), row 0 on top, or None. `place` is where a motion.Journey
+    is now, None where the field of now may stand for the time since the last scene.
     """
 
     values: Mapping[str, float]
@@ -40,7 +41,24 @@ class Scene:
     now: float
     aspect: float = 16 / 9
     spectrogram: object = None
-    way: Motion | None = None
+    place: Place | None = None
+
+
+class Dream(NamedTuple):
+    """A picture (1, 3, h, w) in 0..1 and what the next one needs of its past.
+
+    A step makes a new one and leaves this as it is: one that fails has changed nothing, and another dreamer can go on
+    from it.
+    """
+
+    picture: torch.Tensor
+    scene: Scene  # that it was made for
+    seed: int
+    number: int  # steps since it began
+    noise: tuple  # three of (1, 3, cells, 2 * cells), coarse to fine
+    memory: Memory
+    made: Mapping  # shares of the classes in the picture
+    turning: bool = False  # whether it is turning to others
 
 
 class Ascent(NamedTuple):
@@ -71,7 +89,7 @@ class Parts(NamedTuple):
 class Dreamer:
     """Dreams with `eye`, guided by class pictures {name: (3, h, w) in 0..1}, on `device`.
 
-    Holds caches and the state of chance; the picture itself goes in and comes out.
+    Holds caches only: a `Dream` goes in, the next one comes out.
     """
 
     def __init__(self, eye, guides, device="cpu", play=None, fit=fitted):
@@ -88,9 +106,6 @@ class Dreamer:
         self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
         self._player = play or player(self.device)
         self._views = {}
-        self._seed = None
-        self._been = None  # the way of the last scene
-        self._made, self._turning = {}, False  # class shares of the picture; whether it is turning to others
         finish(self.device)
 
     def learn(self, name, picture):
@@ -114,29 +129,23 @@ class Dreamer:
         self._player.forget()
 
     def start(self, scene):
-        """A first picture (1, 3, h, w): the class pictures mixed, different with each seed."""
-        self._begin(scene)
-        self._been = scene.way
+        """A first dream: the class pictures mixed, different with each seed."""
         size = self.size(scene)
-        clouds = 0.06 * sum(_spread(noise, size) for noise in self._noise)
-        memory = self._memory.read(self._mixture(scene.weights, size))
-        return step.limit(self._sounding(memory, scene) + clouds.to(self.device))
+        dream = self.begin(torch.full((1, 3, *size), GREY, device=self.device), scene)
+        clouds = 0.06 * sum(_spread(noise, size) for noise in dream.noise)
+        memory = dream.memory.read(self._mixture(scene.weights, size))
+        return dream._replace(picture=step.limit(self._sounding(memory, scene) + clouds.to(self.device)))
 
-    def _begin(self, scene):
-        self._seed = int(scene.values["dream.seed"])
-        self._chance = random.Random(self._seed)
-        self._memory, self._been = Memory(self._chance.random()), None
-        self._memory.advance(Motion(), motion(scene.values, scene.now), 0.0, scene.values["dream.wander"])
-        self._views.clear()
-        self._made, self._turning = _shares(self._known(scene.weights)), False
-        self._noise = [torch.randn(1, 3, cells, 2 * cells, generator=self._dice()) for cells in (3, 6, 12)]
+    def begin(self, picture, scene):
+        """The dream that begins with a picture (1, 3, h, w) in 0..1."""
+        seed = int(scene.values["dream.seed"])
+        noise = tuple(torch.randn(1, 3, cells, 2 * cells, generator=_generator(seed, f"noise {cells}")) for cells in (3, 6, 12))
+        memory = Memory(seed, motion(scene.values, scene.now), scene.values["dream.wander"])
+        return Dream(picture, scene, seed, 0, noise, memory, _shares(self._known(scene.weights)))
 
-    def _dice(self):
-        return torch.Generator().manual_seed(self._chance.getrandbits(32))
-
-    def _clouds(self, size):
+    def _clouds(self, dream):
         """Soft shapes around 1 (1, 1, h, w): where the picture turns sooner or later."""
-        return _spread(self._noise[1][:, :1], size).mul(0.6).exp().to(self.device)
+        return _spread(dream.noise[1][:, :1], dream.picture.shape[2:]).mul(0.6).exp().to(self.device)
 
     def size(self, scene):
         """(height, width) of the picture of this scene."""
@@ -144,63 +153,64 @@ class Dreamer:
         return height, max(self.eye.smallest, round(height * scene.aspect))
 
     @torch.no_grad()
-    def step(self, picture, scene, dt):
-        """The next picture, `dt` seconds after `picture`; None starts afresh. The same inputs give the same."""
-        if picture is None or self._seed not in (None, int(scene.values["dream.seed"])):
-            picture = self.start(scene)
-        elif self._seed is None:
-            self._begin(scene)  # it goes on from another dreamer's picture
-        way, dt = self.go_by(scene, dt), min(max(dt, 0.0), LONGEST)
-        picture = octaves.resize(picture, self.size(scene))
-        picture, lost = step.sound(picture, self._mixture(scene.weights, picture.shape[2:]))
+    def step(self, past, scene):
+        """The dream at the time of `scene`, `past` carried on to it; without one (None), or with another seed, the first.
+
+        The same inputs give the same.
+        """
+        if past is None or past.seed != int(scene.values["dream.seed"]):
+            return self.start(scene)
+        way, dt = _way(past.scene, scene), min(_seconds(past.scene, scene), LONGEST)
+        dream, strange = self._turned(self.go_by(past, scene), dt)
+        picture = flow.warp(self._sound(dream), way)
+        picture = self._awaken(dream._replace(picture=picture), dt)
+        picture = self._dream(picture, dream, dt, strange)
+        return dream._replace(picture=self._settle(picture, scene, dt))
+
+    def go_by(self, past, scene):
+        """A dream of which all but the picture has come to the time of `scene`."""
+        values, dt = scene.values, min(_seconds(past.scene, scene), GONE)
+        memory = past.memory.advanced(_way(past.scene, scene), motion(values, scene.now), dt, values["dream.wander"])
+        return past._replace(scene=scene, number=past.number + 1, memory=memory)
+
+    def _sound(self, dream):
+        """Its picture at the size of its scene, what is not finite replaced."""
+        picture = octaves.resize(dream.picture, self.size(dream.scene))
+        picture, lost = step.sound(picture, self._mixture(dream.scene.weights, picture.shape[2:]))
         self.lost += lost
-        picture = flow.warp(picture, way)
-        strange = self._strange(scene, dt)
-        picture = self._awaken(picture, scene, dt)
-        picture = self._dream(picture, scene, dt, strange)
-        return self._settle(picture, scene, dt)
+        return picture
 
-    def go_by(self, scene, dt):
-        """Let `dt` seconds go by without dreaming, as far as a dream does not depend on its picture; their way."""
-        way = self._way(scene, dt)
-        self._memory.advance(way, motion(scene.values, scene.now), min(max(dt, 0.0), GONE), scene.values["dream.wander"])
-        return way
-
-    def _way(self, scene, dt):
-        """What has moved since the last scene."""
-        been, self._been = self._been, scene.way
-        if been is None or scene.way is None:
-            return added(Motion(), motion(scene.values, scene.now), min(max(dt, 0.0), LONGEST))
-        return eased(between(been, scene.way), dt)
-
-    def _strange(self, scene, dt):
-        """How far the classes heard are from those the picture is made of, 0..1 while it turns, else 0."""
-        wanted = _shares(self._known(scene.weights))
+    def _turned(self, dream, dt):
+        """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while
+        it turns, else 0)."""
+        wanted = _shares(self._known(dream.scene.weights))
         if not wanted:
-            return 0.0
-        far = _distance(wanted, self._made)
-        self._turning = far > (TURN_TO if self._turning else TURN_FROM) and scene.values["dream.guided"] > 0
-        share = 1 - math.exp(-dt / (TURN if self._turning else FADE))
-        names = wanted.keys() | self._made.keys()
-        self._made = {n: (1 - share) * self._made.get(n, 0.0) + share * wanted.get(n, 0.0) for n in names}
-        return far if self._turning else 0.0
+            return dream, 0.0
+        far = _distance(wanted, dream.made)
+        turning = far > (TURN_TO if dream.turning else TURN_FROM) and dream.scene.values["dream.guided"] > 0
+        share = 1 - math.exp(-dt / (TURN if turning else FADE))
+        names = wanted.keys() | dream.made.keys()
+        made = {n: (1 - share) * dream.made.get(n, 0.0) + share * wanted.get(n, 0.0) for n in names}
+        return dream._replace(made=made, turning=turning), far if turning else 0.0
 
-    def _awaken(self, picture, scene, dt):
-        """Leak back to the class pictures; while the classes change, within a few frames and in clouds."""
+    def _awaken(self, dream, dt):
+        """Its picture leaked back to the class pictures; while the classes change, within a few frames and in clouds."""
+        picture, scene = dream.picture, dream.scene
         known = self._seen(scene)[0]
         share = 1 - (1 - scene.values["dream.return"]) ** (dt * REFERENCE)
-        if self._turning:
-            share = 1 - (1 - share * known) * torch.exp(-dt / TURN * self._clouds(picture.shape[2:]))
+        if dream.turning:
+            share = 1 - (1 - share * known) * torch.exp(-dt / TURN * self._clouds(dream))
         elif share * known <= 0:
             return picture
         else:
             share = share * known
-        memory = self._memory.read(self._mixture(scene.weights, picture.shape[2:]))
+        memory = dream.memory.read(self._mixture(scene.weights, picture.shape[2:]))
         return picture.lerp(self._sounding(memory, scene), share)
 
-    def _dream(self, picture, scene, dt, strange):
-        values = scene.values
-        wanted = objective.pull(values, self._known(scene.weights), len(self.eye.stages))
+    def _dream(self, picture, dream, dt, strange):
+        """The picture, ascended."""
+        values = dream.scene.values
+        wanted = objective.pull(values, self._known(dream.scene.weights), len(self.eye.stages))
         amount = values["dream.step"] * dt * REFERENCE * max(0.0, 1 - HUSH * strange)
         terms = objective.terms(wanted)
         if amount <= 0 or not terms.deepest:
@@ -210,17 +220,10 @@ class Dreamer:
                                      int(values["dream.octaves"]))
         sizes = tuple(octaves.octave_sizes(height, width, count, values["dream.octave_scale"]))
         form = Ascent(sizes, int(values["dream.iterations"]), terms)
-        picture, lost = self._player.play(self._climb, form, self._numbers(form, values, wanted, amount),
-                                          self._parts(form, picture, wanted))
+        numbers = Numbers(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, form))
+        picture, lost = self._player.play(self._climb, form, numbers, self._parts(form, picture, wanted))
         self.lost += lost
         return picture
-
-    def _numbers(self, form, values, wanted, amount):
-        reach = int(values["dream.jitter"])
-        shifts = tuple((self._chance.randint(-reach, reach), self._chance.randint(-reach, reach))
-                       for _ in range(len(form.sizes) * form.iterations))
-        smoothing = values["dream.smoothing"]
-        return Numbers(amount, (smoothing,) if smoothing > 0 else (), objective.strengths(wanted), shifts)
 
     def _parts(self, form, picture, wanted):
         names = [name for name, _ in wanted.classes] if form.terms.guided else []
@@ -294,7 +297,7 @@ class Dreamer:
         """The class pictures mixed by weight, (1, 3, h, w); natural grey where nothing is known."""
         known = objective.heard(self._known(weights))
         if not known:
-            return torch.full((1, 3, *size), 0.45, device=self.device)
+            return torch.full((1, 3, *size), GREY, device=self.device)
         total = sum(known.values())
         return sum(self._view(name, tuple(size)) * (weight / total) for name, weight in known.items())
 
@@ -302,11 +305,40 @@ class Dreamer:
         """A class picture at the size of the dream, whole in height, mirrored beyond its sides."""
         if next(iter(self._views), ("", size))[1] != size:
             self._views.clear()
-        if (name, size) not in self._views:
-            picture = self.pictures[name][None]
-            shrunk = octaves.resize(picture, (size[0], round(picture.shape[3] * size[0] / picture.shape[2])))
-            self._views[name, size] = flow.mirrored(shrunk, size)
-        return self._views[name, size]
+        picture = self.pictures[name]
+        if self._views.get((name, size), (None,))[0] is not picture:  # new, or taught anew
+            shrunk = octaves.resize(picture[None], (size[0], round(picture.shape[2] * size[0] / picture.shape[1])))
+            self._views[name, size] = picture, flow.mirrored(shrunk, size)
+        return self._views[name, size][1]
+
+
+def _seconds(then, now):
+    """How long it moved from one scene to a later one, in s."""
+    if then.place and now.place:
+        return max(now.place.time - then.place.time, 0.0)
+    return max(now.now - then.now, 0.0)
+
+
+def _way(then, now):
+    """The way from one scene to a later one."""
+    if then.place and now.place:
+        return between(then.place.way, now.place.way)
+    return added(Motion(), motion(now.values, now.now), min(_seconds(then, now), LONGEST))
+
+
+def _shifts(dream, form):
+    """(y, x) px by which each iteration moves the picture."""
+    chance, reach = random.Random(f"{dream.seed} step {dream.number}"), int(dream.scene.values["dream.jitter"])
+    return tuple((chance.randint(-reach, reach), chance.randint(-reach, reach))
+                 for _ in range(len(form.sizes) * form.iterations))
+
+
+def _smoothing(values):
+    return (values["dream.smoothing"],) if values["dream.smoothing"] > 0 else ()
+
+
+def _generator(seed, what):
+    return torch.Generator().manual_seed(random.Random(f"{seed} {what}").getrandbits(32))
 
 
 def _natural(tones):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..latest import Latest
+from ..motion import Place
 from .budget import Governor
 from .graphs import dream_stream
 from .octaves import most_octaves
@@ -18,7 +19,8 @@ WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
 
 @dataclass(frozen=True)
 class Frame:
-    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, as of time `now` (s).
+    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, as of time `now` (s) and `place` (of its
+    scene).
 
     `ready` is a CUDA event to wait for before reading a CUDA tensor on another stream, else None.
     """
@@ -27,6 +29,7 @@ class Frame:
     now: float
     steps_per_s: float
     note: str
+    place: Place | None = None
     ready: object = None
 
 
@@ -118,14 +121,14 @@ class DreamLoop(Loop):
         self._next = Latest()
         self._threads = threads
         self._governor = Governor()
-        self._picture = self._last = None
+        self._last = None  # the newest dream
         self._fault = ""
 
     def learn(self, name, picture):
         self._dreamer.learn(name, picture)
 
     def change(self, dreamer):
-        """Dream on with another dreamer, from the picture there is. Any thread."""
+        """Go on with another dreamer, from the dream there is. Any thread."""
         self._next.put(dreamer)
 
     def _run(self):
@@ -136,20 +139,14 @@ class DreamLoop(Loop):
 
     def turn(self, scene):
         """One dream of a scene: a frame is put, unless the picture is held. Dream thread."""
-        if scene.values["show.freeze"] and self._picture is not None:
-            self._last = scene
+        if scene.values["show.freeze"] and self._last is not None:
             return
         self._dreamer = self._next.take() or self._dreamer
         began = self._clock()
-        dt = scene.now - self._last.now if self._last else 1 / scene.values["dream.rate"]
-        self._last = scene
         if self._fresh.is_set():
             self._fresh.clear()
-            self._picture = None
-        plan = self._affordable(scene)
-        if self._picture is None and self._attempt(lambda: self._dreamer.start(plan)):
-            self._frames.put(self._frame(scene))  # something to see at once: the first dream may take long
-        if self._attempt(lambda: self._dreamer.step(self._picture, plan, dt)):
+            self._last = None
+        if self._attempt(self._affordable(scene)):
             frame = self._frame(scene)
             self._governor.spent(self._clock() - began)
             self._frames.put(frame)
@@ -163,10 +160,10 @@ class DreamLoop(Loop):
         changed = {f"dream.{name}": value for name, value in plan._asdict().items()}
         return replace(scene, values={**values, **changed})
 
-    def _attempt(self, dream):
-        """Whether `dream()` gave a picture; whatever goes wrong, the last good one stays."""
+    def _attempt(self, scene):
+        """Whether there is a new dream; whatever goes wrong, the last good one stays, and the next goes on from it."""
         try:
-            self._picture = dream()
+            self._last = self._dreamer.step(self._last, scene)
             self._fault = ""
             return True
         except torch.cuda.OutOfMemoryError:
@@ -182,7 +179,7 @@ class DreamLoop(Loop):
         return False
 
     def _frame(self, scene):
-        pixels = rgba(self._picture)
+        pixels = rgba(self._last.picture)
         ready = None
         if pixels.is_cuda:
             ready = torch.cuda.Event(blocking=True)
@@ -190,7 +187,7 @@ class DreamLoop(Loop):
             ready.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
         else:
             pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
-        return Frame(pixels, scene.now, self._rate(), self.note(scene.values), ready)
+        return Frame(pixels, scene.now, self._rate(), self.note(scene.values), scene.place, ready)
 
     def note(self, values):
         """What the HUD should say: overridden values and faults."""

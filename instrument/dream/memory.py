@@ -5,6 +5,7 @@ Flow in Portal 2", 2010). One that begins anew, while nothing of it shows, is fr
 one and the same view would go round in circles.
 """
 
+import copy
 import math
 import random
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from ..motion import Motion, added
 from . import flow
 
 LIFE, SHORTEST = 8.0, 1.0  # s of a copy; how fast a zoom may shorten it
+AT_ONCE = 0.25  # most of a life that goes by at once: where dreams are slow a view outlasts a few
 REACH = 1.2  # how far the zoom may carry a copy in its life, as the logarithm of growth
 # How far a framing may be from the whole picture. The zoom makes up for size, and of thousands of views two will always be
 # near in place and tilt: it is stretch and lean that keep any from coming back.
@@ -57,56 +59,67 @@ class Copy(NamedTuple):
 
 
 class Memory:
-    """Two copies of a picture; `read` gives what they show of any."""
+    """Two copies of a picture; `read` gives what they show of any. A moment later it is another one (`advanced`)."""
 
-    def __init__(self, seed):
-        self._chance = random.Random(seed)
-        self._clouds = torch.randn(1, 1, 6, 12, generator=torch.Generator().manual_seed(self._chance.getrandbits(32)))
-        self._spread = {}
-        self._copies = []
+    def __init__(self, seed, field, wander):
+        """It begins in a `field` of motion; framings are `wander` (0..1) from the whole picture."""
+        self._seed, self._born, self._clouds = seed, 0, Clouds(seed)
+        self.copies = [self._begun(field, wander, life) for life in (0.5, 0.0)]
 
-    def advance(self, way, field, dt, wander):
-        """`dt` seconds and their `way` go by, ending in the field of now; new framings are `wander` (0..1) from the whole
-        picture."""
-        if not self._copies:
-            self._copies = [self._born(field, wander, life) for life in (0.5, 0.0)]
-        share = min(max(dt / LIFE, _pace(way) / REACH), dt / SHORTEST)
-        self._copies = [self._older(copy, way, field, share, wander) for copy in self._copies]
+    def advanced(self, way, field, dt, wander):
+        """What it is after `dt` seconds and their `way`, ending in the field of now."""
+        other = copy.copy(self)
+        wanted = min(max(dt / LIFE, _pace(way) / REACH), dt / SHORTEST)
+        share = min(wanted, AT_ONCE)
+        way = added(Motion(), way, share / max(wanted, 1e-9))
+        other.copies = [other._older(one, way, field, share, wander) for one in self.copies]
+        return other
 
-    def _older(self, copy, way, field, share, wander):
-        if copy.life + share >= 1:
-            return self._born(field, wander, (copy.life + share) % 1)
-        return copy._replace(life=copy.life + share, travelled=added(copy.travelled, way, 1.0))
+    def _older(self, one, way, field, share, wander):
+        if one.life + share >= 1:
+            return self._begun(field, wander, (one.life + share) % 1)
+        return one._replace(life=one.life + share, travelled=added(one.travelled, way, 1.0))
 
-    def _born(self, field, wander, life):
+    def _begun(self, field, wander, life):
         """A copy that the zoom carries through its natural size in the middle of its life."""
-        return Copy(life, self._framing(wander), added(Motion(), field, (life - 0.5) * _life(field)))
-
-    def _framing(self, wander):
-        near, side = self._chance.random(), self._chance.random()
-        tilt, x, y, stretch, lean = (wander * self._chance.uniform(-1.0, 1.0) for _ in range(5))
-        size = 1 - wander * near * (1 - CLOSEST)
-        return Framing(size, math.radians(TILT) * tilt, ASIDE[0] * x, ASIDE[1] * y, side < min(wander, 0.5),
-                       STRETCH * stretch, LEAN * lean)
+        self._born += 1
+        framing = _framing(random.Random(f"{self._seed} view {self._born}"), wander)
+        return Copy(life, framing, added(Motion(), field, (life - 0.5) * _life(field)))
 
     def read(self, picture):
         """The picture (1, 3, h, w) as it is remembered."""
-        fields = [copy.travelled for copy in self._copies]
-        frames = [copy.framing.matrix for copy in self._copies]
+        fields = [one.travelled for one in self.copies]
+        frames = [one.framing.matrix for one in self.copies]
         one, other = flow.carried(picture, fields, frames).split(1)
         return one.lerp_(other, self._share(tuple(picture.shape[2:]), picture.device))
 
     def _share(self, size, device):
         """How much of the second copy shows, (1, 1, h, w): the one in the middle of its life, sooner here, later there."""
-        middle = 1 - abs(2 * self._copies[1].life - 1)
-        return (self._cloud(size, device) + (EDGE * (middle - 0.5) + 0.5)).clamp_(0, 1)
+        middle = 1 - abs(2 * self.copies[1].life - 1)
+        return (self._clouds(size, device) + (EDGE * (middle - 0.5) + 0.5)).clamp_(0, 1)
 
-    def _cloud(self, size, device):
-        """Soft shapes (1, 1, h, w) between -CLOUD and CLOUD: nothing of a copy shows as it begins and as it ends."""
-        if size not in self._spread:
-            wide = F.interpolate(self._clouds, size, mode="bicubic", align_corners=False)
-            self._spread = {size: (CLOUD * torch.tanh(wide)).to(device)}
-        return self._spread[size]
+
+class Clouds:
+    """Soft shapes (1, 1, h, w) between -CLOUD and CLOUD: nothing of a copy shows as it begins and as it ends."""
+
+    def __init__(self, seed):
+        chance = random.Random(f"{seed} clouds")
+        self._noise = torch.randn(1, 1, 6, 12, generator=torch.Generator().manual_seed(chance.getrandbits(32)))
+        self._kept = {}
+
+    def __call__(self, size, device):
+        if size not in self._kept:
+            wide = F.interpolate(self._noise, size, mode="bicubic", align_corners=False)
+            self._kept = {size: (CLOUD * torch.tanh(wide)).to(device)}
+        return self._kept[size]
+
+
+def _framing(chance, wander):
+    near, side = chance.random(), chance.random()
+    tilt, x, y, stretch, lean = (wander * chance.uniform(-1.0, 1.0) for _ in range(5))
+    size = 1 - wander * near * (1 - CLOSEST)
+    return Framing(size, math.radians(TILT) * tilt, ASIDE[0] * x, ASIDE[1] * y, side < min(wander, 0.5),
+                   STRETCH * stretch, LEAN * lean)
 
 
 def _life(field):

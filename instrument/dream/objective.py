@@ -190,13 +190,15 @@ class Guides:
     def at(self, name, side, deepest):
         """Guides of stages 1..`deepest` for one class at short side `side` (px)."""
         # Steps of 16 px: a hand on the size knob must not run every guide through the network again.
-        key = (name, max(self._eye.smallest, 16 * round(side / 16)))
-        if len(self._kept.get(key, ())) < deepest:
-            self._kept[key] = self._look(*key, deepest)
+        key, picture = (name, max(self._eye.smallest, 16 * round(side / 16))), self._pictures[name]
+        of, kept = self._kept.get(key, (None, ()))
+        if of is not picture or len(kept) < deepest:
+            kept = self._look(picture, key[1], deepest)
+            self._kept[key] = picture, kept
         self._kept.move_to_end(key)
         while len(self._kept) > CACHED:
             self._kept.popitem(last=False)
-        return self._kept[key]
+        return kept
 
     def together(self, names, side, used):
         """For each stage `used` (True or False): one `Guide` per class, with not too many positions together."""
@@ -205,11 +207,10 @@ class Guides:
         return tuple(tuple(shared([guides[stage] for guides in found])) if use and names else ()
                      for stage, use in enumerate(used))
 
-    def _look(self, name, side, deepest):
-        picture = self._pictures[name][None]
-        ratio = side / min(picture.shape[2:])
-        size = tuple(round(edge * ratio) for edge in picture.shape[2:])
-        activations = self._eye.activations(resize(picture, size), deepest)
+    def _look(self, picture, side, deepest):
+        ratio = side / min(picture.shape[1:])
+        size = tuple(round(edge * ratio) for edge in picture.shape[1:])
+        activations = self._eye.activations(resize(picture[None], size), deepest)
         return [prepare(few(activation, min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))))
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
 

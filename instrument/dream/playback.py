@@ -69,7 +69,7 @@ class Playback(Loop):
         picture = self._picture(scene.weights, number)
         if picture is not None:
             self._last = picture
-            self._frames.put(Frame(opaque(picture), scene.now, self._rate(), ""))
+            self._frames.put(Frame(opaque(picture), scene.now, self._rate(), "", scene.place))
 
     def _wanted(self, scene):
         return 1 / self._loops.fps

@@ -2,7 +2,7 @@
 
 import math
 
-from ..motion import Journey, Motion, Place
+from ..motion import Journey, Place
 from .passes import NEUTRAL, Stage, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
@@ -51,10 +51,9 @@ class Renderer:
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
 
-        `frame` is a new dream picture (pixels, now) or None, or (pixels, now, CUDA event that says it is done);
-        `now` and `dt` in s, the clock of `frame`; `motion` the field of this frame, which `journey` adds up (unless that has been
-        done for this `now`); `extras` {name of shader.HOST:
-        number}, such as level and pulse.
+        `frame` is a new dream (pixels, the place of `journey` that it was made for, or None for here), with a third part, a
+        CUDA event that says it is done, or None; `now` and `dt` in s; `motion` the field of this frame, which `journey` adds
+        up (unless that has been done for this `now`); `extras` {name of shader.HOST: number}, such as level and pulse.
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
@@ -109,13 +108,13 @@ class Fader:
 
     def __init__(self):
         self._waiting = None
-        self._made = self._made_before = Place(0.0, Motion())
+        self._made = self._made_before = Place()
         self._landed, self._length = -math.inf, 0.0
 
     def put(self, frame, upload, now, frozen, journey):
         """Take in a dream frame (see `Renderer.draw`) or None; `frozen` lets it wait."""
         if frame is not None:
-            self._waiting = frame, journey.at(frame[1])
+            self._waiting = frame, frame[1] or journey.here
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
         (pixels, _, *ready), made = self._waiting
@@ -123,6 +122,7 @@ class Fader:
             event.wait()  # torch's current stream, which the upload uses, waits; the CPU does not
         first = self._landed == -math.inf
         upload.put(pixels)
+        journey.land()
         self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)
         self._made_before, self._made = (made if first else self._made), made
         self._landed, self._waiting = now, None
