@@ -36,6 +36,7 @@ class Motion(NamedTuple):
 
 
 TRUE = 3.0  # s without a new dream until motion comes to rest
+LONGEST = 0.25  # s that a moment moves: after a stall the picture goes on, it does not leap
 
 
 def added(way, field, seconds):
@@ -75,7 +76,7 @@ class Journey:
     def advance(self, field, now, moving=True):
         """It is `now` (s); the field was the same since the last time, or, unless `moving`, everything stood still."""
         if self._now is not None and moving:
-            seconds = max(now - self._now, 0.0)
+            seconds = min(max(now - self._now, 0.0), LONGEST)
             waited = self.here.time - self._landed
             pace = _awake(waited + seconds) - _awake(waited)
             self.here = Place(self.here.time + seconds, added(self.here.way, field, pace))

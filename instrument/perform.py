@@ -1,5 +1,6 @@
 """The whole instrument: wires every part together and owns the frame loop."""
 
+import logging
 import os
 import time
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from .spectrogram import Live
 from .teaching import Teaching
 from .video import Video
 
+log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
 DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
@@ -31,6 +33,7 @@ HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 EAR = 15.0  # s that a short show waits for the first word of `listen`
 REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
 MESSAGE = 6.0  # s that a line stays on the HUD
+HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
@@ -206,16 +209,30 @@ class Show:
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
         fps = self.options.fps or (30.0 if self.options.headless else 0.0)
-        last = time.perf_counter()
+        last = self._good = time.perf_counter()
+        self._fault = ""
         if self.options.record:
             self.video.start(self.options.record, fps or 60.0)
         while not self._over(last):
             if fps:
                 pause(last + 1 / fps)
             now = time.perf_counter()
-            self.frame(now, now - last)
+            self._pass_over(now, now - last)
             self.rates.drawn(now, time.perf_counter())
             last = now
+
+    def _pass_over(self, now, dt):
+        """A frame; one that fails is said, and the next one tried, unless for HOPELESS seconds none has come."""
+        try:
+            self.frame(now, dt)
+            self._good = now
+        except Exception as error:  # the show goes on
+            if now - self._good > HOPELESS:
+                raise
+            if self._fault != str(error):
+                log.exception("a frame failed; the show goes on")
+            self._fault = str(error)
+            self.say(f"a frame failed: {error}")
 
     def _over(self, now):
         if self._quit or self.screen.closed or self.failed:
@@ -329,8 +346,9 @@ class Show:
     def _take_up(self, loaded):
         """Dream, hear and teach with what was loaded beside the show."""
         self.say(loaded.news)
-        self.dream.change(loaded.dreamer)
-        if loaded.model.classes != self.teaching.classes or loaded.model.folder != self._model.folder:
+        other = (loaded.model.classes, loaded.model.folder) != (self._model.classes, self._model.folder)
+        self.dream.change(loaded.dreamer, other)
+        if other:
             self._hear_with(loaded.model)
 
     def _hear_with(self, model):

@@ -38,6 +38,7 @@ class Teaching:
         found = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
         if found and found != self.classes:
             self.classes = found
+            self._pictured &= set(found)  # what was forgotten may be taught anew
             for name in set(found) - self._pictured:
                 self._picture(name)
 

@@ -10,6 +10,6 @@ void main() {
     vec2 p = place(uv);
     newest = unplaced(carried(p, MOTION(u_newest), 1.0));
     previous = unplaced(carried(p, MOTION(u_previous), 1.0));
-    history = unplaced(carried(p, MOTION(u_motion), u_dt));
+    history = unplaced(carried(p, MOTION(u_motion), 1.0));
     gl_Position = vec4(uv * 2.0 - 1.0, 0.0, 1.0);
 }

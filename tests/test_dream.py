@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
+from instrument.dream import loop as loop_module
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
 from instrument.dream.graphs import whole
 from instrument.dream.loop import Inbox, rgba
@@ -122,8 +123,8 @@ def test_two_guides_pull_in_proportion(eye):
 
     def direction(a, b):
         wanted = objective.pull(values(guided=1, energy=0), {"a": a, "b": b})
-        mix = objective.strengths(wanted).mix
-        return objective.stage_direction(activation, objective.terms(wanted), mix, [guides[name] for name, _ in wanted.classes])
+        mine = [guides[name] for name, _ in wanted.classes]
+        return objective.stage_direction(activation, objective.terms(wanted), objective.strengths(wanted), mine)
 
     alone_a, alone_b = direction(1.0, 0.0), direction(0.0, 1.0)
     assert torch.allclose(direction(0.75, 0.25), 0.75 * alone_a + 0.25 * alone_b, atol=1e-5)
@@ -169,6 +170,30 @@ def test_a_picture_matches_itself():
     positions = torch.rand(16, 20)
     guide = objective.prepare(positions)
     assert torch.allclose(objective.guided(positions.view(1, 16, 4, 5), guide)[0].flatten(1).T, guide.pull)
+
+
+def test_at_full_likeness_what_is_like_the_guide_already_stays():
+    torch.manual_seed(6)
+    positions = torch.rand(16, 20)
+    guide, there = objective.prepare(positions), positions.view(1, 16, 4, 5)
+    assert float(objective.guided(there, guide, 1.0).abs().max()) < 1e-5
+    half = objective.guided(there, guide, 0.5)[0].flatten(1).T
+    assert torch.allclose(half, 0.5 * guide.pull, atol=1e-5)
+    twice = (2 * positions - positions.mean(1, keepdim=True)).view(1, 16, 4, 5)  # twice as much of what is special
+    assert float(objective.guided(twice, guide, 0.5).abs().max()) < 1e-5
+
+
+def test_the_higher_the_likeness_the_nearer_a_picture_comes_to_what_is_in_its_guide(eye):
+    guide = objective.Guides(eye, pictures()).at("a", 32, 3)[2]
+
+    def distance(picture):
+        """Of each place to the guide's nearest position, at the third stage."""
+        places = eye.activations(picture, 3)[2][0].flatten(1).T
+        return float(torch.cdist(places * guide.scale, guide.pull + guide.middle).min(1).values.mean())
+
+    found = [climbed(eye, distance, count=30, **only("guided"), likeness=likeness) for likeness in (0.0, 0.5, 1.0)]
+    before, after = found[0][0], [after for _, after in found]
+    assert after == sorted(after, reverse=True) and after[-1] < before
 
 
 def test_guides_of_a_mixture_share_the_positions_out():
@@ -382,6 +407,40 @@ def test_the_view_of_the_class_pictures_goes_on_with_another_dreamer(dreamer, ey
     assert torch.equal(dreamer.step(last, later).picture, Dreamer(eye, pictures()).step(last, later).picture)
 
 
+def test_every_step_looks_from_another_place(dreamer, monkeypatch):
+    """Else the grid of the network would rest on the same pixels."""
+    seen = []
+    monkeypatch.setattr(step, "roll", lambda picture, shift: seen.append(shift) or picture)
+    dream(dreamer, 6, {"a": 1.0})
+    assert len({shift for shift in seen[::2]}) > 3
+
+
+def test_a_turn_to_other_classes_ends_when_the_picture_is_made_of_them(dreamer):
+    last, later = dream(dreamer, 3, {"a": 1.0}), []
+    for i in range(60):
+        last = dreamer.step(last, replace(last.scene, weights={"b": 1.0}, now=last.scene.now + 1 / 12))
+        later.append((last.turning, last.made["b"]))
+    assert later[0][0] and not later[-1][0] and later[-1][1] > 0.98
+    turned = [made for turning, made in later if turning]
+    assert turned[-1] > 0.9  # begun, it goes on until the picture is nearly made of them
+
+
+def test_silence_keeps_what_the_picture_is_made_of(dreamer):
+    last = dream(dreamer, 3, {"a": 1.0})
+    assert dreamer.step(last, replace(last.scene, weights={}, now=9.0)).made == last.made
+
+
+def test_a_long_pause_is_not_made_up_for(dreamer, monkeypatch):
+    """Neither in how far the picture is dreamed, nor in what is remembered."""
+    last, amounts = dream(dreamer, 3, {"a": 1.0}), []
+    monkeypatch.setattr(step, "tone", lambda picture, wanted, share, axes: amounts.append(float(share[0])) or picture)
+    for pause in (0.25, 60.0):
+        dreamer.step(last, replace(last.scene, now=last.scene.now + pause))
+    assert amounts[0] == amounts[1]
+    lives = [dreamer.go_by(last, replace(last.scene, now=last.scene.now + pause)).memory.copies[0].life for pause in (2.0, 60.0)]
+    assert lives[0] == pytest.approx(lives[1])
+
+
 def test_a_class_that_is_taught_anew_is_dreamed_anew(eye):
     dreamer, other = Dreamer(eye, pictures()), pictures()["b"]
     last = dream(dreamer, 2, {"a": 1.0})
@@ -572,11 +631,11 @@ def test_frames_are_rgba():
 def test_the_loop_dreams_what_it_is_given(dreamer):
     frames = Inbox()
     with DreamLoop(dreamer, frames, threads=1) as loop:
-        loop.scene.put(Scene(values(), {"a": 1.0}, 3.5, 1.25))
+        loop.scene.put(Scene(values(), {"a": 1.0}, 3.5, 1.25, place=Place(2.0)))
         assert frames.wait(60)
     frame = frames.take()
     assert frame.pixels.shape == (32, 40, 4) and frame.pixels.flags["C_CONTIGUOUS"]
-    assert frame.now == 3.5
+    assert frame.place == Place(2.0)
 
 
 def test_a_failing_dream_keeps_the_last_frame_and_is_counted(dreamer):
@@ -601,6 +660,50 @@ def test_the_dream_after_one_that_failed_makes_up_for_its_way(dreamer, monkeypat
         place = Place(number / 4, Motion(expand=number / 10))
         loop.turn(Scene({**values(), "zoom.mode": mode}, {"a": 1.0}, number / 4, 1.0, place=place))
     assert loop.faults == 1 and ways[-1].expand == pytest.approx(0.2) and frames.take().place == place
+
+
+def test_a_frame_that_cannot_be_made_is_a_dream_that_failed(dreamer, monkeypatch):
+    """As where memory runs out after the dream, or a GPU tells late of what went wrong."""
+    frames = Latest()
+    loop = DreamLoop(dreamer, frames)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.0))
+    good, rgba = frames.take(), loop_module.rgba
+    monkeypatch.setattr(loop_module, "rgba", lambda picture: 1 / 0)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.1, 1.0))
+    assert frames.take() is None and loop.faults == 1
+    monkeypatch.setattr(loop_module, "rgba", rgba)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.2, 1.0))
+    assert good and frames.take() is not None
+
+
+def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch):
+    dreamer, frames = Dreamer(eye, pictures()), Latest()
+    loop, wanted, octaves_seen = DreamLoop(dreamer, frames), values(octaves=3, octave_scale=1.2), []
+
+    def step(past, scene):
+        octaves_seen.append(int(scene.values["dream.octaves"]))
+        if octaves_seen[-1] > 1:
+            raise torch.cuda.OutOfMemoryError("too much")
+        return Dreamer.step(dreamer, past, scene)
+
+    monkeypatch.setattr(dreamer, "step", step)
+    for number in range(4):
+        loop.turn(Scene(wanted, {"a": 1.0}, number / 4, 1.25))
+    assert octaves_seen == sorted(octaves_seen, reverse=True) and octaves_seen[-1] == 1
+    assert frames.take() is not None and loop.faults == len([count for count in octaves_seen if count > 1]) > 0
+
+
+def test_what_was_taught_is_dreamed_by_the_next_dreamer_too(dreamer, eye):
+    loop, taught = DreamLoop(dreamer, Latest()), pictures()["b"]
+    other, another = Dreamer(eye, pictures()), Dreamer(eye, pictures())
+    loop.learn("clap", taught)
+    loop.change(other)
+    loop.learn("snap", taught)  # while the other one waits
+    loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.25))
+    assert {"clap", "snap"} <= set(other.pictures)
+    loop.change(another, other_classes=True)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.1, 1.25))
+    assert set(another.pictures) == {"a", "b"}
 
 
 def test_freeze_holds_the_picture(dreamer):

@@ -1,6 +1,7 @@
 """Loops dreamed beforehand: they close, go on where they were stopped, and are played by class weights."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import av
@@ -15,6 +16,7 @@ from instrument.dream.playback import CARD, Loops, Playback, blend, frame_path, 
 from instrument.latest import Latest
 from instrument.model.card import save_model
 from instrument.model.net import HearSee
+from instrument.motion import Place
 from instrument.params import DEFAULTS
 from instrument.prerender import Settings, prerender
 
@@ -146,10 +148,20 @@ def test_playback_follows_time_and_goes_round(made):
     for now in (0.05, 0.35, 0.85):
         player.turn(scene({"bell": 1.0}, now))
         frame = frames.take()
-        assert frame.now == now and frame.pixels.shape == (160, 192, 4) and frame.pixels.flags["C_CONTIGUOUS"]
+        assert frame.pixels.shape == (160, 192, 4) and frame.pixels.flags["C_CONTIGUOUS"]
         seen.append(frame.pixels[..., :3])
     assert far(seen[1], read_picture(frame_path(made / "bell", 3))) == 0
     assert far(seen[2], seen[0]) == 0  # 0.8 s later it began again
+
+
+def test_after_a_freeze_a_loop_goes_on_where_it_was(made):
+    frames = Latest()
+    player, seen = Playback(Loops(made), frames), []
+    for now, moved, freeze in ((0.05, 0.05, 0.0), (30.0, 0.05, 1.0), (30.1, 0.15, 0.0)):
+        player.turn(replace(scene({"bell": 1.0}, now, freeze=freeze), place=Place(moved)))
+        frame = frames.take()
+        seen += [frame.pixels[..., :3]] if frame else []
+    assert far(seen[1], read_picture(frame_path(made / "bell", 1))) == 0
 
 
 def test_playback_holds_and_remembers(made):

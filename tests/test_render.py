@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from helpers import screen_of
 
-from instrument.motion import Journey, Motion, motion
+from instrument.dream import flow
+from instrument.motion import Journey, Motion, added, motion
 from instrument.params import DEFAULTS, MODES, ROWS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render.renderer import Fader
@@ -140,6 +142,7 @@ def test_the_field_is_the_formula_of_motion(screen, tmp_path):
         fromx, fromy = x, y
         for _ in range(12):
             vx, vy = velocity(fromx, fromy, field)
+            vx, vy = velocity(fromx - vx * dt / 24, fromy - vy * dt / 24, field)
             fromx, fromy = fromx - vx * dt / 12, fromy - vy * dt / 12
         assert np.allclose(got[..., 0], fromx, atol=1e-5) and np.allclose(got[..., 1], fromy, atol=1e-5), MODES[mode]
         at = (fromx / aspect + 1) / 2, (fromy + 1) / 2
@@ -153,7 +156,7 @@ def test_the_picture_goes_on_between_dreams_and_along_the_field(screen, renderer
     picture = dream(3)
     draw(screen, renderer, values_of(), (picture, None), 0.0)
     pan = Motion(pan_x=0.5)
-    first, later = (draw(screen, renderer, values_of(), None, now, field=pan) for now in (0.5, 1.0))
+    first, *_, later = (draw(screen, renderer, values_of(), None, number / 5, field=pan) for number in range(1, 6))
     shift = round(0.5 * WIDTH / (WIDTH / HEIGHT * 2) * 1.0)  # 0.5 of a picture 2 * aspect wide, in 1 s
     assert np.array_equal(later[:, shift:], picture[:, :WIDTH - shift, :3])
     assert not np.array_equal(first, later)
@@ -174,11 +177,56 @@ def test_two_dreams_lie_on_each_other_though_the_motion_changed_between_them(scr
 def test_a_dream_that_hangs_comes_to_rest_and_the_next_one_sets_all_in_motion_again(screen, renderer):
     pan = Motion(pan_x=4 / HEIGHT)
     draw(screen, renderer, values_of(), (dream(3), None), 0.0, field=pan)
-    resting, still = (draw(screen, renderer, values_of(), None, now, field=pan) for now in (60.0, 65.0))
+    resting, *_, still = [draw(screen, renderer, values_of(), None, now / 5, field=pan) for now in range(1, 100)][40:]
     assert np.abs(resting.astype(int) - still).max() <= 1
-    draw(screen, renderer, values_of(), (dream(3), None), 65.0, field=pan)
-    moving = [draw(screen, renderer, values_of(), None, now, field=pan) for now in (66.0, 67.0)]
-    assert np.abs(moving[0].astype(int) - moving[1]).max() > 8
+    moving = [draw(screen, renderer, values_of(), (dream(3), None) if not now else None, 20 + now / 5, field=pan)
+              for now in range(12)]
+    assert np.abs(moving[5].astype(int) - moving[-1]).max() > 8
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_dream_carried_by_the_dreamer_lies_on_the_one_carried_by_the_renderer(screen, renderer, mode):
+    """One of two a second, fast: the older one is carried once here in one piece, there in two."""
+    field = motion({**DEFAULTS, "zoom.mode": MODES.index(mode), "zoom.speed": 0.5, "zoom.rotate": 40.0}, 1.0)
+    older = blobs()
+    newer = flow.warp(torch.from_numpy(older[..., :3]).permute(2, 0, 1)[None] / 255, field, 0.5)
+    newer = np.dstack([(255 * newer[0].permute(1, 2, 0).clamp(0, 1)).round().numpy().astype(np.uint8), older[..., 3]])
+    draw(screen, renderer, values_of(), (older, None), 0.0, field=field)
+    for number in range(1, 11):
+        frame = (newer, renderer.journey.here._replace(time=0.5, way=added(Motion(), field, 0.5))) if number == 10 else None
+        begun = draw(screen, renderer, values_of(), frame, number / 10, field=field)  # the older one, for a second
+    ended = [draw(screen, renderer, values_of(), None, 1.0 + number / 1e4) for number in (1, 2600, 2601)][-1]
+    inner = (slice(8, -8), slice(12, -12))
+    assert np.abs(begun.astype(int) - ended)[inner].mean() < 2.0
+
+
+def blobs():
+    """A soft picture (h, w, 4), as frame."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] / HEIGHT
+    pixels = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    for channel in range(3):
+        pixels[..., channel] = 127.5 + 100 * np.sin(9 * x + channel) * np.cos(11 * y - channel)
+    return pixels
+
+
+def test_a_fade_stands_still_in_a_freeze(screen, renderer):
+    black, white = dream() * 0, dream() * 0 + 255
+    draw(screen, renderer, values_of(), (black, None), 0.0)
+    draw(screen, renderer, values_of(), (white, None), 0.2)
+    held = draw(screen, renderer, values_of(), None, 0.25).mean()
+    for number in range(30):
+        draw(screen, renderer, {**values_of(), "show.freeze": 1.0}, None, 0.3 + number / 10)
+    after = draw(screen, renderer, values_of(), None, 3.21).mean()
+    assert 20 < held < 100 and held < after < held + 60
+
+
+def test_the_echo_rests_with_the_picture(screen, renderer):
+    zoom = motion({**DEFAULTS, "zoom.speed": 0.5}, 0.0)
+    draw(screen, renderer, values_of(zoom__echo=0.9), (blobs(), None), 0.0, field=zoom)
+    for number in range(1, 400):
+        echoed = draw(screen, renderer, values_of(zoom__echo=0.9), None, number / 20, field=zoom)
+    plain = draw(screen, renderer, values_of(), None, 20.0, field=zoom)
+    assert np.abs(echoed.astype(int) - plain).max() <= 8
 
 
 @pytest.mark.parametrize("period", (0.1, 1.0, 4.0, 9.0))
@@ -194,7 +242,7 @@ def test_two_dreams_lie_on_each_other_however_slowly_they_come(period):
             places.append(journey.here)
         if number % 20 == 0:  # half a period under way
             frame = number, places[-1]
-        fader.put(frame, upload, now, False, journey)
+        fader.put(frame, upload, False, journey)
         if len(uploaded) > 1:
             ways, newest = fader.ways(journey), places[len(uploaded) - 1].way.expand
             carried = newest - places[len(uploaded) - 2].way.expand

@@ -368,7 +368,7 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     for name, colour in (("rain", "red"), ("clock", "blue")):
         Image.new("RGB", (4, 2), colour).save(tmp_path / "pictures" / f"{name}.jpg")
     told, learnt = Told(), {}
-    frames = Latest(Frame(np.full((2, 4, 4), 255, np.uint8), 0.0, 0.0, ""))
+    frames = Latest(Frame(np.full((2, 4, 4), 255, np.uint8), 0.0, ""))
     teaching = Teaching(told, tmp_path, frames, learnt.__setitem__, ["hum"])
     teaching.carry_out("teach.start", "rain")
     teaching.carry_out("teach.start")  # the key once more
@@ -382,6 +382,20 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     assert learnt["clock"][2].min() > 0.9 > learnt["clock"][0].max()
     teaching.follow({"class.hum": 0.0})
     assert teaching.classes == ["hum"]
+
+
+def test_what_was_forgotten_and_is_taught_anew_has_a_new_picture(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    told, learnt, frames = Told(), [], Latest()
+    teaching = Teaching(told, tmp_path, frames, lambda name, picture: learnt.append((name, round(float(picture.mean()), 1))), ["hum"])
+    for level in (51, 204):
+        Image.new("RGB", (4, 2)).save(tmp_path / "pictures" / "rain.jpg")
+        frames.put(Frame(np.full((2, 4, 4), level, np.uint8), 0.0, ""))
+        teaching.carry_out("teach.start", "rain")
+        teaching.carry_out("teach.stop")
+        teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
+        teaching.follow({"class.hum": 0.0})
+    assert learnt == [("rain", 0.2), ("rain", 0.8)]
 
 
 def test_without_a_listen_of_its_own_the_show_says_where_to_send(tmp_path):

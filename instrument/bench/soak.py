@@ -83,7 +83,8 @@ class Soak:
         self._loop.turn(Scene(self._values, weights, self.now, ASPECT, place=self._journey.here))
         self.now += period
         frame = self._frames.take()
-        self._journey.land()
+        if frame is not None:
+            self._journey.land()
         return None if frame is None else np.asarray(_main_memory(frame.pixels))[..., :3]
 
     def _look(self, frame):

@@ -101,11 +101,12 @@ class Governor:
         self._rung, self._late, self._early = rung, 0, 0
 
     def out_of_memory(self):
-        """One octave fewer from now on; at a single octave, a smaller picture."""
+        """One octave fewer from now on; at a single octave, a smaller picture, and twice the trust until it grows again."""
         plan = self._plans[self._rung]
         self._most = max(1, plan.octaves - 1)
         if plan.octaves == 1 and self._rung < len(self._plans) - 1:
             self._move(self._rung + 1)
+            self._trust *= 2
 
     def note(self, values):
         """What is overridden now, for the HUD; empty when nothing is."""

@@ -161,6 +161,8 @@ class Dreamer:
         if past is None or past.seed != int(scene.values["dream.seed"]):
             return self.start(scene)
         way, dt = _way(past.scene, scene), min(_seconds(past.scene, scene), LONGEST)
+        if not dt:
+            return past
         dream, strange = self._turned(self.go_by(past, scene), dt)
         picture = flow.warp(self._sound(dream), way)
         picture = self._awaken(dream._replace(picture=picture), dt)

@@ -19,14 +19,12 @@ WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
 
 @dataclass(frozen=True)
 class Frame:
-    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, as of time `now` (s) and `place` (of its
-    scene).
+    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, made for a `place`.
 
     `ready` is a CUDA event to wait for before reading a CUDA tensor on another stream, else None.
     """
 
     pixels: object
-    now: float
     steps_per_s: float
     note: str
     place: Place | None = None
@@ -52,7 +50,7 @@ class Inbox(Latest):
 
 
 class Loop:
-    """Owns a thread that makes a frame of the newest scene, `turn(scene)`, every `_wanted(scene)` seconds or later.
+    """Owns a thread that makes a frame of the newest scene, `_turn(scene)`, every `_wanted(scene)` seconds or later.
 
     Put scenes into `scene`; frames come out in `frames`.
     """
@@ -60,6 +58,7 @@ class Loop:
     def __init__(self, frames, clock=time.perf_counter):
         self.scene = Inbox()
         self.faults = 0
+        self._fault = ""  # what the HUD should say of the last one
         self._frames = frames
         self._clock = clock
         self._stop = threading.Event()
@@ -83,6 +82,26 @@ class Loop:
 
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1; loops made beforehand have no use for it. Any thread."""
+
+    def turn(self, scene):
+        """A frame of a scene is put; whatever goes wrong, the last good one stays. The loop's thread."""
+        short = False
+        try:
+            self._turn(scene)
+        except torch.cuda.OutOfMemoryError:
+            short, self._fault = True, "out of GPU memory"
+            self.faults += 1
+        except Exception as error:  # the show goes on
+            if not self.faults:
+                log.exception("a dream failed; the last picture stays")
+            self._fault = f"dream failed: {error}"
+            self.faults += 1
+        if short:  # only now: the error held what is to be freed
+            self._free()
+
+    def _free(self):
+        """Memory ran out: need less of it."""
+        torch.cuda.empty_cache()
 
     def _run(self):
         due = self._clock()
@@ -122,13 +141,16 @@ class DreamLoop(Loop):
         self._threads = threads
         self._governor = Governor()
         self._last = None  # the newest dream
-        self._fault = ""
+        self._learnt = {}
 
     def learn(self, name, picture):
+        self._learnt[name] = picture
         self._dreamer.learn(name, picture)
 
-    def change(self, dreamer):
-        """Go on with another dreamer, from the dream there is. Any thread."""
+    def change(self, dreamer, other_classes=False):
+        """Go on with another dreamer, from the dream there is, and with the pictures learnt unless it is one of
+        `other_classes`. Any thread."""
+        self._learnt = {} if other_classes else self._learnt
         self._next.put(dreamer)
 
     def _run(self):
@@ -137,19 +159,30 @@ class DreamLoop(Loop):
         with dream_stream(self._dreamer.device):
             super()._run()
 
-    def turn(self, scene):
-        """One dream of a scene: a frame is put, unless the picture is held. Dream thread."""
+    def _turn(self, scene):
+        """One dream of a scene, unless the picture is held."""
         if scene.values["show.freeze"] and self._last is not None:
             return
-        self._dreamer = self._next.take() or self._dreamer
+        self._exchange(self._next.take())
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()
             self._last = None
-        if self._attempt(self._affordable(scene)):
-            frame = self._frame(scene)
+        begins = self._last is None
+        dream = self._dreamer.step(self._last, self._affordable(scene))
+        self._fault = ""
+        frame = self._frame(dream, scene)
+        self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
+        if not begins:  # to begin is no whole dream
             self._governor.spent(self._clock() - began)
-            self._frames.put(frame)
+        self._frames.put(frame)
+
+    def _exchange(self, dreamer):
+        """Another dreamer, if there is one, has everything to show: its speed, and that it finds memory."""
+        if dreamer is not None:
+            for name, picture in list(self._learnt.items()):
+                dreamer.learn(name, picture)
+            self._dreamer, self._governor = dreamer, Governor()
 
     def _affordable(self, scene):
         """The scene with what the governor and the network's smallest input allow."""
@@ -160,26 +193,13 @@ class DreamLoop(Loop):
         changed = {f"dream.{name}": value for name, value in plan._asdict().items()}
         return replace(scene, values={**values, **changed})
 
-    def _attempt(self, scene):
-        """Whether there is a new dream; whatever goes wrong, the last good one stays, and the next goes on from it."""
-        try:
-            self._last = self._dreamer.step(self._last, scene)
-            self._fault = ""
-            return True
-        except torch.cuda.OutOfMemoryError:
-            self._governor.out_of_memory()
-            self._dreamer.forget()
-            torch.cuda.empty_cache()
-            self._fault = "out of GPU memory"
-        except Exception as error:  # the show goes on
-            if not self.faults:
-                log.exception("a dream failed; the last picture stays")
-            self._fault = f"dream failed: {error}"
-        self.faults += 1
-        return False
+    def _free(self):
+        self._governor.out_of_memory()
+        self._dreamer.forget()
+        super()._free()
 
-    def _frame(self, scene):
-        pixels = rgba(self._last.picture)
+    def _frame(self, dream, scene):
+        pixels = rgba(dream.picture)
         ready = None
         if pixels.is_cuda:
             ready = torch.cuda.Event(blocking=True)
@@ -187,7 +207,7 @@ class DreamLoop(Loop):
             ready.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
         else:
             pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
-        return Frame(pixels, scene.now, self._rate(), self.note(scene.values), scene.place, ready)
+        return Frame(pixels, self._rate(), self.note(scene.values), scene.place, ready)
 
     def note(self, values):
         """What the HUD should say: overridden values and faults."""

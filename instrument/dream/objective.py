@@ -26,6 +26,7 @@ class Pull(NamedTuple):
     """What pulls in one step: objective weights, stage weights (shallow to deep), class weights."""
 
     guided: float
+    likeness: float
     energy: float
     channel: float
     answer: float
@@ -40,6 +41,7 @@ class Terms(NamedTuple):
     energy: bool
     channel: bool
     guided: int  # classes that guide
+    likeness: bool
     answer: bool
     index: int
     stages: tuple[bool, ...]
@@ -54,6 +56,7 @@ class Strengths(NamedTuple):
     """The numbers of `Terms`: floats, or tensors of one number inside a CUDA graph."""
 
     mix: tuple  # of the objectives in use, and of each class that guides
+    likeness: float
     masses: tuple  # of each stage
     above: tuple  # what pulls from deeper than each stage
 
@@ -76,7 +79,7 @@ def pull(values, classes, stages=4):
     claimed = min(total, 1.0)
     guided = values["dream.guided"]
     return Pull(
-        guided * claimed, values["dream.energy"] + guided * (1 - claimed), values["dream.channel"],
+        guided * claimed, values["dream.likeness"], values["dream.energy"] + guided * (1 - claimed), values["dream.channel"],
         values["dream.class"] * claimed, int(values["dream.channel_index"]),
         stage_weights(values["dream.layer"], values["dream.layers"], stages),
         tuple((name, weight / total) for name, weight in kept.items()),
@@ -85,7 +88,8 @@ def pull(values, classes, stages=4):
 
 def terms(pull):
     """`Terms` of a `Pull`."""
-    return Terms(pull.energy > 0, pull.channel > 0, len(pull.classes) if pull.guided > 0 else 0, pull.answer > 0,
+    guides = len(pull.classes) if pull.guided > 0 else 0
+    return Terms(pull.energy > 0, pull.channel > 0, guides, guides > 0 and pull.likeness > 0, pull.answer > 0,
                  pull.index if pull.channel > 0 else 0, tuple(mass > LIGHTEST for mass in _masses(pull)))
 
 
@@ -94,7 +98,7 @@ def strengths(pull):
     masses = _masses(pull)
     mix = [pull.energy, pull.channel] + [pull.guided * weight for _, weight in pull.classes]
     above = [pull.answer + sum(mass for mass in masses[stage + 1:] if mass > LIGHTEST) for stage in range(len(masses))]
-    return Strengths(tuple(weight for weight in mix if weight > 0), masses, tuple(above))
+    return Strengths(tuple(weight for weight in mix if weight > 0), pull.likeness, masses, tuple(above))
 
 
 def _masses(pull):
@@ -132,6 +136,8 @@ class Guide(NamedTuple):
     match: torch.Tensor  # (positions, c)
     bias: torch.Tensor  # (positions,)
     pull: torch.Tensor  # (positions, c)
+    scale: torch.Tensor  # (c,) that brings an activation to the size of `pull`,
+    middle: torch.Tensor  # (c,) and where all of them have their middle then
 
 
 def prepare(positions):
@@ -145,20 +151,27 @@ def prepare(positions):
     spread = positions.std(1, keepdim=True) + 1e-2 * positions.std() + 1e-6
     special = (positions - mean) / spread.sqrt()
     match = (special / (special.norm(dim=0) + 1e-6) / spread.sqrt()).T.contiguous()
-    guide = Guide(match, -(match @ mean)[:, 0], (special / spread.sqrt()).T.contiguous())
+    scale, middle = 1 / spread[:, 0], (mean / spread)[:, 0]
+    guide = Guide(match, -(match @ mean)[:, 0], (special / spread.sqrt()).T.contiguous(), scale, middle)
     return Guide(*(part.to(precision) for part in guide))
 
 
-def guided(activation, guide):
+def guided(activation, guide, likeness=None):
     """Ascend the match with a `Guide`: at each place the guide's position that fits best.
 
     The match (largest dot product with the guide's unit vectors, so that no strong feature wins
-    everywhere) is held fixed while ascending, as in the guided dreams of 2015.
+    everywhere) is held fixed while ascending, as in the guided dreams of 2015. Those go on for ever, and end in the
+    network's favourite pattern whatever the guide (here puppies). With `likeness` (0..1) what is there already counts
+    against it: at 1 a place is pulled to its match and no further (as patches are in Li and Wand, "Combining Markov Random
+    Fields and Convolutional Neural Networks for Image Synthesis", 2016), at a half to twice as much of what is special.
     """
     height, width = activation.shape[2:]
     places = activation[0].permute(1, 2, 0).flatten(0, 1)  # as a channels-last activation lies in memory
     match = [torch.addmm(guide.bias, block, guide.match.T).max(1).indices for block in places.split(BLOCK)]
-    pull = guide.pull.index_select(0, torch.cat(match))
+    pull = guide.pull if likeness is None else guide.pull + guide.middle * likeness
+    pull = pull.index_select(0, torch.cat(match))
+    if likeness is not None:
+        pull.addcmul_(places, guide.scale * -likeness)
     return pull.view(height, width, -1).permute(2, 0, 1)[None]
 
 
@@ -215,18 +228,19 @@ class Guides:
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
 
 
-def stage_direction(activation, terms, mix, guides):
-    """The mixed direction at one stage; `mix` as in `Strengths`, `guides` one `Guide` there per class that guides."""
+def stage_direction(activation, terms, strengths, guides):
+    """The mixed direction at one stage; `guides` has one `Guide` there per class that guides."""
+    likeness = strengths.likeness if terms.likeness else None
     parts = [lambda: energy(activation)] * terms.energy + [lambda: channel(activation, terms.index)] * terms.channel
-    parts += [lambda guide=guide: guided(activation, guide) for guide in guides]
-    directions = [unit(part(), weight) for part, weight in zip(parts, mix, strict=True)]
+    parts += [lambda guide=guide: guided(activation, guide, likeness) for guide in guides]
+    directions = [unit(part(), weight) for part, weight in zip(parts, strengths.mix, strict=True)]
     return sum(directions[1:], start=directions[0])
 
 
 def shared(guides, most=POSITIONS):
     """The guides with at most about `most` positions together: a mixture costs no more than one class."""
     every = math.ceil(sum(len(guide.match) for guide in guides) / most)
-    return [Guide(*(part[::every] for part in guide)) for guide in guides]
+    return [guide._replace(match=guide.match[::every], bias=guide.bias[::every], pull=guide.pull[::every]) for guide in guides]
 
 
 def goal(answers, classes, count, dtype, device):

@@ -58,18 +58,19 @@ class Playback(Loop):
         self._offset, self._weights = 0, {}
         self._last = None
 
-    def turn(self, scene):
-        """The frame that is due at the time of a scene, unless the picture is held. Playback thread."""
+    def _turn(self, scene):
+        """The frame that is due at the time of a scene, unless the picture is held."""
         if scene.values["show.freeze"] and self._last is not None:
             return
         if self._fresh.is_set():
             self._fresh.clear()
             self._offset = random.randrange(self._loops.frames)
-        number = int(scene.now * self._loops.fps) + self._offset
+        now = scene.place.time if scene.place else scene.now
+        number = int(now * self._loops.fps) + self._offset
         picture = self._picture(scene.weights, number)
         if picture is not None:
             self._last = picture
-            self._frames.put(Frame(opaque(picture), scene.now, self._rate(), "", scene.place))
+            self._frames.put(Frame(opaque(picture), self._rate(), self._fault, scene.place))
 
     def _wanted(self, scene):
         return 1 / self._loops.fps

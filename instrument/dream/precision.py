@@ -87,7 +87,8 @@ def _gradients(eye, picture):
     """Where every stage alone would move the picture, (stages, values), in float64."""
     count, found = len(eye.stages), []
     for number in range(count):
-        pull = objective.Pull(0.0, 1.0, 0.0, 0.0, 0, tuple(float(number == each) for each in range(count)), ())
+        alone = tuple(float(number == each) for each in range(count))
+        pull = objective.Pull(guided=0.0, likeness=0.0, energy=1.0, channel=0.0, answer=0.0, index=0, stages=alone, classes=())
         grad = whole(step.gradient(eye, picture[None], objective.terms(pull), objective.strengths(pull),
                                    ((),) * count, None, (0, 0)))
         found.append(grad.flatten().double())

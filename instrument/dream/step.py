@@ -51,7 +51,7 @@ def _back(seen, grad):
 
 def _joined(grad, activation, terms, strengths, guides, stage):
     """What comes from above and what pulls here; brought to unit size, so that a weight is a share of the pull."""
-    direction = stage_direction(activation.detach(), terms, strengths.mix, guides)
+    direction = stage_direction(activation.detach(), terms, strengths, guides)
     direction = unit(direction, strengths.masses[stage])
     return direction if grad is None else unit(grad, strengths.above[stage]) + direction
 

@@ -28,6 +28,7 @@ class Renderer:
                 self._shaders.load(*which)
         self._stage = Stage(ctx, size, self._shaders, self.upload)
         self._start = None
+        self._drawn = self.journey.here  # at the last frame that was not held
         self._held = None  # what the last frame before a freeze was drawn with
 
     @property
@@ -60,10 +61,11 @@ class Renderer:
         self._shaders.check(now)
         frozen = bool(values["show.freeze"])
         self.journey.advance(motion, now, not frozen)
-        self._fader.put(frame, self.upload, now, frozen, self.journey)
+        self._fader.put(frame, self.upload, frozen, self.journey)
         if not frozen or self._held is None:
-            motions = {"motion": motion, **self._fader.ways(self.journey)}
+            motions = {"motion": self.journey.since(self._drawn), **self._fader.ways(self.journey)}
             self._held = values, self._host(values, now, dt, dict(extras)), motions
+            self._drawn = self.journey.here
         self._paint(screen, values, frozen)
         screen.use()
 
@@ -85,7 +87,7 @@ class Renderer:
     def _host(self, values, now, dt, extras):
         width, height = self.size
         return {
-            **extras, "fade": self._fader.share(now),
+            **extras, "fade": self._fader.share(self.journey),
             "width": width, "height": height, "aspect": width / height, "time": now - self._start, "dt": dt,
             "keep_echo": keep(values["zoom.echo"], dt), "keep_trails": keep(values["post.trails"], dt),
             "hue_cos": math.cos(math.radians(values["post.hue"])),
@@ -103,7 +105,7 @@ class Fader:
     """Where the two newest dreams were made, and how far the newer one has come in.
 
     A dream that arrives during a fade waits for its end (the newest waits, older ones drop), so nothing
-    ever jumps. A fade lasts about as long as dreams take to come.
+    ever jumps. A fade lasts about as long as dreams take to come, in the time of the journey: in a freeze it stands still.
     """
 
     def __init__(self):
@@ -111,10 +113,11 @@ class Fader:
         self._made = self._made_before = Place()
         self._landed, self._length = -math.inf, 0.0
 
-    def put(self, frame, upload, now, frozen, journey):
+    def put(self, frame, upload, frozen, journey):
         """Take in a dream frame (see `Renderer.draw`) or None; `frozen` lets it wait."""
         if frame is not None:
             self._waiting = frame, frame[1] or journey.here
+        now = journey.here.time
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
         (pixels, _, *ready), made = self._waiting
@@ -127,9 +130,9 @@ class Fader:
         self._made_before, self._made = (made if first else self._made), made
         self._landed, self._waiting = now, None
 
-    def share(self, now):
+    def share(self, journey):
         """How far the newest dream has come in, 0..1."""
-        return 1.0 if self._length <= 0.0 else min((now - self._landed) / self._length, 1.0)
+        return 1.0 if self._length <= 0.0 else min((journey.here.time - self._landed) / self._length, 1.0)
 
     def ways(self, journey):
         """The ways of the two newest dreams until now."""

@@ -25,7 +25,7 @@ HOST = (
     "gain", "dither",  # brightness after blackout; 1 where the last 8 bits need dither
     "hue_cos", "hue_sin",  # of post.hue
 ) + SOURCES[1:]
-MOTIONS = ("motion", "newest", "previous")  # the field of this frame, and two ways: see motion.py
+MOTIONS = ("motion", "newest", "previous")  # ways: since the last frame, and since the two newest dreams (motion.py)
 _FIELDS = tuple(f"{which}_{field}" for which in MOTIONS for field in Motion._fields)
 _UNIFORMS = tuple("u_" + name for name in HOST + _FIELDS) + tuple(row.uniform for row in PARAMS)
 

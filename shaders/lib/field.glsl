@@ -11,10 +11,11 @@ vec2 velocity(vec2 p, Motion m) {
          + m.pan + vec2(m.strips * q.x, 0.0);
 }
 
-// Where the point shown at p was before `time` of a motion, in short steps so that a long way follows the curve.
+// Where the point shown at p was before `time` of a motion, in short steps so that a long way follows the curve (midpoint rule).
 vec2 carried(vec2 p, Motion m, float time) {
     const int steps = 12;
-    for (int i = 0; i < steps; i++) p -= velocity(p, m) * (time / float(steps));
+    float dt = time / float(steps);
+    for (int i = 0; i < steps; i++) p -= dt * velocity(p - 0.5 * dt * velocity(p, m), m);
     return p;
 }
 
