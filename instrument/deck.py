@@ -1,9 +1,11 @@
 """The preset in play: recalling, gliding, waiting for the beat, saving."""
 
 from .params import DEFAULTS
-from .presets import Glide, read
+from .presets import LOOK, Glide, label, read
 
 LEAST_MORPH = 2.0  # s; what `preset.morph` takes where show.morph is shorter
+# What a panic brings back. How loud the room is, what the machine can, and whether the stage is dark, it leaves.
+CALM = {row.name: row.default for row in LOOK} | {"show.freeze": 0.0, "show.master": DEFAULTS["show.master"]}
 
 
 class Deck:
@@ -12,36 +14,56 @@ class Deck:
     def __init__(self, bank, control, clock):
         self.bank, self.path, self.message = bank, None, ""
         self._control, self._clock = control, clock
-        self._waiting = None  # (due, path, seconds)
+        self._waiting = None  # (due, Preset, seconds)
         self._glide = None
+        self._before = None  # (path, values) of the look before the last recall or panic
+        self._numbered = None, 0  # (path, its number): to look it up means to read folders
 
     @property
     def name(self):
         """Name of the preset in play, "" before the first."""
-        from .presets import label
-
         return label(self.path) if self.path else ""
 
     @property
     def number(self):
-        return self.bank.number(self.path) if self.path else 0
+        """Number of the preset in play, 0 before the first."""
+        if self._numbered[0] != self.path:
+            self._numbered = self.path, self.bank.number(self.path) if self.path else 0
+        return self._numbered[1]
 
     def ask(self, name, argument, now, values):
         """Carry out one of the preset commands; ValueError or OSError in one line, and nothing has changed."""
+        self.message = ""
         if name == "preset.save":
-            self.path = self.bank.save(values, argument or "")
+            self.path = self.bank.save(values, argument if isinstance(argument, str) else "")
             self.message = f"saved {self.path}"
-            return
+        elif name == "preset.back":
+            self._go_back(values)
+        else:
+            self._recall(name, argument, now, values)
+
+    def _recall(self, name, argument, now, values):
         seconds = values["show.morph"]
         if name == "preset.morph":
             seconds = max(seconds, LEAST_MORPH)
-        path = self._wanted(name, argument)
-        read(path)  # a broken preset is refused now, not on the beat
-        self._waiting = (self._clock.due(values["show.quantise"], now), path, seconds)
+        preset = read(self._wanted(name, argument))  # now, not on the beat: a broken one is refused at once
+        self._waiting = (self._clock.due(values["show.quantise"], now), preset, seconds)
+
+    def _go_back(self, values):
+        if self._before is None:
+            raise ValueError("nothing to go back to: no preset was recalled and no panic pressed yet")
+        path, look = self._before
+        self._keep(values)
+        self._waiting, self._glide, self.path = None, None, path
+        self._control.submit(look)
+
+    def _keep(self, values):
+        """Remember the look as it is, to go back to."""
+        self._before = self.path, {row.name: values[row.name] for row in LOOK}
 
     def _wanted(self, name, argument):
         if name in ("preset.next", "preset.previous"):
-            return self.bank.beside(self._waiting[1] if self._waiting else self.path, 1 if name == "preset.next" else -1)
+            return self.bank.beside(self._waiting[1].path if self._waiting else self.path, 1 if name == "preset.next" else -1)
         if argument in (None, ""):
             raise ValueError(f"{name} needs a preset's number or name")
         return self.bank.find(argument)
@@ -49,23 +71,24 @@ class Deck:
     def update(self, now, values):
         """Start what is due and move the glide on; edits go to the control. Call before `control.frame()`."""
         if self._waiting and now >= self._waiting[0]:
-            _, path, seconds = self._waiting
+            _, preset, seconds = self._waiting
             self._waiting = None
-            self._begin(path, seconds, now, values)
+            self._begin(preset, seconds, now, values)
         if self._glide:
             self._control.submit(self._glide.step(now, values))
             if self._glide.done(now):
                 self._glide = None
 
-    def _begin(self, path, seconds, now, values):
-        wanted = read(path).values
-        self._glide, self.path, self.message = None, path, ""
+    def _begin(self, preset, seconds, now, values):
+        self._keep(values)
+        self._glide, self.path = None, preset.path
         if seconds <= 0:
-            self._control.submit(wanted)
+            self._control.submit(preset.values)
         else:
-            self._glide = Glide(values, wanted, now, seconds)
+            self._glide = Glide(values, preset.values, now, seconds)
 
-    def panic(self):
-        """All rows to their defaults at once; whatever was on its way is forgotten."""
+    def panic(self, values):
+        """The look to its defaults at once; whatever was on its way is forgotten."""
+        self._keep(values)
         self._waiting = self._glide = self.path = None
-        self._control.submit(DEFAULTS)
+        self._control.submit(CALM)

@@ -111,7 +111,10 @@ def read_pictures(model):
 
     pictures = {}
     for name, path in model.picture_files().items():
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
+        try:
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
+        except OSError as error:
+            raise ValueError(f"{path} is no whole picture ({error}): put another one there") from None
         pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
     return pictures

@@ -52,8 +52,8 @@ class Param:
         """The nearest legal value; ValueError for what is not a finite number."""
         try:
             value = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"{self.name}: {value!r} is not a number; legal is {self.range_text()}") from None
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{self.name}: {str(value)[:40]!r} is not a number; legal is {self.range_text()}") from None
         if not math.isfinite(value):
             raise ValueError(f"{self.name}: {value} is not a finite number; legal is {self.range_text()}")
         value = min(max(value, self.lo), self.hi)
@@ -200,7 +200,8 @@ COMMANDS = (
     Command("preset.previous", "left", "Recall the preset before."),
     Command("preset.save", "s", "Save the present look as a new preset, or under the name given.", named=True),
     Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s.", named=True),
-    Command("show.panic", "p", "All parameters to their defaults and a fresh dream."),
+    Command("preset.back", "backspace", "Back to the look before the last recall or panic; once more: forth again."),
+    Command("show.panic", "p", "The look to its defaults and a fresh dream; what belongs to the room stays as it is."),
     Command("show.reseed", "r", "A fresh dream with the values as they are."),
     Command("show.screenshot", "c", "Save the picture as PNG."),
     Command("show.record", "v", "Start or stop recording a video."),

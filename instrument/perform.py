@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .clock import Clock
+from .console import Messages, tell
 from .control import Control
 from .deck import Deck
 from .eyes import Eyes
@@ -32,7 +33,7 @@ FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 EAR = 15.0  # s that a short show waits for the first word of `listen`
 REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
-MESSAGE = 6.0  # s that a line stays on the HUD
+ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these stretched
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
@@ -87,7 +88,7 @@ def perform(options):
         show.run()
     if show.failed:
         return 2
-    print(show.summary(), flush=True)
+    tell(show.summary())
     return 0
 
 
@@ -108,15 +109,15 @@ class Show:
             self.control.submit({**first.values, **options.values})
         self.values = self.control.frame()
         self.features = Latest()
-        self._messages = {}  # text -> time it was said
-        self._note = ""
+        self._messages = Messages()
+        self._note, self._refused, self._told = "", 0, set()
+        self.say(self.screen.notice)
         self._open_hands(stack)
-        self._remote = None
+        self._remote = self._ring_name = None
         self._ears = self._open_ears(stack)
         self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes)
         self._open_eyes(stack)
         self.rates = Rates()
-        self._ring_name = None
         self._sent_hear, self._hear_due = {}, 0.0
         self._report_due = REPORT
         self._quit = False
@@ -131,7 +132,7 @@ class Show:
         except OSError as error:
             if options.headless:
                 raise
-            print(f"{error}\nno screen: performing headless, to a video", flush=True)
+            tell(f"{error}\nno screen: performing headless, to a video")
             options = replace(options, headless=True, record=options.record or str(FIRST_VIDEO))
             screen = open_screen(options.size or (640, 360), True)
         stack.callback(screen.close)
@@ -182,11 +183,11 @@ class Show:
         from .dream.playback import FOLDER, Loops, Playback
 
         loops = Loops(self.options.frames or FOLDER)
-        print(f"plays loops of {', '.join(loops.classes)} from {loops.folder}", flush=True)
+        tell(f"plays loops of {', '.join(loops.classes)} from {loops.folder}")
         return Playback(loops, self.frames)
 
     def _dream_loop(self):
-        print(self.eyes.now.news, flush=True)
+        tell(self.eyes.now.news)
         return self.eyes.loop(self.frames, self.options.dream_threads)
 
     def _open_eyes(self, stack):
@@ -276,13 +277,14 @@ class Show:
         self._print(now)
 
     def _draw(self, values, now, dt):
-        width, height = self.screen.size
-        self.renderer.resize(self.screen.size)
+        width, height = size = tuple(max(side, 1) for side in self.screen.size)  # a minimised window has none
+        self.renderer.resize(size)
         field = motion(values, now)
         self.renderer.journey.advance(field, now, not values["show.freeze"])
         weights = self.heard.dreamt(self.teaching.classes, now)
         spectrogram = self._look(values)
-        self.dream.scene.put(self._scene(values, weights, now, width / height, spectrogram, self.renderer.journey.here))
+        aspect = min(max(width / height, ASPECTS[0]), ASPECTS[1])
+        self.dream.scene.put(self._scene(values, weights, now, aspect, spectrogram, self.renderer.journey.here))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)
@@ -291,7 +293,7 @@ class Show:
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)
         if self._hud_on or self._help_on:
-            self.hud.draw(self._panel(now, spectrogram), self.screen.size)
+            self.hud.draw(self._panel(now, spectrogram), size)
         self.screen.present()
 
     def _look(self, values):
@@ -304,14 +306,13 @@ class Show:
         from .render.hud import Panel
 
         features = self.heard.features
-        fresh = [text for text, said in self._messages.items() if now - said < MESSAGE]
+        fresh = self._messages.fresh(now)
         arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
         bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
-        lost = self.receiver.reason if self.receiver.refused else ""
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
-                     messages=tuple(fresh[-3:] + arrows + [text for text in (self.rates.note, lost) if text]
-                                    + self.renderer.messages), help=self._help_on,
+                     messages=tuple(fresh[-3:] + arrows + [self.rates.note] * bool(self.rates.note) + self.renderer.messages),
+                     help=self._help_on,
                      spectrogram=spectrogram if self._spectrogram_on else None)
 
     def _key(self, key):
@@ -337,6 +338,9 @@ class Show:
                 getattr(self, "_do_" + name.replace(".", "_"))(now)
         except (ValueError, OSError) as mistake:
             self.say(str(mistake))
+        except Exception as error:  # the show goes on
+            log.exception("%s failed", name)
+            self.say(f"{name} failed: {error}")
 
     def _exchange(self, what, name):
         if self.eyes is None:
@@ -365,7 +369,7 @@ class Show:
         self.clock.tap(now)
 
     def _do_show_panic(self, now):
-        self.deck.panic()
+        self.deck.panic(self.values)
         self.clock.forget()
         self.dream.reseed()
 
@@ -408,10 +412,20 @@ class Show:
     def say(self, text):
         """Show a line on the HUD for a while and print it. Any thread."""
         if text:
-            self._messages[text] = time.perf_counter()
-            print(text, flush=True)
+            self._messages.say(text, time.perf_counter())
+
+    def _follow_faults(self):
+        """Say what OSC refused since the last frame, and log each fault that the HUD goes on showing."""
+        if self.receiver.refused != self._refused:
+            self._refused = self.receiver.refused
+            self.say(self.receiver.reason)
+        faults = set(self.renderer.messages) | {self.rates.note} - {""}
+        for text in faults - self._told:
+            log.warning("%s", text)
+        self._told = faults
 
     def _print(self, now):
+        self._follow_faults()
         news = self.heard.news(now)
         note = self.heard.features.get("teach.note", "")
         if note != self._note:
@@ -419,10 +433,10 @@ class Show:
             self.say(note)
         began = self.rates.began
         if news:
-            print(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})", flush=True)
+            tell(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})")
         if now - began >= self._report_due:
             self._report_due += REPORT
-            print(f"{now - began:6.1f} s  {self.rates.text()}", flush=True)
+            tell(f"{now - began:6.1f} s  {self.rates.text()}")
 
     def summary(self):
         """The last lines: rates, what was heard, where the video is."""

@@ -5,6 +5,7 @@ What belongs to the room or the machine (`hear.`, `show.`, size and rate of the 
 unless the file names it, and is not saved.
 """
 
+import math
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from .params import BY_NAME, DEFAULTS, OLD_NAMES, PARAMS, SWITCH, checked
 
 LOOK = tuple(row for row in PARAMS
              if row.group in ("dream", "zoom", "post", "mod") and row.name not in ("dream.size", "dream.rate"))
+
+
+LONGEST = 60  # letters of a file name
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def read(path):
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"no preset file {path}") from None
-    except ValueError as error:  # TOML syntax or encoding
+    except (ValueError, RecursionError) as error:  # TOML syntax or encoding; tables in tables in tables
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     title, note = tree.pop("title", label(path)), tree.pop("note", "")
     try:
@@ -102,8 +106,9 @@ def _plain(row, value):
 
 
 def label(path):
-    """"12-red-tunnel.toml" -> "red tunnel"."""
-    return re.sub(r"^\d+[-_ ]", "", Path(path).stem).replace("-", " ")
+    """"12-red-tunnel.toml" -> "red tunnel". Always text: a file's name may be bytes of another encoding."""
+    name = re.sub(r"^\d+[-_ ]", "", Path(path).stem).replace("-", " ")
+    return name.encode("utf-8", "replace").decode()
 
 
 class Bank:
@@ -113,7 +118,7 @@ class Bank:
         self.folders = [Path(folder) for folder in folders]
 
     def paths(self):
-        return [path for folder in self.folders if folder.is_dir() for path in sorted(folder.glob("*.toml"))]
+        return [path for folder in self.folders for path in sorted(_files(folder), key=_order)]
 
     def names(self):
         """Names in the order of their numbers, without the number in the file name."""
@@ -177,6 +182,20 @@ class Bank:
         return ", ".join(map(str, self.folders))
 
 
+def _files(folder):
+    """The preset files of a folder; none of one that is not there or may not be read."""
+    try:
+        return list(folder.glob("*.toml"))
+    except OSError:
+        return []
+
+
+def _order(path):
+    """By number, then by name: 13 comes before 100."""
+    number = re.match(r"\d+", path.name)
+    return int(number[0]) if number else math.inf, path.name
+
+
 def _number(key):
     """A preset number from 3, 3.0 or "3"; None for a name."""
     try:
@@ -187,8 +206,8 @@ def _number(key):
 
 
 def _slug(name):
-    """A name as a file name: lower-case ASCII letters and digits, joined by "-"."""
-    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
+    """A name as a file name: lower-case ASCII letters and digits, joined by "-", at most LONGEST of them."""
+    return re.sub(r"[^a-z0-9]+", "-", str(name).lower())[:LONGEST].strip("-")
 
 
 def morph(start, end, share):

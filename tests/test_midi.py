@@ -495,3 +495,8 @@ def test_without_the_driver_package_one_line_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "rtmidi", None)
     with pytest.raises(OSError, match="no MIDI: python-rtmidi is not installed.*plays on"):
         RtPorts()
+
+
+def test_a_button_on_a_switch_works_with_its_first_press():
+    rig, cc = Rig(), BY_NAME["show.blackout"].cc
+    assert [rig.cc(cc, value)["show.blackout"] for value in (127, 0, 127, 63, 64)] == [1, 0, 1, 0, 1]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -19,7 +20,7 @@ import torch
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
-from instrument.perform import PerformOptions, Show
+from instrument.perform import HOPELESS, PerformOptions, Show
 
 ROOT = Path(__file__).parents[1]
 PORT = 10051
@@ -82,7 +83,7 @@ def test_a_preset_is_recalled_by_name_and_by_number(show):
 def test_an_unknown_preset_is_said_and_the_look_stays(show):
     before = dict(show.values)
     tell("/hs/preset/load", "no such look")
-    play(show, lambda: any("no preset 'no such look'" in text for text in show._messages))
+    play(show, lambda: any("no preset 'no such look'" in text for text in show._messages.fresh(time.perf_counter())))
     assert dict(show.values) == before
 
 
@@ -186,7 +187,7 @@ def test_another_network_takes_over_while_the_show_goes_on(show, squeezenet_file
     play(show, lambda: show.eyes.now.network == "squeezenet1_1" and show.rates.dreams > before + 3)
     assert not show.dream.faults
     tell("/hs/show/network", "no_such_network")
-    play(show, lambda: any("no_such_network" in text for text in show._messages))
+    play(show, lambda: any("no_such_network" in text for text in show._messages.fresh(time.perf_counter())))
     assert show.eyes.now.network == "squeezenet1_1"
     tell("/hs/show/network", "own")
     play(show, lambda: show.eyes.now.network == "own")
@@ -203,5 +204,61 @@ def test_another_model_hears_and_dreams_while_the_show_goes_on(show, tmp_path):
     play(show, lambda: "class.one" in show.heard.features and show.teaching.classes == names)
     assert show._ears.pid == listening and not show.dream.faults  # the same process hears on
     tell("/hs/show/model", str(tmp_path / "nothing"))
-    play(show, lambda: any("no model in" in text for text in show._messages))
+    play(show, lambda: any("no model in" in text for text in show._messages.fresh(time.perf_counter())))
     assert show.teaching.classes == names
+
+
+def test_a_frame_that_fails_is_said_and_the_next_one_drawn(show, monkeypatch):
+    drawn, draw = [], show._draw
+
+    def once(*given):
+        drawn.append(given)
+        if len(drawn) == 1:
+            raise RuntimeError("a cable was pulled")
+        draw(*given)
+
+    monkeypatch.setattr(show, "_draw", once)
+    show._good, show._fault = 0.0, ""
+    for now in (1.0, 1.1):
+        show._pass_over(now, 0.1)
+    assert len(drawn) == 2 and show._good == 1.1
+    assert "a frame failed: a cable was pulled" in show._messages.fresh(time.perf_counter())
+
+
+def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
+    def never(*_):
+        raise RuntimeError("the graphics are gone")
+
+    monkeypatch.setattr(show, "_draw", never)
+    show._good, show._fault = 0.0, ""
+    show._pass_over(HOPELESS - 0.1, 0.1)
+    with pytest.raises(RuntimeError, match="graphics are gone"):
+        show._pass_over(HOPELESS + 0.1, 0.1)
+
+
+def test_a_command_that_fails_in_an_unforeseen_way_is_said(show, monkeypatch):
+    monkeypatch.setattr(show, "_do_show_hud", lambda now: 1 / 0)
+    show._carry_out("show.hud", None, 0.0)
+    assert any("show.hud failed" in text for text in show._messages.fresh(time.perf_counter()))
+
+
+def test_a_minimised_window_has_no_size_and_ends_nothing(show, monkeypatch):
+    monkeypatch.setattr(show.screen, "size", (0, 0))
+    show.frame(time.perf_counter(), 0.03)
+
+
+def test_another_network_keeps_what_was_taught(show, monkeypatch):
+    """What was taught belongs to the model, which stays."""
+    told = []
+    monkeypatch.setattr(show, "_hear_with", told.append)
+    monkeypatch.setattr(show.teaching, "classes", [*show.teaching.classes, "clap"])
+    show._take_up(show.eyes.now)
+    assert told == []
+
+
+def test_without_an_ear_of_its_own_there_is_a_show(show):
+    options = replace(show.options, no_listen=True, port=PORT + 40, values={"dream.size": 160.0})
+    with ExitStack() as stack:
+        deaf = Show(options, stack)
+        deaf.frame(1.0, 0.1)
+        assert deaf.failed is False

@@ -207,3 +207,41 @@ def test_shipped_looks_differ_in_many_rows():
         for other in looks:
             differing = [name for name in one if one[name] != other[name] and BY_NAME[name].group != "mod"]
             assert one is other or len(differing) >= 4
+
+
+def test_presets_are_in_the_order_of_their_numbers(tmp_path):
+    for name in ("100-late", "13-early", "2-first", "unnumbered"):
+        save(tmp_path / f"{name}.toml", DEFAULTS)
+    assert Bank([tmp_path]).names() == ["first", "early", "late", "unnumbered"]
+
+
+def test_the_longest_name_is_a_file_all_the_same(tmp_path):
+    path = Bank([tmp_path]).save(DEFAULTS, "x" * 300)
+    assert path.exists() and len(path.stem) <= 64
+
+
+@pytest.mark.parametrize("text", ("[zoom]\nspeed = 1" + "0" * 400, "a = " + "[" * 5000 + "]" * 5000), ids=("digits", "brackets"))
+def test_an_absurd_file_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "1-odd.toml").write_text(text)
+    with pytest.raises(ValueError) as refused:
+        read(tmp_path / "1-odd.toml")
+    assert "1-odd.toml" in str(refused.value) and "\n" not in str(refused.value) and len(str(refused.value)) < 300
+
+
+def test_a_file_name_of_another_encoding_has_a_name_that_can_be_shown(tmp_path):
+    path = os.fsencode(tmp_path) + b"/1-caf\xe9.toml"
+    try:
+        with open(path, "w") as file:
+            file.write("[zoom]\nspeed = 1.0\n")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    bank = Bank([tmp_path])
+    assert bank.names()[0].encode() and bank.load(1).title.encode()
+
+
+def test_a_folder_that_may_not_be_read_has_no_presets(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "glob", refuse)
+    assert Bank([tmp_path]).names() == []

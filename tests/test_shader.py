@@ -94,3 +94,15 @@ def test_a_texture_that_is_passed_is_known_to_the_program(screen, tmp_path):
     glow = screen.ctx.texture((1, 1), 4, bytes([0, 0, 255, 255]))
     assert drawn(screen, shaders) == (255, 0, 0)
     assert drawn(screen, shaders, glow=glow) == (0, 0, 255)
+
+
+def test_a_picture_declared_as_something_else_keeps_the_last_good_shader(screen, tmp_path):
+    file, picture = tmp_path / "a.frag", screen.ctx.texture((1, 1), 4, bytes((255, 0, 0, 255)))
+    good = "#include \"params\"\nuniform sampler2D u_picture;\nvoid main() { colour = texture(u_picture, uv); }\n"
+    save(file, good, 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    shaders.load("a", "picture")
+    save(file, good.replace("sampler2D", "vec2").replace("texture(u_picture, uv)", "vec4(u_picture, 0.0, 1.0)"), 2)
+    shaders.check(1.0)
+    assert drawn(screen, shaders, picture=picture) == (255, 0, 0)
+    assert "a.frag: u_picture must be a sampler2D" in shaders.messages[0]

@@ -112,5 +112,46 @@ def test_a_broken_preset_changes_nothing(deck, tmp_path):
 def test_panic_brings_the_defaults_back(deck):
     deck.ask("preset.load", 2, 0.0, DEFAULTS)
     values_after(deck, 0.0)
-    deck.panic()
+    deck.panic(deck._control.frame())
     assert values_after(deck, 1.0) == DEFAULTS and deck.name == ""
+
+
+def test_panic_leaves_the_room_and_a_dark_stage_as_they_are(deck):
+    room = {"hear.gain": 12.0, "hear.gate": -40.0, "dream.size": 512.0, "dream.rate": 24.0, "show.blackout": 1.0}
+    deck._control.submit({**room, "zoom.speed": 2.0, "show.freeze": 1.0, "show.master": 0.0})
+    deck.panic(deck._control.frame())
+    assert deck._control.frame() == {**DEFAULTS, **room}
+
+
+def test_the_look_before_a_recall_or_a_panic_comes_back(deck):
+    deck._control.submit({"post.hue": 33.0})
+    mine = deck._control.frame()
+    deck.ask("preset.load", "fast", 0.0, mine)
+    recalled = values_after(deck, 0.0)
+    deck.ask("preset.back", None, 1.0, recalled)
+    assert values_after(deck, 1.0) == mine and deck.name == ""
+    deck.ask("preset.back", None, 2.0, mine)
+    assert values_after(deck, 2.0) == recalled and deck.name == "fast"
+    deck.panic(recalled)
+    deck.ask("preset.back", None, 3.0, values_after(deck, 3.0))
+    assert values_after(deck, 3.0) == recalled
+
+
+def test_without_a_recall_there_is_nothing_to_go_back_to(deck):
+    with pytest.raises(ValueError, match="nothing to go back to"):
+        deck.ask("preset.back", None, 0.0, DEFAULTS)
+
+
+def test_a_preset_that_waits_for_the_beat_is_there_though_its_file_has_gone(deck, tmp_path):
+    deck._clock.tap(0.0)
+    deck._clock.tap(0.5)
+    deck.ask("preset.load", "fast", 0.6, {**DEFAULTS, "show.quantise": 1.0})
+    (tmp_path / "02-fast.toml").write_text("[zoom")
+    assert values_after(deck, 1.01)["zoom.speed"] == 2.0
+
+
+def test_a_number_is_no_name_to_save_under_and_is_said_once(deck):
+    deck.ask("preset.save", 1.0, 0.0, DEFAULTS)
+    assert deck.path.name == "03-look-3.toml" and deck.message
+    deck.ask("preset.load", "fast", 0.0, DEFAULTS)
+    assert deck.message == ""

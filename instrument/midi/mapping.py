@@ -265,7 +265,10 @@ class Mapping:
             self._command("show.panic", None)
 
     def _knob(self, binding, move, now):
-        hand = self._hands.setdefault((move.key, binding.row), Hand(BY_NAME[binding.row]))
+        row = BY_NAME[binding.row]
+        if row.labels == SWITCH and binding.mode == "absolute":  # a button: on or off, and never in need of being picked up
+            return self._edit(row.name, row.hi if move.value * 127 >= PRESSED * FULL[move.kind] else row.lo, now)
+        hand = self._hands.setdefault((move.key, binding.row), Hand(row))
         value = self._values()[binding.row]
         if binding.mode in RELATIVE:
             new = hand.turn(RELATIVE[binding.mode](move.value), value)

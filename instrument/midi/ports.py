@@ -106,7 +106,7 @@ class Midi:
     def _receive(self, device, data, when):
         try:
             message = mido.Message.from_bytes(data)
-        except ValueError:
+        except (ValueError, IndexError):  # of another length than its kind has
             self.malformed += 1
             return
         learner = self._learner

@@ -112,13 +112,13 @@ def _with_counters(net, state):
 
 def _read_card(path):
     try:
-        card = json.loads(path.read_text())
+        card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"no model in {path.parent}: card.json is missing; `hearsee models list` shows what "
                          "there is") from None
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
-    if not card.get("classes"):
+    if not isinstance(card, dict) or not card.get("classes"):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
     return card
 

@@ -87,10 +87,18 @@ class Shaders:
             paths = [self._folder / file for file in files if file != "params"]
             self._seen[name, *keys] = {path: _saved(path) for path in paths}
         for unit, key in enumerate(keys):
-            if "u_" + key in program:
-                program["u_" + key].value = unit
+            self._place(program, name, key, unit)
         vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
         self._programs[name, *keys] = program, self._ctx.vertex_array(program, []), vertices
+
+    def _place(self, program, name, key, unit):
+        """Tell a program at which unit its texture `key` is; ValueError if what it calls so is no texture."""
+        try:
+            if "u_" + key in program:
+                program["u_" + key].value = unit
+        except Exception:  # moderngl raises what the type of the uniform brings about
+            program.release()
+            raise ValueError(f"{self._folder / name}.frag: u_{key} must be a sampler2D: it is the picture to read") from None
 
     def check(self, now):
         """Once a second, compile again what was saved since; a fault keeps the last good program."""

@@ -1,0 +1,41 @@
+"""What the show says: lines for the console, and for a while on the HUD. Nothing here may end a show."""
+
+import os
+import sys
+import threading
+
+SHOWN = 6.0  # s that a line stays on the HUD
+KEPT = 50  # lines; a flood of mistakes must not fill memory
+
+
+def tell(text):
+    """Print a line; a console that is full, closed or without these letters is no reason to stop."""
+    try:
+        print(text, flush=True)
+    except UnicodeEncodeError:
+        print(text.encode("ascii", "backslashreplace").decode(), flush=True)
+    except (OSError, ValueError):  # the pipe is broken, the disk full, the file closed
+        sys.stdout = open(os.devnull, "w")  # the last flush, at exit, would fail as well
+
+
+class Messages:
+    """Lines that were said lately. Any thread."""
+
+    def __init__(self):
+        self._said = {}  # text -> s
+        self._lock = threading.Lock()
+
+    def say(self, text, now):
+        """Keep a line said at `now` (s), and print it unless it is still to be seen."""
+        with self._lock:
+            before = self._said.pop(text, None)
+            self._said[text] = now
+            while len(self._said) > KEPT:
+                self._said.pop(next(iter(self._said)))
+        if before is None or now - before >= SHOWN:
+            tell(text)
+
+    def fresh(self, now):
+        """The lines of the last SHOWN seconds, the newest last."""
+        with self._lock:
+            return [text for text, said in self._said.items() if now - said < SHOWN]
