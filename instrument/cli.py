@@ -1,6 +1,7 @@
 """The command line. Flags of parameters come from the table; each command imports only what it runs."""
 
 import argparse
+import math
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -69,7 +70,7 @@ def _perform_flags(command):
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
-    command.add_argument("--dream-threads", type=int, metavar="N", help="cores the dream may use (CPU)")
+    command.add_argument("--dream-threads", type=_at_least(1), metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")
     command.add_argument("--dream", choices=("live", "prerendered"), help="prerendered: play the loops that "
@@ -168,10 +169,10 @@ def _gallery_flags(command):
                          default=("presets", "classes"), help="which to draw (default presets and classes)")
     command.add_argument("--networks", nargs="+", default=("none", "urban"), metavar="START",
                          help="whose dreams the sheet of networks compares: runs, model folders, 'none' for random weights")
-    command.add_argument("--out", default="docs/gallery", metavar="FOLDER", help="write here (default docs/gallery)")
+    command.add_argument("--out", default="out/gallery", metavar="FOLDER", help="write here (default out/gallery)")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
-    command.add_argument("--sound", default="dog_bark", metavar="CLASS", help="what all presets hear")
+    command.add_argument("--sound", metavar="CLASS", help="what all presets hear (default dog_bark)")
     command.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the dream")
 
 
@@ -183,8 +184,11 @@ def _gallery(options):
 
     model = load_model(options.model or DEFAULT)
     presets = [read(path) for path in open_bank(options.presets).paths()]
+    sound = options.sound or "dog_bark"
+    if options.sound and sound not in model.classes:
+        raise ValueError(f"--sound {options.sound}: the model has {', '.join(model.classes)}")
     if {"presets", "classes"} & set(options.sheets):  # these need OpenGL
-        for path in gallery(model, presets, options.out, options.seed, options.sound, sheets=options.sheets):
+        for path in gallery(model, presets, options.out, options.seed, sound, sheets=options.sheets):
             print(path)
     for kind in ("precisions", "networks"):
         for path in comparison(model, kind, options.out, options.networks) if kind in options.sheets else ():
@@ -442,9 +446,12 @@ def _bench(options):
 
 
 def _positive(text):
-    value = float(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
     return value
 
 

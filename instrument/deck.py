@@ -46,7 +46,7 @@ class Deck:
         seconds = values["show.morph"]
         if name == "preset.morph":
             seconds = max(seconds, LEAST_MORPH)
-        preset = read(self._wanted(name, argument))  # now, not on the beat: a broken one is refused at once
+        preset = self._wanted(name, argument)  # now, not on the beat: a broken one is refused at once
         self._waiting = (self._clock.due(values["show.quantise"], now), preset, seconds)
 
     def _go_back(self, values):
@@ -63,10 +63,22 @@ class Deck:
 
     def _wanted(self, name, argument):
         if name in ("preset.next", "preset.previous"):
-            return self.bank.beside(self._waiting[1].path if self._waiting else self.path, 1 if name == "preset.next" else -1)
+            return self._beside(1 if name == "preset.next" else -1)
         if argument in (None, ""):
             raise ValueError(f"{name} needs a preset's number or name")
-        return self.bank.find(argument)
+        return read(self.bank.find(argument))
+
+    def _beside(self, step):
+        """The next preset that can be read, so that a broken one does not bar the way; it is said."""
+        path, mistake = self._waiting[1].path if self._waiting else self.path, None
+        for _ in self.bank.paths() or [None]:
+            path = self.bank.beside(path, step)
+            try:
+                return read(path)
+            except (ValueError, OSError) as error:
+                mistake = error
+                self.message = f"passed over: {error}"
+        raise mistake
 
     def update(self, now, values):
         """Start what is due and move the glide on; edits go to the control. Call before `control.frame()`."""

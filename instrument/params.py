@@ -211,7 +211,7 @@ COMMANDS = (
     Command("show.network", "", "Dream with another network: a torchvision name, a GoogLeNet file, or own.", named=True),
     Command("show.model", "", "Hear and dream with another model: its name or folder.", named=True),
     Command("show.help", "f1", "Show or hide the keys."),
-    Command("show.quit", "escape", "End the show."),
+    Command("show.quit", "escape", "End the show; on the key, the second time within two seconds."),
     Command("tap", "space", "Tap the tempo."),
     Command("teach.start", "t", "Begin an example of the class named, or of the last one; once more: end it.", named=True),
     Command("teach.stop", "", "End the example and learn it; for a new class with the picture of the class named.", named=True),

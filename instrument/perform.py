@@ -34,6 +34,7 @@ HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 EAR = 15.0  # s that a short show waits for the first word of `listen`
 REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
 ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these stretched
+SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
@@ -120,7 +121,7 @@ class Show:
         self.rates = Rates()
         self._sent_hear, self._hear_due = {}, 0.0
         self._report_due = REPORT
-        self._quit = False
+        self._quit, self._leaving, self._shot = False, -SURE, False
 
     def _open_screen(self, options, stack):
         """A window, or without a screen a headless recording; and the options that follow from it."""
@@ -292,9 +293,19 @@ class Show:
         self.renderer.draw(values, picture, now, dt, field,
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)
+        self._take_shot()
         if self._hud_on or self._help_on:
             self.hud.draw(self._panel(now, spectrogram), size)
         self.screen.present()
+
+    def _take_shot(self):
+        """Save the picture if that was asked for: now, before anything is drawn over it."""
+        wanted, self._shot = self._shot, False
+        if wanted:
+            try:
+                self.say(f"saved {self.video.screenshot()}")
+            except OSError as mistake:
+                self.say(f"no screenshot: {mistake}")
 
     def _look(self, values):
         """The picture of the sound; None where nobody looks at it, or `listen` runs on another machine."""
@@ -320,6 +331,9 @@ class Show:
             row = KEYS[key]
             following = self.values[row.name] + 1
             self.control.submit({row.name: row.lo if following > row.hi else following})
+        elif COMMAND_KEYS.get(key) == "show.quit" and time.perf_counter() - self._leaving > SURE:
+            self._leaving = time.perf_counter()
+            self.say(f"{key} once more ends the show")
         elif key in COMMAND_KEYS:
             self.control.command(COMMAND_KEYS[key])
         elif key.isdigit() and key != "0":
@@ -377,7 +391,7 @@ class Show:
         self.dream.reseed()
 
     def _do_show_screenshot(self, now):
-        self.say(f"saved {self.video.screenshot()}")
+        self._shot = True
 
     def _do_show_record(self, now):
         if self.video.running:

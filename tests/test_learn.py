@@ -170,8 +170,8 @@ def stop_after_one(settings, run_folder):
 
     from instrument.learn.train import Course, gather
 
-    run = Run(run_folder, asdict(settings))
     clips = find_clips(settings.data)
+    run = Run(run_folder, {**asdict(settings), "classes": classes_of(clips), "clips": len(clips)})
     torch.manual_seed(settings.seed)
     course = Course(settings, *gather(clips, classes_of(clips)), "cpu", run.folder.parent)
     course.learn(0)
@@ -223,6 +223,22 @@ def test_other_settings_do_not_overwrite_a_run(tmp_path):
     Run(tmp_path, {"steps": 1})
     with pytest.raises(ValueError, match="other settings"):
         Run(tmp_path, {"steps": 2})
+
+
+def test_a_model_of_another_run_is_not_written_over(saved, tmp_path):
+    before = (saved / "weights.safetensors").read_bytes()
+    folder = tmp_path / "sounds" / "hum"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "a.wav", np.sin(np.arange(22050)), 22050)
+    with pytest.raises(ValueError, match="choose another --out"):
+        train(Settings(str(tmp_path / "sounds")), saved, tmp_path / "run")
+    assert (saved / "weights.safetensors").read_bytes() == before and not (tmp_path / "run").exists()
+
+
+def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):
+    with pytest.raises((ValueError, OSError)):
+        train(Settings(str(tmp_path / "nowhere")), tmp_path / "model", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import torch
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
-from instrument.perform import HOPELESS, PerformOptions, Show
+from instrument.perform import HOPELESS, SURE, PerformOptions, Show
 
 ROOT = Path(__file__).parents[1]
 PORT = 10051
@@ -256,7 +256,32 @@ def test_another_network_keeps_what_was_taught(show, monkeypatch):
     assert told == []
 
 
+def test_the_key_that_ends_the_show_wants_to_be_sure(show, monkeypatch):
+    monkeypatch.setattr(show, "_leaving", -SURE)
+    asked = []
+    monkeypatch.setattr(show.control, "command", lambda *command: asked.append(command))
+    show._key("escape")
+    assert asked == [] and any("ends the show" in text for text in show._messages.fresh(time.perf_counter()))
+    show._key("escape")
+    assert asked == [("show.quit",)]
+
+
+def test_a_screenshot_is_the_picture_without_the_hud(show, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(show, "_hud_on", True)
+    pictures = []
+    monkeypatch.setattr(show.video, "screenshot", lambda: pictures.append(show.screen.framebuffer.read()) or "shot.png")
+    draw = show.hud.draw
+    monkeypatch.setattr(show.hud, "draw", lambda *given: (draw(*given), pictures.append(show.screen.framebuffer.read())))
+    show.control.command("show.screenshot")
+    now = time.perf_counter()
+    show.frame(now, 0.03)
+    without, with_hud = pictures
+    assert without != with_hud
+
+
 def test_without_an_ear_of_its_own_there_is_a_show(show):
+    """Last here: another show makes its own graphics current."""
     options = replace(show.options, no_listen=True, port=PORT + 40, values={"dream.size": 160.0})
     with ExitStack() as stack:
         deaf = Show(options, stack)

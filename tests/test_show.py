@@ -109,6 +109,21 @@ def test_a_broken_preset_changes_nothing(deck, tmp_path):
     assert values_after(deck, 0.0) == DEFAULTS
 
 
+def test_a_broken_preset_does_not_bar_the_way(deck, tmp_path):
+    (tmp_path / "02a-broken.toml").write_text("[zoom")
+    for name, wanted in (("preset.load", "fast"), ("preset.next", "slow"), ("preset.previous", "fast")):
+        deck.ask(name, "fast", 0.0, DEFAULTS)
+        values_after(deck, 0.0)
+        assert deck.name == wanted
+        assert ("passed over" in deck.message and "02a-broken.toml" in deck.message) == (name != "preset.load")
+
+
+def test_where_no_preset_can_be_read_that_is_said(tmp_path):
+    (tmp_path / "1-broken.toml").write_text("[zoom")
+    with pytest.raises(ValueError, match="1-broken.toml"):
+        Deck(Bank([tmp_path]), Control(), Clock()).ask("preset.next", None, 0.0, DEFAULTS)
+
+
 def test_panic_brings_the_defaults_back(deck):
     deck.ask("preset.load", 2, 0.0, DEFAULTS)
     values_after(deck, 0.0)

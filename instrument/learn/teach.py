@@ -18,13 +18,12 @@ from safetensors.numpy import save_file
 
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
-from ..model.card import PICTURES
+from ..model.card import OWN, PICTURES
 from ..model.net import AVERAGES
 from ..model.taught import Taught, leading, save_taught
 from .dataset import read, repeat_to
 from .run import track
 
-OWN = Path.home() / ".hearsee" / "models"  # where classes taught on stage are kept
 MEMORY = "memory.safetensors"
 WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example

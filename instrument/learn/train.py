@@ -84,11 +84,12 @@ def train(settings, out, run_folder):
 
     A finished model that learns other classes keeps some recordings back, to know how sure it may be.
     """
-    run = Run(run_folder, asdict(settings))
-    torch.manual_seed(settings.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
     classes = classes_of(clips)
+    _keep_others(out, run_folder)
+    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": len(clips)})
+    torch.manual_seed(settings.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
     names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
     course = Course(settings, names, sounds, device, run.folder.parent)
@@ -109,6 +110,12 @@ def train(settings, out, run_folder):
     if settings.start and not _is_run(settings.start):
         lend_pictures(load_model(settings.start), out, clips)
     return out
+
+
+def _keep_others(out, run_folder):
+    """ValueError if `out` is a model that this run has not made."""
+    if (Path(out) / "card.json").exists() and not (Path(run_folder) / "settings.json").exists():
+        raise ValueError(f"{out} is a model already, which this run ({run_folder}) has not made: choose another --out")
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from .sound import as_picture
 from .taught import load_taught
 
 DEFAULT = Path(__file__).parents[2] / "models" / "urban"
+OWN = Path.home() / ".hearsee" / "models"  # of the player: what was taught
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 SECOND = 40  # frames of FrontEnd that lie in a second
 SECONDS = 4  # that one answer looks at: more would cost decisions
@@ -81,9 +82,9 @@ def seconds_of(log_mel):
 
 
 def find_model(name):
-    """The folder of a model: the folder itself, or a shipped one by its name."""
-    shipped = DEFAULT.parent / str(name)
-    return shipped if not Path(name).exists() and (shipped / "card.json").exists() else Path(name)
+    """The folder of a model: the folder itself, or by its name a shipped one or one of the player's own."""
+    named = [folder / str(name) for folder in (DEFAULT.parent, OWN)]
+    return next((each for each in named if not Path(name).exists() and (each / "card.json").exists()), Path(name))
 
 
 def load_model(folder=DEFAULT):

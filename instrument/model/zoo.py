@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from .card import DEFAULT, find_model, load_model
+from .card import DEFAULT, OWN, find_model, load_model
 from .eye import googlenet_eye, hearsee_eye, torchvision_eye
 
 GOOGLENET_FILES = (".caffemodel", ".safetensors")
@@ -36,10 +36,13 @@ def _googlenet(path):
 
 def list_models(folder=None):
     """Model folders with their classes, then the networks torchvision could dream with."""
-    root = Path(folder or DEFAULT.parent)
-    for card in sorted(root.glob("*/card.json")):
-        model = load_model(card.parent)
-        yield f"{card.parent}  {len(model.classes)} classes: {', '.join(model.classes)}"
+    roots = [Path(folder)] if folder else [DEFAULT.parent, OWN]
+    for card in [card for root in roots for card in sorted(root.glob("*/card.json"))]:
+        try:
+            model = load_model(card.parent)
+            yield f"{card.parent}  {len(model.classes)} classes: {', '.join(model.classes)}"
+        except ValueError as mistake:
+            yield str(mistake)
     yield "torchvision (`hearsee models get NAME`, then `perform --network NAME`): resnet50, googlenet, vgg16, ..."
 
 
@@ -49,6 +52,7 @@ def show(name=None):
         model = load_model(name or DEFAULT)
         yield f"{model.folder}  weights {model.weights_hash}"
         yield from (f"  {key}: {value}" for key, value in model.card.items())
+        yield from [f"  taught: {', '.join(model.taught.names)}"] * bool(model.taught.names)
         eye = hearsee_eye(model.net, model.card["classes"])
     else:
         eye = open_eye(name)
