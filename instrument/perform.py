@@ -2,8 +2,9 @@
 
 import logging
 import os
+import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
+ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
 
@@ -86,11 +88,28 @@ def perform(options):
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
     with ExitStack() as stack:
         show = Show(options, stack)
+        stack.enter_context(ended_in_order())
         show.run()
     if show.failed:
         return 2
     tell(show.summary())
     return 0
+
+
+@contextmanager
+def ended_in_order():
+    """Within, a signal to end is as good as Ctrl-C; on the way out it is passed over, so that the video is finished.
+
+    A terminal that closes may send it twice. What is ignored from the start (nohup) stays so.
+    """
+    heeded = [number for number in ENDS if signal.getsignal(number) == signal.SIG_DFL]
+    for number in heeded:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
 
 
 class Show:
@@ -202,7 +221,7 @@ class Show:
         self._hud_on, self._help_on, self._spectrogram_on = not self.options.no_hud, False, True
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
-        self.video = Video(self.screen, self._ring_name)
+        self.video = Video(self.screen, self._ring_name, self.say)
         stack.callback(self.video.stop)
         stack.enter_context(self.dream)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .audio.frontend import Resampler
 from .audio.ring import Ring
 
 PATIENCE = 12.0  # s to wait for sound before a recording begins without
@@ -12,12 +13,15 @@ FOLDER = Path("out")
 
 
 class Video:
-    """Records the screen to files; attaches to the shared ring `ring_name` (None: no sound). Main thread."""
+    """Records the screen to files; attaches to the shared ring `ring_name` (None: no sound). Main thread.
 
-    def __init__(self, screen, ring_name):
-        self._screen, self._ring_name = screen, ring_name
-        self._ring = self._recorder = self._asked = None
-        self._position = self._origin = 0
+    `notice(text)` is told, in one line, what nobody asked for: a recording that fails, a file that was kept.
+    """
+
+    def __init__(self, screen, ring_name, notice=print):
+        self._screen, self._ring_name, self._notice = screen, ring_name, notice
+        self._ring = self._recorder = self._asked = self._track = None
+        self._failure = ""
         self.path = self.began = self._last = None  # the file, times of its first and its last frame
 
     @property
@@ -25,23 +29,41 @@ class Video:
         return self._asked is not None
 
     def start(self, path, fps):
-        """Begin with the next frame that has sound (or soon without); the path. OSError if one is running."""
+        """Begin with the next frame that has sound (or soon without); the path.
+
+        OSError in one line when it cannot be written, or the recording that was running cannot be finished.
+        """
+        from .render.record import prepare, unused
+
+        self._failure = ""
         self.stop()
-        self.path = Path(path) if path else FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._asked = (self.path, fps, time.perf_counter())
-        return self.path
+        path = Path(path) if path else unused(FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4"))
+        kept = prepare(path)
+        if kept:
+            self._notice(f"what a recording that broke off left is kept as {kept}")
+        self._asked = (path, fps, time.perf_counter())
+        return path
 
     def frame(self, now):
-        """Record what the screen shows now, and the sound since the last frame."""
-        if not self._asked or not (self._recorder or self._begin(now)):
+        """Record what the screen shows now, and the sound since the last frame; ends, and says so, if that fails."""
+        if not self._asked:
             return
-        self._recorder.frame(self._screen.framebuffer, now)
+        try:
+            if self._recorder or self._begin(now):
+                self._record(now)
+        except OSError as error:
+            self._asked = None
+            self._failure = str(error)
+            self._notice(self._failure)
+
+    def _record(self, now):
         self._last = now
-        if self._ring:
-            samples, self._position, lost = self._ring.read(self._position)
-            if len(samples):
-                self._recorder.sound(samples, self._position - len(samples) - self._origin)
+        self._recorder.frame(self._screen.framebuffer, now)
+        samples, first = self._track.read(now) if self._track else ((), 0)
+        if len(samples):
+            self._recorder.sound(samples, first)
+        if self._recorder.error:
+            self.stop()
 
     def _begin(self, now):
         from .render.record import Recorder
@@ -50,10 +72,11 @@ class Video:
         self._ring = self._ring or self._attach()
         if self._ring_name and now - asked < PATIENCE and not (self._ring and self._ring.written):
             return None
-        self.began = now
-        if self._ring:
-            self._position = self._origin = self._ring.written
-        self._recorder = Recorder(path, self._screen.size, fps, self._ring.rate if self._ring else 0)
+        if min(self._screen.size) < 2:
+            return None  # minimised: the first picture gives the video its size
+        self.path, self.began = path, now
+        self._track = Track(self._ring, now) if self._ring else None
+        self._recorder = Recorder(path, self._screen.size, fps, self._track.rate if self._track else 0)
         return self._recorder
 
     def _attach(self):
@@ -63,21 +86,58 @@ class Video:
             return None  # `listen` has not made it yet
 
     def stop(self):
-        """Finish the file; its path, or None if none was running. OSError if writing failed."""
+        """Finish the file; its path, or None if none was running. OSError if writing failed, now or before."""
         recorder, self._recorder, self._asked = self._recorder, None, None
         if recorder is None:
+            self._confess()
             return None
-        if self._ring:  # a sound that ended before the picture is followed by silence
-            end = int((self._last - self.began) * self._ring.rate)
-            recorder.sound(np.zeros(1, np.float32), max(end, self._position - self._origin))
+        if self._track:  # a sound that ended before the picture is followed by silence
+            end = int((self._last - self.began) * self._track.rate)
+            recorder.sound(np.zeros(1, np.float32), max(end, self._track.end))
         recorder.close()
         return self.path
 
-    def screenshot(self):
-        """Save what the screen shows as PNG; its path."""
-        from .render.record import screenshot
+    def _confess(self):
+        """A command that was to make a video must not end as if there were one."""
+        failure, self._failure = self._failure, ""
+        if failure:
+            raise OSError(failure)
 
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        path = FOLDER / time.strftime("shot-%Y%m%d-%H%M%S.png")
+    def screenshot(self):
+        """Save what the screen shows as PNG; its path. OSError in one line when it cannot be written."""
+        from .render.record import screenshot, unused
+
+        path = unused(FOLDER / time.strftime("shot-%Y%m%d-%H%M%S.png"))
         screenshot(self._screen.framebuffer, path)
         return path
+
+
+class Track:
+    """The sound of a shared ring on the clock of a video that began at `began` (s), at the `rate` it has then.
+
+    A `listen` that is started again begins a new ring, perhaps at another rate. The newest of the first samples
+    that come from each belongs to the moment in which they are read; what is missing before them is a gap.
+    """
+
+    def __init__(self, ring, began):
+        self._ring, self._began, self.rate = ring, began, ring.rate
+        self._position = ring.read(ring.written)[1]
+        self.end = 0  # samples of the video that have sound or were passed over
+        self._follow()
+
+    def _follow(self):
+        self._writer, self._fresh = self._ring.writer, True
+        self._resampler = Resampler(self._ring.rate, self.rate)
+
+    def read(self, now):
+        """(samples since the last call, number of the first one since the start of the video)."""
+        samples, self._position, lost = self._ring.read(self._position)
+        if self._ring.writer != self._writer:
+            self._follow()
+        samples = self._resampler.push(samples)
+        if self._fresh and len(samples):
+            self._fresh, lost = False, 0
+            self.end = int((now - self._began) * self.rate) - len(samples)
+        first = self.end + lost * self.rate // self._ring.rate
+        self.end = first + len(samples)
+        return samples, first

@@ -1,7 +1,11 @@
 """Recording: what PyAV reads back has the frames, the duration and the sound; errors are one line."""
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import av
 import numpy as np
@@ -9,7 +13,10 @@ import pytest
 from helpers import screen_of
 from PIL import Image
 
+from instrument.audio.ring import Ring, _path
+from instrument.perform import Show, ended_in_order
 from instrument.render.record import Recorder, screenshot
+from instrument.video import Video
 
 RATE = 22050
 
@@ -113,4 +120,311 @@ def test_a_screenshot_is_the_picture(screen, tmp_path):
     assert picture.shape == (48, 64, 3)
     assert (picture[0, 0] == (0, 0, 255)).all() and (picture[-1, -1] == (255, 0, 0)).all()
     with pytest.raises(OSError, match="screenshot not saved"):
-        screenshot(screen.framebuffer, tmp_path / "no" / "shot.png")
+        screenshot(screen.framebuffer, tmp_path / "shot.png" / "in a file.png")
+
+
+@pytest.fixture
+def name(request):
+    name = f"test-{os.getpid()}-{abs(hash(request.node.nodeid))}"
+    yield name
+    _path(name).unlink(missing_ok=True)
+
+
+class Play:
+    """A video played by hand: 30 pictures a second, and the sound that a writer gives meanwhile."""
+
+    def __init__(self, screen, path, ring_name=None):
+        self.screen, self.now, self.said = screen, 0.0, []
+        self.video = Video(screen, ring_name, self.said.append)
+        self.path = self.video.start(path, 30.0)
+
+    def run(self, frames, level=0.0, ring=None, sound=0.0):
+        """So many frames of one grey and one loudness."""
+        for _ in range(frames):
+            paint(self.screen, level)
+            if ring:
+                count = ring.rate // 30
+                ring.write(np.float32(sound) * np.sin(2 * np.pi * 500 * np.arange(count) / ring.rate, dtype=np.float32))
+            self.video.frame(self.now)
+            self.video._recorder._wait = True  # this is faster than a show: no picture may be dropped
+            self.now += 1 / 30
+
+
+def loud_from(samples, rate=RATE):
+    """Seconds at which the sound begins for good."""
+    return np.flatnonzero(np.abs(samples) > 0.2)[0] / rate
+
+
+@pytest.mark.parametrize("rate", [RATE, 44100])
+def test_sound_and_picture_stay_in_step_when_listen_is_started_again(screen, tmp_path, name, rate):
+    """A flash and a tone at 3 s; `listen` dies at 1 s, is back at 2 s, and opens its device half a second later."""
+    dead = Ring.create(name, RATE)
+    dead.write(np.zeros(700, np.float32))
+    play = Play(screen, tmp_path / "show.mp4", name)
+    play.run(30, 0.2, dead)
+    play.run(30, 0.2)
+    with Ring.create(name, rate) as ring:  # the dead one was never closed
+        play.run(15, 0.2)
+        play.run(15, 0.2, ring)
+        play.run(30, 1.0, ring, 0.5)
+        play.video.stop()
+    flash = next(i for i, picture in enumerate(frames(play.path)) if picture.mean() > 150) / 30
+    heard = sound(play.path)
+    assert flash == pytest.approx(3.0, abs=0.04) and loud_from(heard) == pytest.approx(flash, abs=0.07)
+    assert np.sqrt((heard[int(3.3 * RATE):int(3.8 * RATE)] ** 2).mean()) == pytest.approx(0.354, abs=0.04)
+
+
+@contextmanager
+def full_disk(limit):
+    """No file may grow beyond so many bytes: writing fails as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def noise(play, until):
+    """Pictures that no encoder makes small, until `until()`; the number of frames it took."""
+    chance = np.random.default_rng(0)
+    texture = play.screen.ctx.texture(play.screen.size, 4)
+    play.video._screen = type("Noisy", (), {"size": play.screen.size, "framebuffer": play.screen.ctx.framebuffer([texture])})
+    for count in range(3000):
+        texture.write(chance.integers(0, 255, texture.width * texture.height * 4, np.uint8).tobytes())
+        play.video.frame(count / 30)
+        if until():
+            return count
+    pytest.fail("waited in vain")
+
+
+@pytest.mark.parametrize("limit", [3_000, 150_000])
+def test_a_full_disk_is_said_at_once_and_what_there_is_plays(screen, tmp_path, limit):
+    play = Play(screen, tmp_path / "show.mp4")
+    with full_disk(limit):
+        noise(play, lambda: play.said)
+    assert not play.video.running
+    (said,) = play.said
+    assert "show.mp4: recording failed (" in said and "then record again" in said and "\n" not in said
+    part = tmp_path / "show.part.mp4"
+    if limit == 3_000:
+        assert "none of it can be played" in said
+    else:
+        assert f"plays from {part}" in said
+        with av.open(str(part)) as file:
+            assert next(file.decode(video=0)).width == 64
+    play.video.frame(1000.0)
+    assert len(play.said) == 1  # said once
+    with pytest.raises(OSError, match="recording failed"):  # a command that was to record must not end well
+        play.video.stop()
+
+
+def test_a_disk_that_is_full_from_the_start_is_said_and_does_not_end_the_show(screen, tmp_path):
+    play = Play(screen, tmp_path / "show.mp4")
+    with full_disk(1):
+        noise(play, lambda: play.said)
+    assert not play.video.running and "show.mp4: cannot record there (" in play.said[0]
+
+
+def test_after_a_full_disk_the_next_recording_is_whole(screen, tmp_path):
+    play = Play(screen, tmp_path / "show.mp4")
+    with full_disk(150_000):
+        noise(play, lambda: play.said)
+    play.video._screen = screen
+    play.video.start(tmp_path / "show.mp4", 30.0)
+    assert "broken-off" in play.said[-1] and (tmp_path / "show.broken-off.mp4").exists()
+    play.run(30, 0.5)
+    assert play.video.stop() == play.path and len(frames(play.path)) == 30
+
+
+@pytest.fixture
+def sized(screen):
+    """A framebuffer of any size, lit in the lower left quarter; as a minimised window where it has none."""
+    def make(width, height):
+        if not width * height:
+            return type("Minimised", (), {"size": (width, height), "width": width, "height": height})
+        made = screen.ctx.framebuffer([screen.ctx.texture((width, height), 4)])
+        made.clear(0.5, 0.5, 0.5, 1.0)
+        made.clear(1.0, 1.0, 1.0, 1.0, viewport=(0, 0, width // 2, height // 2))
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("size, inner", [
+    ((256, 192), (0, 64, 0, 48)), ((63, 47), (0, 64, 0, 48)), ((65, 49), (0, 64, 0, 48)),
+    ((128, 48), (0, 64, 12, 36)), ((32, 48), (16, 48, 0, 48))])
+def test_a_picture_of_another_size_is_scaled_whole_and_in_proportion(screen, sized, tmp_path, size, inner):
+    recorder = Recorder(tmp_path / "show.mp4", (64, 48), fps=30, wait=True)
+    for number in range(10):
+        recorder.frame(sized(64, 48) if number < 5 else sized(*size), number / 30)
+    recorder.close()
+    pictures = frames(tmp_path / "show.mp4")
+    assert len(pictures) == 10
+    left, right, top, bottom = inner
+    wanted = np.zeros((48, 64))
+    wanted[top:bottom, left:right] = 127
+    wanted[(top + bottom) // 2:bottom, left:(left + right) // 2] = 255
+    near = np.abs(pictures[9].mean(2) - wanted) < 30
+    assert near.mean() > 0.88  # but for the seams
+
+
+@pytest.mark.parametrize("size", [(0, 0), (64, 1), (0, 48)])
+def test_a_minimised_window_repeats_the_last_picture(sized, tmp_path, size):
+    recorder = Recorder(tmp_path / "show.mp4", (64, 48), fps=30, wait=True)
+    for number in range(60):
+        recorder.frame(sized(64, 48) if number < 10 else sized(*size), number / 30)
+    recorder.close()
+    pictures = frames(tmp_path / "show.mp4")
+    assert len(pictures) == 60
+    assert np.abs(pictures[59].astype(int) - pictures[8]).mean() < 3 and pictures[59].mean() > 100
+
+
+def test_a_video_asked_for_while_minimised_begins_with_the_window(screen, sized, tmp_path):
+    play = Play(screen, tmp_path / "show.mp4")
+    hidden = type("Hidden", (), {"size": (0, 0), "framebuffer": sized(0, 0)})
+    play.video._screen = hidden
+    play.video.frame(0.0)
+    assert play.video.running and play.video.began is None
+    with pytest.raises(OSError, match="screenshot not saved .the window has no size"):
+        play.video.screenshot()
+    play.video._screen = screen
+    play.run(10, 0.5)
+    play.video.stop()
+    assert len(frames(play.path)) == 10 and not play.said
+
+
+ENDED = """
+import os, signal, sys
+from contextlib import ExitStack
+from instrument.perform import ended_in_order
+from instrument.render.window import open_screen
+from instrument.video import Video
+number = getattr(signal, sys.argv[2])
+screen = open_screen((64, 48), headless=True)
+with ExitStack() as stack:
+    video = Video(screen, None)
+    stack.callback(video.stop)
+    stack.callback(os.kill, os.getpid(), number)  # once more on the way out
+    stack.enter_context(ended_in_order())
+    video.start(sys.argv[1], 30.0)
+    for frame in range(1000):
+        screen.begin()
+        video.frame(frame / 30)
+        if frame == 60:
+            os.kill(os.getpid(), number)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_end_closes_the_video(screen, tmp_path, number):
+    path = tmp_path / "v.mp4"
+    done = subprocess.run([sys.executable, "-c", ENDED, path, number], capture_output=True, text=True)
+    assert "KeyboardInterrupt" in done.stderr  # cli.main ends with 130, as after Ctrl-C
+    assert [file.name for file in tmp_path.iterdir()] == ["v.mp4"] and 55 < len(frames(path)) < 70
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGHUP")
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_in_order():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
+    path = tmp_path / "killed.mp4"
+    for times in (1, 2):
+        subprocess.run([sys.executable, "-c", DIES, path], check=True)
+        play = Play(screen, path)
+        kept = tmp_path / ("killed.broken-off.mp4" if times == 1 else "killed.broken-off-2.mp4")
+        assert play.said == [f"what a recording that broke off left is kept as {kept}"]
+        play.run(5, 0.5)
+        play.video.stop()
+        assert len(frames(kept)) >= 30 and len(frames(path)) == 5
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_files_of_one_second_are_numbered(screen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda form: form.replace("%Y%m%d-%H%M%S", "20300101-120000"))
+    paths = []
+    for level in (0.2, 0.5, 0.8):
+        paint(screen, level)
+        paths.append(Video(screen, None).screenshot())
+    assert [path.name for path in paths] == [f"shot-20300101-120000{end}.png" for end in ("", "-2", "-3")]
+    assert [round(np.asarray(Image.open(path)).mean() / 255, 1) for path in paths] == [0.2, 0.5, 0.8]
+    for count in range(2):
+        play = Play(screen, None)
+        play.run(5)
+        play.video.stop()
+    assert sorted(path.name for path in Path("out").glob("*.mp4")) == ["show-20300101-120000-2.mp4",
+                                                                     "show-20300101-120000.mp4"]
+
+
+@pytest.fixture
+def readonly(tmp_path, monkeypatch):
+    """A working folder in which nothing can be written, also by root."""
+    if sys.platform == "win32":
+        pytest.skip("folders have no such right there")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    tmp_path.chmod(0o555)
+    (tmp_path / "out").chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.chown(tmp_path, 65534, -1)
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.parametrize("act", [
+    lambda video: video.start(None, 30.0), lambda video: video.start("new/show.mp4", 30.0),
+    lambda video: video.screenshot()])
+def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
+    video = Video(screen, None)
+    with pytest.raises(OSError, match="ermission denied") as caught:
+        act(video)
+    assert "can be written" in str(caught.value) and "\n" not in str(caught.value) and "Errno" not in str(caught.value)
+    assert not video.running and video.stop() is None
+
+
+def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
+    show = Show.__new__(Show)  # without ears and eyes
+    show._messages, show.video = {}, Video(screen, None)
+    for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
+        show._carry_out(command, None, 0.0)
+        assert any(wanted in text for text in show._messages)
+    Path(".").chmod(0o777)
+    show.video.start("show.mp4", 30.0)
+    paint(screen, 0.5)
+    show.video.frame(0.0)
+    Path(".").chmod(0o555)  # the file cannot get its name
+    show._carry_out("show.record", None, 1.0)
+    assert any("complete in show.part.mp4" in text for text in show._messages) and not show.video.running
+
+
+@pytest.mark.parametrize("name", ["show", "show.xyz", "file/show.mp4"])
+def test_what_cannot_be_recorded_is_said_before_it_begins(screen, tmp_path, name):
+    (tmp_path / "file").touch()
+    video = Video(screen, None)
+    with pytest.raises(OSError, match="cannot record there .* name an .mp4 or .mkv file in a folder"):
+        video.start(tmp_path / name, 30.0)
+    assert not video.running and [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_name_that_was_taken_meanwhile_is_one_line_and_loses_nothing(screen, tmp_path):
+    play = Play(screen, tmp_path / "show.mp4")
+    play.run(30, 0.5)
+    (tmp_path / "show.mp4" / "folder").mkdir(parents=True)
+    with pytest.raises(OSError, match="cannot have that name .* complete in .*show.part.mp4") as caught:
+        play.video.stop()
+    assert "\n" not in str(caught.value) and len(frames(tmp_path / "show.part.mp4")) == 30
+    assert not play.video.running

@@ -97,6 +97,36 @@ def test_a_crashed_writer_is_replaced_and_its_readers_follow(name):
     reader.close()
 
 
+def test_a_writer_can_be_told_from_the_next(name):
+    with Ring.create(name, 8000) as first:
+        reader = Ring.attach(name)
+        assert reader.writer == first.writer
+        with Ring.create(name, 8000) as second:
+            second.write(counting(0, 5))
+            reader.read(0)
+            assert reader.writer == second.writer != first.writer
+        reader.close()
+
+
+def test_a_map_that_is_written_over_in_place_is_a_new_writer_too(name, monkeypatch):
+    """As on Windows, which keeps a file that readers have mapped."""
+    def held(path, missing_ok=False):
+        raise PermissionError(13, "in use", str(path))
+
+    old = Ring.create(name, 8000)
+    old.write(counting(0, 3))
+    reader = Ring.attach(name)
+    position = reader.read(0)[1]
+    with monkeypatch.context() as windows:
+        windows.setattr("pathlib.Path.unlink", held)
+        new = Ring.create(name, 8000)
+        new.write(counting(10, 14))
+        assert new.writer == reader.writer  # one map
+        samples, position, lost = reader.read(position)
+        assert np.array_equal(samples, counting(10, 14)) and (position, lost) == (4, 0)
+        new.close()
+
+
 def test_the_old_writers_late_close_does_not_hurt_the_new(name):
     old = Ring.create(name, 8000)
     new = Ring.create(name, 8000)

@@ -7,6 +7,7 @@ any attached process ends, and after a crash it may remove the new writer's segm
 
 import mmap
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import numpy as np
 
 MAGIC = 0x4853_0001
 LIVE, RETIRED = 1, 2
-FIELDS = 8  # int64: magic, rate, capacity, samples written, state, three spare
-_MAGIC, _RATE, _CAPACITY, _WRITTEN, _STATE = range(5)
+FIELDS = 8  # int64: magic, rate, capacity, samples written, state, mark of the writer, two spare
+_MAGIC, _RATE, _CAPACITY, _WRITTEN, _STATE, _WRITER = range(6)
 
 
 class Ring:
@@ -25,6 +26,7 @@ class Ring:
         self._memory, self._path, self._owner = memory, path, owner
         self._header = np.frombuffer(memory, np.int64, FIELDS)
         self._samples = np.frombuffer(memory, np.float32, offset=8 * FIELDS)
+        self._followed = self.writer  # whose positions the reader's are
 
     @classmethod
     def create(cls, name, rate, seconds=10.0):
@@ -33,7 +35,8 @@ class Ring:
         size = 8 * FIELDS + 4 * capacity
         path = None if name is None else _path(name)
         ring = cls(bytearray(size) if name is None else _new_map(path, size), path, owner=True)
-        ring._header[:] = (0, int(rate), capacity, 0, LIVE, 0, 0, 0)
+        ring._header[:] = (0, int(rate), capacity, 0, LIVE, secrets.randbits(62), 0, 0)
+        ring._followed = ring.writer
         ring._samples[:] = 0
         ring._header[_MAGIC] = MAGIC  # last: until now nobody could attach
         return ring
@@ -52,6 +55,11 @@ class Ring:
     def written(self):
         """Samples written since the ring was made."""
         return int(self._header[_WRITTEN])
+
+    @property
+    def writer(self):
+        """A number that no other writer has: when it changes, positions begin again, perhaps at another `rate`."""
+        return int(self._header[_WRITER])
 
     @property
     def live(self):
@@ -73,8 +81,10 @@ class Ring:
 
         A reader of a shared ring whose writer was replaced goes on with the new one, from its beginning.
         """
-        if not self.live and self._reattach():
-            since = 0
+        if not self.live:
+            self._reattach()
+        if self.writer != self._followed:
+            since, self._followed = 0, self.writer
         written = self.written
         start = max(min(since, written), written - self._samples.size)
         samples = self._copy(start, written)
@@ -112,14 +122,15 @@ class Ring:
 
     def _reattach(self):
         if self._owner or not self._path:
-            return False
+            return
         try:
             memory = _old_map(self._path)
         except OSError:
-            return False
+            return
+        followed = self._followed
         self._header = self._samples = None  # frees the old map
         self.__init__(memory, self._path)
-        return self.live
+        self._followed = followed
 
 
 def _path(name):

@@ -1,14 +1,18 @@
 """Recording: H.264 video with AAC sound in its own thread, and screenshots.
 
 Frames are read back through pixel buffers two frames late, so the GPU is not waited for. The video has a
-constant rate: frames are repeated or dropped to follow the clock. The file is written beside its name
-(`x.part.mp4`) in fragments, so what a killed process leaves still plays; `close` gives it its name.
+constant rate: frames are repeated or dropped to follow the clock. Its size is that of the first picture too: a
+picture of another size is scaled into it, whole and in proportion, with black around it, because a recording
+should neither cut off nor stretch what was shown; while there is none (a minimised window) the last one stays.
+The file is written beside its name (`x.part.mp4`) in fragments, so what a killed process leaves still plays;
+`close` gives it its name.
 """
 
 import os
 import queue
 import threading
 from fractions import Fraction
+from itertools import chain, count
 from pathlib import Path
 
 import av
@@ -22,14 +26,42 @@ LAG = 2  # frames between asking for a picture and reading it
 def screenshot(framebuffer, path):
     """Save what a framebuffer shows as PNG, whole or not at all; OSError in one line."""
     path = Path(path)
+    if 0 in framebuffer.size:
+        raise OSError(f"{path}: screenshot not saved (the window has no size); show the window again first")
     part = path.with_name(path.name + ".part")
     picture = np.frombuffer(framebuffer.read(components=3, alignment=1), np.uint8)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture.reshape(framebuffer.height, framebuffer.width, 3)[::-1]).save(part, format="PNG")
         os.replace(part, path)
     except OSError as error:
         raise OSError(f"{path}: screenshot not saved ({error.strerror or error}); choose a folder that can be "
                       "written") from None
+
+
+def unused(path):
+    """`path`, or where a file has that name `x-2.png`, `x-3.png` and so on: the first that is free."""
+    names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(name for name in chain([path], names) if not (os.path.exists(name) or os.path.exists(_part(name))))
+
+
+def prepare(path):
+    """Make the folder of a video and see that it can be written; OSError in one line when not.
+
+    What a recording of the same name left when it broke off keeps another name: that name, or None.
+    """
+    part, kept = _part(path), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        av.open(str(part), "w").close()  # is there such a kind of file? Writes nothing yet
+        if part.exists() and part.stat().st_size:
+            kept = unused(path.with_stem(f"{path.stem}.broken-off"))
+            os.rename(part, kept)
+        part.touch()
+        part.unlink()
+    except (OSError, ValueError, av.FFmpegError) as error:
+        raise _no_place(path, error) from None
+    return kept
 
 
 class Recorder:
@@ -41,14 +73,14 @@ class Recorder:
 
     def __init__(self, path, size, fps=30, rate=0, wait=False, preset="veryfast"):
         self.path = Path(path)
-        self.size = tuple(side // 2 * 2 for side in size)  # H.264 halves colours both ways
+        self.size = _even(size)
         self.fps, self.rate, self._wait = fps, rate, wait
         self.started, self.dropped, self.error = None, 0, ""
-        self._reading = []  # [(frame number, pixel buffer)], oldest first
+        self._reading = []  # [(frame number, size, pixel buffer; None: nothing to see)], oldest first
         self._free, self._last = [], -1
         self._jobs = queue.Queue(PENDING)
-        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
-        self._writer = _Writer(self._part, self.path, self.size, fps, rate, preset)
+        self.part = _part(self.path)
+        self._writer = _Writer(self.part, self.path, self.size, fps, rate, preset)
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
@@ -56,12 +88,11 @@ class Recorder:
         """Record what the framebuffer shows at `now` (s); the first one is the start of the video."""
         self.started = now if self.started is None else self.started
         number = int((now - self.started) * self.fps + 0.5)
-        if number <= self._last or framebuffer.width < self.size[0] or framebuffer.height < self.size[1]:
+        if number <= self._last:
             return
         self._last = number
-        buffer = self._free.pop() if self._free else framebuffer.ctx.buffer(reserve=self.size[0] * self.size[1] * 4)
-        framebuffer.read_into(buffer, viewport=(0, 0, *self.size), components=4, alignment=1)
-        self._reading.append((number, buffer))
+        size = _even(framebuffer.size)
+        self._reading.append((number, size, self._ask(framebuffer, size) if all(size) else None))
         if len(self._reading) > LAG:
             self._collect()
 
@@ -85,13 +116,34 @@ class Recorder:
         for buffer in self._free:
             buffer.release()
         if self.error:
-            raise OSError(f"{self.path}: recording failed ({self.error}); what there is stays in {self._part}")
-        os.replace(self._part, self.path)
+            rest = f"what there is plays from {self.part}" if _plays(self.part) else "none of it can be played"
+            raise OSError(f"{self.path}: recording failed ({self.error}); {rest}; make room or choose another folder, "
+                          "then record again")
+        self._name()
+
+    def _name(self):
+        try:
+            os.replace(self.part, self.path)
+        except OSError as error:
+            raise OSError(f"{self.path}: the recording cannot have that name ({_reason(error)}); it is complete in "
+                          f"{self.part}") from None
+
+    def _ask(self, framebuffer, size):
+        """A pixel buffer into which the picture is on its way."""
+        needed = size[0] * size[1] * 4
+        buffer = self._free.pop() if self._free else framebuffer.ctx.buffer(reserve=needed)
+        if buffer.size != needed:
+            buffer.orphan(needed)
+        framebuffer.read_into(buffer, viewport=(0, 0, *size), components=4, alignment=1)
+        return buffer
 
     def _collect(self, wait=False):
-        number, buffer = self._reading.pop(0)
-        self._put("frame", number, buffer.read(), wait or self._wait)
-        self._free.append(buffer)
+        number, size, buffer = self._reading.pop(0)
+        picture = None
+        if buffer:
+            picture = np.frombuffer(buffer.read(), np.uint8).reshape(size[1], size[0], 4)
+            self._free.append(buffer)
+        self._put("frame", number, picture, wait or self._wait)
 
     def _put(self, kind, number, data, wait):
         try:
@@ -110,7 +162,7 @@ class Recorder:
             return
         try:
             action(*arguments)
-        except Exception as error:  # noqa: BLE001 - a full disk must not end the show; close() tells
+        except Exception as error:  # noqa: BLE001 - a full disk must not end the show; whoever calls looks
             self.error = self.error or _reason(error)
 
 
@@ -127,8 +179,7 @@ class _Writer:
             self._audio = self._file.add_stream("aac", rate=rate, layout="mono") if rate else None
             self._file.start_encoding()
         except (OSError, ValueError, av.FFmpegError) as error:
-            raise OSError(f"{path}: cannot record there ({_reason(error)}); name an .mp4 or .mkv file in a folder "
-                          "that can be written") from None
+            raise _no_place(path, error) from None
 
     def _add_video(self, size, fps, preset):
         video = self._file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
@@ -140,16 +191,20 @@ class _Writer:
         video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = 1
         return video
 
-    def frame(self, number, data):
-        width, height = self._size
-        picture = np.frombuffer(data, np.uint8).reshape(height, width, 4)[::-1]  # GL begins at the bottom
-        new = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgba")
-        new = new.reformat(format="yuv420p", src_colorspace="ITU709", dst_colorspace="ITU709", dst_color_range="MPEG")
+    def frame(self, number, picture):
+        new = self._last if picture is None else self._converted(picture)
+        if new is None:  # nothing to see so far
+            return
         last = self._last if self._last is not None else new
         while self._frames < number:  # frames that never came
             self._encode(last)
         self._encode(new)
         self._last = new
+
+    def _converted(self, picture):
+        new = av.VideoFrame.from_ndarray(_framed(picture[::-1], self._size), format="rgba")  # GL begins at the bottom
+        return new.reformat(*self._size, format="yuv420p", src_colorspace="ITU709", dst_colorspace="ITU709",
+                            dst_color_range="MPEG")
 
     def _encode(self, frame):
         frame.pts, frame.time_base = self._frames, 1 / self._video.average_rate
@@ -168,11 +223,48 @@ class _Writer:
         self._file.mux(self._audio.encode(block))
 
     def close(self):
+        try:
+            self._flush()
+        finally:
+            self._file.close()
+
+    def _flush(self):
         for stream in filter(None, (self._video, self._audio)):
             if stream is self._video and not self._frames or stream is self._audio and not self._samples:
                 continue  # an encoder that never had anything cannot be flushed
             self._file.mux(stream.encode(None))
-        self._file.close()
+
+
+def _even(size):
+    return tuple(side // 2 * 2 for side in size)  # H.264 halves colours both ways
+
+
+def _part(path):
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+def _framed(picture, size):
+    """The picture (h, w, 4) in the middle of as much black as gives it the proportions of `size` (w, h)."""
+    height, width = picture.shape[:2]
+    high, wide = max(height, round(width * size[1] / size[0])), max(width, round(height * size[0] / size[1]))
+    framed = np.zeros((high, wide, 4), np.uint8)
+    top, left = (high - height) // 2, (wide - width) // 2
+    framed[top : top + height, left : left + width] = picture
+    return framed
+
+
+def _plays(path):
+    """Whether a video file has a picture to show."""
+    try:
+        with av.open(str(path)) as file:
+            return next(file.decode(video=0), None) is not None
+    except (OSError, ValueError, IndexError, av.FFmpegError):  # IndexError: no video in it
+        return False
+
+
+def _no_place(path, error):
+    return OSError(f"{path}: cannot record there ({_reason(error)}); name an .mp4 or .mkv file in a folder that can "
+                   "be written and has room")
 
 
 def _resilient(suffix):
