@@ -324,7 +324,7 @@ class Show:
             try:
                 self.say(f"saved {self.video.screenshot()}")
             except OSError as mistake:
-                self.say(f"no screenshot: {mistake}")
+                self.say(str(mistake))
 
     def _look(self, values):
         """The picture of the sound; None where nobody looks at it, or `listen` runs on another machine."""
@@ -414,7 +414,8 @@ class Show:
 
     def _do_show_record(self, now):
         if self.video.running:
-            self.say(f"saved {self.video.stop()}")
+            path = self.video.stop()
+            self.say(f"saved {path}" if path else "nothing recorded: it was ended before it began")
         else:
             self.say(f"recording {self.video.start(None, 60.0)}")
 

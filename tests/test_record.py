@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from helpers import screen_of
 from PIL import Image
 
 from instrument.audio.ring import Ring, _path
+from instrument.console import Messages
 from instrument.perform import Show, ended_in_order
 from instrument.render.record import Recorder, screenshot
 from instrument.video import Video
@@ -398,17 +400,23 @@ def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
 
 def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show = Show.__new__(Show)  # without ears and eyes
-    show._messages, show.video = {}, Video(screen, None)
+    show._messages, show.video = Messages(), Video(screen, None)
     for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
+        show._shot = False
         show._carry_out(command, None, 0.0)
-        assert any(wanted in text for text in show._messages)
+        show._take_shot()
+        assert any(wanted in text for text in said(show))
     Path(".").chmod(0o777)
     show.video.start("show.mp4", 30.0)
     paint(screen, 0.5)
     show.video.frame(0.0)
     Path(".").chmod(0o555)  # the file cannot get its name
     show._carry_out("show.record", None, 1.0)
-    assert any("complete in show.part.mp4" in text for text in show._messages) and not show.video.running
+    assert any("complete in show.part.mp4" in text for text in said(show)) and not show.video.running
+
+
+def said(show):
+    return show._messages.fresh(time.perf_counter())
 
 
 @pytest.mark.parametrize("name", ["show", "show.xyz", "file/show.mp4"])
