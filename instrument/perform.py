@@ -12,7 +12,7 @@ from .control import Control
 from .deck import Deck
 from .eyes import Eyes
 from .features import CLASS
-from .heard import Heard
+from .heard import Heard, Watch
 from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
@@ -113,7 +113,8 @@ class Show:
         self._open_hands(stack)
         self._remote = None
         self._ears = self._open_ears(stack)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes)
+        self._watch = Watch(self._ears, self.say)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes, self.say)
         self._open_eyes(stack)
         self.rates = Rates()
         self._ring_name = None
@@ -140,7 +141,7 @@ class Show:
     def _open_hands(self, stack):
         self.receiver = stack.enter_context(Receiver(
             self.options.port, self.features.put, self.control.submit, self.control.command, lambda: self.values,
-            host=self.options.host))
+            host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
             api=self.options.midi_api, notice=self.say))
@@ -263,7 +264,7 @@ class Show:
             self._carry_out(name, argument, now)
         self.deck.update(now, self.values)
         self.values = self.control.frame()  # a preset asked for is there in this very frame
-        self.heard.update(self.features.peek(), dt)
+        self.heard.update(self._watch.update(self.features.peek(), dt), dt)
         self.clock.update(now, self.heard.features)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)
@@ -307,10 +308,9 @@ class Show:
         fresh = [text for text, said in self._messages.items() if now - said < MESSAGE]
         arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
         bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
-        lost = self.receiver.reason if self.receiver.refused else ""
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
-                     messages=tuple(fresh[-3:] + arrows + [text for text in (self.rates.note, lost) if text]
+                     messages=tuple(fresh[-3:] + arrows + [text for text in (self.rates.note,) if text]
                                     + self.renderer.messages), help=self._help_on,
                      spectrogram=spectrogram if self._spectrogram_on else None)
 
@@ -355,7 +355,7 @@ class Show:
         from .learn.teach import own_folder
 
         self._model, self._taught = model, own_folder(model.folder, beside=self._taught)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes, self.say)
         if self._ears:
             self._remote.command("show.model", str(model.folder))
             self._ears.amend("--model", str(model.folder))
