@@ -14,6 +14,7 @@ TICKS = 24  # MIDI clocks per beat
 TAP_PAUSE = 2.0  # s; a longer pause begins a new series of taps
 BOUNCE = 0.15  # s; nobody taps 400 beats a minute
 LOST = 2.0  # s without a word after which MIDI clock or the sound no longer count
+SLOWEST, FASTEST = 10.0, 1000.0  # beats a minute; what is told beyond is no tempo
 
 
 class Clock:
@@ -91,7 +92,7 @@ class Clock:
         for _ in range(self._messages.qsize()):
             self._midi(*self._messages.get_nowait())
         features = dict(features)
-        if features.get("beat.bpm", 0.0) > 0:
+        if SLOWEST <= features.get("beat.bpm", 0.0) <= FASTEST:
             self._heard, self._sound_period = now, 60.0 / features["beat.bpm"]
         self._choose(now, features)
 
@@ -129,6 +130,6 @@ class Clock:
 
     def _follow(self, period, phase, now):
         beats = self.beats(now)
-        if phase is not None:
+        if phase is not None and 0 <= phase <= 1:  # not a number is neither
             beats = round(beats - phase) + phase
         self._period, self._anchor = period, (beats, now)

@@ -5,6 +5,9 @@ from types import MappingProxyType
 
 from .params import DEFAULTS, checked
 
+EACH = 8  # commands carried out in a frame at most: one may take as long as saving a file
+WAITING = 64  # commands that wait at most
+
 
 class Control:
     """Holds the values of all parameters and the commands that wait to be carried out."""
@@ -19,8 +22,14 @@ class Control:
         self._edits.put(checked(edits))
 
     def command(self, name, argument=None):
-        """Ask for a command of `params.COMMANDS` at the next frame, with a number or a text. Any thread."""
+        """Ask for a command of `params.COMMANDS` at the next frame, with a number or a text. Any thread.
+
+        False if so many wait already that it is passed over: nobody asks for so much by hand.
+        """
+        if self._commands.qsize() >= WAITING:
+            return False
         self._commands.put((name, argument))
+        return True
 
     def frame(self):
         """All values of this frame, as one mapping that never changes. Main thread."""
@@ -32,5 +41,5 @@ class Control:
         return self._values
 
     def commands(self):
-        """The commands asked for since the last call: [(name, argument)]. Main thread."""
-        return [self._commands.get_nowait() for _ in range(self._commands.qsize())]
+        """The next commands that were asked for, EACH at most: [(name, argument)]. Main thread."""
+        return [self._commands.get_nowait() for _ in range(min(self._commands.qsize(), EACH))]

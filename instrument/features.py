@@ -1,5 +1,6 @@
 """The table of what `listen` publishes: the second table beside `params`, read by sender and receiver."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -46,6 +47,7 @@ FEATURES = (
 
 RAW = Feature("raw", "f", "0..1", "All class probabilities of this hop, unsmoothed, packed in one message.")
 CLASS = "class."  # + class name: smoothed probability, one address per class
+CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}")
 
 BY_NAME = {row.name: row for row in FEATURES}
 EVENTS = tuple(row.name for row in FEATURES if row.event)
@@ -60,3 +62,13 @@ SOURCE_FEATURES = {
 def class_feature(name):
     """Row of the smoothed probability of one class."""
     return Feature(CLASS + name, "f", "0..1", f"Smoothed probability of {name}.")
+
+
+def legal_class(name):
+    """`name`, where it can be the name of a class, of its address and of its picture's file; else ValueError.
+
+    Wider than what teaching makes of a name: classes of a trained model are named after folders.
+    """
+    if not CLASS_NAME.fullmatch(name):
+        raise ValueError(f"{name[:40]!r} is no class name: 1 to 64 of a-z, A-Z, 0-9, _, - and space, such as dog_bark")
+    return name

@@ -1,4 +1,4 @@
-"""What the show makes of the features it receives: class weights for the dream, news for the player."""
+"""What the show makes of the features it receives: class weights for the dream, news for the player, and their absence."""
 
 import math
 
@@ -8,6 +8,10 @@ FADE = 0.35  # s in which the dream takes up a change of classes
 FADED = 20.0  # s in which it lets go of a sound that has ended
 FAINT = 0.05  # below this nothing is left of the last sound
 IDLE = 15.0  # s that the dream stays with one class while there is nothing to hear
+GONE = 1e-3  # weight below which a class that is heard of no more is forgotten
+DEAF = 2.0  # s without a tick of `listen` after which there is nothing to hear
+AGAIN = 15.0  # s that a `listen` has to come up before it is started once more
+HITCH = 0.25  # s that one frame counts at most: while the show itself stands still, nothing is received either
 
 
 class Heard:
@@ -31,6 +35,7 @@ class Heard:
             # In silence the last dream fades slowly; a new sound takes over at once.
             time = FADE if new > old or known > 0.5 else FADED
             self.weights[name] = old + (new - old) * (1 - math.exp(-dt / time))
+        self.weights = {name: weight for name, weight in self.weights.items() if name in wanted or weight > GONE}
 
     def news(self, now):
         """(class, probability) when another class is known than said last, else None."""
@@ -57,3 +62,65 @@ class Heard:
     @property
     def level(self):
         return self.features.get("audio.level", 0.0)
+
+
+class Watch:
+    """Notices when `listen` falls silent, by its ticks; time is passed in (s).
+
+    `ears` is its Supervisor, or None where it is not ours to start again; `say(text)` tells the player.
+    """
+
+    def __init__(self, ears, say):
+        self._ears, self._say = ears, say
+        self._tick, self._silent, self._due = None, 0.0, DEAF
+        self._restarts = 0
+        self._killed = self._lost = False
+        self._told = ""
+
+    def update(self, features, dt):
+        """The newest features (a mapping or None) after `dt` more seconds; of a `listen` that is silent, all quiet."""
+        features = features or {}
+        tick = features.get("frame")
+        if self._ears and self._ears.restarts != self._restarts:
+            self._restarted()
+            self._tick = tick  # the last word of the old one
+        if tick != self._tick:
+            self._hears(tick)
+        elif self._tick is not None:
+            self._silent += min(dt, HITCH)
+        if self._silent >= self._due and not (self._ears and self._ears.ended):
+            self._deaf()
+        return quiet(features) if self._silent >= DEAF else features
+
+    def _hears(self, tick):
+        self._tick, self._silent, self._due = tick, 0.0, DEAF
+        if self._lost:
+            self._say("`listen` is heard again")
+        self._lost, self._told = False, ""
+
+    def _restarted(self):
+        """It ended by itself, unless it was killed here, and is on its way again."""
+        self._restarts, self._lost = self._ears.restarts, True
+        if not self._killed:
+            self._tell(f"`listen` has ended ({self._ears.reason}) and is started again")
+        self._killed = False
+
+    def _deaf(self):
+        self._due, self._lost = self._silent + AGAIN, True
+        if self._ears is None:
+            self._tell(f"no word of `listen` for {DEAF:g} s: see whether it runs and sends here")
+        else:
+            self._killed = self._ears.kill()
+            self._tell(f"no word of `listen` for {DEAF:g} s: it is started again")
+
+    def _tell(self, text):
+        """Say it once until it hears again: a `listen` that cannot come up dies every few seconds."""
+        if text != self._told:
+            self._told = text
+            self._say(text)
+
+
+def quiet(features):
+    """The features with all levels at 0, nothing known and no beat: what was last received no longer sounds."""
+    silent = {name: 0.0 for name in features if name == "known" or name.startswith("audio.")}
+    return {name: value for name, value in features.items() if not name.startswith("beat.")} | silent

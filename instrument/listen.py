@@ -33,6 +33,7 @@ PATIENCE = 0.5  # seconds between two looks at the parent, or for a child to end
 STEADY = 5.0  # seconds after which a child counts as well started
 PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
 MISTAKE = 2  # exit status of a user's mistake, such as a missing file
+STOPPED = 128 + signal.SIGTERM  # exit status of one that was told to end from outside, as a shell gives it
 HEAR = tuple(row for row in PARAMS if row.group == "hear")
 ASKED = tuple(command for command in COMMANDS if command.name.startswith("teach.") or command.name == "show.model")
 LESSON = 30.0  # seconds of an example that are kept
@@ -61,15 +62,18 @@ class ListenOptions:
 
 
 def run(options):
-    """Listen until the file ends, the parent vanishes or somebody stops it; the exit status."""
+    """Listen until the file ends, the parent vanishes or somebody stops it; the exit status, 0 only if it ended itself.
+
+    Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
+    """
     with Listener(options, lambda: load_network(options.model, options.taught), _reporter(options)) as listener:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: listener.stop())
+            signal.signal(signal.SIGTERM, lambda *_: listener.stop(STOPPED))
         try:
             listener.wait()
         except KeyboardInterrupt:
-            pass
-    return 0
+            listener.stop(STOPPED if options.parent else 0)
+    return listener.status
 
 
 class Network(NamedTuple):
@@ -116,6 +120,8 @@ class Listener:
         self._control = Control(options.values)
         self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
         self._pupil, self._taught = None, options.taught
+        self._noted = ""
+        self.status = 0  # to exit with
 
     def __enter__(self):
         with self._stack as stack:
@@ -132,7 +138,7 @@ class Listener:
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
         self.receiver = stack.enter_context(Receiver(
             options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
-            command=self._command, commands=ASKED, host=options.host))
+            command=self._command, commands=ASKED, host=options.host, notice=self._note))
         if isinstance(self.source, Paced) and not options.eager:
             self._load = _given(self._load())  # a file can wait until all of it can be heard
         stack.enter_context(self.source)
@@ -145,8 +151,9 @@ class Listener:
     def __exit__(self, *error):
         self._stack.close()
 
-    def stop(self):
-        """Ask all threads to end. Any thread."""
+    def stop(self, status=0):
+        """Ask all threads to end, because of a signal with its `status`. Any thread."""
+        self.status = self.status or status
         self._done.set()
         self._due.set()
         self._jobs.put(None)
@@ -217,9 +224,9 @@ class Listener:
         if name == "show.model":
             self._jobs.put(partial(self._change, argument))
         elif self._pupil is None:
-            raise ValueError("there is no network yet that could learn")
+            raise ValueError("there is no network yet that could learn: try again in some seconds")
         elif name == "teach.start":
-            self.sender.publish({"teach.note": f"listening: {self._lesson.start(argument)}"})
+            self._note(f"listening: {self._lesson.start(argument)}")
         elif name == "teach.stop":
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
         else:
@@ -231,7 +238,12 @@ class Listener:
                 note = job()
             except (ValueError, OSError) as mistake:
                 note = str(mistake)
-            self.sender.publish({"teach.note": note})
+            self._note(note)
+
+    def _note(self, text):
+        """Publish news of teaching; what was said just before is told from it, so that it is news again."""
+        self._noted = text if text != self._noted else f"{text} (again)"
+        self.sender.publish({"teach.note": self._noted})
 
     def _change(self, folder):
         """Hear with another model; the present one goes on until that is there, or for good if it is not."""
@@ -392,6 +404,12 @@ class Supervisor:
         child = self._child
         return child.pid if child and child.poll() is None else None
 
+    def kill(self):
+        """End a child that has gone silent at once, to be started again; whether there was one."""
+        running = self.pid is not None
+        self._child.kill()  # the only signal that a stopped process obeys
+        return running
+
     def amend(self, flag, value):
         """Give the child this value of a flag from its next start on."""
         if flag in self._argv:
@@ -433,7 +451,7 @@ class Supervisor:
                 return
             quick = 0 if time.perf_counter() - began > STEADY else quick + 1
             self.restarts += 1
-            self.reason = said or f"ended with status {status}"
+            self.reason = said or f"exit status {status}"
             self._stop.wait(PAUSES[min(max(quick - 1, 0), len(PAUSES) - 1)])
             self._argv += ["--eager"] * ("--eager" not in self._argv)  # the show is on: levels first
             self._start()

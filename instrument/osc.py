@@ -10,18 +10,27 @@ import socket
 import struct
 import sys
 import threading
-from functools import lru_cache
+import time
+from functools import lru_cache, partial
 
 from pythonosc.osc_packet import OscPacket
 
-from .features import BY_NAME, CLASS, EVENTS, FEATURES, RAW, class_feature
+from .features import BY_NAME, CLASS, EVENTS, FEATURES, RAW, class_feature, legal_class
 from .params import COMMANDS, PARAMS
 
 PACKET = 1400  # bytes; the payload of a usual network packet is 1472
 REFRESH = 1.0  # seconds between two sendings of what has not changed
 ECHO = 0.05  # least seconds between two echoes
 CONTROLLERS = 16  # registered at most; the oldest makes room
+MOST = 600  # classes at most: the longest list of sounds in use (AudioSet) has 527
+ALONE = 0.5  # s without a feature after which another sender is listened to
+SAME = 0.1  # s within which the same number is the same press: a frame of a slow controller, but no second press
+STREAM = 1.0  # s of the same, once a number has come so often that no finger did it
+PRESSES = 64  # remembered at most
+NEWS = 1.0  # s between two refusals that are said
+NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
+WIDE = 8  # parts of a pattern that may stand for more than one text
 HEADER = b"#bundle\0" + struct.pack(">Q", 1)  # time tag 1: immediately
 WEKINATOR = "/wek/outputs"
 BY_FEATURE_ADDRESS = {row.address: row for row in (*FEATURES, RAW)}
@@ -227,18 +236,28 @@ class Receiver:
 
     `on_features({name: value})`: everything received so far after each packet that held a feature, as a
     new mapping, so that a mailbox of one loses nothing; an event's value is how often it has happened.
-    `submit({row name: legal value})` and `command(name, argument)` get the edits; ValueError refuses.
+    `submit({row name: legal value})` and `command(name, argument)` get the edits; ValueError refuses, and so
+    does a `command` that returns False.
     `values()` gives all values for /hs/query. Rows and commands not listed are refused. All of these are
     called in the receiver's thread.
 
     A controller registers by /hs/query or /hs/ping; a number with it is the port it listens on, else
-    answers go where the message came from. `refused` counts, `reason` says why the last one was.
+    answers go where the message came from. `refused` counts, `reason` says why the last one was, and
+    `notice(reason)` is told, once of the same and at most every NEWS seconds.
+
+    Features are taken from one sender, the first, until it has been silent for ALONE seconds: two would
+    make every level jump to and fro.
     """
 
     def __init__(self, port, on_features=None, submit=None, command=None, values=dict,
-                 rows=PARAMS, commands=COMMANDS, host="127.0.0.1"):
+                 rows=PARAMS, commands=COMMANDS, host="127.0.0.1", notice=lambda reason: None):
         self.received = self.refused = 0
         self.reason = ""
+        self._notice, self._noticed = notice, ("", -math.inf)
+        self._now = 0.0  # when the packet arrived that is being acted on, s
+        self._ear, self._ear_time, self._frame = None, -math.inf, 0  # who sends features, since when, its last tick
+        self._rival, self._rivals = None, set()  # another who does; those that were named
+        self._presses = {}  # (command, sender) -> (number, time, how often it came)
         self._on_features, self._submit, self._command, self._values = on_features, submit, command, values
         self._rows = tuple(rows) if submit else ()
         self._methods = self._make_methods(commands if command else ())
@@ -275,10 +294,23 @@ class Receiver:
     def _trigger(self, command):
         def fire(arguments, sender):
             argument = arguments[0] if arguments else None
-            if isinstance(argument, (int, float)) and not argument:
-                return  # the release of a button
-            self._command(command.name, argument if command.named else None)
+            if isinstance(argument, (int, float)):
+                if not self._pressed(command, argument, sender):
+                    return
+                argument = argument if command.name in NUMBERED else None
+            if self._command(command.name, argument if command.named else None) is False:
+                raise ValueError("too many commands at once: this one is not carried out")
         return fire
+
+    def _pressed(self, command, number, sender):
+        """Whether a number is a new press: neither 0, a release, nor what a held button sends all the time."""
+        number = number if command.name in NUMBERED else bool(number)  # a pad sends how hard it is pressed
+        last, then, count = self._presses.pop((command.name, sender), (0, -math.inf, 0))
+        held = number == last and self._now - then < (STREAM if count > 2 else SAME)
+        self._presses[command.name, sender] = (number, self._now, count + 1 if held else 1)
+        if len(self._presses) > PRESSES:
+            del self._presses[next(iter(self._presses))]
+        return bool(number) and not held
 
     def _ping(self, arguments, sender):
         self._socket.sendto(encode("/hs/pong", 1), self._register(arguments, sender))
@@ -333,9 +365,10 @@ class Receiver:
             if not self._closing:
                 self.receive(data, sender)
 
-    def receive(self, data, sender):
-        """Act on one packet: what the thread does with each."""
+    def receive(self, data, sender, now=None):
+        """Act on one packet that came at `now` (s; None: this moment): what the thread does with each."""
         self.received += 1
+        self._now = time.perf_counter() if now is None else now
         try:
             messages = [timed.message for timed in OscPacket(data).messages]
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
@@ -355,7 +388,7 @@ class Receiver:
         if method:
             method(arguments, sender)
         elif self._on_features and (address in BY_FEATURE_ADDRESS or address.startswith(CLASS_ADDRESS)):
-            return self._feature(address, arguments)
+            return self._from_ear(sender) and self._feature(address, arguments)
         elif PATTERN.search(address):
             self._match(address, arguments, sender)
         elif address != WEKINATOR:
@@ -369,26 +402,55 @@ class Receiver:
         for method in matches:
             method(arguments, sender)
 
-    def _feature(self, address, arguments):
-        row = BY_FEATURE_ADDRESS.get(address) or class_feature(address.removeprefix(CLASS_ADDRESS))
-        if row.name == "raw":
-            self._features["raw"] = [float(value) for value in arguments]
-            return True
-        value = _feature_value(row, arguments)
-        if row.event:
-            value = self._features.get(row.name, 0) + 1
-        if row.name == "frame" and value < self._features.get("frame", 0):
-            self._forget_classes()
-        self._features[row.name] = value
+    def _from_ear(self, sender):
+        """Whether features of this sender are taken: of the first one, while it is alive."""
+        if sender != self._ear and self._now - self._ear_time < ALONE:
+            self._rival = sender
+            return False
+        if sender != self._ear:
+            self._ear, self._frame = sender, math.inf  # its first tick begins anew
+        elif self._rival and self._rival not in self._rivals:  # it spoke in between: both are alive
+            self._name_rival()
+        self._ear_time, self._rival = self._now, None
         return True
 
-    def _forget_classes(self):
+    def _name_rival(self):
+        here, there = (f"{host}:{port}" for host, port in (self._ear, self._rival))
+        if len(self._rivals) < CONTROLLERS:
+            self._rivals.add(self._rival)
+            self._notice(f"two programs send what they hear to port {self.port}: {here}, which is listened to, and "
+                         f"{there}; end one of them")
+
+    def _feature(self, address, arguments):
+        row = BY_FEATURE_ADDRESS.get(address) or class_feature(legal_class(address.removeprefix(CLASS_ADDRESS)))
+        if row.name == "raw":
+            self._features["raw"] = [_finite(value) for value in arguments]
+            return True
+        value = _feature_value(row, arguments)
+        if row.name == "frame":
+            self._begin(value)
+        elif row.name not in self._features and row.name.startswith(CLASS):
+            self._make_room()
+        self._features[row.name] = self._features.get(row.name, 0) + 1 if row.event else value
+        return True
+
+    def _make_room(self):
+        if len(self._features) >= MOST + len(FEATURES):
+            raise ValueError(f"more than {MOST} classes: end whatever makes them up")
+
+    def _begin(self, frame):
         """A restarted `listen` may know other classes: what it does not publish again must not stay."""
-        self._features = {name: value for name, value in self._features.items() if not name.startswith(CLASS)}
+        if frame < self._frame:
+            self._features = {name: value for name, value in self._features.items() if not name.startswith(CLASS)}
+        self._frame = frame
 
     def _refuse(self, reason):
         self.refused += 1
         self.reason = reason
+        said, then = self._noticed
+        if reason != said and self._now - then >= NEWS:
+            self._noticed = (reason, self._now)
+            self._notice(reason)
 
     def __enter__(self):
         self._thread.start()
@@ -406,7 +468,18 @@ def _feature_value(row, arguments):
     kinds = {"f": (int, float), "i": (int, float), "s": str}[row.kind]
     if len(arguments) != 1 or not isinstance(arguments[0], kinds):
         raise ValueError(f"takes one {'text' if row.kind == 's' else 'number'}; got {list(arguments)}")
-    return {"f": float, "i": int, "s": str}[row.kind](arguments[0])
+    if row.kind == "s":
+        return arguments[0]
+    value = _finite(arguments[0])
+    value = min(max(value, 0.0), 1.0) if row.unit == "0..1" else value
+    return int(value) if row.kind == "i" else value
+
+
+def _finite(value):
+    """A number as float; ValueError for what would stay in every sum for ever."""
+    if not isinstance(value, (int, float)) or not abs(value) < 3e38:
+        raise ValueError(f"takes finite numbers; got {value}")
+    return float(value)
 
 
 def _bind(host, port):
@@ -425,26 +498,44 @@ def _bind(host, port):
 @lru_cache(maxsize=256)
 def matcher(pattern):
     """Function of an address: does it match this OSC address pattern? `*` stays within one part."""
-    if len(pattern) > 255 or pattern.count("*") > 8:
-        raise ValueError("pattern too long; at most 255 characters with 8 stars")
+    parts = re.findall(r"//+|\[[^\]]*\]|\{[^}]*\}|\*+|[^/*?\[{]+|.", pattern, re.DOTALL)
+    wide = sum(part[0] in "*{" or part[:2] == "//" for part in parts)
+    if len(pattern) > 255 or wide > WIDE:
+        raise ValueError(f"pattern too long; at most 255 characters, and {WIDE} of *, // and {{}}")
+    return partial(_matches, tuple(map(_step, parts)))
+
+
+def _matches(steps, address):
+    """Follows all ways through the pattern at once: to try one after the other may take for ever."""
+    places = {0}  # in the address, up to which it matches so far
+    for step in steps:
+        places = {end for place in places for end in step(address, place)}
+    return len(address) in places
+
+
+def _step(part):
+    """Function of (address, place): all the places to which this part of a pattern may lead from there."""
+    if part[0] == "*":
+        return lambda address, place: range(place, (address + "/").index("/", place) + 1)
+    if part[:2] == "//":  # OSC 1.1: any number of parts
+        return lambda address, place: [at + 1 for at in range(place, len(address))
+                                       if address[at] == "/" == address[place]]
+    if part[0] == "{":
+        texts = set(part.strip("{}").split(","))
+        return lambda address, place: [place + len(text) for text in texts if address.startswith(text, place)]
+    if part == "?" or part[0] == "[" and len(part) > 2:
+        one = _one(part)
+        return lambda address, place: [place + 1] if one(address, place) else ()
+    return lambda address, place: [place + len(part)] if address.startswith(part, place) else ()
+
+
+def _one(part):
+    """Function of (address, place): the match of the single character that `?` or `[...]` stands for, or None."""
+    if part == "?":
+        return re.compile("[^/]").match
+    inside = part[1:-1]
+    negated = inside.startswith("!")
     try:
-        return re.compile(_regex(pattern)).fullmatch
+        return re.compile("[" + "^" * negated + re.sub(r"([\\^\[\]])", r"\\\1", inside[negated:]) + "]").match
     except re.error as problem:
         raise ValueError(f"not an OSC address pattern: {problem}") from None
-
-
-def _regex(pattern):
-    simple = {"*": "[^/]*", "?": "[^/]"}
-    out = []
-    for part in re.findall(r"//|\[[^\]]*\]|\{[^}]*\}|.", pattern, re.DOTALL):
-        if part == "//":  # OSC 1.1: any number of parts
-            out.append("/(?:[^/]+/)*")
-        elif part[0] == "[" and len(part) > 2:
-            inside = part[1:-1]
-            negated = inside.startswith("!")
-            out.append("[" + "^" * negated + re.sub(r"([\\^\[\]])", r"\\\1", inside[negated:]) + "]")
-        elif part[0] == "{":
-            out.append("(?:" + "|".join(map(re.escape, part.strip("{}").split(","))) + ")")
-        else:
-            out.append(simple.get(part) or re.escape(part))
-    return "".join(out)

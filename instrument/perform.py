@@ -14,7 +14,7 @@ from .control import Control
 from .deck import Deck
 from .eyes import Eyes
 from .features import CLASS
-from .heard import Heard
+from .heard import Heard, Watch
 from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
@@ -130,12 +130,13 @@ class Show:
         self.values = self.control.frame()
         self.features = Latest()
         self._messages = Messages()
-        self._note, self._refused, self._told = "", 0, set()
+        self._note, self._told = "", set()
         self.say(self.screen.notice)
         self._open_hands(stack)
         self._remote = self._ring_name = None
         self._ears = self._open_ears(stack)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes)
+        self._watch = Watch(self._ears, self.say)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes, self.say)
         self._open_eyes(stack)
         self.rates = Rates()
         self._sent_hear, self._hear_due = {}, 0.0
@@ -161,7 +162,7 @@ class Show:
     def _open_hands(self, stack):
         self.receiver = stack.enter_context(Receiver(
             self.options.port, self.features.put, self.control.submit, self.control.command, lambda: self.values,
-            host=self.options.host))
+            host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
             api=self.options.midi_api, notice=self.say))
@@ -284,7 +285,7 @@ class Show:
             self._carry_out(name, argument, now)
         self.deck.update(now, self.values)
         self.values = self.control.frame()  # a preset asked for is there in this very frame
-        self.heard.update(self.features.peek(), dt)
+        self.heard.update(self._watch.update(self.features.peek(), dt), dt)
         self.clock.update(now, self.heard.features)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)
@@ -392,7 +393,7 @@ class Show:
         from .learn.teach import own_folder
 
         self._model, self._taught = model, own_folder(model.folder, beside=self._taught)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes, self.say)
         if self._ears:
             self._remote.command("show.model", str(model.folder))
             self._ears.amend("--model", str(model.folder))
@@ -449,10 +450,7 @@ class Show:
             self._messages.say(text, time.perf_counter())
 
     def _follow_faults(self):
-        """Say what OSC refused since the last frame, and log each fault that the HUD goes on showing."""
-        if self.receiver.refused != self._refused:
-            self._refused = self.receiver.refused
-            self.say(self.receiver.reason)
+        """Log each fault that the HUD goes on showing."""
         faults = set(self.renderer.messages) | {self.rates.note} - {""}
         for text in faults - self._told:
             log.warning("%s", text)

@@ -12,35 +12,53 @@ class Teaching:
     """`remote` sends to `listen` (None: there is none of ours), which saves taught models in `folder`.
 
     `frames` is the mailbox of dreams, `learn(name, picture)` takes the picture (3, h, w) of a new class.
-    `classes` are those known now: at first the model's, then those that `listen` publishes.
+    `classes` are those known now: at first the model's, then those that `listen` publishes. `say(text)`
+    tells the player what went wrong.
     """
 
-    def __init__(self, remote, folder, frames, learn, classes):
+    def __init__(self, remote, folder, frames, learn, classes, say=print):
         self.classes = list(classes)
         self._remote, self._folder, self._frames, self._learn = remote, Path(folder), frames, learn
+        self._say = say
         self._pictured = set(classes)
+        self._there = True  # whether `listen` has a network that could learn; it tells before a hand is on the key
         self._holding, self._snapshot = False, None
+        self._note = ""  # the newest of `listen`
+        self._asked = None  # the one before an example was ended: another is the answer
 
     def carry_out(self, name, argument=None):
-        """One of the teach commands; a second start without a name ends the example. ValueError without a `listen`."""
+        """One of the teach commands; a second start without a name ends the example. ValueError if none can learn."""
         if self._remote is None:
             raise ValueError("the sound is heard elsewhere: send /hs/teach/... to that `hearsee listen` (port 10002)")
+        if not self._there:
+            raise ValueError("`listen` has no network yet that could learn: try again when it names what it hears")
         argument = argument if isinstance(argument, str) else None
         if name == "teach.start" and self._holding and not argument:
             name = "teach.stop"
         self._holding = name == "teach.start"
         if name == "teach.stop":
+            self._asked = self._note
             self._snapshot = None if argument else self._dream()
         self._remote.command(name, argument)
 
     def follow(self, features):
         """Take up the classes that `listen` publishes."""
         found = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
+        self._there = bool(found)  # one that was started again publishes none until it is up
+        self._answer(features.get("teach.note", ""))
         if found and found != self.classes:
             self.classes = found
             self._pictured &= set(found)  # what was forgotten may be taught anew
             for name in set(found) - self._pictured:
                 self._picture(name)
+
+    def _answer(self, note):
+        """Whether an example that was begun or ended has come to something."""
+        if not self._there and (self._holding or self._asked is not None):
+            self._holding, self._asked, self._snapshot = False, None, None
+            self._say("the example is lost, as `listen` has ended: begin it anew once it hears again")
+        self._asked = self._asked if note == self._asked else None
+        self._note = note
 
     def _dream(self):
         """The dream as it is now, uint8 (h, w, 3), or None."""
@@ -53,13 +71,40 @@ class Teaching:
     def _picture(self, name):
         """Show a new class: the dream of the moment it was taught, or the picture that its folder has."""
         self._pictured.add(name)
-        there = sorted((self._folder / "pictures").glob(f"{name}.*"))
-        if self._snapshot is not None and there:
-            for path in there:
-                path.unlink()
-            there = [self._folder / "pictures" / f"{name}.png"]
-            Image.fromarray(self._snapshot).save(there[0])
-            self._snapshot = None
-        if there:
-            with Image.open(there[0]) as picture:
-                self._learn(name, np.asarray(picture.convert("RGB"), np.float32).transpose(2, 0, 1) / 255)
+        there = self._files(name)
+        pixels, self._snapshot = self._snapshot, None
+        if pixels is None:
+            pixels = _read(there[0], self._say) if there else None
+        elif there:  # else it was saved elsewhere, or could not be
+            self._keep(name, pixels, there)
+        if pixels is not None:
+            self._learn(name, np.asarray(pixels, np.float32).transpose(2, 0, 1) / 255)
+
+    def _files(self, name):
+        """Its pictures in the folder, by the names that a model's pictures have: there is one, or none."""
+        from .model.card import PICTURES
+
+        paths = [self._folder / "pictures" / (name + suffix) for suffix in PICTURES]
+        return [path for path in paths if path.is_file()]
+
+    def _keep(self, name, pixels, there):
+        """Put `pixels` in the place of the files that are `there`; what cannot be written is dreamed all the same."""
+        path = self._folder / "pictures" / f"{name}.png"
+        try:
+            Image.fromarray(pixels).save(path)
+            for other in there:
+                if other != path:
+                    other.unlink()
+        except OSError as problem:
+            self._say(f"{path}: the picture of {name} is not saved ({problem.strerror or problem}); it is dreamed until "
+                      "the show ends: make the folder writable and teach once more")
+
+
+def _read(path, say):
+    """Pixels (h, w, 3), uint8, of a picture; None for a damaged one, which is said."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:  # what Pillow raises
+        say(f"{path} is no picture ({problem}), and {path.stem} is dreamed without one: put a PNG or JPEG there")
+        return None

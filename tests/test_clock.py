@@ -50,6 +50,19 @@ def test_one_tap_is_no_tempo_but_later_sets_the_downbeat():
     assert clock.beats(now + 60.1) % BAR == 0
 
 
+NO_NUMBERS = [float("nan"), float("inf"), -float("inf"), 1e38, -1.0]
+
+
+@pytest.mark.parametrize("odd", [{"beat.bpm": bpm, "beat.phase": 0.5} for bpm in (*NO_NUMBERS, 5e-324, 5e-3)]
+                         + [{"beat.bpm": 120.0, "beat.phase": phase} for phase in NO_NUMBERS])
+def test_what_is_no_tempo_or_no_phase_moves_nothing(odd):
+    clock = Clock()
+    clock.update(1.0, {"beat.bpm": 120.0, "beat.phase": 0.0})
+    clock.update(1.25, odd)
+    assert clock.bpm == pytest.approx(120) and clock.phase(1.25) == pytest.approx(0.5)
+    assert 1.25 < clock.next_beat(1.25) < 2
+
+
 def test_one_late_tap_does_not_spoil_the_tempo():
     clock = Clock()
     for time in (0.0, 0.5, 1.0, 1.7, 2.0, 2.5):

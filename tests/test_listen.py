@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from instrument.listen import Listener, ListenOptions, Parent, Supervisor, run
-from instrument.osc import Receiver, Remote
+from instrument.heard import DEAF, Watch, quiet
+from instrument.listen import Listener, ListenOptions, Network, Parent, Supervisor, run
+from instrument.osc import Receiver, Remote, encode
 
 CLASSES = ("low", "high")
 WAIT = 20  # seconds that a real process may take
@@ -142,6 +143,127 @@ def test_it_does_not_outlive_its_parent(clip, free_port):
     assert Parent(child.pid).gone() and not Parent(os.getppid()).gone() and not Parent(None).gone()
 
 
+def test_what_is_refused_is_published_as_news_of_teaching(clip, free_port):
+    heard = queue.SimpleQueue()
+
+    def note(word):
+        while word not in heard.get(timeout=WAIT).get("teach.note", ""):
+            pass
+
+    with Receiver(0, on_features=heard.put) as receiver:
+        listening = options(clip, free_port, ("127.0.0.1", receiver.port), loop=True)
+        with Listener(listening, lambda: Network(*network())) as listener:  # a network that cannot learn
+            remote = Remote(("127.0.0.1", free_port))
+            remote.command("teach.start", "rain")
+            note("/hs/teach/start: there is no network yet")
+            remote.close()
+            listener.receiver.receive(encode("/hs/hear/gain", "loud"), ("127.0.0.1", 9), 1e9)
+            note("/hs/hear/gain: takes one number")
+            for _ in range(2):
+                listener._note("listening: rain")
+            note("listening: rain (again)")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_only_the_end_of_the_sound_is_an_end_by_itself(free_port, which):
+    with Receiver(0, on_features=(heard := queue.SimpleQueue()).put) as receiver:
+        child = subprocess.Popen([sys.executable, "-m", "instrument", "listen", "--audio", "demo", "--loop", "--mute",
+                                  "--port", str(free_port), "--target", f"127.0.0.1:{receiver.port}",
+                                  "--parent", str(os.getpid())], stdout=subprocess.DEVNULL)
+        while "known" not in heard.get(timeout=WAIT) or heard.get(timeout=WAIT)["stat.hops_per_s"] == 0:
+            pass
+        child.send_signal(which)
+        assert child.wait(WAIT) == 143
+
+
+# the watch
+
+HEARD = {"known": 1.0, "audio.level": 0.5, "audio.pulse": 0.5, "beat.phase": 0.25, "top.name": "bark", "class.bark": 0.9}
+
+
+class Ears:
+    """What a watch asks of a supervisor."""
+
+    def __init__(self):
+        self.restarts, self.reason, self.ended, self.killed = 0, "", False, 0
+
+    def kill(self):
+        self.killed += 1
+        return True
+
+
+def watched(ears):
+    """(watch, what it said, function that passes a time in s with ticks, or silence from a tick on)."""
+    watch = Watch(ears, (told := []).append)
+
+    def passing(seconds, tick, ticking=True):
+        for frame in range(int(seconds * 50)):
+            features = watch.update({**HEARD, "frame": tick + frame * ticking}, 0.02)
+        return features
+
+    return watch, told, passing
+
+
+def test_a_silent_listen_is_noticed_made_quiet_and_started_again():
+    ears = Ears()
+    watch, told, passing = watched(ears)
+    assert passing(60, 1)["audio.level"] == 0.5
+    assert passing(DEAF - 0.1, 2999, False)["audio.level"] == 0.5 and told == []
+    silent = passing(0.2, 2999, False)
+    assert silent["audio.level"] == silent["audio.pulse"] == silent["known"] == 0 and "beat.phase" not in silent
+    assert silent["class.bark"] == 0.9 and silent["top.name"] == "bark"
+    assert ears.killed == 1 and told == ["no word of `listen` for 2 s: it is started again"]
+    ears.restarts, ears.reason = 1, "exit status -9"
+    passing(14, 2999, False)
+    assert ears.killed == 1 and len(told) == 1  # it has time to come up
+    passing(30, 2999, False)
+    assert ears.killed in (2, 3) and len(told) == 1
+    assert passing(1, 1)["audio.level"] == 0.5 and told[1:] == ["`listen` is heard again"]
+
+
+def test_a_restart_is_said_with_its_reason_and_so_is_its_success():
+    ears = Ears()
+    watch, told, passing = watched(ears)
+    passing(1, 1)
+    for number in (1, 2, 3):  # it dies three times before it hears
+        ears.restarts, ears.reason = number, "exit status 143"
+        passing(0.5, 60, False)  # its last tick
+    assert told == ["`listen` has ended (exit status 143) and is started again"]
+    passing(1, 1)
+    assert told[1:] == ["`listen` is heard again"] and ears.killed == 0
+
+
+def test_the_end_of_a_file_and_the_time_before_the_first_tick_are_no_silence():
+    ears = Ears()
+    watch, told, passing = watched(ears)
+    for _ in range(500):
+        assert watch.update(None, 0.1) == {} == watch.update({}, 0.1)
+    passing(1, 1)
+    ears.ended = True
+    assert passing(60, 50, False)["audio.level"] == 0 and told == [] and ears.killed == 0
+
+
+def test_a_show_that_stood_still_does_not_blame_its_listen():
+    ears = Ears()
+    watch, told, _ = watched(ears)
+    for tick in (1, 2, 2, 3):
+        watch.update({**HEARD, "frame": tick}, 10.0)
+    assert told == [] and ears.killed == 0
+
+
+def test_a_listen_elsewhere_that_falls_silent_is_said():
+    watch, told, passing = watched(None)
+    passing(1, 1)
+    passing(10, 51, False)
+    passing(1, 52)
+    assert [text.split(":")[0] for text in told] == ["no word of `listen` for 2 s", "`listen` is heard again"]
+
+
+def test_quiet_takes_nothing_but_the_sound():
+    assert quiet({}) == {} and quiet({"top.prob": 0.5, "beat.bpm": 100.0}) == {"top.prob": 0.5}
+
+
 # the supervisor
 
 CHILD = """
@@ -199,6 +321,20 @@ def test_an_end_and_a_mistake_are_final(home, status, ended, failed):
         supervisor._thread.join(WAIT)
     assert (supervisor.ended, supervisor.failed, supervisor.restarts) == (ended, failed, 0)
     assert not failed or supervisor.reason == "the file is missing"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stops by POSIX signal")
+def test_a_stopped_child_is_noticed_and_another_one_started(home):
+    with home.supervisor(LIVE) as supervisor:
+        watch, told, passing = watched(supervisor)
+        first = home.pid()
+        os.kill(first, signal.SIGSTOP)
+        passing(1, 1)
+        passing(3, 50, False)
+        second = home.pid()
+        passing(1, 1)
+        assert second != first and supervisor.pid == second and supervisor.restarts == 1
+    assert told == ["no word of `listen` for 2 s: it is started again", "`listen` is heard again"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot ignore terminate")

@@ -8,12 +8,15 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 from pythonosc.osc_packet import OscPacket
 
+from instrument import osc
 from instrument.control import Control
 from instrument.features import EVENTS, FEATURES, class_feature
+from instrument.learn.teach import legal_name
 from instrument.osc import PACKET, Receiver, Remote, Sender, bundles, encode, matcher, parse_target
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
@@ -57,12 +60,21 @@ class Seen:
     """A receiver without its thread, and lists of what it handed on."""
 
     def __init__(self, **options):
-        self.features, self.edits, self.commands = [], [], []
+        self.features, self.edits, self.commands, self.told, self.now = [], [], [], [], 0.0
         self.receiver = Receiver(0, self.features.append, self.edits.append,
-                                 lambda *command: self.commands.append(command), lambda: DEFAULTS, **options)
+                                 lambda *command: self.commands.append(command), lambda: DEFAULTS,
+                                 notice=self.told.append, **options)
 
-    def __call__(self, *message, sender=PEER):
-        self.receiver.receive(encode(*message), sender)
+    def __call__(self, *message, sender=PEER, now=None):
+        """A message that arrives at `now` (s), or 2 s after the last."""
+        self.now = self.now + 2.0 if now is None else now
+        self.receiver.receive(encode(*message), sender, self.now)
+        return self.receiver
+
+    def raw(self, address, tag, data):
+        """A message with what our own encoder never sends."""
+        self.receiver.receive(encode(address, *[0.0] * (len(data) // 4))[:-len(data)].replace(b",f", b"," + tag) + data,
+                              PEER, self.now)
         return self.receiver
 
 
@@ -234,7 +246,49 @@ def test_commands_fire_on_anything_but_zero(seen, command):
     for arguments in ((), (1.0,), (0.0,), (0,), (5,), ("text",), (1, 2, 3)):
         seen(command.address, *arguments)
     assert [name for name, _ in seen.commands] == [command.name] * 5
-    assert [argument for _, argument in seen.commands] == ([None, 1.0, 5, "text", 1] if command.named else [None] * 5)
+    number = command.name in ("preset.load", "preset.morph")  # elsewhere it is no name
+    wanted = [None, 1.0, 5, "text", 1] if number else [None, None, None, "text", None] if command.named else [None] * 5
+    assert [argument for _, argument in seen.commands] == wanted
+
+
+@pytest.mark.parametrize("name", ["preset.save", "preset.load", "show.record", "tap", "teach.start"])
+@pytest.mark.parametrize("gap", [1 / 60, 0.09])
+def test_a_held_button_is_one_press(seen, name, gap):
+    address = next(command.address for command in COMMANDS if command.name == name)
+    for frame in range(200):
+        seen(address, 1.0, now=gap * frame)
+    seen(address, 1.0, now=seen.now + 0.9 * osc.STREAM)  # a hitch of whoever sends
+    assert len(seen.commands) == 1
+    seen(address, 1.0, now=seen.now + 1.1 * osc.STREAM)
+    seen(address, 0.0, now=seen.now + gap)
+    seen(address, 1.0, now=seen.now + gap)
+    assert len(seen.commands) == 3
+
+
+@pytest.mark.parametrize("gap", [1.01 * osc.SAME, 0.5])
+def test_whoever_presses_again_on_purpose_is_obeyed(seen, gap):
+    for press in range(20):
+        seen("/hs/tap", 1.0, now=press * gap)
+    assert len(seen.commands) == 20
+
+
+def test_other_numbers_other_presets_but_not_other_presses(seen):
+    for frame, number in enumerate((1, 1, 2, 2, 1)):
+        seen("/hs/preset/load", number, now=frame / 60)
+    for frame in range(5):
+        seen("/hs/preset/next", 0.2 + frame / 10, now=1 + frame / 60)  # a pad under a finger
+        seen("/hs/preset/next", 1.0, now=1 + frame / 60, sender=("127.0.0.1", 10))
+    assert seen.commands == [("preset.load", 1), ("preset.load", 2), ("preset.load", 1)] + [("preset.next", None)] * 2
+
+
+def test_more_commands_than_can_wait_are_refused_and_said():
+    control, told = Control(), []
+    with Receiver(0, command=control.command, notice=told.append) as receiver:
+        for number in range(2000):
+            receiver.receive(encode("/hs/preset/load", number + 1), PEER, number / 2000)
+    assert 0 < len(control.commands()) <= 16 and "too many commands" in told[0]
+    left = sum(len(control.commands()) for _ in range(20))
+    assert left < 100 and control.commands() == []
 
 
 @pytest.mark.parametrize("packet", [b"", b"abc", b"\0" * 64, b"#bundle\0", b"/hs\0,f\0\0", bytes(range(256)) * 9,
@@ -281,6 +335,8 @@ def test_a_time_tag_in_the_far_future_is_not_waited_for(seen):
     ("/hs/post/[gh]ue", "/hs/post/hue", True), ("/hs/post/[!gh]ue", "/hs/post/hue", False),
     ("/hs/mod/[1-3]/depth", "/hs/mod/2/depth", True), ("/hs/mod/[1-3]/depth", "/hs/mod/4/depth", False),
     ("//hue", "/hs/post/hue", True), ("/hs//hue", "/hs/n/post/hue", True), ("//h.e", "/hs/post/hue", False),
+    ("/hs//hue", "/hs/hue", True), ("/hs//post", "/hs/post/hue", False), ("/hs/post/h*e", "/hs/post/hue", True),
+    ("/hs/p*/{,x}h{ue,ue}", "/hs/post/hue", True), ("/hs/post/*e*", "/hs/post/gamma", False), ("//", "/hs", False),
 ])
 def test_patterns(pattern, address, match):
     assert bool(matcher(pattern)(address)) == match
@@ -291,6 +347,22 @@ def test_a_pattern_sets_all_that_match(seen):
     assert {name for edit in seen.edits for name in edit} == {f"mod.{i}.depth" for i in range(1, 9)}
     assert "matches no address" in seen("/hs/*/nope", 1.0).reason
     assert "pattern" in seen("/hs/[z-a]", 1.0).reason and "pattern" in seen("/" + "*" * 9, 1.0).reason
+
+
+@pytest.mark.parametrize("pattern", ["/hs/" + "{,}" * 40 + "x", "/hs/*/" + "*{,a,e,n,an,nn}" * 14 + "x"])
+def test_a_pattern_with_too_many_choices_is_refused_and_said(seen, pattern):
+    began = time.thread_time()
+    assert "at most 255 characters, and 8 of" in seen(pattern, 1.0).reason and len(seen.told) == 1
+    assert time.thread_time() - began < 1
+
+
+@pytest.mark.parametrize("pattern", ["/hs/" + "{,}" * 8 + "x", "//" + "*{" + "".join(f",{a}{b}" for a in "chanelo" for b in "chane"),
+                                     "/hs/dream/" + "{,c,h,a,n,e,l,ch,ha,an}" * 8 + "x", "*/" * 8, "/" * 250,
+                                     "/hs/dream/" + "*?" * 8 + "x"])
+def test_no_pattern_takes_long(seen, pattern):
+    began = time.thread_time()
+    seen(pattern, 1.0)
+    assert time.thread_time() - began < 1  # 5 ms as a rule
 
 
 # features come back whole
@@ -323,6 +395,73 @@ def test_a_feature_of_the_wrong_kind_is_refused(seen):
     assert "takes one number" in seen("/hs/known", "loud").reason
     assert "takes one text" in seen("/hs/top/name", 1.0).reason
     assert seen.features == []
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3.1e38])
+@pytest.mark.parametrize("address", ["/hs/known", "/hs/beat/phase", "/hs/class/bark", "/hs/raw", "/hs/frame", "/hs/onset"])
+def test_numbers_that_would_stay_for_ever_are_refused_and_said(seen, address, value):
+    reason = seen.raw(address, b"f", struct.pack(">f", value)).reason
+    assert seen.features == [] and "finite" in reason and seen.told == [reason]
+    seen.raw(address, b"f", struct.pack(">f", value))
+    assert seen.told == [reason]
+
+
+def test_shares_stay_shares(seen):
+    for value in (-5.0, 7.0):
+        seen("/hs/audio/level", value)
+    assert [features["audio.level"] for features in seen.features] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["", "*", "/x", "**x", "../x", "a/b", "x.png", "a?", "[a]", "{a,b}", " a", "x" * 65])
+def test_what_cannot_name_a_class_is_refused_and_said(seen, name):
+    reason = seen("/hs/class/" + name, 0.5).reason
+    assert seen.features == [] and "is no class name" in reason and seen.told == [reason]
+
+
+@pytest.mark.parametrize("name", ["dog_bark", "Dog Bark", "001 - Rain", "a", "x" * 64, legal_name("Clock  Tick!")])
+def test_names_of_taught_and_of_trained_classes_are_taken(seen, name):
+    seen("/hs/class/" + name, 0.5)
+    assert seen.features == [{class_feature(name).name: 0.5}]
+
+
+def test_no_number_of_classes_slows_the_show(seen):
+    for number in range(2 * osc.MOST):
+        seen(f"/hs/class/c{number}", 0.5, now=number / 2000)
+    assert osc.MOST <= len(seen.features[-1]) < osc.MOST + 100 and "more than 600 classes" in seen.receiver.reason
+    seen("/hs/known", 1.0)
+    seen("/hs/class/c1", 1.0)
+    assert seen.features[-1]["class.c1"] == seen.features[-1]["known"] == 1
+
+
+ONE, TWO = ("127.0.0.1", 5001), ("127.0.0.1", 5002)
+
+
+def test_of_two_that_hear_the_first_is_listened_to_and_both_are_named(seen):
+    for tick in range(60):
+        seen("/hs/audio/level", 0.25, sender=ONE, now=tick / 60)
+        seen("/hs/audio/level", 0.75, sender=TWO, now=tick / 60 + 0.001)
+    assert {features["audio.level"] for features in seen.features} == {0.25}
+    assert len(seen.told) == 1 and "127.0.0.1:5001" in seen.told[0] and "127.0.0.1:5002" in seen.told[0]
+
+
+def test_when_the_first_has_ended_the_other_is_listened_to_in_silence(seen):
+    seen("/hs/frame", 50, sender=ONE, now=1.0)
+    seen("/hs/class/bark", 0.5, sender=ONE, now=1.0)
+    for tick in range(60, 120):
+        seen("/hs/frame", tick, sender=TWO, now=1.01 + (tick - 60) / 60)
+        seen("/hs/class/rain", 0.5, sender=TWO, now=1.01 + (tick - 60) / 60)
+    assert seen.features[-1] == {"frame": 119, "class.rain": 0.5} and seen.told == []
+    taken = next(features["frame"] for features in seen.features if features["frame"] != 50)
+    assert (taken - 60) / 60 == pytest.approx(osc.ALONE, abs=0.05)
+
+
+def test_a_refusal_is_said_once_and_a_flood_of_them_once_a_second(seen):
+    for frame in range(120):
+        seen("/hs/nope", 1.0, now=frame / 60)
+    assert len(seen.told) == 1 and "no such address" in seen.told[0]
+    for frame in range(120, 240):
+        seen(f"/hs/nope{frame}", 1.0, now=frame / 60)
+    assert len(seen.told) == 3 and seen.receiver.refused == 240
 
 
 # answers

@@ -398,6 +398,84 @@ def test_what_was_forgotten_and_is_taught_anew_has_a_new_picture(tmp_path):
     assert learnt == [("rain", 0.2), ("rain", 0.8)]
 
 
+@pytest.fixture
+def lesson(tmp_path):
+    """A show's teaching of "rain", which has a picture in its folder; what it learnt, and what it said."""
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (4, 2), "red").save(tmp_path / "pictures" / "rain.jpg")
+    learnt, said, frames = {}, [], Latest(Frame(np.full((2, 4, 4), 255, np.uint8), 0.0, ""))
+    teaching = Teaching(Told(), tmp_path, frames, learnt.__setitem__, ["hum"], said.append)
+    return teaching, learnt, said
+
+
+def test_a_strange_class_name_touches_no_file(lesson, tmp_path):
+    teaching, learnt, _ = lesson
+    (tmp_path / "rain.png").write_bytes(b"outside")
+    for name in ("*", "?ain", "[r]ain", "**x", "r*"):
+        teaching.carry_out("teach.start", "x")
+        teaching.carry_out("teach.stop")
+        teaching.follow({"class.hum": 0.0, f"class.{name}": 1.0})
+        assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["rain.jpg"]
+    assert (tmp_path / "rain.png").read_bytes() == b"outside"
+
+
+def test_a_damaged_picture_is_said_and_the_class_goes_on(lesson, tmp_path):
+    teaching, learnt, said = lesson
+    (tmp_path / "pictures" / "rain.jpg").write_bytes(b"no picture")
+    teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
+    assert teaching.classes == ["hum", "rain"] and not learnt
+    assert len(said) == 1 and str(tmp_path / "pictures" / "rain.jpg") in said[0] and "put a PNG" in said[0]
+
+
+def test_a_picture_that_cannot_be_saved_is_said_and_dreamed(lesson, tmp_path):
+    teaching, learnt, said = lesson
+    (tmp_path / "pictures" / "rain.png").mkdir()  # even root cannot write there
+    teaching.carry_out("teach.start", "rain")
+    teaching.carry_out("teach.stop")
+    teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
+    assert learnt["rain"].min() == 1 and (tmp_path / "pictures" / "rain.jpg").exists()
+    assert len(said) == 1 and "rain.png" in said[0] and "make the folder writable" in said[0] and "\n" not in said[0]
+
+
+def test_nobody_teaches_an_ear_without_a_network(lesson):
+    teaching, _, _ = lesson
+    teaching.follow({"audio.level": 0.5})  # the levels come first
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no network yet"):
+            teaching.carry_out("teach.start", "rain")
+    assert teaching._remote == []
+    teaching.follow({"class.hum": 0.5})
+    teaching.carry_out("teach.start")
+    assert teaching._remote == [("teach.start", None)]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_example_that_is_lost_with_its_listen_is_said(lesson, ended):
+    teaching, _, said = lesson
+    teaching.follow({"class.hum": 0.5, "teach.note": ""})
+    teaching.carry_out("teach.start", "rain")
+    teaching.follow({"class.hum": 0.5, "teach.note": "listening: rain"})
+    if ended:  # the key came when nobody was there
+        teaching.carry_out("teach.stop")
+    teaching.follow({"class.hum": 0.5, "teach.note": "listening: rain"})
+    for _ in range(3):
+        teaching.follow({"audio.level": 0.5, "teach.note": ""})
+    assert len(said) == 1 and "the example is lost" in said[0] and "anew" in said[0]
+    teaching.follow({"class.hum": 0.5})
+    teaching.carry_out("teach.start")
+    assert teaching._remote[-1] == ("teach.start", None)  # the next one begins
+
+
+def test_an_example_that_was_answered_is_not_lost(lesson):
+    teaching, _, said = lesson
+    teaching.follow({"class.hum": 0.5, "teach.note": "listening: rain"})
+    teaching.carry_out("teach.start", "rain")
+    teaching.carry_out("teach.stop")
+    teaching.follow({"class.hum": 0.5, "teach.note": "rain: 1 example"})
+    teaching.follow({"teach.note": ""})
+    assert said == []
+
+
 def test_without_a_listen_of_its_own_the_show_says_where_to_send(tmp_path):
     with pytest.raises(ValueError, match="port 10002"):
         Teaching(None, tmp_path, Latest(), None, []).carry_out("teach.start", "rain")
