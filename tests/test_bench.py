@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,16 +14,17 @@ from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
 from instrument.bench import calm, cuda, hear, show, soak
-from instrument.bench.ceiling import Ceilings, Work, name_of
-from instrument.bench.dream import Steps
-from instrument.bench.peer import Peer, peer_rows
+from instrument.bench.ceiling import Ceilings, Work, label, name_of
+from instrument.bench.dream import Steps, dream_rows, record
+from instrument.bench.peer import Peer, _now, _pair, peer_rows
 from instrument.bench.report import markdown, write
 from instrument.bench.run import BENCHES, VERDICTS, bench
 from instrument.bench.upload import upload_rows
 from instrument.cli import parser
 from instrument.control import Control
 from instrument.dream import Dreamer
-from instrument.dream.graphs import Plain
+from instrument.dream import dreamer as dreaming
+from instrument.dream.graphs import SETTLED, Plain
 from instrument.dream.precision import quick_precisions
 from instrument.model.eye import Eye, MeanHead
 from instrument.params import DEFAULTS
@@ -159,6 +161,14 @@ def test_the_peer_takes_its_own_step_and_leaves_no_names(peer_folder):
     assert not {"deepdream", "utils.utils", "models"} & set(sys.modules) and str(peer_folder) not in sys.path
 
 
+def test_nothing_is_timed_before_it_is_recorded():
+    done = []
+    ours = SimpleNamespace(warm=lambda: done.append("warm"), step=lambda: done.append("ours"))
+    peer = SimpleNamespace(start=lambda size: 0, step=lambda picture, layer: done.append("peer"))
+    _pair(peer, ours, 64, 1, 1)
+    assert done == ["warm"] + ["peer", "ours"] * 3
+
+
 def test_a_folder_without_the_peer_is_explained(tmp_path):
     with pytest.raises(ValueError, match="git clone"):
         Peer(tmp_path, None)
@@ -261,6 +271,50 @@ def test_a_step_has_work_and_a_least_time(dreamer):
     work = Work.of(steps)
     least, most = ceilings.least(work, torch.float32)
     assert work.operations > 1e5 and work.bytes > 1e5 and 0 < least < 1 and most in ("operations", "bytes")
+
+
+def test_the_share_is_that_of_the_work_even_where_steps_are_replayed(dreamer, monkeypatch):
+    """A replay hides what it does: here it does nothing."""
+    class Replayed(Plain):
+        def play(self, work, form, numbers, parts):
+            return parts.picture, torch.zeros((), dtype=torch.long)
+
+    monkeypatch.setattr(dreaming, "player", lambda device: Replayed())
+    works = []
+    ceilings = SimpleNamespace(least=lambda work, precision: (works.append(work) or 0.001, "bytes"))
+    rows = dream_rows({"small": small_eye()}, dreamer.pictures, (32,), (3,), ceilings)
+    assert [row["share"] * row["ms"] for row in rows] == pytest.approx([1.0, 1.0])
+    assert all(work.operations > 1e5 for work in works)
+
+
+def test_steps_are_recorded_one_after_the_other_on_a_gpu_alone():
+    for kind, expected in (("cuda", ["step", "settle"] * 2 * SETTLED), ("cpu", [])):
+        done = []
+        dreamer = SimpleNamespace(device=torch.device(kind), settle=lambda: done.append("settle"))
+        record(dreamer, lambda: done.append("step"))
+        assert done == expected
+
+
+def test_what_is_timed_waits_for_its_own_stream_alone(dreamer, monkeypatch):
+    """To wait for the whole GPU spoils what another thread records."""
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: pytest.fail("waited for the whole GPU"))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(synchronize=lambda: waited.append(1)))
+    steps = Steps(small_eye(), dreamer.pictures, 32, SMALL, play=Plain())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    steps.dreamer = SimpleNamespace(device=torch.device("cuda"), step=lambda *_: None)
+    steps()
+    _now()
+    assert waited == [1, 1]
+
+
+@pytest.mark.parametrize("card, precision, expected", (
+    ((9, 0), torch.float32, "float32 (convolutions in TF32)"), ((7, 5), torch.float32, "float32"),
+    ((9, 0), torch.float16, "float16"), (None, torch.float32, "float32")))
+def test_float32_is_called_what_it_is(monkeypatch, card, precision, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: card is not None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: card)
+    assert label(precision) == expected
 
 
 def test_the_verdict_on_a_gpu_names_what_is_missed():

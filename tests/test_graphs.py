@@ -3,7 +3,11 @@ is played all the same. Recording here is doing the work again on tensors that s
 """
 
 import threading
+import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,8 +15,8 @@ from test_dream import pictures, small_eye, values
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from instrument.dream import Dreamer, Scene
-from instrument.dream.graphs import SETTLED, Graphs, Plain, leaves, rebuilt, shape, whole
+from instrument.dream import Dreamer, Scene, graphs
+from instrument.dream.graphs import POOL, SETTLED, TRIES, Graphs, Plain, Recorder, leaves, rebuilt, shape, whole
 from instrument.dream.precision import GOOD, exact, quickest, trials
 
 torch.set_num_threads(1)
@@ -31,16 +35,16 @@ def again(work):
 
 
 class Counting:
-    """A recorder that counts and, if wanted, waits or fails."""
+    """A recorder that counts and, if wanted, waits or fails, always or so many times."""
 
-    def __init__(self, fault=None, gate=None):
-        self.count, self._fault, self._gate = 0, fault, gate
+    def __init__(self, fault=None, gate=None, faults=None):
+        self.count, self._fault, self._gate, self._faults = 0, fault, gate, faults
 
     def __call__(self, work):
         self.count += 1
         if self._gate:
             assert self._gate.wait(60)
-        if self._fault:
+        if self._fault and (self._faults is None or self.count <= self._faults):
             raise self._fault
         return again(work)
 
@@ -119,8 +123,17 @@ def test_what_cannot_be_recorded_is_played_as_it_comes(fault):
     record = Counting(fault)
     graphs = Graphs(record)
     assert play(graphs, 4 * SETTLED) == [11.0] * 3
-    assert record.count == 1
+    assert record.count == TRIES
     assert graphs.note.startswith("no CUDA graph (o") and "\n" not in graphs.note
+
+
+def test_what_failed_once_is_recorded_the_next_time():
+    record = Counting(RuntimeError("operation not permitted when stream is capturing"), faults=1)
+    graphs = Graphs(record)
+    play(graphs, SETTLED)
+    assert record.count == 1 and graphs.note == ""
+    assert play(graphs, 4 * SETTLED) == [11.0] * 3
+    assert record.count == 2 and graphs.note == ""
 
 
 def test_it_stops_between_slices():
@@ -149,17 +162,17 @@ def test_trees_are_taken_apart_and_put_together():
 # --- the dream
 
 CHANGES = [{}, {"class": 1.0, "octaves": 1}, {"guided": 0.0, "energy": 1.0, "layer": 2.4, "layers": 2},
-           {"channel": 0.5, "channel_index": 5, "smoothing": 0.0, "iterations": 3}]
+           {"channel": 0.5, "channel_index": 5, "smoothing": 0.0, "iterations": 3}, {"likeness": 0.0}]
 
 
 @pytest.mark.parametrize("changes", CHANGES)
 def test_a_recorded_dream_is_the_same_dream(changes):
-    """Class weights, step and jitter go on changing: they are numbers of one recording."""
+    """Class weights, step, likeness and jitter go on changing: they are numbers of one recording."""
     def dreams(play):
         dreamer, last = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
         for i in range(SETTLED + 7):
-            scene = Scene(values(**{"step": 0.02 + 0.002 * i, "return": 0.0, **changes}), {"a": 0.6, "b": 0.4 - 0.01 * i},
-                          i / 12, 1.25)
+            turned = {"step": 0.02 + 0.002 * i, "likeness": 0.3 + 0.02 * i, "return": 0.0, **changes}
+            scene = Scene(values(**turned), {"a": 0.6, "b": 0.4 - 0.01 * i}, i / 12, 1.25)
             last = dreamer.step(last, scene)
             dreamer.settle()
         return last.picture
@@ -212,6 +225,176 @@ def test_nothing_around_the_ascent_waits_for_the_gpu():
     last = dreamer.step(dreamer.start(scene), replace(scene, now=1 / 12))
     with Recordable(), Unmade():
         assert dreamer.step(last, replace(scene, now=2 / 12)).picture.shape == (1, 3, 32, 40)
+
+
+# --- CUDA, pretended
+
+class Graph:
+    """In the place of torch's: what becomes of it goes to its `diary`."""
+
+    diary, stream, loud = [], [None], False
+
+    def capture_begin(self, pool, capture_error_mode):
+        self.on = self.stream[-1]
+        if self.loud:
+            raise RuntimeError("no capture")
+
+    def capture_end(self):
+        assert self.stream[-1] == self.on
+
+    def replay(self):
+        self.diary.append(("replay", self.on))
+
+    def reset(self):
+        self.diary.append(("reset", self.on))
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """A CUDA of streams that are numbers: (diary of graphs and streams, seconds of a replay)."""
+    @contextmanager
+    def on(stream):
+        Graph.stream.append(stream)
+        yield
+        Graph.stream.pop()
+
+    class Given(graphs.Streams):
+        def give(self, device, stream):
+            Graph.diary.append(("given", stream))
+            super().give(device, stream)
+
+    seconds, handed = [0.001], count()
+    event = lambda **_: SimpleNamespace(record=lambda: None, synchronize=lambda: None, elapsed_time=lambda _: 1000 * seconds[0])
+    for name, fake in (("device", lambda _: nullcontext()), ("stream", on), ("CUDAGraph", Graph), ("Event", event),
+                       ("graph_pool_handle", object), ("current_stream", lambda *_: SimpleNamespace(synchronize=lambda: None))):
+        monkeypatch.setattr(torch.cuda, name, fake)
+    monkeypatch.setattr(graphs, "STREAMS", Given(lambda _: next(handed) % POOL))
+    graphs._beside.cache_clear()
+    Graph.diary.clear()
+    yield Graph.diary, seconds
+    graphs._beside.cache_clear()
+
+
+def sliced():
+    """Work with three stops."""
+    yield from range(3)
+    return torch.zeros(1),
+
+
+def streams_of(replay):
+    """The streams that the graphs of a replay were captured on."""
+    Graph.diary.clear()
+    whole(replay())
+    return [stream for what, stream in Graph.diary if what == "replay"]
+
+
+def test_graphs_that_live_together_have_no_stream_in_common(cuda):
+    """Else cuBLAS's workspace of one is freed with another: pytorch#193402."""
+    record = Recorder("gpu")
+    kept = [record(sliced) for _ in range(6)]
+    streams = [streams_of(replay) for replay, _ in kept]
+    assert all(len(each) == 1 for each in streams)
+    assert len({stream for stream, in streams} | {graphs._beside("gpu")}) == 7
+
+
+def test_long_work_is_cut_and_what_was_whole_has_gone(cuda):
+    diary, seconds = cuda
+    seconds[0] = 0.012
+    replay, _ = Recorder("gpu")(sliced)
+    gone, = (stream for what, stream in diary if what == "reset")
+    streams = streams_of(replay)
+    assert len(streams) > 1 and set(streams) != {gone} and len(set(streams)) == 1
+
+
+def test_a_stream_is_given_back_after_its_graphs_are_reset_and_used_again(cuda):
+    diary, _ = cuda
+    record = Recorder("gpu")
+    for _ in range(3 * POOL):
+        replay, _ = record(sliced)
+        stream, = streams_of(replay)
+        diary.clear()
+        del replay
+        assert diary == [("reset", stream), ("given", stream)]
+    assert stream < 4
+
+
+def test_what_cannot_be_captured_gives_its_stream_back(cuda, monkeypatch):
+    diary, _ = cuda
+    monkeypatch.setattr(Graph, "loud", True)
+    for _ in range(3 * POOL):
+        with pytest.raises(RuntimeError, match="no capture"):
+            Recorder("gpu")(sliced)
+    assert sum(what == "given" for what, _ in diary) == 3 * POOL
+
+
+def test_no_stream_is_handed_out_twice():
+    handed = count()
+    streams = graphs.Streams(lambda _: next(handed) % POOL)
+    taken = [streams.take("gpu") for _ in range(POOL)]
+    assert len(set(taken)) == POOL
+    with pytest.raises(RuntimeError, match="all streams"):
+        streams.take("gpu")
+    streams.give("gpu", taken[5])
+    assert streams.take("gpu") == taken[5]
+
+
+def test_the_dream_has_a_stream_that_no_recording_gets(cuda):
+    with graphs.dream_stream(torch.device("cuda")):
+        own = Graph.stream[-1]
+        kept = [Recorder(torch.device("cuda"))(sliced) for _ in range(POOL - 3)]
+        assert own not in [stream for replay, _ in kept for stream in streams_of(replay)]
+
+
+def test_two_that_record_take_turns_and_leave_the_settings_as_they_were(cuda):
+    inside, most = [], []
+
+    def slow():
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        yield
+        return torch.zeros(1),
+
+    threads = [threading.Thread(target=Recorder("gpu"), args=(slow,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1 and torch.backends.cudnn.benchmark is False
+
+
+def test_work_is_tried_on_one_thread_and_the_cache_stays_full(cuda):
+    """Backward on autograd's threads would leave cuDNN's choices with those of the dream."""
+    seen = []
+
+    class Look(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            seen.append((torch.autograd.is_multithreading_enabled(), torch.backends.cudnn.benchmark,
+                         torch._C._cuda_get_conv_benchmark_empty_cache()))
+            return grad
+
+    def work():
+        x = torch.ones(1, requires_grad=True)
+        yield
+        return torch.autograd.grad(Look.apply(x), x)
+
+    Recorder("gpu")(work)
+    assert seen[0] == (False, True, False) and seen[-1] == (False, False, True)  # tried, captured
+    assert torch.autograd.is_multithreading_enabled() and torch._C._cuda_get_conv_benchmark_empty_cache()
+
+
+def test_what_was_copied_is_waited_for_on_its_own_device(monkeypatch):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "Event", lambda: SimpleNamespace(record=lambda stream=None: waited.append(stream)))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: f"stream of {device}")
+    graphs._event(torch.device("cuda:1"))
+    assert waited == ["stream of cuda:1"]
 
 
 # --- precision

@@ -102,3 +102,13 @@ def _seconds(action):
 def name_of(precision):
     """What PyTorch calls it, without the prefix: float32, bfloat16."""
     return str(precision).removeprefix("torch.")
+
+
+def label(precision):
+    """`name_of` what is dreamed in; says where cuDNN, left as it comes, takes float32 for TF32, which the ceilings do not."""
+    return name_of(precision) + " (convolutions in TF32)" * (precision == torch.float32 and _has_tf32())
+
+
+def _has_tf32():
+    gpu = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    return gpu and torch.backends.cudnn.allow_tf32

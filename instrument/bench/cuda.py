@@ -2,12 +2,13 @@
 and what share of the ceilings a step reaches.
 """
 
+import torch
 
 from ..dream.graphs import Plain
 from ..dream.loop import DreamLoop
 from ..dream.precision import GOOD, shown, trials
 from ..latest import Latest
-from .ceiling import SIDE, Ceilings, Work, name_of
+from .ceiling import SIDE, Ceilings, Work, label, name_of
 from .dream import Steps, table2_rows
 from .report import median_seconds
 
@@ -63,7 +64,7 @@ def precisions(eyes, guides):
     """How good the gradient is in half precision."""
     for name, eye in eyes.items():
         for half, _, cosine in trials(eye.cuda(), shown(guides, "cuda")):
-            yield row(f"{name}: gradient in {name_of(half)}", cosine, "cosine", str(GOOD))
+            yield row(f"{name}: gradient in {name_of(half)}", cosine, "cosine", str(GOOD), f"beside {label(torch.float32)}")
 
 
 def speeds(eyes, guides, ceilings):
@@ -76,7 +77,7 @@ def speeds(eyes, guides, ceilings):
 def _speed(what, eye, guides, size, ceilings):
     plain, steps = (Steps(eye, guides, size, {}, WIDE, play) for play in (Plain(), None))
     dreamer = steps.dreamer
-    yield row(f"{what}, as it comes", 1 / median_seconds(plain, 15), "steps/s", note=name_of(dreamer.eye.dtype))
+    yield row(f"{what}, as it comes", 1 / median_seconds(plain, 15), "steps/s", note=label(dreamer.eye.dtype))
     seconds = median_seconds(steps.warm(), 15)
     yield row(f"{what}, graphs", 1 / seconds, "steps/s", "30" if size == SIZES[-1] else "", dreamer.note)
     work = Work.of(plain)

@@ -5,11 +5,11 @@ from itertools import product
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
-from ..dream.graphs import SETTLED
+from ..dream.graphs import SETTLED, Plain, finish
 from ..dream.precision import exact, fitted, quick_precisions, shown, trials
 from ..eyes import best_device
 from ..params import DEFAULTS
-from .ceiling import Ceilings, Work, name_of
+from .ceiling import Ceilings, Work, label
 from .report import median_seconds
 
 # The paper's Table 2 without its fixed 4.5 s of hearing: size px, iterations, octaves, layers, seconds.
@@ -54,16 +54,27 @@ class Steps:
 
     def __call__(self):
         self._last = self.dreamer.step(self._last, self.scene())
-        if self.dreamer.device.type == "cuda":
-            torch.cuda.synchronize()  # sync point: a step is timed
+        finish(self.dreamer.device)  # sync point: a step is timed
 
     def warm(self):
         """Begin, and on a GPU go on until steps are recorded; self."""
         self()
-        for _ in range(2 * SETTLED if self.dreamer.device.type == "cuda" else 0):
-            self()
-            self.dreamer.settle()
+        record(self.dreamer, self)
         return self
+
+
+def record(dreamer, step):
+    """Go on on a GPU, `step()` by `step()`, until the steps of `dreamer` are recorded."""
+    for _ in range(2 * SETTLED if dreamer.device.type == "cuda" else 0):
+        step()
+        dreamer.settle()
+
+
+def work_of(eye, guides, size, values):
+    """The `Work` of one of such `Steps` as it comes: in the replay of a recording none of it is to be seen."""
+    steps = Steps(eye, guides, size, values, play=Plain())
+    steps()
+    return Work.of(steps)
 
 
 def step_seconds(steps, repeats=7):
@@ -82,9 +93,9 @@ def dream_rows(eyes, guides, sizes=(200, 400), layers=(1, 2, 3), ceilings=None):
         values = {"dream.octaves": 1, "dream.iterations": 1, "dream.layer": layer, **OBJECTIVES[objective]}
         steps = Steps(eye, guides, size, values)
         seconds = step_seconds(steps)
-        least, _ = ceilings.least(Work.of(steps), steps.precision)
+        least, _ = ceilings.least(work_of(eye, guides, size, values), steps.precision)
         rows.append({"network": name, "size": size, "layer": layer, "objective": objective,
-                     "precision": name_of(steps.precision), "ms": 1000 * seconds, "steps_per_s": 1 / seconds,
+                     "precision": label(steps.precision), "ms": 1000 * seconds, "steps_per_s": 1 / seconds,
                      "share": least / seconds})
     return rows
 
@@ -98,6 +109,6 @@ def table2_rows(eye, guides):
         for precision, lower, cosine in eyes:
             ours = step_seconds(Steps(lower, guides, size, values, fit=exact), repeats=9)
             rows.append({"size": size, "iterations": iterations, "octaves": octaves, "layers": layers, "objective": objective,
-                         "precision": name_of(precision), "cosine": cosine, "paper_s": paper, "ours_s": ours,
+                         "precision": label(precision), "cosine": cosine, "paper_s": paper, "ours_s": ours,
                          "ratio": paper / ours})
     return rows

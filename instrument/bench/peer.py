@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
+from ..dream.graphs import finish
 from ..dream.precision import exact
 from ..eyes import best_device
 from ..model.eye import classifier_eye
 from ..params import DEFAULTS
-from .ceiling import name_of
-from .dream import OBJECTIVES, versions
+from .ceiling import label
+from .dream import OBJECTIVES, record, versions
 
 CONFIG = {"num_gradient_ascent_iterations": 10, "smoothing_coefficient": 0.5, "lr": 0.09, "spatial_shift_size": 32}
 UNUSED = ("cv2", "imageio", "matplotlib", "matplotlib.pyplot")  # the peer imports them, its step does not use them
@@ -90,6 +91,10 @@ class Ours:
                         "dream.iterations": 1, "dream.layer": float(layer), "dream.layers": 1}
         self._last, self._now = None, 0.0
 
+    def warm(self):
+        """Go on until steps are recorded, where they can be."""
+        record(self._dreamer, self.step)
+
     def step(self):
         self._now += 0.05
         self._last = self._dreamer.step(self._last, Scene(self._values, {}, self._now, 1.0))
@@ -104,13 +109,14 @@ def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
     peer, rows = Peer(folder, net.eval()), []
     eyes = versions(classifier_eye(net, "resnet50"), {}, best_device())
     for size, layer, (precision, eye, cosine) in product(sizes, layers, eyes):
-        rows.append({"size": size, "layer": layer, "precision": name_of(precision), "cosine": cosine,
+        rows.append({"size": size, "layer": layer, "precision": label(precision), "cosine": cosine,
                      **_pair(peer, Ours(eye, size, layer), size, layer, repeats)})
     return rows
 
 
 def _pair(peer, ours, size, layer, repeats):
     picture, times = peer.start(size), {"peer": [], "ours": []}
+    ours.warm()
     for _ in range(repeats + 2):
         began = _now()
         picture = peer.step(picture, layer)
@@ -123,6 +129,5 @@ def _pair(peer, ours, size, layer, repeats):
 
 
 def _now():
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()  # sync point: a step is timed
+    finish(torch.device(best_device()))  # sync point: a step is timed
     return time.perf_counter()

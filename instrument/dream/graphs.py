@@ -7,9 +7,11 @@ recorded once and replayed with other numbers and parts: a launch of thousands o
 """
 
 import logging
-from collections import OrderedDict
+import threading
+from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from statistics import median
 
 import torch
@@ -17,9 +19,11 @@ import torch
 log = logging.getLogger(__name__)
 SETTLED = 8  # times in a row that work was the same before it is worth recording: a turning knob makes new work each time
 KEPT = 8  # recordings; each keeps the memory of a whole step
+TRIES = 2  # of recording the same work: a thread that waits for the whole GPU spoils what another one records
 WARM = 3  # times work is done before it is recorded, so that libraries have chosen and allocated
 SLICE = 0.004  # s; longer work is cut, so that drawing comes in between
 AHEAD = 1  # slices that wait on the GPU while one runs
+POOL = 32  # streams that torch has of one priority on a device
 
 
 def player(device):
@@ -57,12 +61,13 @@ class Graphs:
     """Plays work as it comes until a recording of it is ready, and from then on the recording.
 
     `record(work)` takes a generator function without arguments and returns (replay, output); it runs on a thread of
-    its own, so the old path goes on meanwhile. What cannot be recorded is played as it comes for ever.
+    its own, so the old path goes on meanwhile. What could not be recorded TRIES times is played as it comes for ever.
     """
 
     def __init__(self, record, between=lambda: None):
         self._record, self._between = record, between
-        self._kept = OrderedDict()  # key: Recording, or None for what cannot be recorded
+        self._kept = OrderedDict()  # key: Recording
+        self._failed = Counter()  # key: times that it could not be recorded
         self._worker = ThreadPoolExecutor(1, "record")
         self._coming = None  # (key, future) of the recording under way
         self._last, self._met = None, 0
@@ -82,7 +87,7 @@ class Graphs:
     def _meet(self, key, work, form, numbers, parts):
         self._met = self._met + 1 if key == self._last else 1
         self._last = key
-        if self._met >= SETTLED and self._coming is None and key not in self._kept:
+        if self._met >= SETTLED and self._coming is None and self._failed[key] < TRIES:
             recording = Recording(numbers, parts)
             make = lambda: recording.make(self._record, lambda: work(form, recording.numbers, recording.parts))
             self._coming = key, self._worker.submit(make)
@@ -94,12 +99,19 @@ class Graphs:
         (key, future), self._coming = self._coming, None
         try:
             self._kept[key] = future.result()
+            del self._failed[key]
         except Exception as error:  # noqa: BLE001 - drivers and libraries raise what they like; the show goes on
-            self._kept[key] = None
-            self.note = f"no CUDA graph ({' '.join(str(error).split())[:80]})"
-            log.warning("a step could not be recorded: %s", error)
+            self._missed(key, error)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
+
+    def _missed(self, key, error):
+        """Work could not be recorded."""
+        log.warning("a step could not be recorded: %s", error)
+        self._failed[key] += 1
+        self._met = 0  # not at once again: what was in the way may stay a little
+        if self._failed[key] >= TRIES:
+            self.note = f"no CUDA graph ({' '.join(str(error).split())[:80]})"
 
     def settle(self):
         """Wait for the recording under way."""
@@ -110,6 +122,7 @@ class Graphs:
     def forget(self):
         """Drop all recordings and their memory."""
         self._kept.clear()
+        self._failed.clear()
         self._last = None
 
 
@@ -146,7 +159,7 @@ def _event(device):
     if device.type != "cuda":
         return None
     event = torch.cuda.Event()
-    event.record()
+    event.record(torch.cuda.current_stream(device))  # of its own accord it takes that of the current device
     return event
 
 
@@ -196,53 +209,128 @@ class Pace:
             self._under_way.pop(0).synchronize()
 
 
+class Streams:
+    """The streams of each device that dreams and recordings run on, each for one of them at a time.
+
+    torch hands out its POOL in turn, so that a recording could come upon the stream of the dream.
+    """
+
+    def __init__(self, make):
+        self._make = make  # of a device, one of torch's
+        self._made, self._free = set(), {}
+        self._lock = threading.Lock()
+
+    def take(self, device):
+        """One that nobody has; rather one that was given back, for cuBLAS keeps memory for each that it ever saw."""
+        with self._lock:
+            free = self._free.setdefault(device, [])
+            if not free:
+                free.append(self._another(device))
+            return free.pop()
+
+    def give(self, device, stream):
+        """Give back what was taken."""
+        with self._lock:
+            self._free[device].append(stream)
+
+    def _another(self, device):
+        for _ in range(POOL):
+            stream = self._make(device)
+            if stream not in self._made:
+                self._made.add(stream)
+                return stream
+        raise RuntimeError(f"all streams of {device} are taken")
+
+
+def _lowest(device):
+    """A stream of the lowest priority, so that drawing never waits: graphs keep that of the stream they are captured on."""
+    return torch.cuda.Stream(device, torch.cuda.Stream.priority_range()[0])
+
+
+STREAMS = Streams(_lowest)
+RECORDING = threading.Lock()  # cuDNN's settings are those of all threads: two that set and restore them may leave them set
+
+
+@cache
+def _beside(device):
+    """The stream of a device on which work is tried before it is captured on another."""
+    return STREAMS.take(device)
+
+
 class Recorder:
-    """Records work as CUDA graphs, on a stream of its own."""
+    """Records work as CUDA graphs."""
 
     def __init__(self, device):
         self._device = device
-        self._stream = torch.cuda.Stream(device)
 
     def __call__(self, work):
         """(replay, output) of `work()`: one graph, or several if it takes longer than SLICE. Recording thread."""
-        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+        with RECORDING, torch.cuda.device(self._device), torch.cuda.stream(_beside(self._device)), _alone():
             with _choosing():
                 stops = [sum(1 for _ in work()) for _ in range(WARM)][-1]
-            self._stream.synchronize()
-            graphs, output = self._graphs(work(), stops + 1)
-            pieces = -(-self._seconds(graphs) // SLICE)
+            torch.cuda.current_stream().synchronize()
+            captured = Captured(self._device, STREAMS.take(self._device))
+            output = captured.all(work(), stops + 1)
+            pieces = -(-_seconds(captured) // SLICE)
             if pieces > 1:
-                graphs, output = self._graphs(work(), max(1, int(stops // pieces)))
-            self._stream.synchronize()
-        return lambda: _replays(graphs), output
+                captured = Captured(self._device, STREAMS.take(self._device))
+                output = captured.all(work(), max(1, int(stops // pieces)))
+        return captured.replays, output
 
-    def _graphs(self, work, every):
-        """(graphs, output) of a generator, cut at each `every`th of its stops."""
-        pool = torch.cuda.graph_pool_handle()  # of this recording alone: others replay while this one is made
-        graphs, output = [], None
-        while output is None:
-            graph = torch.cuda.CUDAGraph()
-            # Not torch.cuda.graph: it empties the cache first, and the dream that goes on would have to fill it again.
-            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
-            try:
-                output = _stretch(work, every)
-            finally:
-                graph.capture_end()
-            graphs.append(graph)
-        return graphs, output
 
-    def _seconds(self, graphs):
-        """Median time of a replay."""
-        times = []
-        for _ in range(WARM):
-            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            began.record()
-            for _ in _replays(graphs):
-                pass
-            ended.record()
-            ended.synchronize()
-            times.append(began.elapsed_time(ended) / 1000)
-        return median(times)
+class Captured:
+    """The CUDA graphs of one recording, captured on a stream of STREAMS that is theirs until they are gone.
+
+    Graphs captured on one stream share cuBLAS's workspace there, and since torch 2.12.1 the first of them that goes
+    frees it under the others (pytorch#193402).
+    """
+
+    def __init__(self, device, stream):
+        self._device, self._stream = device, stream
+        self._pool = torch.cuda.graph_pool_handle()  # theirs alone: others replay while they are made
+        self._graphs = []
+
+    def __del__(self):
+        for graph in self._graphs:
+            graph.reset()  # before the stream is another's, whatever else still holds the graph
+        STREAMS.give(self._device, self._stream)
+
+    def all(self, work, every):
+        """Capture a generator, cut at each `every`th of its stops; its output."""
+        output = None
+        with torch.cuda.stream(self._stream):
+            while output is None:
+                output = self._next(work, every)
+        return output
+
+    def _next(self, work, every):
+        graph = torch.cuda.CUDAGraph()
+        self._graphs.append(graph)
+        # Not torch.cuda.graph: it empties the cache first, and the dream that goes on would have to fill it again.
+        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+        try:
+            return _stretch(work, every)
+        finally:
+            graph.capture_end()
+
+    def replays(self):
+        """Replay one after the other; stops after each."""
+        for graph in self._graphs:
+            graph.replay()
+            yield
+
+
+def _seconds(captured):
+    """Median time of a replay."""
+    times = []
+    for _ in range(WARM):
+        began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        began.record()
+        whole(captured.replays())
+        ended.record()
+        ended.synchronize()
+        times.append(began.elapsed_time(ended) / 1000)
+    return median(times)
 
 
 def _stretch(work, stops):
@@ -255,10 +343,9 @@ def _stretch(work, stops):
     return None
 
 
-def _replays(graphs):
-    for graph in graphs:
-        graph.replay()
-        yield
+def _alone():
+    """Backward on this thread: on autograd's own, which the dream uses too, cuDNN's choices would be kept for both."""
+    return torch.autograd.set_multithreading_enabled(False)
 
 
 @contextmanager
@@ -267,9 +354,25 @@ def _choosing():
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
-        yield
+        with _filled():
+            yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
+def _filled():
+    """Keep cuDNN from emptying the cache after each search: the dream would have to fill it again.
+
+    As torch/_inductor/cudagraph_trees.py does; where torch has no switch for it, it empties.
+    """
+    switch = getattr(torch._C, "_cudnn_set_conv_benchmark_empty_cache", lambda on: None)
+    before = getattr(torch._C, "_cuda_get_conv_benchmark_empty_cache", lambda: True)()
+    switch(False)
+    try:
+        yield
+    finally:
+        switch(before)
 
 
 @contextmanager
@@ -278,9 +381,12 @@ def dream_stream(device):
     if device.type != "cuda":
         yield
         return
-    lowest, _ = torch.cuda.Stream.priority_range()
-    with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device, lowest)):
-        yield
+    stream = STREAMS.take(device)
+    try:
+        with torch.cuda.device(device), torch.cuda.stream(stream):
+            yield
+    finally:
+        STREAMS.give(device, stream)
 
 
 def finish(device):
