@@ -338,6 +338,23 @@ def test_no_stream_is_handed_out_twice():
     assert streams.take("gpu") == taken[5]
 
 
+def test_a_stream_may_be_given_back_while_one_is_taken():
+    handed = count()
+
+    def make(device):
+        number = next(handed)
+        if number:
+            streams.give(device, 0)  # as where a recording is cleared away there
+        return number
+
+    streams = graphs.Streams(make)
+    streams.take("gpu")
+    taking = threading.Thread(target=streams.take, args=("gpu",), daemon=True)
+    taking.start()
+    taking.join(5)
+    assert not taking.is_alive()
+
+
 def test_the_dream_has_a_stream_that_no_recording_gets(cuda):
     with graphs.dream_stream(torch.device("cuda")):
         own = Graph.stream[-1]

@@ -1,5 +1,6 @@
 """The picture, pixel by pixel: neutral is exact, every row shows, feedback stays bounded, the field is motion.py's."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -19,7 +20,8 @@ from instrument.params import DEFAULTS, MODES, ROWS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
-from instrument.render.upload import Upload
+from instrument.render.upload import CudaRoute, Upload
+from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64
@@ -344,22 +346,80 @@ def test_the_two_newest_pictures_are_kept(screen):
     upload.release()
 
 
-def test_a_route_that_fails_gives_way_and_says_why(screen):
-    class Broken:
-        name = "cuda-gl"
+class Broken:
+    """A route that fails on the pictures (counted from 0) in `fails`, and counts how often it began anew."""
 
-        def copy(self, ctx, pixels, texture):
+    name = "cuda-gl"
+
+    def __init__(self, fails):
+        self.fails, self.asked, self.released = fails, 0, 0
+
+    def copy(self, ctx, pixels, texture):
+        self.asked += 1
+        if self.asked - 1 in self.fails:
             raise RuntimeError("no such device")
+        texture.write(pixels)
 
-        def release(self):
-            pass
+    def release(self):
+        self.released += 1
 
-    upload = Upload(screen.ctx)
+
+def test_a_route_that_fails_twice_gives_way_and_says_why(screen):
+    upload, route = Upload(screen.ctx), Broken(range(9))
     upload.put(dream(1))
-    upload._routes.insert(0, Broken())
-    assert upload.put(dream(2)).read() == dream(2).tobytes()
+    upload._routes.insert(0, route)
+    assert upload.put(dream(2)).read() == dream(2).tobytes() and upload.route == "cuda-gl" and upload.reason == ""
+    assert upload.put(dream(3)).read() == dream(3).tobytes()
     assert upload.route == "host" and "cuda-gl" in upload.reason and "no such device" in upload.reason
+    assert upload.put(dream(4)).read() == dream(4).tobytes() and route.asked == route.released == 2
     upload.release()
+
+
+def test_a_route_that_fails_now_and_then_stays(screen):
+    upload, route = Upload(screen.ctx), Broken((0, 2, 4))
+    upload.put(dream(1))
+    upload._routes.insert(0, route)
+    for seed in range(6):
+        assert upload.put(dream(seed)).read() == dream(seed).tobytes()
+    assert upload.route == "cuda-gl" and upload.reason == "" and route.asked == 6 and route.released == 3
+    upload.release()
+
+
+def test_the_stream_of_the_hand_over_waits_for_nothing_else(monkeypatch):
+    asked = []
+    device = SimpleNamespace(set_current=lambda: None, create_stream=lambda options: asked.append(options))
+    core = SimpleNamespace(Device=lambda number: device, StreamOptions=dict,
+                           GraphicsResource=SimpleNamespace(from_gl_buffer=lambda *_, **__: None))
+    monkeypatch.setitem(sys.modules, "cuda.core", core)
+    context = SimpleNamespace(buffer=lambda reserve: SimpleNamespace(glo=0))
+    CudaRoute()._register(context, torch.zeros(1), 4)
+    assert asked == [{"nonblocking": True, "priority": -1}]
+
+
+@pytest.mark.parametrize("numbers, expected", (((1, 0), 1), ((None, 2, 0, 1), 2), ((0, 1), 0), ((None,), 0), ((), 0)))
+def test_without_a_window_the_gpu_of_the_dream_draws(numbers, expected):
+    """`numbers`: CUDA's, of each EGL device; None of one that CUDA does not know."""
+    def query(most, devices, count):
+        (ctypes.c_void_p * most).from_address(devices)[:len(numbers)] = range(100, 100 + len(numbers))
+        ctypes.c_int.from_address(count).value = len(numbers)
+        return True
+
+    def attribute(device, name, value):
+        number = numbers[device - 100]
+        if name != EGL_CUDA_DEVICE or number is None:
+            return False
+        ctypes.c_ssize_t.from_address(value).value = number
+        return True
+
+    functions = {"eglQueryDevicesEXT": query, "eglQueryDeviceAttribEXT": attribute}
+    assert _cuda_device(lambda name, *_: functions[name]) == expected
+    assert _cuda_device(lambda name, *_: None) == 0
+
+
+def test_a_function_that_egl_has_not_is_none(screen):
+    if sys.platform.startswith("linux"):
+        assert _egl_extension("eglQueryDevicesEXT") and _cuda_device() >= 0
+    assert not _egl_extension("hearsee")
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ void main() { gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2
 
 
 class Context:
+    finish = None
+
     def __init__(self, renderer):
         self.info = {"GL_RENDERER": renderer}
 
@@ -52,6 +54,11 @@ def test_other_threads_run_while_a_picture_is_waited_for(screen):
     ended.set()
     other.join()
     assert during > 5
+
+
+def test_a_gpu_is_waited_for_as_patiently(monkeypatch):
+    monkeypatch.setattr(software, "_patient", lambda: print)
+    assert waiter(Context("NVIDIA H100/PCIe/SSE2")) == print
 
 
 def test_an_error_that_nobody_asked_for_is_passed_over(screen):

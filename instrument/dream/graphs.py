@@ -218,7 +218,7 @@ class Streams:
     def __init__(self, make):
         self._make = make  # of a device, one of torch's
         self._made, self._free = set(), {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # Python may clear away recordings, which give, in the midst of `take`
 
     def take(self, device):
         """One that nobody has; rather one that was given back, for cuBLAS keeps memory for each that it ever saw."""

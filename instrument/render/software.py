@@ -2,7 +2,7 @@
 
 moderngl holds Python's interpreter lock in every call. Where the processor draws (Mesa's llvmpipe) calls wait for pictures
 that are not drawn yet, and the dream, which needs the lock for each of its many small operations, stands still: at
-640x360 for two thirds of the time. PyOpenGL's calls let go of the lock.
+640x360 for two thirds of the time. To wait for a GPU to finish holds the lock just so. PyOpenGL's calls let go of it.
 """
 
 # Part of the name of what draws on the processor.
@@ -16,18 +16,18 @@ def is_software(ctx):
 
 
 def waiter(ctx):
-    """What waits until all that was asked of `ctx`, the current context, is drawn; where the processor draws other
-    threads run meanwhile."""
-    return _patient() or ctx.finish if is_software(ctx) else ctx.finish
+    """What waits until all that was asked of `ctx`, the current context, is drawn; with PyOpenGL other threads run
+    meanwhile."""
+    return _patient() or ctx.finish
 
 
 def _patient():
-    """PyOpenGL's glFinish; None where that finds no library (EGL alone is enough for moderngl)."""
+    """PyOpenGL's glFinish; None, or false, where that finds no library (EGL alone is enough for moderngl)."""
     try:
         import OpenGL
 
         OpenGL.ERROR_CHECKING = False  # an error that moderngl passed over is none of ours
         from OpenGL import GL
-    except ImportError:
+    except (ImportError, AttributeError):  # the latter of a library that was found and has not all of it
         return None
     return GL.glFinish

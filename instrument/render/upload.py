@@ -1,11 +1,13 @@
 """Dream pictures to GL textures, by the fastest route that works, and the two newest of them.
 
 Routes, best first: "cuda-gl" (copy on the GPU into a pixel buffer registered with CUDA), "pinned"
-(GPU to page-locked memory to texture), "host" (a numpy array). A route that fails says why in `reason`
-and the next one takes over.
+(GPU to page-locked memory to texture), "host" (a numpy array). Where a route fails the next one takes over for this
+picture; where it fails TRIES times in a row, for good, and `reason` says why.
 """
 
 import numpy as np
+
+TRIES = 2  # a driver may refuse once what it does the next time, while another thread records a CUDA graph for one
 
 
 class Upload:
@@ -15,6 +17,7 @@ class Upload:
         self._ctx = ctx
         self.newest, self.previous = self._texture((1, 1)), self._texture((1, 1))
         self._routes = None  # opened by the first picture, which says where pictures live
+        self._failed = 0  # times in a row that the best of them did
         self.reason = ""
 
     @property
@@ -25,7 +28,7 @@ class Upload:
     def put(self, pixels):
         """Upload pixels (h, w, 4) uint8, first row on top, contiguous; the texture, also `newest`.
 
-        A numpy array, or a CUDA tensor written on its device's default stream (or finished).
+        A numpy array, or a CUDA tensor that is finished: what wrote it has been waited for.
         """
         if self._routes is None:
             self._routes = _routes(pixels)
@@ -35,15 +38,24 @@ class Upload:
         return texture
 
     def _copy(self, pixels, texture):
-        while True:
-            try:
-                return self._routes[0].copy(self._ctx, pixels, texture)
-            except Exception as error:  # drivers raise what they like; the next route must take over
-                if len(self._routes) == 1:
-                    raise
-                failed = self._routes.pop(0)
-                failed.release()
-                self.reason = f"{failed.name} upload failed ({_one_line(error)}); now {self.route}"
+        best, *others = self._routes
+        try:
+            best.copy(self._ctx, pixels, texture)
+            self._failed = 0
+        except Exception as error:  # noqa: BLE001 - drivers raise what they like; the next route must take over
+            if not others:
+                raise
+            self._missed(best, error)
+            others[0].copy(self._ctx, pixels, texture)
+
+    def _missed(self, route, error):
+        """The best route failed: it begins anew with the next picture, or never again."""
+        route.release()
+        self._failed += 1
+        if self._failed == TRIES:
+            self._failed = 0
+            self._routes.remove(route)
+            self.reason = f"{route.name} upload failed ({_one_line(error)}); now {self.route}"
 
     def _fitting(self, texture, size):
         if texture.size == size:
@@ -100,9 +112,9 @@ class PinnedRoute:
 class CudaRoute:
     """From a CUDA tensor without leaving the GPU: two registered pixel buffers in turn.
 
-    Everything is queued on a stream of high priority, so that a dream never holds it up. Like every blocking stream
-    it waits for CUDA's legacy default stream, which is torch's: the copy waits for the picture, unmapping orders GL
-    behind the copy, and no call waits on the CPU.
+    Everything is queued on a stream of high priority, so that a dream never holds it up, and which waits for no other
+    (a blocking one would wait, and GL behind it, for all that a network that loads has queued on the default stream):
+    the picture is finished, unmapping orders GL behind the copy, and no call waits on the CPU.
     """
 
     name = "cuda-gl"
@@ -134,7 +146,7 @@ class CudaRoute:
         device = Device(pixels.device.index or 0)
         device.set_current()
         self.release()
-        self._stream = device.create_stream(options=StreamOptions(nonblocking=False, priority=-1))
+        self._stream = device.create_stream(options=StreamOptions(nonblocking=True, priority=-1))
         self._slots = [_Slot(ctx, size) for _ in range(2)]
         self._size = size
 

@@ -4,13 +4,17 @@ The frame loop calls `begin()`, draws, `present()`; at the end `close()`. Attrib
 (px), `framebuffer`, `closed`, `notice` (a line for the HUD or ""). Main thread only.
 """
 
+import ctypes
 import sys
+from ctypes.util import find_library
 
 import moderngl
 
 from .software import waiter
 
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
+EGL_CUDA_DEVICE = 0x323A  # EGL_CUDA_DEVICE_NV of EGL_NV_device_cuda: an EGL device's number in CUDA
+MOST_DEVICES = 64
 
 # glfw's names of keys that print nothing, as `params` spells them.
 _NAMED = {
@@ -160,12 +164,38 @@ class Window:
 
 def _headless_context():
     """A context without a window: EGL on Linux, the system's own (WGL, CGL) elsewhere."""
-    backend = {"backend": "egl"} if sys.platform.startswith("linux") else {}
     try:
+        backend = {"backend": "egl", "device_index": _cuda_device()} if sys.platform.startswith("linux") else {}
         return moderngl.create_context(standalone=True, require=GL_VERSION, **backend)
     except Exception as error:  # noqa: BLE001 - glcontext raises just that
         raise OSError(f"no OpenGL {GL_VERSION / 100:.1f} without a window ({_one_line(error)}); "
                       + _cure("apt-get install libegl1 libgl1-mesa-dri")) from None
+
+
+def _cuda_device(extension=None):
+    """Which EGL device is CUDA's first, where the dream is: one GPU cannot draw from another's memory. 0 if none says so.
+
+    glcontext takes the environment's GLCONTEXT_DEVICE_INDEX instead, if that is set.
+    """
+    extension = extension or _egl_extension
+    query = extension("eglQueryDevicesEXT", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    attribute = extension("eglQueryDeviceAttribEXT", ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+    devices, count, number = (ctypes.c_void_p * MOST_DEVICES)(), ctypes.c_int(), ctypes.c_ssize_t()
+    if not query or not attribute or not query(MOST_DEVICES, ctypes.addressof(devices), ctypes.addressof(count)):
+        return 0
+    return next((index for index, device in enumerate(devices[:count.value])
+                 if attribute(device, EGL_CUDA_DEVICE, ctypes.addressof(number)) and number.value == 0), 0)
+
+
+def _egl_extension(name, *arguments):
+    """A function of EGL that returns whether it succeeded, or None."""
+    library = find_library("EGL")
+    if not library:
+        return None
+    find = ctypes.CDLL(library).eglGetProcAddress
+    find.restype, find.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
+    address = find(name.encode())
+    return ctypes.CFUNCTYPE(ctypes.c_uint, *arguments)(address) if address else None
 
 
 def _window_context(glfw):
