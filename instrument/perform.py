@@ -309,7 +309,7 @@ class Show:
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)
-        picture = (dreamt.pixels, dreamt.place, dreamt.ready) if dreamt else None
+        picture = (dreamt.pixels, dreamt.place) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field,
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)

@@ -19,16 +19,12 @@ WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
 
 @dataclass(frozen=True)
 class Frame:
-    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, made for a `place`.
-
-    `ready` is a CUDA event to wait for before reading a CUDA tensor on another stream, else None.
-    """
+    """A dreamed picture: uint8 RGBA (h, w, 4), a numpy array or a CUDA tensor, finished, made for a `place`."""
 
     pixels: object
     steps_per_s: float
     note: str
     place: Place | None = None
-    ready: object = None
 
 
 class Inbox(Latest):
@@ -200,14 +196,13 @@ class DreamLoop(Loop):
 
     def _frame(self, dream, scene):
         pixels = rgba(dream.picture)
-        ready = None
         if pixels.is_cuda:
-            ready = torch.cuda.Event(blocking=True)
-            ready.record()
-            ready.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
+            done = torch.cuda.Event(blocking=True)
+            done.record(torch.cuda.current_stream(pixels.device))
+            done.synchronize()  # sync point: the governor must see what a dream takes, and drawing must not wait for it
         else:
             pixels = pixels.cpu().numpy()  # sync point on mps; on the CPU nothing is copied
-        return Frame(pixels, self._rate(), self.note(scene.values), scene.place, ready)
+        return Frame(pixels, self._rate(), self.note(scene.values), scene.place)
 
     def note(self, values):
         """What the HUD should say: overridden values and faults."""

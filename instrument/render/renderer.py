@@ -52,9 +52,9 @@ class Renderer:
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
 
-        `frame` is a new dream (pixels, the place of `journey` that it was made for, or None for here), with a third part, a
-        CUDA event that says it is done, or None; `now` and `dt` in s; `motion` the field of this frame, which `journey` adds
-        up (unless that has been done for this `now`); `extras` {name of shader.HOST: number}, such as level and pulse.
+        `frame` is a new dream, finished (pixels, the place of `journey` that it was made for, or None for here), or None;
+        `now` and `dt` in s; `motion` the field of this frame, which `journey` adds up (unless that has been done for this
+        `now`); `extras` {name of shader.HOST: number}, such as level and pulse.
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
@@ -120,9 +120,7 @@ class Fader:
         now = journey.here.time
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
-        (pixels, _, *ready), made = self._waiting
-        for event in filter(None, ready):
-            event.wait()  # torch's current stream, which the upload uses, waits; the CPU does not
+        (pixels, _), made = self._waiting
         first = self._landed == -math.inf
         upload.put(pixels)
         journey.land()
