@@ -463,6 +463,10 @@ while screen.size != (400, 300):
     screen.begin()
     screen.present()
 assert screen.framebuffer.size == (400, 300) and not screen.closed
+pointer = lambda: glfw.get_input_mode(handle, glfw.CURSOR) == glfw.CURSOR_NORMAL
+screen._monitor = None
+seen = [pointer(), screen.fullscreen(True) or pointer(), screen.fullscreen(False) or pointer()]
+assert seen == [True, False, True], seen
 glfw.set_window_should_close(handle, True)
 screen.begin()
 assert screen.closed

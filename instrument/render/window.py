@@ -113,6 +113,7 @@ class Window:
         elif not on and self._windowed is not None:
             self._glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
             self._windowed = None
+            self._show_pointer(True)
 
     def close(self):
         if self._handle is not None:
@@ -122,6 +123,11 @@ class Window:
             self._handle = None
             self._glfw.terminate()
 
+    def _show_pointer(self, shown):
+        """Nobody wants to see it on the big screen."""
+        glfw = self._glfw
+        glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_NORMAL if shown else glfw.CURSOR_HIDDEN)
+
     def _fill_monitor(self):
         target = self._find_monitor()
         if target is None:
@@ -130,6 +136,7 @@ class Window:
         self._windowed = (*glfw.get_window_pos(self._handle), *glfw.get_window_size(self._handle))
         mode = glfw.get_video_mode(target)
         glfw.set_window_monitor(self._handle, target, 0, 0, *mode.size, mode.refresh_rate)
+        self._show_pointer(False)
 
     def _find_monitor(self):
         """The monitor asked for (any if none was named); None with a notice when it is not there."""
@@ -148,6 +155,7 @@ class Window:
             self.notice = "monitor unplugged, showing a window"
             self._glfw.set_window_monitor(self._handle, None, 60, 60, *self._windowed[2:], 0)
             self._windowed = None
+            self._show_pointer(True)
 
     def _key(self, window, key, scancode, action, mods):
         if action == self._glfw.PRESS:
