@@ -88,9 +88,14 @@ class Watch:
             self._hears(tick)
         elif self._tick is not None:
             self._silent += min(dt, HITCH)
-        if self._silent >= self._due and not (self._ears and self._ears.ended):
+        if self._silent >= self._due and not self._excused(features):
             self._deaf()
         return quiet(features) if self._silent >= DEAF else features
+
+    def _excused(self, features):
+        """Silent because its file has ended, or, before it publishes classes, because loading torch holds its threads."""
+        ended = self._ears is not None and self._ears.ended
+        return ended or self._silent < AGAIN and not any(name.startswith(CLASS) for name in features)
 
     def _hears(self, tick):
         self._tick, self._silent, self._due = tick, 0.0, DEAF
@@ -100,7 +105,7 @@ class Watch:
 
     def _restarted(self):
         """It ended by itself, unless it was killed here, and is on its way again."""
-        self._restarts, self._lost = self._ears.restarts, True
+        self._restarts, self._lost, self._due = self._ears.restarts, True, self._silent + AGAIN
         if not self._killed:
             self._tell(f"`listen` has ended ({self._ears.reason}) and is started again")
         self._killed = False

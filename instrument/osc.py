@@ -27,6 +27,7 @@ ALONE = 0.5  # s without a feature after which another sender is listened to
 SAME = 0.1  # s within which the same number is the same press: a frame of a slow controller, but no second press
 STREAM = 1.0  # s of the same, once a number has come so often that no finger did it
 PRESSES = 64  # remembered at most
+LINE = 240  # characters of a reason
 NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
@@ -378,7 +379,7 @@ class Receiver:
             try:
                 heard |= self._act(message.address, message.params, sender)
             except (ValueError, OverflowError, OSError) as problem:
-                self._refuse(f"{message.address}: {problem}")
+                self._refuse(f"{message.address[:60]}: {problem}")
         if heard:
             self._on_features(dict(self._features))
 
@@ -446,7 +447,7 @@ class Receiver:
 
     def _refuse(self, reason):
         self.refused += 1
-        self.reason = reason
+        self.reason = reason = " ".join(reason[:LINE].split())
         said, then = self._noticed
         if reason != said and self._now - then >= NEWS:
             self._noticed = (reason, self._now)

@@ -21,7 +21,7 @@ class Teaching:
         self._remote, self._folder, self._frames, self._learn = remote, Path(folder), frames, learn
         self._say = say
         self._pictured = set(classes)
-        self._there = True  # whether `listen` has a network that could learn; it tells before a hand is on the key
+        self._there = False  # whether `listen` has a network that could learn
         self._holding, self._snapshot = False, None
         self._note = ""  # the newest of `listen`
         self._asked = None  # the one before an example was ended: another is the answer

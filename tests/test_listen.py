@@ -215,7 +215,7 @@ def test_a_silent_listen_is_noticed_made_quiet_and_started_again():
     assert silent["class.bark"] == 0.9 and silent["top.name"] == "bark"
     assert ears.killed == 1 and told == ["no word of `listen` for 2 s: it is started again"]
     ears.restarts, ears.reason = 1, "exit status -9"
-    passing(14, 2999, False)
+    passing(14.9, 2999, False)
     assert ears.killed == 1 and len(told) == 1  # it has time to come up
     passing(30, 2999, False)
     assert ears.killed in (2, 3) and len(told) == 1
@@ -228,10 +228,21 @@ def test_a_restart_is_said_with_its_reason_and_so_is_its_success():
     passing(1, 1)
     for number in (1, 2, 3):  # it dies three times before it hears
         ears.restarts, ears.reason = number, "exit status 143"
-        passing(0.5, 60, False)  # its last tick
+        passing(1.5, 60, False)  # its last tick
     assert told == ["`listen` has ended (exit status 143) and is started again"]
     passing(1, 1)
     assert told[1:] == ["`listen` is heard again"] and ears.killed == 0
+
+
+def test_one_that_comes_up_is_left_alone_while_torch_holds_its_threads():
+    ears = Ears()
+    watch, told, _ = watched(ears)
+    levels = {"frame": 1, "audio.level": 0.5}
+    silent = [watch.update(levels, 0.1)["audio.level"] for _ in range(140)]
+    assert silent[-1] == 0 and told == [] and ears.killed == 0
+    for _ in range(20):
+        watch.update(levels, 0.1)
+    assert ears.killed == 1 and len(told) == 1
 
 
 def test_the_end_of_a_file_and_the_time_before_the_first_tick_are_no_silence():
@@ -325,7 +336,7 @@ def test_an_end_and_a_mistake_are_final(home, status, ended, failed):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stops by POSIX signal")
 def test_a_stopped_child_is_noticed_and_another_one_started(home):
-    with home.supervisor(LIVE) as supervisor:
+    with home.supervisor(STUBBORN) as supervisor:  # like one with a handler, which does not run while it is stopped
         watch, told, passing = watched(supervisor)
         first = home.pid()
         os.kill(first, signal.SIGSTOP)

@@ -464,6 +464,13 @@ def test_a_refusal_is_said_once_and_a_flood_of_them_once_a_second(seen):
     assert len(seen.told) == 3 and seen.receiver.refused == 240
 
 
+def test_whatever_is_refused_is_told_in_one_short_line(seen):
+    seen("/hs/post/hue\n" + "x" * 9000, 1.0)
+    seen("/hs/post/hue", *["a\nb"] * 2000)
+    assert len(seen.told) == 2 and all(len(text) <= 240 and "\n" not in text for text in seen.told)
+    assert "no such address" in seen.told[0] and "takes one number" in seen.told[1]
+
+
 # answers
 
 def test_ping_is_answered_with_pong(ear):

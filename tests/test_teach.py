@@ -370,6 +370,7 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     told, learnt = Told(), {}
     frames = Latest(Frame(np.full((2, 4, 4), 255, np.uint8), 0.0, ""))
     teaching = Teaching(told, tmp_path, frames, learnt.__setitem__, ["hum"])
+    teaching.follow({"class.hum": 0.0})
     teaching.carry_out("teach.start", "rain")
     teaching.carry_out("teach.start")  # the key once more
     assert told == [("teach.start", "rain"), ("teach.stop", None)]
@@ -388,6 +389,7 @@ def test_what_was_forgotten_and_is_taught_anew_has_a_new_picture(tmp_path):
     (tmp_path / "pictures").mkdir()
     told, learnt, frames = Told(), [], Latest()
     teaching = Teaching(told, tmp_path, frames, lambda name, picture: learnt.append((name, round(float(picture.mean()), 1))), ["hum"])
+    teaching.follow({"class.hum": 0.0})
     for level in (51, 204):
         Image.new("RGB", (4, 2)).save(tmp_path / "pictures" / "rain.jpg")
         frames.put(Frame(np.full((2, 4, 4), level, np.uint8), 0.0, ""))
@@ -405,6 +407,7 @@ def lesson(tmp_path):
     Image.new("RGB", (4, 2), "red").save(tmp_path / "pictures" / "rain.jpg")
     learnt, said, frames = {}, [], Latest(Frame(np.full((2, 4, 4), 255, np.uint8), 0.0, ""))
     teaching = Teaching(Told(), tmp_path, frames, learnt.__setitem__, ["hum"], said.append)
+    teaching.follow({"class.hum": 0.0})
     return teaching, learnt, said
 
 
@@ -437,13 +440,14 @@ def test_a_picture_that_cannot_be_saved_is_said_and_dreamed(lesson, tmp_path):
     assert len(said) == 1 and "rain.png" in said[0] and "make the folder writable" in said[0] and "\n" not in said[0]
 
 
-def test_nobody_teaches_an_ear_without_a_network(lesson):
-    teaching, _, _ = lesson
-    teaching.follow({"audio.level": 0.5})  # the levels come first
+def test_nobody_teaches_an_ear_without_a_network(tmp_path):
+    said = []
+    teaching = Teaching(Told(), tmp_path, Latest(), None, ["hum"], said.append)
     for _ in range(2):
         with pytest.raises(ValueError, match="no network yet"):
             teaching.carry_out("teach.start", "rain")
-    assert teaching._remote == []
+        teaching.follow({"audio.level": 0.5})  # the levels come first
+    assert teaching._remote == said == []
     teaching.follow({"class.hum": 0.5})
     teaching.carry_out("teach.start")
     assert teaching._remote == [("teach.start", None)]
