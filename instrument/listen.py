@@ -120,7 +120,7 @@ class Listener:
         self._control = Control(options.values)
         self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
         self._pupil, self._taught = None, options.taught
-        self._noted = ""
+        self._noted = self._told = ""
         self.status = 0  # to exit with
 
     def __enter__(self):
@@ -183,8 +183,16 @@ class Listener:
             block = self.source.read()
             if len(block):
                 self._analyse(block)
+            self._tell_source()
             left -= len(block) / self.source.rate if ended else 0.0
         self.stop()
+
+    def _tell_source(self):
+        """Publish what is listened to, when that or what is wrong with it has changed."""
+        told = f"listening to {': '.join(part for part in (self.source.description, self.source.note) if part)}"
+        if told != self._told:
+            self._told = told
+            self.sender.publish({"audio.source": told})
 
     def _analyse(self, block):
         self._lesson.push(block, self.source.rate)

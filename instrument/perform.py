@@ -130,7 +130,7 @@ class Show:
         self.values = self.control.frame()
         self.features = Latest()
         self._messages = Messages()
-        self._note, self._told = "", set()
+        self._notes, self._told = {}, set()
         self.say(self.screen.notice)
         self._open_hands(stack)
         self._remote = self._ring_name = None
@@ -459,10 +459,11 @@ class Show:
     def _print(self, now):
         self._follow_faults()
         news = self.heard.news(now)
-        note = self.heard.features.get("teach.note", "")
-        if note != self._note:
-            self._note = note
-            self.say(note)
+        for name in ("audio.source", "teach.note"):
+            note = self.heard.features.get(name, "")
+            if note != self._notes.get(name, ""):
+                self._notes[name] = note
+                self.say(note)
         began = self.rates.began
         if news:
             tell(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})")

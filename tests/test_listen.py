@@ -143,6 +143,20 @@ def test_it_does_not_outlive_its_parent(clip, free_port):
     assert Parent(child.pid).gone() and not Parent(os.getppid()).gone() and not Parent(None).gone()
 
 
+def test_what_is_listened_to_is_published_and_what_is_wrong_with_it(clip, free_port):
+    heard = queue.SimpleQueue()
+
+    def told(word):
+        while word not in heard.get(timeout=WAIT).get("audio.source", ""):
+            pass
+
+    with Receiver(0, on_features=heard.put) as receiver:
+        with Listener(options(clip, free_port, ("127.0.0.1", receiver.port), loop=True), network) as listener:
+            told("tone.wav")
+            listener.source.note = "gives no sound"
+            told("gives no sound")
+
+
 def test_what_is_refused_is_published_as_news_of_teaching(clip, free_port):
     heard = queue.SimpleQueue()
 

@@ -270,9 +270,9 @@ def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SE
 
     OSError: no such file or device. ValueError: a file without sound.
     """
-    spec = automatic(devices()) if spec in (None, "auto") else str(spec)
+    chosen, spec = spec in (None, "auto"), automatic(devices()) if spec in (None, "auto") else str(spec)
     if spec == "demo":
-        return _demo(loop, aloud, ring_name, seed)
+        return _demo(loop, aloud, ring_name, seed, " (no audio input was found)" if chosen else "")
     if spec != "mic" and (Path(spec).exists() or _looks_like_a_file(spec)):
         return _file(spec, loop, aloud, ring_name)
     return _microphone(spec, ring_name)
@@ -293,10 +293,10 @@ def _file(path, loop, aloud, ring_name):
     return Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name)
 
 
-def _demo(loop, aloud, ring_name, seed):
+def _demo(loop, aloud, ring_name, seed, why):
     samples, truth = demo.scene(seed)
     player = open_player(demo.RATE, 1) if aloud else None
-    source = Paced(lambda: [samples[:, None]], "demo", f"demo scene {seed}", demo.RATE, loop, player, ring_name)
+    source = Paced(lambda: [samples[:, None]], "demo", f"demo scene {seed}{why}", demo.RATE, loop, player, ring_name)
     source.truth = tuple(truth)
     return source
 
