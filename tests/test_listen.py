@@ -145,37 +145,33 @@ def test_it_does_not_outlive_its_parent(clip, free_port):
 
 def test_what_is_listened_to_is_published_and_what_is_wrong_with_it(clip, free_port):
     heard = queue.SimpleQueue()
-
-    def told(word):
-        while word not in heard.get(timeout=WAIT).get("audio.source", ""):
-            pass
-
     with Receiver(0, on_features=heard.put) as receiver:
         with Listener(options(clip, free_port, ("127.0.0.1", receiver.port), loop=True), network) as listener:
-            told("tone.wav")
+            until_told(heard, "audio.source", "tone.wav")
             listener.source.note = "gives no sound"
-            told("gives no sound")
+            until_told(heard, "audio.source", "gives no sound")
+
+
+def until_told(heard, feature, word):
+    """Until a text with that word comes; queue.Empty if it never does."""
+    while word not in heard.get(timeout=WAIT).get(feature, ""):
+        pass
 
 
 def test_what_is_refused_is_published_as_news_of_teaching(clip, free_port):
     heard = queue.SimpleQueue()
-
-    def note(word):
-        while word not in heard.get(timeout=WAIT).get("teach.note", ""):
-            pass
-
     with Receiver(0, on_features=heard.put) as receiver:
         listening = options(clip, free_port, ("127.0.0.1", receiver.port), loop=True)
         with Listener(listening, lambda: Network(*network())) as listener:  # a network that cannot learn
             remote = Remote(("127.0.0.1", free_port))
             remote.command("teach.start", "rain")
-            note("/hs/teach/start: there is no network yet")
+            until_told(heard, "teach.note", "/hs/teach/start: there is no network yet")
             remote.close()
             listener.receiver.receive(encode("/hs/hear/gain", "loud"), ("127.0.0.1", 9), 1e9)
-            note("/hs/hear/gain: takes one number")
+            until_told(heard, "teach.note", "/hs/hear/gain: takes one number")
             for _ in range(2):
                 listener._note("listening: rain")
-            note("listening: rain (again)")
+            until_told(heard, "teach.note", "listening: rain (again)")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
