@@ -26,6 +26,7 @@ from .control import Control
 from .features import CLASS
 from .osc import Receiver, Sender
 from .params import COMMANDS, PARAMS
+from .signals import as_before
 
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
@@ -66,7 +67,8 @@ def run(options):
 
     Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
     """
-    with Listener(options, lambda: load_network(options.model, options.taught), _reporter(options)) as listener:
+    load = lambda: load_network(options.model, options.taught)
+    with as_before(), Listener(options, load, _reporter(options)) as listener:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: listener.stop(STOPPED))
         try:

@@ -2,9 +2,8 @@
 
 import logging
 import os
-import signal
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from .motion import motion
 from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
+from .signals import as_before, ended_in_order
 from .spectrogram import Live
 from .teaching import Teaching
 from .video import Video
@@ -39,7 +39,6 @@ SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
-ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
 
@@ -86,7 +85,7 @@ def perform(options):
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
-    with ExitStack() as stack:
+    with as_before(), ExitStack() as stack:
         show = Show(options, stack)
         stack.enter_context(ended_in_order())
         show.run()
@@ -94,22 +93,6 @@ def perform(options):
         return 2
     tell(show.summary())
     return 0
-
-
-@contextmanager
-def ended_in_order():
-    """Within, a signal to end is as good as Ctrl-C; on the way out it is passed over, so that the video is finished.
-
-    A terminal that closes may send it twice. What is ignored from the start (nohup) stays so.
-    """
-    heeded = [number for number in ENDS if signal.getsignal(number) == signal.SIG_DFL]
-    for number in heeded:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in heeded:
-            signal.signal(number, signal.SIG_IGN)
 
 
 class Show:

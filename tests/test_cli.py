@@ -1,6 +1,7 @@
 """The command line: flags are the table's, and a mistake is one line."""
 
 import shutil
+import signal
 import socket
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from instrument.cli import COMMANDS, main, parser
 from instrument.params import PARAMS
+from instrument.signals import ENDS
 
 ROOT = Path(__file__).parents[1]
 SHORT = ["--headless", "--seconds", "0.1", "--size", "160x90", "--audio", "demo", "--port", "10041"]
@@ -49,10 +51,13 @@ def test_a_wrong_flag_is_explained(arguments, words, capfd):
 
 
 def one_line(arguments, words, capfd):
+    """A show that cannot begin ends with one line, and a signal to end then ends its caller as before."""
+    before = [signal.getsignal(number) for number in ENDS]
     status, lines = said(["perform", *SHORT, *arguments], capfd)
     assert status == 2 and len(lines) == 1, lines
     for word in words:
         assert word in lines[0]
+    assert [signal.getsignal(number) for number in ENDS] == before
 
 
 def test_an_unknown_preset(capfd):

@@ -16,8 +16,9 @@ from PIL import Image
 
 from instrument.audio.ring import Ring, _path
 from instrument.console import Messages
-from instrument.perform import Show, ended_in_order
+from instrument.perform import Show
 from instrument.render.record import Recorder, screenshot
+from instrument.signals import as_before, ended_in_order
 from instrument.video import Video
 
 RATE = 22050
@@ -301,7 +302,7 @@ def test_a_video_asked_for_while_minimised_begins_with_the_window(screen, sized,
 ENDED = """
 import os, signal, sys
 from contextlib import ExitStack
-from instrument.perform import ended_in_order
+from instrument.signals import ended_in_order
 from instrument.render.window import open_screen
 from instrument.video import Video
 number = getattr(signal, sys.argv[2])
@@ -331,14 +332,11 @@ def test_a_signal_to_end_closes_the_video(screen, tmp_path, number):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGHUP")
 def test_what_nohup_ignores_stays_ignored():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with as_before():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         with ended_in_order():
             os.kill(os.getpid(), signal.SIGHUP)
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
