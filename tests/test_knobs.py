@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from instrument.bench import knobs
+from instrument.bench.looks import PLAIN
 from instrument.cli import parser
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
@@ -59,7 +60,7 @@ def test_what_a_row_needs_is_legal_and_leaves_it_alone():
 
 def test_a_row_that_shows_passes_and_says_in_which_respect(bench):
     found = bench.measure(BY_NAME["post.gamma"])
-    assert found["ratio"] > 1 and found["respect"] in ("layout", "colour")
+    assert found["ratio"] > 1 and found["respect"] in PLAIN
     assert found["change"] == pytest.approx(found["ratio"] * knobs.ENOUGH * max(found["seeds"], knobs.LEAST))
 
 

@@ -148,9 +148,14 @@ class Play:
             if ring:
                 count = ring.rate // 30
                 ring.write(np.float32(sound) * np.sin(2 * np.pi * 500 * np.arange(count) / ring.rate, dtype=np.float32))
-            self.video.frame(self.now)
-            self.video._recorder._wait = True  # this is faster than a show: no picture may be dropped
-            self.now += 1 / 30
+            self.frame()
+
+    def frame(self):
+        """What is on the screen, once more; this is faster than a show, yet no picture is dropped."""
+        if self.video._recorder:
+            self.video._recorder._wait = True
+        self.video.frame(self.now)
+        self.now += 1 / 30
 
 
 def loud_from(samples, rate=RATE):
@@ -196,7 +201,7 @@ def noise(play, until):
     play.video._screen = type("Noisy", (), {"size": play.screen.size, "framebuffer": play.screen.ctx.framebuffer([texture])})
     for count in range(3000):
         texture.write(chance.integers(0, 255, texture.width * texture.height * 4, np.uint8).tobytes())
-        play.video.frame(count / 30)
+        play.frame()
         if until():
             return count
     pytest.fail("waited in vain")
