@@ -95,7 +95,7 @@ def _shoot(take, reel, count):
     finally:
         with undisturbed():
             path = reel.close()
-    _report(take, reel, path, count)
+        _report(take, reel, path, count)
     return status
 
 

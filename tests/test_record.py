@@ -70,7 +70,8 @@ def test_a_recording_has_its_frames_duration_and_sound(screen, tmp_path, suffix)
 
 
 @pytest.mark.parametrize("rate, channels, kept", [
-    (44100, 2, (44100, 2)), (48000, 6, (48000, 6)), (192_000, 1, (96_000, 1)), (6000, 2, (7350, 2)), (48000, 12, (48000, 1))])
+    (44100, 2, (44100, 2)), (48000, 6, (48000, 6)), (192_000, 1, (96_000, 1)), (6000, 2, (7350, 2)),
+    (48000, 12, (48000, 1))])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_sound_of_any_rate_and_channels_stays_in_step(screen, tmp_path, suffix, rate, channels, kept):
     """A click at 0.5 s; the pictures come at a constant rate, from 0 s on."""

@@ -228,7 +228,8 @@ class _Writer:
     def sound(self, position, samples):
         gap = position - self._samples
         samples = samples[:, None] if samples.ndim == 1 else samples
-        samples = samples[-gap:] if gap < 0 else np.concatenate((np.zeros((gap, samples.shape[1]), np.float32), samples))
+        silence = np.zeros((max(gap, 0), samples.shape[1]), np.float32)
+        samples = np.concatenate((silence, samples[max(-gap, 0):]))
         if not len(samples):
             return
         if samples.shape[1] > CHANNELS:
