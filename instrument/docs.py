@@ -17,7 +17,7 @@ FILES = ("README.md", "docs/osc.md", "docs/midi.md")
 MARK = re.compile(r"(<!-- made by instrument/docs\.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 KNOBS_PER_ROW = 8  # as on most boxes
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
-KEY_NAMES = {"right": "→", "left": "←", "enter": "Enter", "tab": "Tab", "f1": "F1", "escape": "Esc", "space": "Space"}
+KEY_NAMES = {"right": "→", "left": "←", "enter": "Enter", "tab": "Tab", "f1": "F1", "escape": "Esc", "space": "Space", "up": "↑", "down": "↓", "pagedown": "Page Down", "delete": "Delete", "backspace": "Backspace"}
 
 
 def fill(text):

@@ -10,6 +10,7 @@ from pathlib import Path
 from .clock import Clock
 from .console import Messages, tell
 from .control import Control
+from .cursor import Cursor, target
 from .deck import Deck
 from .eyes import Eyes
 from .features import CLASS
@@ -29,6 +30,7 @@ from .video import Video
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
+LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
 DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
@@ -100,7 +102,7 @@ class Show:
 
     def __init__(self, options, stack):
         self.control = Control(options.values)
-        self.clock, self.heard = Clock(), Heard()
+        self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
         self.bank = open_bank(options.presets)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
@@ -148,7 +150,7 @@ class Show:
             host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
-            api=self.options.midi_api, notice=self.say))
+            api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
         if self.midi.reason:
             self.say(self.midi.reason)
 
@@ -326,8 +328,18 @@ class Show:
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
                      messages=tuple(fresh[-3:] + arrows + [self.rates.note] * bool(self.rates.note) + self.renderer.messages),
-                     help=self._help_on,
+                     help=self._help_on, page=self._page(now),
                      spectrogram=spectrogram if self._spectrogram_on else None)
+
+    def _page(self, now):
+        """The rows round the one that the player's fingers are on, for a while after they were."""
+        from .render.hud import Page
+
+        if not self.cursor.shown(now) and not self.midi.learning:
+            return None
+        row, controls = self.cursor.row, ", ".join(self.midi.controls(self.cursor.row.name))
+        asks = "Move the MIDI control that is to play what you chose." if self.midi.learning else ""
+        return Page(row, self.values, tuple(filter(None, (row.doc, controls))), asks)
 
     def _key(self, key):
         if key in KEYS:
@@ -349,6 +361,10 @@ class Show:
                 self.say(self.deck.message)
             elif name.startswith("teach."):
                 self.teaching.carry_out(name, argument)
+            elif name.startswith("row."):
+                self.control.submit(self.cursor.carry_out(name, argument, self.values, now))
+            elif name.startswith("midi."):
+                self._learn(name, argument)
             elif name in ("show.network", "show.model"):
                 self._exchange(name.removeprefix("show."), argument)
             else:
@@ -358,6 +374,21 @@ class Show:
         except Exception as error:  # the show goes on
             log.exception("%s failed", name)
             self.say(f"{name} failed: {error}")
+
+    def _learn(self, name, argument):
+        """Let a MIDI control be learned for the row selected, or for what is named, or forget it."""
+        if self.midi.learning and name == "midi.learn" and not argument:
+            self.midi.learn()
+            return self.say("MIDI: gave up learning")
+        wanted = target(argument, self.cursor.row)
+        what = wanted.get("row") or wanted.get("command") or f"preset {wanted['preset']}"
+        if name == "midi.forget":
+            self.midi.forget(what)
+        elif not self.midi.devices():
+            raise ValueError(f"MIDI: nothing is plugged in that could be learned for {what}")
+        else:
+            self.midi.learn(**wanted)
+            self.say(f"MIDI: move the control that is to play {what}")
 
     def _exchange(self, what, name):
         if self.eyes is None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from helpers import screen_of
 
-from instrument.params import COMMANDS, PARAMS
-from instrument.render.hud import Hud, Panel, class_colour, keys
+from instrument.params import COMMANDS, DEFAULTS, PARAMS
+from instrument.render.hud import Hud, Page, Panel, class_colour, keys
 
 SIZE = WIDTH, HEIGHT = 640, 360
 BARS = tuple((f"class_{number}", number / 10) for number in range(10))
@@ -71,6 +71,16 @@ def test_the_spectrogram_moves(screen, hud):
     second[:, :128, :3] = 0
     before, after = (shown(screen, hud, Panel(bars=BARS, spectrogram=sound)) for sound in (first, second))
     assert (before != after).any(2).sum() > 2000
+
+
+@pytest.mark.parametrize("group", sorted({row.group for row in PARAMS}))
+def test_the_page_of_a_group_fits_and_shows_the_row_selected(screen, hud, group):
+    rows = [row for row in PARAMS if row.group == group]
+    first, last = (shown(screen, hud, Panel(page=Page(row, DEFAULTS))) for row in (rows[0], rows[-1]))
+    moved = np.argwhere((first != last).any(2))
+    assert WIDTH / 2 < moved[:, 1].min() and moved[:, 0].max() < HEIGHT - 8  # top right, with all its lines
+    turned = shown(screen, hud, Panel(page=Page(rows[0], DEFAULTS | {rows[0].name: rows[0].lo})))
+    assert rows[0].default == rows[0].lo or (turned != first).any()
 
 
 def test_the_state_of_the_renderer_is_left_in_order(screen, hud):

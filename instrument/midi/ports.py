@@ -1,6 +1,7 @@
 """MIDI devices: found, opened, lost and found again. `Midi` is one thread; `RtPorts` the ports of this machine."""
 
 import os
+import queue
 import re
 import threading
 import time
@@ -40,15 +41,24 @@ class Midi:
                  notice=lambda text: None, now=time.perf_counter):
         self._feeds = (submit, command, values, clock)
         self._values, self._notice, self._now = values, notice, now
-        self._profiles, self._own = shipped(), Own(own)
+        self._profiles, self._own = shipped(), self._learned(own)
         self.reason = ""
         self._ports = ports or self._machine(api)
         self._devices = {}  # port -> Device
         self._refused = set()  # ports that would not open: said once
         self._learner = None
+        self._forgotten = queue.SimpleQueue()  # targets that are to be forgotten
         self._thread, self._going = None, True
         self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
         self.malformed = 0
+
+    def _learned(self, path):
+        """The player's own bindings; where the file is damaged, none, and it stays as it is."""
+        try:
+            return Own(path)
+        except (ValueError, OSError) as error:
+            self._notice(f"{error}; plays on without what was learned, and keeps nothing that is learned now")
+            return Own()
 
     def _machine(self, api):
         try:
@@ -86,6 +96,15 @@ class Midi:
     def learning(self):
         return self._learner is not None
 
+    def forget(self, target):
+        """Forget every control learned for a row, a command or a "preset N"."""
+        self._forgotten.put(target)
+
+    def controls(self, target):
+        """The controls of all open devices that play a row, a command or a "preset N", as text."""
+        found = (device.mapping.controls(target) for device in list(self._devices.values()))
+        return list(dict.fromkeys(control for controls in found for control in controls))
+
     def plug(self):
         """Open what has come, close what has gone. Midi thread (or a test)."""
         names = self._ports.names()
@@ -99,6 +118,8 @@ class Midi:
 
     def hear(self):
         """Act on all that has been sent. Midi thread (or a test)."""
+        while not self._forgotten.empty():
+            self._forget(self._forgotten.get())
         for device in self._devices.values():
             for data, when in device.ear.read(self._now()):
                 self._receive(device, data, when)
@@ -170,10 +191,26 @@ class Midi:
             binding = learner.hear(move)
             if binding:
                 self._learner = None
-                self._own.add(device.name, binding)
-                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
-                self._notice(f"MIDI: learned {binding.kind} {binding.number} ({binding.mode})")
+                self._keep(lambda: self._own.add(device.name, binding))
+                self._notice(f"MIDI: {binding.control} plays {binding.target} now ({binding.mode})")
                 return
+
+    def _forget(self, target):
+        gone = self._keep(lambda: self._own.remove(target))
+        if gone is not None:
+            self._notice(f"MIDI: forgot {gone} control{'s' * (gone != 1)} of {target}" if gone else
+                         f"MIDI: nothing was learned for {target}; a box's own numbers stay")
+
+    def _keep(self, change):
+        """Change the player's own bindings, for all devices at once; what cannot be saved acts all the same."""
+        try:
+            return change()
+        except OSError as error:
+            self._notice(f"MIDI: not kept for next time: {error}")
+            return None
+        finally:
+            for device in self._devices.values():
+                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
 
 
 @dataclass(frozen=True)

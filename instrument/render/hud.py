@@ -39,6 +39,16 @@ WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 
 
 
 @dataclass(frozen=True)
+class Page:
+    """The rows of one group and what they are."""
+
+    row: object  # the `Param` that the player's fingers are on
+    values: dict  # {name: value} of every row
+    notes: tuple = ()  # lines below, such as what the row does
+    asks: str = ""  # what the player is to do now
+
+
+@dataclass(frozen=True)
 class Panel:
     """What the HUD shows of one frame."""
 
@@ -50,6 +60,7 @@ class Panel:
     preset: str = ""
     messages: tuple = ()  # overridden values, faults
     help: bool = False
+    page: Page | None = None
     spectrogram: object = None  # the sound as a picture, uint8 RGBA (h, w, 4), row 0 on top; another one when it moved
 
 
@@ -81,6 +92,8 @@ class Hud:
             _strip(paint, self._shown(panel.spectrogram), size)
         if panel.help:
             _help(paint, size)
+        elif panel.page:
+            _page(paint, panel.page, size)
         imgui.render()
         self._render(imgui.get_draw_data(), size)
 
@@ -223,6 +236,32 @@ def _strip(paint, texture, size):
     y = size[1] / paint.scale - 18 - height
     paint.box(x, y, width, height, DARK, 8)
     paint.image(x + pad, y + pad, width - 2 * pad, height - 2 * pad, texture, 4)
+
+
+def _page(paint, page, size):
+    """Top right: a line for each row of the group, its value as a bar and as text; the one selected stands out."""
+    rows = [row for row in PARAMS if row.group == page.row.group]
+    notes = [(note, GREY) for note in page.notes] + [(page.asks, ALARM)] * bool(page.asks)
+    width, line, pad = 380, 17, 14
+    x, y = size[0] / paint.scale - 18 - width, 18
+    paint.box(x, y, width, line * (len(rows) + len(notes)) + 26 + 3 * pad, (*DARK[:3], 0.82), 8)
+    paint.text(x + pad, y + pad - 4, 18, WHITE, page.row.group, bold=True)
+    top = y + pad + 24
+    for number, row in enumerate(rows):
+        _row(paint, row, page, (x + pad, top + line * number, width - 2 * pad))
+    for number, (note, colour) in enumerate(notes, len(rows)):
+        paint.text(x + pad, top + pad + line * number, 13, colour, note)
+
+
+def _row(paint, row, page, place):
+    x, y, width = place
+    value, held = page.values[row.name], row == page.row
+    if held:
+        paint.box(x - 6, y, width + 12, 17, (1, 1, 1, 0.16), 4)
+    paint.text(x, y, 13, WHITE if held else GREY, row.name.partition(".")[2], bold=held)
+    paint.box(x + 112, y + 6, 100, 5, (1, 1, 1, 0.10), 2.5)
+    paint.box(x + 112, y + 6, max(100 * row.position(value), 1), 5, ALARM if held else GREY, 2.5)
+    paint.text(x + 224, y, 13, WHITE if held else GREY, row.text(value), bold=held)
 
 
 def _title(paint, panel, x, y):

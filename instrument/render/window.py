@@ -10,6 +10,7 @@ from ctypes.util import find_library
 
 import moderngl
 
+from ..params import COMMANDS
 from .software import waiter
 
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
@@ -20,8 +21,10 @@ MOST_DEVICES = 64
 _NAMED = {
     "SPACE": "space", "ENTER": "enter", "KP_ENTER": "enter", "ESCAPE": "escape", "TAB": "tab", "LEFT": "left",
     "RIGHT": "right", "UP": "up", "DOWN": "down", "BACKSPACE": "backspace", "DELETE": "delete", "HOME": "home",
-    "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown",
+    "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown", "KP_ADD": "+", "KP_SUBTRACT": "-",
 } | {f"F{number}": f"f{number}" for number in range(1, 13)}
+
+_REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
 
 
 def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See"):
@@ -158,10 +161,11 @@ class Window:
             self._show_pointer(True)
 
     def _key(self, window, key, scancode, action, mods):
-        if action == self._glfw.PRESS:
-            name = _key_name(self._glfw, key, scancode)
-            if name:
-                self._keys.append(name)
+        if action == self._glfw.RELEASE:
+            return
+        name = _key_name(self._glfw, key, scancode)
+        if name and (action == self._glfw.PRESS or name in _REPEATING):
+            self._keys.append(name)
 
     def _measure(self):
         self.size = self._glfw.get_framebuffer_size(self._handle)
@@ -250,7 +254,8 @@ def _key_name(glfw, key, scancode):
     for constant, name in _NAMED.items():
         if key == getattr(glfw, "KEY_" + constant):
             return name
-    return (glfw.get_key_name(key, scancode) or "").lower()
+    printed = (glfw.get_key_name(key, scancode) or "").lower()
+    return "+" if printed == "=" else printed  # where they share a key, nobody wants to hold Shift
 
 
 def _name(glfw, monitor):
