@@ -422,25 +422,6 @@ def test_a_function_that_egl_has_not_is_none(screen):
     assert not _egl_extension("hearsee")
 
 
-@pytest.fixture
-def display(monkeypatch):
-    """An X server of our own on a display that it picks, ended by its process."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("no Xvfb here")
-    reading, writing = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "+extension", "GLX",
-                               "-nolisten", "tcp", "-noreset"], pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with open(reading) as ready:
-        number = ready.readline().strip()  # blocks until the server is ready
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        monkeypatch.setenv("DISPLAY", f":{number}")
-        yield number
-    server.terminate()
-    server.wait()
-
-
 WINDOW = """
 import sys
 import numpy as np
