@@ -82,6 +82,8 @@ def _perform_flags(command):
                          help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
     command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
     command.add_argument("--no-hud", action="store_true", help="begin without the HUD")
+    command.add_argument("--hud-window", action="store_true", help="the HUD in a window of its own, with a preview; "
+                         "with --monitor on another monitor")
     values = command.add_argument_group("parameters", "start values of the table (see `hearsee params`)")
     for row in PARAMS:
         values.add_argument(row.flag, dest=row.name, type=_parser_of(row), metavar="X",

@@ -222,6 +222,7 @@ COMMANDS = (
     Command("show.record", "v", "Start or stop recording a video."),
     Command("show.fullscreen", "enter", "Full screen and back."),
     Command("show.hud", "tab", "Show or hide the HUD."),
+    Command("show.hud_window", "w", "Move the HUD to a window of its own, with a preview, or back into the picture."),
     Command("show.spectrogram", "g", "Show or hide the spectrogram in the HUD."),
     Command("show.network", "", "Dream with another network: a torchvision name, a GoogLeNet file, or own.", named=True),
     Command("show.model", "", "Hear and dream with another model: its name or folder.", named=True),

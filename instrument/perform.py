@@ -72,6 +72,7 @@ class PerformOptions:
     target: list = field(default_factory=lambda: [("127.0.0.1", 10000)])
     midi_api: str = ""
     no_hud: bool = False
+    hud_window: bool = False
     values: dict = field(default_factory=dict)
 
 
@@ -197,6 +198,7 @@ class Show:
         return self.eyes.loop(self.frames, self.options.dream_threads)
 
     def _open_eyes(self, stack):
+        from .render.desk import Desk
         from .render.hud import Hud
         from .render.renderer import Renderer
 
@@ -204,6 +206,10 @@ class Show:
         stack.callback(self.renderer.release)
         self.hud = Hud(self.screen.ctx)
         stack.callback(self.hud.release)
+        self.desk = Desk(self.screen, self.say)
+        stack.callback(self.desk.close)
+        if self.options.hud_window:
+            self.desk.open()
         self._hud_on, self._help_on, self._spectrogram_on = not self.options.no_hud, False, True
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
@@ -299,8 +305,9 @@ class Show:
                            {"level": self.heard.level, "pulse": self.heard.pulse})
         self.video.frame(now)
         self._take_shot()
-        if self._hud_on or self._help_on:
-            self.hud.draw(self._panel(now, spectrogram), size)
+        panel = self._panel(now, spectrogram) if self._hud_on or self._help_on else None
+        if not self.desk.draw(panel) and panel:
+            self.hud.draw(panel, size)
         self.screen.present()
 
     def _take_shot(self):
@@ -318,7 +325,7 @@ class Show:
         return self._sound.look(values["hear.gain"]) if wanted else None
 
     def _panel(self, now, spectrogram):
-        """What the HUD says; recordings and screenshots are taken before it is drawn."""
+        """What the HUD says; recordings, screenshots and the preview are taken before it is drawn."""
         from .render.hud import Panel
 
         features = self.heard.features
@@ -439,6 +446,9 @@ class Show:
 
     def _do_show_hud(self, now):
         self._hud_on = not self._hud_on
+
+    def _do_show_hud_window(self, now):
+        self.desk.toggle()
 
     def _do_show_spectrogram(self, now):
         self._spectrogram_on = not self._spectrogram_on

@@ -301,6 +301,12 @@ def test_a_screenshot_is_the_picture_without_the_hud(show, tmp_path, monkeypatch
     assert without != with_hud
 
 
+def test_a_show_without_a_screen_says_that_it_has_no_hud_window_and_goes_on(show):
+    show.control.command("show.hud_window")
+    play(show, lambda: any("no HUD window" in text for text in show._messages.fresh(time.perf_counter())))
+    assert not show.desk.is_open
+
+
 def test_without_an_ear_of_its_own_there_is_a_show(show):
     """Last here: another show makes its own graphics current."""
     options = replace(show.options, no_listen=True, port=PORT + 40, values={"dream.size": 160.0})
