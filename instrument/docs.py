@@ -66,7 +66,8 @@ def modulation():
         cells = [row.text(row.default) for row in (source, target, depth)]
         rows.append((code(slot), *cells, f"{source.cc}, {target.cc}, {depth.cc}"))
     slots = table(("slot", ".source", ".target", ".depth", "CC"), rows)
-    return (f"{slots}\n\n`.source` is one of {', '.join(SOURCES)}; `.depth` is -1 to 1 of the target's range; "
+    return (f"{slots}\n\n`.source` is one of {', '.join(SOURCES)} (`beat` and `bar` fall from 1 at each, `sine` rises and falls once a "
+            f"bar, `random` is another value at each beat; without a tempo these three last run at 120 a minute); `.depth` is -1 to 1 of the target's range; "
             f"`.target` is one of {', '.join(map(code, TARGETS))}.")
 
 

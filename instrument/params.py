@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 MODES = ("centre", "drift", "breathe", "strips", "tunnel", "rotate", "spiral")
-SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top")
+SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top", "bar", "sine", "random")
 SWITCH = ("off", "on")
 
 
@@ -100,7 +100,7 @@ def _slot(number, cc, source, target, depth):
     name = f"mod.{number}"
     return (
         Param(f"{name}.source", SOURCES.index(source), 0, len(SOURCES) - 1, "", "step", cc,
-              f"Slot {number}: the sound feature that moves.", SOURCES),
+              f"Slot {number}: what moves: a feature of the sound, or a wave on the beat.", SOURCES),
         Param(f"{name}.target", TARGETS.index(target), 0, len(TARGETS) - 1, "", "step", cc + 1,
               f"Slot {number}: the row that is moved.", TARGETS),
         Param(f"{name}.depth", depth, -1.0, 1.0, "", "lin", cc + 2,

@@ -18,10 +18,10 @@ from .heard import Heard, Watch
 from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
-from .modulation import modulate
+from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import COMMANDS, PARAMS
+from .params import COMMANDS, PARAMS, SWITCH
 from .presets import Bank
 from .signals import as_before, ended_in_order
 from .spectrogram import Live
@@ -41,6 +41,7 @@ SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
+SWITCHES = [row for row in PARAMS if row.labels == SWITCH]
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
 
@@ -282,13 +283,13 @@ class Show:
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
         self._tell_listen(now)
-        values = modulate(self.values, {**self.heard.features, **self.clock.features(now)})
-        self._draw(values, now, dt)
+        features = {**self.heard.features, **self.clock.features(now)}
+        self._draw(modulate(self.values, features), strengths(features), now, dt)
         self.receiver.echo(self.values, now)
         self.midi.preset = self.deck.number
         self._print(now)
 
-    def _draw(self, values, now, dt):
+    def _draw(self, values, sources, now, dt):
         width, height = size = tuple(max(side, 1) for side in self.screen.size)  # a minimised window has none
         self.renderer.resize(size)
         field = motion(values, now)
@@ -301,8 +302,7 @@ class Show:
         if dreamt:
             self.rates.dreamt(dreamt)
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
-        self.renderer.draw(values, picture, now, dt, field,
-                           {"level": self.heard.level, "pulse": self.heard.pulse})
+        self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)
         self._take_shot()
         panel = self._panel(now, spectrogram) if self._hud_on or self._help_on else None
@@ -334,9 +334,14 @@ class Show:
         bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
-                     messages=tuple(fresh[-3:] + arrows + [self.rates.note] * bool(self.rates.note) + self.renderer.messages),
+                     messages=tuple(fresh[-3:] + arrows + self._states() + self.renderer.messages),
                      help=self._help_on, page=self._page(now),
                      spectrogram=spectrogram if self._spectrogram_on else None)
+
+    def _states(self):
+        """What goes on for longer: rows that are switched on, a recording, what the governor overrode."""
+        on = [row.name.partition(".")[2] for row in SWITCHES if self.values[row.name]] + ["recording"] * self.video.running
+        return [text for text in (", ".join(on), self.rates.note) if text]
 
     def _page(self, now):
         """The rows round the one that the player's fingers are on, for a while after they were."""

@@ -278,6 +278,15 @@ def test_keys_reach_every_row_and_the_hud_shows_its_page(show):
     play(show, lambda: show.values[row.name] == row.default)
 
 
+def test_the_hud_says_what_is_switched_on(show):
+    show.control.submit({"show.blackout": 1.0, "hear.hold": 1.0})
+    play(show, lambda: show.values["show.blackout"])
+    assert "hold, blackout" in show._panel(time.perf_counter(), None).messages
+    show.control.submit({"show.blackout": 0.0, "hear.hold": 0.0})
+    play(show, lambda: not show.values["show.blackout"])
+    assert show._states() == [show.rates.note] * bool(show.rates.note)
+
+
 def test_learning_without_a_device_says_so(show, monkeypatch):
     monkeypatch.setattr(show.midi, "devices", lambda: [])
     show._carry_out("midi.learn", "zoom.speed", 0.0)
