@@ -62,7 +62,8 @@ def _port_flags(command, port):
 def _perform_flags(command):
     _sound_flags(command)
     command.add_argument("--headless", action="store_true", help="no window")
-    command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv)")
+    command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
+                         "where a file has that name it stays, and the video gets the next number")
     command.add_argument("--seconds", type=_positive, help="end after this time")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
     command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")

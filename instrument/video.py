@@ -1,5 +1,6 @@
 """Recordings and screenshots of the show, with the sound that `listen` shares."""
 
+import os
 import time
 from pathlib import Path
 
@@ -31,16 +32,20 @@ class Video:
     def start(self, path, fps):
         """Begin with the next frame that has sound (or soon without); the path.
 
+        It is `path` (None: named by the time), or where a file has that name the next number that is free.
         OSError in one line when it cannot be written, or the recording that was running cannot be finished.
         """
         from .render.record import prepare, unused
 
         self._failure = ""
         self.stop()
-        path = Path(path) if path else unused(FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4"))
+        asked = Path(path) if path else unused(FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4"))
+        path = unused(asked) if os.path.lexists(asked) else asked
         kept = prepare(path)
         if kept:
             self._notice(f"what a recording that broke off left is kept as {kept}")
+        if path != asked:
+            self._notice(f"{asked} is there already and stays: this recording becomes {path}")
         self._asked = (path, fps, time.perf_counter())
         return path
 
@@ -95,6 +100,9 @@ class Video:
             end = int((self._last - self.began) * self._track.rate)
             recorder.sound(np.zeros(1, np.float32), max(end, self._track.end))
         recorder.close()
+        if recorder.path != self.path:
+            self._notice(f"another file took the name {self.path} meanwhile and stays: the recording is {recorder.path}")
+        self.path = recorder.path
         return self.path
 
     def _confess(self):

@@ -354,7 +354,8 @@ def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
         play.run(5, 0.5)
         play.video.stop()
         assert len(frames(kept)) >= 30 and len(frames(path)) == 5
-    assert len(list(tmp_path.iterdir())) == 3
+        path.unlink()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_files_of_one_second_are_numbered(screen, tmp_path, monkeypatch):
@@ -432,11 +433,23 @@ def test_what_cannot_be_recorded_is_said_before_it_begins(screen, tmp_path, name
     assert not video.running and [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_name_that_was_taken_meanwhile_is_one_line_and_loses_nothing(screen, tmp_path):
+def test_no_recording_replaces_a_file(screen, tmp_path):
+    path = tmp_path / "show.mp4"
+    for count in (1, 2, 3):
+        play = Play(screen, path)
+        play.run(10 * count, 0.5)
+        play.video.stop()
+        assert play.path == play.video.path == (path if count == 1 else tmp_path / f"show-{count}.mp4")
+        assert play.said == [f"{path} is there already and stays: this recording becomes {play.path}"] * (count > 1)
+    assert [len(frames(tmp_path / name)) for name in ("show.mp4", "show-2.mp4", "show-3.mp4")] == [10, 20, 30]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("take", [lambda path: path.write_text("mine"), lambda path: path.mkdir()])
+def test_what_took_the_name_meanwhile_stays_too(screen, tmp_path, take):
     play = Play(screen, tmp_path / "show.mp4")
     play.run(30, 0.5)
-    (tmp_path / "show.mp4" / "folder").mkdir(parents=True)
-    with pytest.raises(OSError, match="cannot have that name .* complete in .*show.part.mp4") as caught:
-        play.video.stop()
-    assert "\n" not in str(caught.value) and len(frames(tmp_path / "show.part.mp4")) == 30
-    assert not play.video.running
+    take(play.path)
+    assert play.video.stop() == play.video.path == tmp_path / "show-2.mp4"
+    assert play.said == [f"another file took the name {play.path} meanwhile and stays: the recording is {play.video.path}"]
+    assert len(frames(play.video.path)) == 30 and (play.path.is_dir() or play.path.read_text() == "mine")

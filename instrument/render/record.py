@@ -5,7 +5,7 @@ constant rate: frames are repeated or dropped to follow the clock. Its size is t
 picture of another size is scaled into it, whole and in proportion, with black around it, because a recording
 should neither cut off nor stretch what was shown; while there is none (a minimised window) the last one stays.
 The file is written beside its name (`x.part.mp4`) in fragments, so what a killed process leaves still plays;
-`close` gives it its name.
+`close` gives it its name, or the next number where another file has that by then: no file is ever replaced.
 """
 
 import os
@@ -42,7 +42,7 @@ def screenshot(framebuffer, path):
 def unused(path):
     """`path`, or where a file has that name `x-2.png`, `x-3.png` and so on: the first that is free."""
     names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(name for name in chain([path], names) if not (os.path.exists(name) or os.path.exists(_part(name))))
+    return next(name for name in chain([path], names) if not (os.path.lexists(name) or os.path.lexists(_part(name))))
 
 
 def prepare(path):
@@ -105,7 +105,7 @@ class Recorder:
             self._put("sound", position, np.array(samples, np.float32), wait=True)
 
     def close(self):
-        """Write what waits, finish the file and give it its name; OSError in one line when writing failed."""
+        """Write what waits, finish the file and give it its name, `path`; OSError in one line when writing failed."""
         if self._thread is None:
             return
         while self._reading:
@@ -122,11 +122,13 @@ class Recorder:
         self._name()
 
     def _name(self):
+        path = unused(self.path) if os.path.lexists(self.path) else self.path
         try:
-            os.replace(self.part, self.path)
+            os.replace(self.part, path)
         except OSError as error:
-            raise OSError(f"{self.path}: the recording cannot have that name ({_reason(error)}); it is complete in "
+            raise OSError(f"{path}: the recording cannot have that name ({_reason(error)}); it is complete in "
                           f"{self.part}") from None
+        self.path = path
 
     def _ask(self, framebuffer, size):
         """A pixel buffer into which the picture is on its way."""
