@@ -69,7 +69,8 @@ def _perform_flags(command):
     command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
-    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets, and where S saves; made when it is "
+                         "not there (default: .hearsee/presets in your home folder)")
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
     command.add_argument("--dream-threads", type=_at_least(1), metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from instrument.cli import COMMANDS, main, parser
-from instrument.params import PARAMS
+from instrument.params import DEFAULTS, PARAMS
+from instrument.perform import open_bank
 from instrument.signals import ENDS
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +95,26 @@ def test_a_port_in_use(capfd):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 10041))
         one_line([], ["port 10041", "choose another port"], capfd)
+
+
+def test_a_preset_folder_that_is_not_there_yet_is_said_and_made_by_the_first_preset(tmp_path, capfd):
+    folder = tmp_path / "my" / "looks"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, pytest.raises(SystemExit):
+        taken.bind(("127.0.0.1", 10041))  # so that the show ends soon
+        main(["perform", *SHORT, "--presets", str(folder)])
+    assert f"{folder} is not there yet: the first preset" in capfd.readouterr().out
+    path = open_bank(str(folder), new=True).save(DEFAULTS, "mine")
+    assert path.parent == folder and open_bank(str(folder)).names()[-1] == "mine"
+
+
+@pytest.mark.parametrize("command, place", [
+    (command, place) for command in ("perform", "presets", "gallery", "prerender")
+    for place in ("look.toml", "look.toml/looks", "nowhere") if (command, place) != ("perform", "nowhere")])
+def test_a_preset_folder_that_is_none_is_one_line(command, place, tmp_path, capfd):
+    (tmp_path / "look.toml").touch()
+    preset = ["--preset", "1"] if command == "prerender" else []
+    status, lines = said([command, "--presets", str(tmp_path / place), *preset], capfd)
+    assert status == 2 and len(lines) == 1 and str(tmp_path / place) in lines[0] and "folder" in lines[0]
 
 
 @pytest.mark.parametrize("audio, words", [
