@@ -363,18 +363,27 @@ def _teach(options):
 
 def _teach_by_ear(options):
     """Teach the instrument that is running: examples between two presses of Enter."""
+    from .learn.teach import legal_name
     from .osc import Remote
 
-    remote = Remote(("127.0.0.1", options.port))
-    print(f"Teaching {options.name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
+    name, remote = legal_name(options.name), Remote(("127.0.0.1", options.port))
+    _see_who_learns(remote, options.port)
+    print(f"Teaching {name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
     while True:
         try:
             input("ready? ")
-            remote.command("teach.start", options.name)
+            _see_who_learns(remote, options.port)
+            remote.command("teach.start", name)
             input("listening ... ")
             remote.command("teach.stop", options.picture)
         except EOFError:
             return print()
+
+
+def _see_who_learns(remote, port):
+    if not remote.answers():
+        raise OSError(f"nobody answers on port {port} of this machine: start `hearsee perform` first, or `hearsee listen` "
+                      "and give --port 10002; or teach from files by --from FILE...")
 
 
 def _evaluate_flags(command):

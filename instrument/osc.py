@@ -29,6 +29,8 @@ STREAM = 1.0  # s of the same, once a number has come so often that no finger di
 PRESSES = 64  # remembered at most
 LINE = 640  # characters of a reason: the labels of the longest row fit
 SENT = 80  # characters of what was sent that a reason repeats
+ANSWER = 3.0  # s in which a ping is answered, also by a program that is loading its network
+AGAIN = 0.5  # s between two pings
 NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
@@ -228,6 +230,23 @@ class Remote:
         """Send a command of the table, with a text or a number if there is one."""
         address = next(command.address for command in COMMANDS if command.name == name)
         self._socket.sendto(encode(address, *[argument] * (argument is not None)), self._target)
+
+    def answers(self, seconds=ANSWER):
+        """Whether a program of ours is there: it answers a ping within so many seconds."""
+        until = time.monotonic() + seconds
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.connect(self._target)  # so that a closed port is told at once
+            while (left := until - time.monotonic()) > 0:
+                asking.settimeout(min(left, AGAIN))
+                try:
+                    asking.send(encode("/hs/ping"))
+                    if asking.recv(65536).startswith(_text("/hs/pong")):
+                        return True
+                except TimeoutError:  # it may be on its way up: once more
+                    continue
+                except ConnectionError:
+                    return False
+        return False
 
     def close(self):
         self._socket.close()

@@ -1,5 +1,6 @@
 """The command line: flags are the table's, and a mistake is one line."""
 
+import queue
 import shutil
 import signal
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from instrument.cli import COMMANDS, main, parser
+from instrument.osc import Receiver
 from instrument.params import DEFAULTS, PARAMS
 from instrument.perform import open_bank
 from instrument.signals import ENDS
@@ -49,6 +51,14 @@ def test_every_command_explains_itself(command, capfd):
 def test_a_wrong_flag_is_explained(arguments, words, capfd):
     status, lines = said(["perform", *arguments], capfd)
     assert status == 2 and words in lines[-1]
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    return port
 
 
 def one_line(arguments, words, capfd):
@@ -128,3 +138,25 @@ def test_sound_that_is_not_there(audio, words, capfd):
 def test_a_file_that_is_no_sound(tmp_path, capfd):
     (tmp_path / "text.wav").write_text("this is not a sound")
     one_line(["--audio", str(tmp_path / "text.wav")], ["text.wav"], capfd)
+
+
+def test_teaching_by_ear_where_nobody_is_there_says_what_to_start(free_port, capfd, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("asked for a sound that nobody hears"))
+    status, lines = said(["teach", "clap", "--port", str(free_port)], capfd)
+    assert status == 2 and len(lines) == 1 and str(free_port) in lines[0] and "start `hearsee perform`" in lines[0]
+
+
+def test_teaching_by_ear_reaches_the_instrument_that_runs(monkeypatch):
+    heard, answers = queue.SimpleQueue(), iter(["", "", EOFError()])
+
+    def press(prompt):
+        if isinstance(answer := next(answers), EOFError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("builtins.input", press)
+    with Receiver(0, command=lambda *command: heard.put(command)) as receiver:
+        with pytest.raises(SystemExit, match="0"):
+            main(["teach", "Hand Clap", "--picture", "siren", "--port", str(receiver.port)])
+        taught = [heard.get(timeout=10) for _ in range(2)]
+    assert taught == [("teach.start", "hand_clap"), ("teach.stop", "siren")]

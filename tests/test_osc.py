@@ -499,6 +499,14 @@ def test_ping_is_answered_with_pong(ear):
         assert ear.messages() == [("/hs/pong", [1])]
 
 
+def test_a_remote_knows_whether_anybody_is_there(ear):
+    silent = Remote(ear.address)  # somebody, but none of ours
+    with Receiver(0) as receiver:
+        remote = Remote(("127.0.0.1", receiver.port))
+        assert remote.answers() and not silent.answers(0.05)
+    assert not remote.answers()  # at once: the port is closed
+
+
 def test_query_sends_every_value_within_the_packet_limit(ear):
     with Receiver(0, submit=dict, values=lambda: DEFAULTS) as receiver:
         ear.send(("127.0.0.1", receiver.port), "/hs/query")
