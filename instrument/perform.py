@@ -408,8 +408,8 @@ class Show:
 
     def _do_show_record(self, now):
         if self.video.running:
-            path = self.video.stop()
-            self.say(f"saved {path}" if path else "nothing recorded: it was ended before it began")
+            path = self.video.finish()
+            self.say(f"finishing {path}" if path else "nothing recorded: it was ended before it began")
         else:
             self.say(f"recording {self.video.start(None, 60.0)}")
 
