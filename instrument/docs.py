@@ -108,7 +108,7 @@ def published():
 
 
 def settable():
-    """What `perform` takes: one number each."""
+    """What `perform` takes: one number or label each."""
     rows = [
         (code(row.address), f"{row.lo:g} .. {row.hi:g} {row.unit}".rstrip(), numbered(row), code(row.unit_address))
         for row in PARAMS

@@ -53,7 +53,8 @@ class Param:
         try:
             value = float(value)
         except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"{self.name}: {str(value)[:40]!r} is not a number; legal is {self.range_text()}") from None
+            kind = "neither a label nor a number" if self.labels else "not a number"
+            raise ValueError(f"{self.name}: {str(value)[:40]!r} is {kind}; legal is {self.range_text()}") from None
         if not math.isfinite(value):
             raise ValueError(f"{self.name}: {value} is not a finite number; legal is {self.range_text()}")
         value = min(max(value, self.lo), self.hi)
@@ -81,9 +82,10 @@ class Param:
         return f"{number} {self.unit}".rstrip()
 
     def parse(self, text):
-        """A value from text: a label, or a number inside the range (else ValueError saying the range)."""
-        if text in self.labels:
-            return self.lo + self.labels.index(text)
+        """A value from text: a label, in capitals or not, or a number inside the range (else ValueError saying the range)."""
+        label = text.strip().lower() if isinstance(text, str) else None
+        if label in self.labels:
+            return self.lo + self.labels.index(label)
         value = self.clamp(text)
         if not self.lo <= float(text) <= self.hi:
             raise ValueError(f"{self.name}: {text} is out of range; legal is {self.range_text()}")

@@ -77,9 +77,17 @@ class PerformOptions:
     values: dict = field(default_factory=dict)
 
 
-def open_bank(folder=None):
-    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder."""
-    return Bank([ROOT / "presets", Path(folder) if folder else Path.home() / ".hearsee" / "presets"])
+def open_bank(folder=None, new=False):
+    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder.
+
+    OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
+    """
+    own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
+    there = next(path for path in (own, *own.absolute().parents) if path.exists())
+    if folder and not (there.is_dir() and (new or there == own)):
+        raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
+                      "(*.toml), such as `hearsee perform` makes when you press S")
+    return Bank([ROOT / "presets", own])
 
 
 def perform(options):
@@ -105,7 +113,7 @@ class Show:
     def __init__(self, options, stack):
         self.control = Control(options.values)
         self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
-        self.bank = open_bank(options.presets)
+        self.bank = open_bank(options.presets, new=True)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
@@ -119,6 +127,8 @@ class Show:
         self._messages = Messages()
         self._notes, self._told = {}, set()
         self.say(self.screen.notice)
+        if options.presets and not self.bank.folders[-1].exists():
+            self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
         self._open_hands(stack)
         self._remote = self._ring_name = None
         self._ears = self._open_ears(stack)
@@ -441,8 +451,8 @@ class Show:
 
     def _do_show_record(self, now):
         if self.video.running:
-            path = self.video.stop()
-            self.say(f"saved {path}" if path else "nothing recorded: it was ended before it began")
+            path = self.video.finish()
+            self.say(f"finishing {path}" if path else "nothing recorded: it was ended before it began")
         else:
             self.say(f"recording {self.video.start(None, 60.0)}")
 

@@ -150,13 +150,20 @@ class Bank:
         return paths[(start + step) % len(paths)]
 
     def save(self, values, name=""):
-        """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten."""
+        """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten.
+
+        OSError in one line where it cannot be written.
+        """
         folder = self.folders[-1]
         used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
         number = max(used, default=0) + 1
         name = self._free(_slug(name) or f"look-{number}")
         path = folder / f"{number:02d}-{name}.toml"
-        save(path, values)
+        try:
+            save(path, values)
+        except OSError as error:
+            raise OSError(f"{path}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
+                          "--presets") from None
         return path
 
     def _free(self, name):

@@ -253,3 +253,9 @@ def test_a_folder_that_may_not_be_read_has_no_presets(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "glob", refuse)
     assert Bank([tmp_path]).names() == []
+
+
+def test_where_nothing_can_be_saved_that_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file.*preset not saved \(.*; choose a folder that can be written"):
+        Bank([tmp_path / "file"]).save(DEFAULTS)
