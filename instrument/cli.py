@@ -6,7 +6,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from .params import PARAMS
+from .params import BY_NAME, PARAMS
 
 
 def main(arguments=None):
@@ -86,7 +86,11 @@ def _perform_flags(command):
     command.add_argument("--no-hud", action="store_true", help="begin without the HUD")
     command.add_argument("--hud-window", action="store_true", help="the HUD in a window of its own, with a preview; "
                          "with --monitor on another monitor")
-    values = command.add_argument_group("parameters", "start values of the table (see `hearsee params`)")
+    _row_flags(command, "start values of the table (see `hearsee params`)")
+
+
+def _row_flags(command, about):
+    values = command.add_argument_group("parameters", about)
     for row in PARAMS:
         values.add_argument(row.flag, dest=row.name, type=_parser_of(row), metavar="X",
                             help=f"{row.doc} {row.range_text()} (default {row.text(row.default)})".replace("%", "%%"))
@@ -104,10 +108,40 @@ def _parser_of(row):
 def _perform(options):
     from .perform import PerformOptions, perform
 
-    names = {field.name for field in fields(PerformOptions)} - {"values"}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
-    values = {row.name: value for row in PARAMS if (value := getattr(options, row.name)) is not None}
-    return perform(PerformOptions(**given, values=values))
+    return perform(PerformOptions(**_given(options, PerformOptions), values=_row_values(options)))
+
+
+def _given(options, kind):
+    """The fields of a dataclass of options that were given."""
+    names = {field.name for field in fields(kind)} - {"values"}
+    return {name: value for name, value in vars(options).items() if name in names and value is not None}
+
+
+def _row_values(options):
+    return {row.name: value for row in PARAMS if (value := getattr(options, row.name)) is not None}
+
+
+def _render_flags(command):
+    command.add_argument("sound", metavar="SOUND", help="sound file, or a video with sound")
+    command.add_argument("--out", metavar="FILE", help="write this video, .mp4 or .mkv (default out/ and the name of the "
+                         "sound); where that name is in use, a number is added to it")
+    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (default 1920x1080)")
+    command.add_argument("--fps", type=_positive, help="frames a second (default 30)")
+    command.add_argument("--seconds", type=_positive, metavar="S", help="only the beginning of the sound")
+    command.add_argument("--preset", metavar="NAME|N", help="look like this preset")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
+    command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
+    command.add_argument("--seed", dest="dream.seed", type=_parser_of(BY_NAME["dream.seed"]), metavar="N",
+                         help="short for --dream-seed")
+    _row_flags(command, "values of the table (see `hearsee params`), over those of the preset")
+
+
+def _render(options):
+    from .film import FilmOptions, film
+
+    return film(FilmOptions(**_given(options, FilmOptions), values=_row_values(options)))
 
 
 def _listen_flags(command):
@@ -127,9 +161,7 @@ def _listen_flags(command):
 def _listen(options):
     from . import listen
 
-    names = {field.name for field in fields(listen.ListenOptions)}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
-    return listen.run(listen.ListenOptions(**given))
+    return listen.run(listen.ListenOptions(**_given(options, listen.ListenOptions)))
 
 
 # --- looking
@@ -218,10 +250,8 @@ def _prerender(options):
     from .perform import open_bank
     from .prerender import Settings, prerender
 
-    names = {field.name for field in fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
     values = open_bank(options.presets).load(options.preset).values if options.preset else {}
-    print("\n".join(prerender(Settings(**given, values=values), options.classes, options.workers)))
+    print("\n".join(prerender(Settings(**_given(options, Settings), values=values), options.classes, options.workers)))
 
 
 # --- learning
@@ -309,8 +339,7 @@ def _train(options):
     from .learn.train import Settings, train
     from .model.card import DEFAULT, load_model
 
-    names = {field.name for field in fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    given = _given(options, Settings)
     start = {None: str(DEFAULT), "none": ""}.get(options.start, options.start)
     settings = Settings(**{**given, "start": start})
     out = train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name)
@@ -516,6 +545,7 @@ COMMANDS = {
     "params": (_nothing, _params, "List the parameter table."),
     "presets": (_presets_flags, _presets, "List the presets."),
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
+    "render": (_render_flags, _render, "Render a video of a sound file: every frame at full quality, however long it takes."),
     "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
     "gallery": (_gallery_flags, _gallery, "Draw contact sheets of presets and classes, or compare dreams."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),

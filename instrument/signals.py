@@ -37,3 +37,13 @@ def ended_in_order():
     finally:
         for number in heeded:
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def undisturbed():
+    """Within, Ctrl-C is passed over: what is finished here takes a moment, and would be lost. The main thread only."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
