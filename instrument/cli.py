@@ -62,13 +62,15 @@ def _port_flags(command, port):
 def _perform_flags(command):
     _sound_flags(command)
     command.add_argument("--headless", action="store_true", help="no window")
-    command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv)")
+    command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
+                         "where a file has that name it stays, and the video gets the next number")
     command.add_argument("--seconds", type=_positive, help="end after this time")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
     command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
-    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets, and where S saves; made when it is "
+                         "not there (default: .hearsee/presets in your home folder)")
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
     command.add_argument("--dream-threads", type=_at_least(1), metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
@@ -82,6 +84,8 @@ def _perform_flags(command):
                          help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
     command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
     command.add_argument("--no-hud", action="store_true", help="begin without the HUD")
+    command.add_argument("--hud-window", action="store_true", help="the HUD in a window of its own, with a preview; "
+                         "with --monitor on another monitor")
     _row_flags(command, "start values of the table (see `hearsee params`)")
 
 
@@ -390,18 +394,27 @@ def _teach(options):
 
 def _teach_by_ear(options):
     """Teach the instrument that is running: examples between two presses of Enter."""
+    from .learn.teach import legal_name
     from .osc import Remote
 
-    remote = Remote(("127.0.0.1", options.port))
-    print(f"Teaching {options.name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
+    name, remote = legal_name(options.name), Remote(("127.0.0.1", options.port))
+    _see_who_learns(remote, options.port)
+    print(f"Teaching {name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
     while True:
         try:
             input("ready? ")
-            remote.command("teach.start", options.name)
+            _see_who_learns(remote, options.port)
+            remote.command("teach.start", name)
             input("listening ... ")
             remote.command("teach.stop", options.picture)
         except EOFError:
             return print()
+
+
+def _see_who_learns(remote, port):
+    if not remote.answers():
+        raise OSError(f"nobody answers on port {port} of this machine: start `hearsee perform` first, or `hearsee listen` "
+                      "and give --port 10002; or teach from files by --from FILE...")
 
 
 def _evaluate_flags(command):

@@ -173,13 +173,8 @@ class Reel:
 
     def close(self):
         """Finish the file; its path, None where nothing was filmed. OSError when writing failed."""
-        from .render.record import unused
-
-        recorder = self._recorder
-        if recorder.path.exists():  # made by somebody else meanwhile
-            recorder.path = unused(recorder.path)
-        recorder.close()
+        self._recorder.close()
         if self.count:
-            return recorder.path
-        os.unlink(recorder.path)
+            return self._recorder.path
+        os.unlink(self._recorder.path)
         return None

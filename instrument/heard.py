@@ -56,10 +56,6 @@ class Heard:
         return {classes[int(now // IDLE) % len(classes)]: 0.6}
 
     @property
-    def pulse(self):
-        return self.features.get("audio.pulse", 0.0)
-
-    @property
     def level(self):
         return self.features.get("audio.level", 0.0)
 

@@ -19,7 +19,7 @@ from .clock import Clock
 from .eyes import best_device, read_pictures
 from .features import CLASS, EVENTS
 from .heard import IDLE, Heard
-from .modulation import modulate
+from .modulation import modulate, strengths
 from .motion import motion
 from .params import DEFAULTS, checked
 from .perform import ASPECTS, ROOT
@@ -114,7 +114,8 @@ class Take:
         self.heard.update(self._features(now), now - self._now)
         self._clock.update(now, self.heard.features)
         self._now = now
-        values = modulate(self.values, {**self.heard.features, **self._clock.features(now)})
+        features = {**self.heard.features, **self._clock.features(now)}
+        values, self._sources = modulate(self.values, features), strengths(features)
         self._renderer.journey.advance(motion(values, now), now, not values["show.freeze"])
         return values
 
@@ -142,8 +143,7 @@ class Take:
     def _draw(self, now, frame):
         values = self._hear(now)
         self._screen.begin()
-        self._renderer.draw(values, frame, now, now - self._drawn, motion(values, now),
-                            {"level": self.heard.level, "pulse": self.heard.pulse})
+        self._renderer.draw(values, frame, now, now - self._drawn, motion(values, now), self._sources)
         self._screen.present()
 
 

@@ -27,7 +27,10 @@ ALONE = 0.5  # s without a feature after which another sender is listened to
 SAME = 0.1  # s within which the same number is the same press: a frame of a slow controller, but no second press
 STREAM = 1.0  # s of the same, once a number has come so often that no finger did it
 PRESSES = 64  # remembered at most
-LINE = 240  # characters of a reason
+LINE = 640  # characters of a reason: the labels of the longest row fit
+SENT = 80  # characters of what was sent that a reason repeats
+ANSWER = 3.0  # s in which a ping is answered, also by a program that is loading its network
+AGAIN = 0.5  # s between two pings
 NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
@@ -228,6 +231,23 @@ class Remote:
         address = next(command.address for command in COMMANDS if command.name == name)
         self._socket.sendto(encode(address, *[argument] * (argument is not None)), self._target)
 
+    def answers(self, seconds=ANSWER):
+        """Whether a program of ours is there: it answers a ping within so many seconds."""
+        until = time.monotonic() + seconds
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.connect(self._target)  # so that a closed port is told at once
+            while (left := until - time.monotonic()) > 0:
+                asking.settimeout(min(left, AGAIN))
+                try:
+                    asking.send(encode("/hs/ping"))
+                    if asking.recv(65536).startswith(_text("/hs/pong")):
+                        return True
+                except TimeoutError:  # it may be on its way up: once more
+                    continue
+                except ConnectionError:
+                    return False
+        return False
+
     def close(self):
         self._socket.close()
 
@@ -276,18 +296,22 @@ class Receiver:
         """Address -> function of (arguments, sender)."""
         methods = {"/hs/ping": self._ping, "/hs/query": self._query}
         for row in self._rows:
-            methods[row.address] = self._setter(row, row.clamp, float)
+            methods[row.address] = self._setter(row, row.clamp, float, row.labels)
             methods[row.unit_address] = self._setter(row, row.at, row.position)
         for command in commands:
             methods[command.address] = self._trigger(command)
         return methods
 
-    def _setter(self, row, legal, shown):
+    def _setter(self, row, legal, shown, labels=()):
         def edit(arguments, sender):
-            if len(arguments) != 1 or not isinstance(arguments[0], (int, float)):
-                raise ValueError(f"takes one number; got {list(arguments)}")
-            value = legal(arguments[0])
-            as_sent = abs(shown(value) - arguments[0]) < 1e-6
+            given = arguments[0] if len(arguments) == 1 else None
+            if labels and isinstance(given, str):
+                given = row.parse(given)
+            if not isinstance(given, (int, float)):
+                kinds = f"number or label ({', '.join(labels)})" if labels else "number"
+                raise ValueError(f"takes one {kinds}; got {_sent(arguments)}")
+            value = legal(given)
+            as_sent = abs(shown(value) - given) < 1e-6
             self._made[row.name] = (sender, value) if as_sent else None  # one that was corrected is told so
             self._submit({row.name: value})
         return edit
@@ -373,7 +397,7 @@ class Receiver:
         try:
             messages = [timed.message for timed in OscPacket(data).messages]
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
-            return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {problem}")
+            return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {str(problem)[:SENT]}")
         heard = False
         for message in messages:
             try:
@@ -465,10 +489,15 @@ class Receiver:
         self._socket.close()
 
 
+def _sent(arguments):
+    """What was sent, as a reason repeats it."""
+    return str(list(arguments))[:SENT]
+
+
 def _feature_value(row, arguments):
     kinds = {"f": (int, float), "i": (int, float), "s": str}[row.kind]
     if len(arguments) != 1 or not isinstance(arguments[0], kinds):
-        raise ValueError(f"takes one {'text' if row.kind == 's' else 'number'}; got {list(arguments)}")
+        raise ValueError(f"takes one {'text' if row.kind == 's' else 'number'}; got {_sent(arguments)}")
     if row.kind == "s":
         return arguments[0]
     value = _finite(arguments[0])

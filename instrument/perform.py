@@ -10,6 +10,7 @@ from pathlib import Path
 from .clock import Clock
 from .console import Messages, tell
 from .control import Control
+from .cursor import Cursor, target
 from .deck import Deck
 from .eyes import Eyes
 from .features import CLASS
@@ -17,10 +18,10 @@ from .heard import Heard, Watch
 from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
-from .modulation import modulate
+from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import COMMANDS, PARAMS
+from .params import COMMANDS, PARAMS, SWITCH
 from .presets import Bank
 from .signals import as_before, ended_in_order
 from .spectrogram import Live
@@ -29,6 +30,7 @@ from .video import Video
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
+LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
 DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
@@ -39,6 +41,7 @@ SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
+SWITCHES = [row for row in PARAMS if row.labels == SWITCH]
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
 
@@ -70,12 +73,21 @@ class PerformOptions:
     target: list = field(default_factory=lambda: [("127.0.0.1", 10000)])
     midi_api: str = ""
     no_hud: bool = False
+    hud_window: bool = False
     values: dict = field(default_factory=dict)
 
 
-def open_bank(folder=None):
-    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder."""
-    return Bank([ROOT / "presets", Path(folder) if folder else Path.home() / ".hearsee" / "presets"])
+def open_bank(folder=None, new=False):
+    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder.
+
+    OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
+    """
+    own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
+    there = next(path for path in (own, *own.absolute().parents) if path.exists())
+    if folder and not (there.is_dir() and (new or there == own)):
+        raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
+                      "(*.toml), such as `hearsee perform` makes when you press S")
+    return Bank([ROOT / "presets", own])
 
 
 def perform(options):
@@ -100,8 +112,8 @@ class Show:
 
     def __init__(self, options, stack):
         self.control = Control(options.values)
-        self.clock, self.heard = Clock(), Heard()
-        self.bank = open_bank(options.presets)
+        self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
+        self.bank = open_bank(options.presets, new=True)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
@@ -115,6 +127,8 @@ class Show:
         self._messages = Messages()
         self._notes, self._told = {}, set()
         self.say(self.screen.notice)
+        if options.presets and not self.bank.folders[-1].exists():
+            self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
         self._open_hands(stack)
         self._remote = self._ring_name = None
         self._ears = self._open_ears(stack)
@@ -148,7 +162,7 @@ class Show:
             host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
-            api=self.options.midi_api, notice=self.say))
+            api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
         if self.midi.reason:
             self.say(self.midi.reason)
 
@@ -195,6 +209,7 @@ class Show:
         return self.eyes.loop(self.frames, self.options.dream_threads)
 
     def _open_eyes(self, stack):
+        from .render.desk import Desk
         from .render.hud import Hud
         from .render.renderer import Renderer
 
@@ -202,6 +217,10 @@ class Show:
         stack.callback(self.renderer.release)
         self.hud = Hud(self.screen.ctx)
         stack.callback(self.hud.release)
+        self.desk = Desk(self.screen, self.say)
+        stack.callback(self.desk.close)
+        if self.options.hud_window:
+            self.desk.open()
         self._hud_on, self._help_on, self._spectrogram_on = not self.options.no_hud, False, True
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
@@ -274,13 +293,13 @@ class Show:
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
         self._tell_listen(now)
-        values = modulate(self.values, {**self.heard.features, **self.clock.features(now)})
-        self._draw(values, now, dt)
+        features = {**self.heard.features, **self.clock.features(now)}
+        self._draw(modulate(self.values, features), strengths(features), now, dt)
         self.receiver.echo(self.values, now)
         self.midi.preset = self.deck.number
         self._print(now)
 
-    def _draw(self, values, now, dt):
+    def _draw(self, values, sources, now, dt):
         width, height = size = tuple(max(side, 1) for side in self.screen.size)  # a minimised window has none
         self.renderer.resize(size)
         field = motion(values, now)
@@ -293,12 +312,12 @@ class Show:
         if dreamt:
             self.rates.dreamt(dreamt)
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
-        self.renderer.draw(values, picture, now, dt, field,
-                           {"level": self.heard.level, "pulse": self.heard.pulse})
+        self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)
         self._take_shot()
-        if self._hud_on or self._help_on:
-            self.hud.draw(self._panel(now, spectrogram), size)
+        panel = self._panel(now, spectrogram) if self._hud_on or self._help_on else None
+        if not self.desk.draw(panel) and panel:
+            self.hud.draw(panel, size)
         self.screen.present()
 
     def _take_shot(self):
@@ -316,7 +335,7 @@ class Show:
         return self._sound.look(values["hear.gain"]) if wanted else None
 
     def _panel(self, now, spectrogram):
-        """What the HUD says; recordings and screenshots are taken before it is drawn."""
+        """What the HUD says; recordings, screenshots and the preview are taken before it is drawn."""
         from .render.hud import Panel
 
         features = self.heard.features
@@ -325,9 +344,24 @@ class Show:
         bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
         return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
                      level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
-                     messages=tuple(fresh[-3:] + arrows + [self.rates.note] * bool(self.rates.note) + self.renderer.messages),
-                     help=self._help_on,
+                     messages=tuple(fresh[-3:] + arrows + self._states() + self.renderer.messages),
+                     help=self._help_on, page=self._page(now),
                      spectrogram=spectrogram if self._spectrogram_on else None)
+
+    def _states(self):
+        """What goes on for longer: rows that are switched on, a recording, what the governor overrode."""
+        on = [row.name.partition(".")[2] for row in SWITCHES if self.values[row.name]] + ["recording"] * self.video.running
+        return [text for text in (", ".join(on), self.rates.note) if text]
+
+    def _page(self, now):
+        """The rows round the one that the player's fingers are on, for a while after they were."""
+        from .render.hud import Page
+
+        if not self.cursor.shown(now) and not self.midi.learning:
+            return None
+        row, controls = self.cursor.row, ", ".join(self.midi.controls(self.cursor.row.name))
+        asks = "Move the MIDI control that is to play what you chose." if self.midi.learning else ""
+        return Page(row, self.values, tuple(filter(None, (row.doc, controls))), asks)
 
     def _key(self, key):
         if key in KEYS:
@@ -349,6 +383,10 @@ class Show:
                 self.say(self.deck.message)
             elif name.startswith("teach."):
                 self.teaching.carry_out(name, argument)
+            elif name.startswith("row."):
+                self.control.submit(self.cursor.carry_out(name, argument, self.values, now))
+            elif name.startswith("midi."):
+                self._learn(name, argument)
             elif name in ("show.network", "show.model"):
                 self._exchange(name.removeprefix("show."), argument)
             else:
@@ -358,6 +396,21 @@ class Show:
         except Exception as error:  # the show goes on
             log.exception("%s failed", name)
             self.say(f"{name} failed: {error}")
+
+    def _learn(self, name, argument):
+        """Let a MIDI control be learned for the row selected, or for what is named, or forget it."""
+        if self.midi.learning and name == "midi.learn" and not argument:
+            self.midi.learn()
+            return self.say("MIDI: gave up learning")
+        wanted = target(argument, self.cursor.row)
+        what = wanted.get("row") or wanted.get("command") or f"preset {wanted['preset']}"
+        if name == "midi.forget":
+            self.midi.forget(what)
+        elif not self.midi.devices():
+            raise ValueError(f"MIDI: nothing is plugged in that could be learned for {what}")
+        else:
+            self.midi.learn(**wanted)
+            self.say(f"MIDI: move the control that is to play {what}")
 
     def _exchange(self, what, name):
         if self.eyes is None:
@@ -398,8 +451,8 @@ class Show:
 
     def _do_show_record(self, now):
         if self.video.running:
-            path = self.video.stop()
-            self.say(f"saved {path}" if path else "nothing recorded: it was ended before it began")
+            path = self.video.finish()
+            self.say(f"finishing {path}" if path else "nothing recorded: it was ended before it began")
         else:
             self.say(f"recording {self.video.start(None, 60.0)}")
 
@@ -408,6 +461,9 @@ class Show:
 
     def _do_show_hud(self, now):
         self._hud_on = not self._hud_on
+
+    def _do_show_hud_window(self, now):
+        self.desk.toggle()
 
     def _do_show_spectrogram(self, now):
         self._spectrogram_on = not self._spectrogram_on

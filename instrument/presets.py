@@ -112,13 +112,16 @@ def label(path):
 
 
 class Bank:
-    """The presets of several folders, numbered from 1: the shipped ones first, then those of the user (last folder)."""
+    """The presets of several folders, the user's last, counted from 1 in the order of the numbers that file names begin with.
+
+    Of the same number the user's comes first: a file that begins with 01 is on the first key.
+    """
 
     def __init__(self, folders):
         self.folders = [Path(folder) for folder in folders]
 
     def paths(self):
-        return [path for folder in self.folders for path in sorted(_files(folder), key=_order)]
+        return sorted((path for folder in self.folders[::-1] for path in sorted(_files(folder))), key=_order)
 
     def names(self):
         """Names in the order of their numbers, without the number in the file name."""
@@ -147,13 +150,20 @@ class Bank:
         return paths[(start + step) % len(paths)]
 
     def save(self, values, name=""):
-        """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten."""
+        """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten.
+
+        OSError in one line where it cannot be written.
+        """
         folder = self.folders[-1]
         used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
         number = max(used, default=0) + 1
         name = self._free(_slug(name) or f"look-{number}")
         path = folder / f"{number:02d}-{name}.toml"
-        save(path, values)
+        try:
+            save(path, values)
+        except OSError as error:
+            raise OSError(f"{path}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
+                          "--presets") from None
         return path
 
     def _free(self, name):
@@ -191,9 +201,9 @@ def _files(folder):
 
 
 def _order(path):
-    """By number, then by name: 13 comes before 100."""
+    """By number, so that 13 comes before 100; what has none comes last."""
     number = re.match(r"\d+", path.name)
-    return int(number[0]) if number else math.inf, path.name
+    return int(number[0]) if number else math.inf
 
 
 def _number(key):

@@ -1,5 +1,6 @@
 """Recordings and screenshots of the show, with the sound that `listen` shares."""
 
+import os
 import time
 from pathlib import Path
 
@@ -16,11 +17,13 @@ class Video:
     """Records the screen to files; attaches to the shared ring `ring_name` (None: no sound). Main thread.
 
     `notice(text)` is told, in one line, what nobody asked for: a recording that fails, a file that was kept.
+    Nothing but `stop` waits for the encoder.
     """
 
     def __init__(self, screen, ring_name, notice=print):
         self._screen, self._ring_name, self._notice = screen, ring_name, notice
         self._ring = self._recorder = self._asked = self._track = None
+        self._ending = []  # recorders that finish their files
         self._failure = ""
         self.path = self.began = self._last = None  # the file, times of its first and its last frame
 
@@ -31,28 +34,31 @@ class Video:
     def start(self, path, fps):
         """Begin with the next frame that has sound (or soon without); the path.
 
+        It is `path` (None: named by the time), or where a file has that name the next number that is free.
         OSError in one line when it cannot be written, or the recording that was running cannot be finished.
         """
         from .render.record import prepare, unused
 
         self._failure = ""
-        self.stop()
-        path = Path(path) if path else unused(FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4"))
+        self.stop() if path else self.finish()
+        asked = Path(path) if path else unused(FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4"))
+        path = unused(asked) if os.path.lexists(asked) else asked
         kept = prepare(path)
         if kept:
             self._notice(f"what a recording that broke off left is kept as {kept}")
+        if path != asked:
+            self._notice(f"{asked} is there already and stays: this recording becomes {path}")
         self._asked = (path, fps, time.perf_counter())
         return path
 
     def frame(self, now):
-        """Record what the screen shows now, and the sound since the last frame; ends, and says so, if that fails."""
-        if not self._asked:
-            return
+        """Record what the screen shows now, and the sound since the last frame; says what is saved, or fails."""
         try:
-            if self._recorder or self._begin(now):
+            for recorder in [one for one in self._ending if one.ended]:
+                self._notice(f"saved {self._close(recorder)}")
+            if self._asked and (self._recorder or self._begin(now)):
                 self._record(now)
         except OSError as error:
-            self._asked = None
             self._failure = str(error)
             self._notice(self._failure)
 
@@ -61,9 +67,16 @@ class Video:
         self._recorder.frame(self._screen.framebuffer, now)
         samples, first = self._track.read(now) if self._track else ((), 0)
         if len(samples):
-            self._recorder.sound(samples, first)
+            self._sound(samples, first)
         if self._recorder.error:
-            self.stop()
+            self.finish()
+
+    def _sound(self, samples, first):
+        lost = self._recorder.lost
+        self._recorder.sound(samples, first)
+        if self._recorder.lost and not lost:
+            self._notice(f"{self._recorder.path}: the encoder is minutes behind, and sound is left out until it has caught up; "
+                         "record to a faster disk")
 
     def _begin(self, now):
         from .render.record import Recorder
@@ -76,7 +89,11 @@ class Video:
             return None  # minimised: the first picture gives the video its size
         self.path, self.began = path, now
         self._track = Track(self._ring, now) if self._ring else None
-        self._recorder = Recorder(path, self._screen.size, fps, self._track.rate if self._track else 0)
+        try:
+            self._recorder = Recorder(path, self._screen.size, fps, self._track.rate if self._track else 0)
+        except OSError:
+            self._asked = None
+            raise
         return self._recorder
 
     def _attach(self):
@@ -85,23 +102,43 @@ class Video:
         except OSError:
             return None  # `listen` has not made it yet
 
-    def stop(self):
-        """Finish the file; its path, or None if none was running. OSError if writing failed, now or before."""
+    def finish(self):
+        """End the recording; once its file is whole, that is said. The path it asked for; None if none had begun."""
         recorder, self._recorder, self._asked = self._recorder, None, None
         if recorder is None:
-            self._confess()
             return None
         if self._track:  # a sound that ended before the picture is followed by silence
             end = int((self._last - self.began) * self._track.rate)
             recorder.sound(np.zeros(1, np.float32), max(end, self._track.end))
-        recorder.close()
-        return self.path
+        recorder.end()
+        self._ending.append(recorder)
+        return recorder.path
 
-    def _confess(self):
-        """A command that was to make a video must not end as if there were one."""
+    def stop(self):
+        """Finish all files, and wait for that; the last path, or None. OSError if writing failed, now or before."""
+        self.finish()
+        path = None
+        for recorder in tuple(self._ending):
+            try:
+                path = self._close(recorder)
+            except OSError as error:
+                self._failure = str(error)
         failure, self._failure = self._failure, ""
-        if failure:
+        if failure:  # a command that was to make a video must not end as if there were one
             raise OSError(failure)
+        return path
+
+    def _close(self, recorder):
+        """See a recorder off, and say what is not as it should be; the path of its file."""
+        self._ending.remove(recorder)
+        asked = recorder.path
+        recorder.close()
+        if recorder.path != asked:
+            self._notice(f"another file took the name {asked} meanwhile and stays: the recording is {recorder.path}")
+        if lost := recorder.losses():
+            self._notice(f"{recorder.path}: the encoder was too slow, so {lost}; a smaller --size or a faster disk helps")
+        self.path = recorder.path
+        return recorder.path
 
     def screenshot(self):
         """Save what the screen shows as PNG; its path. OSError in one line when it cannot be written."""

@@ -8,26 +8,46 @@ from contextlib import contextmanager
 import pytest
 
 
+class Server:
+    """jackd's dummy driver under a name of its own, writing to `log`; it can be killed and started again."""
+
+    def __init__(self, name, log):
+        self.name, self._log = name, log
+        self._process = None
+
+    def start(self):
+        command = ["jackd", "--no-realtime", "-n", self.name, "-d", "dummy", "-r", "48000", "-p", "256"]
+        with open(self._log, "a") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=out)
+        waited = subprocess.run(["jack_wait", "-s", self.name, "-w", "-t", "20"], capture_output=True, timeout=60, check=False)
+        if waited.returncode or self._process.poll() is not None:
+            pytest.skip(f"jackd does not start here: {self._log.read_text()[-200:]}")
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(20)
+
+    def stop(self):
+        if self._process:
+            self._process.terminate()
+            self._process.wait(20)
+
+
 @contextmanager
 def server(log):
-    """Runs jackd's dummy driver under a name of its own; JACK clients of this process connect to it."""
+    """Runs a `Server`; JACK clients of this process connect to it."""
     if not shutil.which("jackd") or not shutil.which("jack_wait"):
         pytest.skip("jackd is not installed")
-    name = f"hs{os.getpid()}"
-    said = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+    one = Server(f"hs{os.getpid()}", log)
+    said = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_DEFAULT_SERVER": one.name, "JACK_NO_START_SERVER": "1"}
     before = {key: os.environ.get(key) for key in said}
     os.environ.update(said)
-    command = ["jackd", "--no-realtime", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    with open(log, "w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
-        try:
-            waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "20"], capture_output=True, timeout=60, check=False)
-            if waited.returncode or process.poll() is not None:
-                pytest.skip(f"jackd does not start here: {log.read_text()[-200:]}")
-            yield name
-        finally:
-            process.terminate()
-            process.wait(20)
-            _restore(before)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+        _restore(before)
 
 
 def _restore(before):

@@ -1,5 +1,6 @@
 """The command line: flags are the table's, and a mistake is one line."""
 
+import queue
 import shutil
 import signal
 import socket
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from instrument.cli import COMMANDS, main, parser
-from instrument.params import PARAMS
+from instrument.osc import Receiver
+from instrument.params import DEFAULTS, PARAMS
+from instrument.perform import open_bank
 from instrument.signals import ENDS
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +51,14 @@ def test_every_command_explains_itself(command, capfd):
 def test_a_wrong_flag_is_explained(arguments, words, capfd):
     status, lines = said(["perform", *arguments], capfd)
     assert status == 2 and words in lines[-1]
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    return port
 
 
 def one_line(arguments, words, capfd):
@@ -96,6 +107,26 @@ def test_a_port_in_use(capfd):
         one_line([], ["port 10041", "choose another port"], capfd)
 
 
+def test_a_preset_folder_that_is_not_there_yet_is_said_and_made_by_the_first_preset(tmp_path, capfd):
+    folder = tmp_path / "my" / "looks"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, pytest.raises(SystemExit):
+        taken.bind(("127.0.0.1", 10041))  # so that the show ends soon
+        main(["perform", *SHORT, "--presets", str(folder)])
+    assert f"{folder} is not there yet: the first preset" in capfd.readouterr().out
+    path = open_bank(str(folder), new=True).save(DEFAULTS, "mine")
+    assert path.parent == folder and open_bank(str(folder)).names()[-1] == "mine"
+
+
+@pytest.mark.parametrize("command, place", [
+    (command, place) for command in ("perform", "presets", "gallery", "prerender")
+    for place in ("look.toml", "look.toml/looks", "nowhere") if (command, place) != ("perform", "nowhere")])
+def test_a_preset_folder_that_is_none_is_one_line(command, place, tmp_path, capfd):
+    (tmp_path / "look.toml").touch()
+    preset = ["--preset", "1"] if command == "prerender" else []
+    status, lines = said([command, "--presets", str(tmp_path / place), *preset], capfd)
+    assert status == 2 and len(lines) == 1 and str(tmp_path / place) in lines[0] and "folder" in lines[0]
+
+
 @pytest.mark.parametrize("audio, words", [
     ("nowhere/nothing.wav", ["nothing.wav"]),
     ("no such microphone", ["no such microphone"]),
@@ -107,3 +138,25 @@ def test_sound_that_is_not_there(audio, words, capfd):
 def test_a_file_that_is_no_sound(tmp_path, capfd):
     (tmp_path / "text.wav").write_text("this is not a sound")
     one_line(["--audio", str(tmp_path / "text.wav")], ["text.wav"], capfd)
+
+
+def test_teaching_by_ear_where_nobody_is_there_says_what_to_start(free_port, capfd, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("asked for a sound that nobody hears"))
+    status, lines = said(["teach", "clap", "--port", str(free_port)], capfd)
+    assert status == 2 and len(lines) == 1 and str(free_port) in lines[0] and "start `hearsee perform`" in lines[0]
+
+
+def test_teaching_by_ear_reaches_the_instrument_that_runs(monkeypatch):
+    heard, answers = queue.SimpleQueue(), iter(["", "", EOFError()])
+
+    def press(prompt):
+        if isinstance(answer := next(answers), EOFError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("builtins.input", press)
+    with Receiver(0, command=lambda *command: heard.put(command)) as receiver:
+        with pytest.raises(SystemExit, match="0"):
+            main(["teach", "Hand Clap", "--picture", "siren", "--port", str(receiver.port)])
+        taught = [heard.get(timeout=10) for _ in range(2)]
+    assert taught == [("teach.start", "hand_clap"), ("teach.stop", "siren")]

@@ -193,6 +193,7 @@ def test_a_preset_is_laid_under_the_flags(tmp_path):
     (["text.wav"], ["no sound in text.wav"]),
     (["SOUND", "--preset", "no such look"], ["no preset 'no such look'"]),
     (["SOUND", "--preset", "999"], ["no preset 999"]),
+    (["SOUND", "--preset", "1", "--presets", "nowhere"], ["--presets nowhere: no such folder"]),
     (["SOUND", "--model", "nowhere"], ["no model in nowhere"]),
     (["SOUND", "--shaders", "nowhere"], ["nowhere"]),
     (["SOUND", "--out", "a.xyz"], ["a.xyz", "name an .mp4 or .mkv file"]),

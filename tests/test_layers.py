@@ -12,7 +12,7 @@ ACROSS = {"listen", "perform", "eyes", "offline", "film", "gallery", "prerender"
 TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "motion": {"params"}}
 PARTS = {"audio", "dream", "render", "midi"}
 NEVER = PARTS | {"osc", "control", "presets"}
-ONLY = {"control": {"params"}, "presets": {"params", "files"}, "modulation": {"params", "features"},
+ONLY = {"control": {"params"}, "presets": {"params", "files"}, "modulation": {"params", "features", "clock"},
         "osc": {"params", "features", "latest"}, "clock": set(), "midi": {"params", "files"}}
 DEVICES = {"sounddevice", "rtmidi", "glfw", "cuda", "cupy"}
 HOMES = {"torch": {"model", "dream", "learn"}, "moderngl": {"render"}, "glfw": {"render"}, "imgui_bundle": {"render"}}

@@ -383,6 +383,46 @@ def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
     assert control.frame()["post.hue"] == 180.0
 
 
+def test_what_was_learned_can_be_forgotten_and_the_numbers_of_the_box_stay(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, control, _, notices = bench(own=own)
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+    assert notices[-1] == "MIDI: CC 3, channel 1 plays post.hue now (absolute)"
+    assert midi.controls("post.hue") == ["CC 48", "CC 3, channel 1"]
+    midi.forget("post.hue")
+    ports.play(midi, [0xB0, 3, 64], [0xB0, 3, 127])
+    assert notices[-1] == "MIDI: forgot 1 control of post.hue" and control.frame()["post.hue"] == DEFAULTS["post.hue"]
+    assert midi.controls("post.hue") == ["CC 48"] and profiles.Own(own).of("box") == []
+    midi.forget("post.hue")
+    midi.hear()
+    assert "nothing was learned" in notices[-1]
+
+
+def test_what_cannot_be_kept_plays_all_the_same_and_is_said(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    midi, ports, control, _, notices = bench(own=tmp_path / "file" / "midi.toml")
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)), [0xB0, 3, 64], [0xB0, 3, 127])
+    assert any("not kept for next time" in notice for notice in notices) and control.frame()["post.hue"] == 180.0
+
+
+def test_a_damaged_file_of_own_bindings_does_not_end_the_show_and_stays_as_it_is(tmp_path):
+    own = tmp_path / "midi.toml"
+    own.write_text("[[binding]\n")
+    midi, ports, control, _, notices = bench(own=own)
+    assert len(notices) == 1 and "midi.toml" in notices[0] and "plays on" in notices[0]
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+    assert midi.controls("post.hue") and own.read_text() == "[[binding]\n"
+
+
 def test_learning_again_moves_the_binding():
     own = profiles.Own()
     own.add("box", Binding("cc", 1, 3, row="post.hue"))

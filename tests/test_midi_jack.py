@@ -13,7 +13,7 @@ import pytest
 from instrument.clock import Clock
 from instrument.control import Control
 from instrument.midi import Midi, RtPorts, port_names
-from instrument.midi.ports import LET_GO
+from instrument.midi.ports import MISSED, PAUSES, let_go
 
 rtmidi = pytest.importorskip("rtmidi")
 WAIT = 20  # s until a test gives up on a message that never comes
@@ -23,8 +23,8 @@ WAIT = 20  # s until a test gives up on a message that never comes
 def server(tmp_path_factory):
     if not hasattr(rtmidi, "API_UNIX_JACK") or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
         pytest.skip("python-rtmidi was built without JACK")
-    with jack.server(tmp_path_factory.mktemp("jack") / "jack.log") as name:
-        yield name
+    with jack.server(tmp_path_factory.mktemp("jack") / "jack.log") as one:
+        yield one
 
 
 class Knobs:
@@ -128,7 +128,7 @@ def test_lamps_of_a_known_device_follow(server):
         until, heard = time.monotonic() + WAIT, None
         while heard != [0x90, 4, 127] and time.monotonic() < until:
             heard = (lamps.get_message() or [None])[0]
-    LET_GO.append(lamps)
+    let_go(lamps)
     assert heard == [0x90, 4, 127]
 
 
@@ -162,6 +162,74 @@ def test_clock_of_another_program(server):
     assert clock.source == "midi"
     # Under load the dummy driver's time runs slower than ours: compare with the ticks as they came.
     assert clock.bpm == pytest.approx(60 * 47 / 24 / (now - heard[-48][1]), rel=0.3)
+
+
+class ByHand(Player):
+    """A `Player` without its thread: looks are taken by hand."""
+
+    def look_until(self, text):
+        """Look, and nothing else, until a notice contains `text`; the notices on the way."""
+        told = []
+        for _ in range(WAIT * 10):
+            self.midi.plug()
+            while not self.notices.empty():
+                told.append(self.notices.get())
+            if any(text in notice for notice in told):
+                return told
+            time.sleep(0.2)  # whoever plugs in is another program
+        raise AssertionError(f"no word of {text}: {told}")
+
+    def turn(self, knobs):
+        """Turn a knob until it is heard: the server has run every client by then."""
+        for _ in range(WAIT * 10):
+            knobs.send(0xB0, 45, 127)
+            knobs.send(0xB0, 45, 0)
+            time.sleep(0.05)
+            self.midi.hear()
+            if not self.edits.empty():
+                break
+        while not self.edits.empty():
+            assert "zoom.echo" in self.edits.get()
+
+
+def test_a_server_that_lives_is_not_given_up(server):
+    player = ByHand()
+    with Knobs("knobs E") as knobs:
+        player.look_until("knobs E")
+        for _ in range(3 * MISSED):
+            player.turn(knobs)
+            player.midi.plug()
+        assert player.notices.empty() and len(player.midi.devices()) == 1
+
+
+def test_a_server_that_ended_is_missed_and_found_again_when_it_is_back(server):
+    player = ByHand()
+    for _ in range(3):
+        with Knobs("knobs F") as knobs:
+            player.look_until("knobs F")
+            player.turn(knobs)
+            player.midi.plug()
+            server.kill()
+        told = player.look_until("is gone")
+        assert [text for text in told if "JACK server has gone" in text] == told[:1] and player.midi.devices() == []
+        for _ in range(2 * PAUSES):
+            player.midi.plug()
+        assert player.notices.empty()  # it is said once
+        server.start()
+
+
+def test_a_server_that_was_started_again_between_two_looks_is_found_again(server):
+    player = ByHand()
+    with Knobs("knobs G") as knobs:
+        player.look_until("knobs G")
+        player.turn(knobs)
+        player.midi.plug()
+    server.kill()
+    server.start()
+    with Knobs("knobs G") as knobs:  # by the same name: as if nothing had happened
+        player.look_until("is gone")
+        player.look_until("knobs G")
+        player.turn(knobs)
 
 
 def test_without_a_server_there_is_one_line_and_no_end(monkeypatch):

@@ -227,6 +227,26 @@ def test_every_row_has_its_address_and_its_twin(seen, row):
     assert seen.receiver.refused == 0
 
 
+LABELLED = [row for row in PARAMS if row.labels]
+
+
+@pytest.mark.parametrize("row", LABELLED, ids=lambda row: row.name)
+def test_a_row_with_labels_takes_them_as_text(seen, row):
+    for label in row.labels:
+        seen(row.address, label)
+        seen(row.address, label.upper())
+    assert [row.text(edit[row.name]) for edit in seen.edits] == [label for label in row.labels for _ in "aA"]
+    assert seen.receiver.refused == 0
+
+
+@pytest.mark.parametrize("row", LABELLED, ids=lambda row: row.name)
+@pytest.mark.parametrize("arguments", [("nonsense " * 200,), (), ("off", "on")])
+def test_a_wrong_label_is_refused_with_all_that_are_legal(seen, row, arguments):
+    reason = seen(row.address, *arguments).reason
+    assert seen.edits == [] and seen.told == [reason]
+    assert row.address in reason and ", ".join(row.labels) in reason and "\n" not in reason
+
+
 @pytest.mark.parametrize("arguments", [(), ("text",), (1.0, 2.0), (math.nan,), (math.inf,)])
 @pytest.mark.parametrize("address", ["/hs/post/hue", "/hs/n/post/hue"])
 def test_what_is_not_one_number_is_refused_with_its_reason(seen, address, arguments):
@@ -477,6 +497,14 @@ def test_ping_is_answered_with_pong(ear):
     with Receiver(0) as receiver:
         ear.send(("127.0.0.1", receiver.port), "/hs/ping")
         assert ear.messages() == [("/hs/pong", [1])]
+
+
+def test_a_remote_knows_whether_anybody_is_there(ear):
+    silent = Remote(ear.address)  # somebody, but none of ours
+    with Receiver(0) as receiver:
+        remote = Remote(("127.0.0.1", receiver.port))
+        assert remote.answers() and not silent.answers(0.05)
+    assert not remote.answers()  # at once: the port is closed
 
 
 def test_query_sends_every_value_within_the_packet_limit(ear):

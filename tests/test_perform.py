@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from instrument.cursor import turned
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
@@ -266,6 +267,35 @@ def test_the_key_that_ends_the_show_wants_to_be_sure(show, monkeypatch):
     assert asked == [("show.quit",)]
 
 
+def test_keys_reach_every_row_and_the_hud_shows_its_page(show):
+    for key in ("pagedown", "down", "+"):
+        show._key(key)
+        show.frame(time.perf_counter(), 0.03)
+    row = show.cursor.row
+    page = show._panel(time.perf_counter(), None).page
+    assert page.row == row and row.group != "dream" and page.values[row.name] == turned(row, row.default, 1)
+    show._key("delete")
+    play(show, lambda: show.values[row.name] == row.default)
+
+
+def test_the_hud_says_what_is_switched_on(show):
+    show.control.submit({"show.blackout": 1.0, "hear.hold": 1.0})
+    play(show, lambda: show.values["show.blackout"])
+    assert "hold, blackout" in show._panel(time.perf_counter(), None).messages
+    show.control.submit({"show.blackout": 0.0, "hear.hold": 0.0})
+    play(show, lambda: not show.values["show.blackout"])
+    assert show._states() == [show.rates.note] * bool(show.rates.note)
+
+
+def test_learning_without_a_device_says_so(show, monkeypatch):
+    monkeypatch.setattr(show.midi, "devices", lambda: [])
+    show._carry_out("midi.learn", "zoom.speed", 0.0)
+    show._carry_out("midi.learn", "no.row", 0.0)
+    said = show._messages.fresh(time.perf_counter())
+    assert any("nothing is plugged in" in text and "zoom.speed" in text for text in said)
+    assert any("no parameter 'no.row'" in text for text in said)
+
+
 def test_a_screenshot_is_the_picture_without_the_hud(show, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(show, "_hud_on", True)
@@ -278,6 +308,12 @@ def test_a_screenshot_is_the_picture_without_the_hud(show, tmp_path, monkeypatch
     show.frame(now, 0.03)
     without, with_hud = pictures
     assert without != with_hud
+
+
+def test_a_show_without_a_screen_says_that_it_has_no_hud_window_and_goes_on(show):
+    show.control.command("show.hud_window")
+    play(show, lambda: any("no HUD window" in text for text in show._messages.fresh(time.perf_counter())))
+    assert not show.desk.is_open
 
 
 def test_without_an_ear_of_its_own_there_is_a_show(show):

@@ -1,10 +1,13 @@
 """Recording: what PyAV reads back has the frames, the duration and the sound; errors are one line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -156,7 +159,7 @@ class Play:
     """A video played by hand: 30 pictures a second, and the sound that a writer gives meanwhile."""
 
     def __init__(self, screen, path, ring_name=None):
-        self.screen, self.now, self.said = screen, 0.0, []
+        self.screen, self.now, self.said, self.waits = screen, 0.0, [], True
         self.video = Video(screen, ring_name, self.said.append)
         self.path = self.video.start(path, 30.0)
 
@@ -170,9 +173,9 @@ class Play:
             self.frame()
 
     def frame(self):
-        """What is on the screen, once more; this is faster than a show, yet no picture is dropped."""
+        """What is on the screen, once more; this is faster than a show, yet while it `waits` no picture is dropped."""
         if self.video._recorder:
-            self.video._recorder._wait = True
+            self.video._recorder._wait = self.waits
         self.video.frame(self.now)
         self.now += 1 / 30
 
@@ -199,6 +202,98 @@ def test_sound_and_picture_stay_in_step_when_listen_is_started_again(screen, tmp
     heard = sound(play.path)
     assert flash == pytest.approx(3.0, abs=0.04) and loud_from(heard) == pytest.approx(flash, abs=0.07)
     assert np.sqrt((heard[int(3.3 * RATE):int(3.8 * RATE)] ** 2).mean()) == pytest.approx(0.354, abs=0.04)
+
+
+@contextmanager
+def held(play):
+    """An encoder that stands still, as one on a disk that does not answer; the show goes on without it."""
+    gate, write = threading.Event(), play.video._recorder._writer.frame
+
+    def wait_and_write(*arguments):
+        assert gate.wait(20), "the show waits for the encoder"
+        write(*arguments)
+
+    play.video._recorder._writer.frame, play.waits = wait_and_write, False
+    try:
+        yield
+    finally:
+        gate.set()
+        play.waits = True
+
+
+def see_off(video):
+    """Frames until no recording is on its way to its file."""
+    while video._ending:
+        video.frame(1000.0)
+        time.sleep(0.001)
+
+
+def test_an_encoder_that_stands_still_holds_no_frame_and_loses_no_sound(screen, tmp_path, name):
+    """It stands still from 1 s to 3 s; a tone at 2 s, meanwhile, and a flash and a tone at 4 s."""
+    with Ring.create(name, RATE) as ring:
+        play = Play(screen, tmp_path / "show.mp4", name)
+        play.run(30, 0.2, ring)
+        with held(play):
+            play.run(30, 0.2, ring)
+            play.run(15, 0.2, ring, 0.5)
+            play.run(15, 0.2, ring)
+        play.run(30, 0.2, ring)
+        play.run(30, 1.0, ring, 0.5)
+        play.video.stop()
+    pictures, heard = frames(play.path), sound(play.path)
+    flash = next(i for i, picture in enumerate(pictures) if picture.mean() > 150) / 30
+    assert len(pictures) == 150 and flash == pytest.approx(4.0, abs=0.04)
+    assert loud_from(heard) == pytest.approx(2.0, abs=0.07)
+    assert loud_from(heard[3 * RATE:]) + 3.0 == pytest.approx(flash, abs=0.07)
+    for loud in ((2.1, 2.4), (4.1, 4.8)):
+        part = heard[int(loud[0] * RATE):int(loud[1] * RATE)]
+        assert np.sqrt((part**2).mean()) == pytest.approx(0.354, abs=0.04)
+    (said,) = play.said
+    assert "the encoder was too slow" in said and "pictures repeat the one before" in said and "silent" not in said
+
+
+def test_sound_that_finds_no_room_is_said_at_once_and_what_follows_stays_in_step(screen, tmp_path, name, monkeypatch):
+    """There is room for a second; the encoder stands still from 1 s to 4 s, with a tone all the time."""
+    def caught_up():
+        while play.video._recorder._given > play.video._recorder._taken:
+            time.sleep(0.001)
+
+    monkeypatch.setattr("instrument.render.record.SOUND", 1.0)
+    with Ring.create(name, RATE) as ring:
+        play = Play(screen, tmp_path / "show.mp4", name)
+        play.run(30, 0.2, ring)
+        caught_up()
+        with held(play):
+            play.run(90, 0.2, ring, 0.5)
+            assert len(play.said) == 1 and "sound is left out until it has caught up" in play.said[0]
+        caught_up()
+        play.run(30, 0.2, ring)
+        play.run(30, 1.0, ring, 0.5)
+        play.video.stop()
+    heard = sound(play.path)
+    flash = next(i for i, picture in enumerate(frames(play.path)) if picture.mean() > 150) / 30
+    assert flash == pytest.approx(5.0, abs=0.04) and loud_from(heard[3 * RATE:]) + 3.0 == pytest.approx(flash, abs=0.07)
+    assert np.abs(heard[int(2.2 * RATE):int(4.8 * RATE)]).max() < 0.05 < np.abs(heard[:2 * RATE]).max()
+    silent = float(re.search(r"([0-9.]+) s of sound are silent", play.said[-1])[1])
+    assert len(play.said) == 2 and silent == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_recording_that_is_ended_holds_no_frame_and_is_told_once_it_is_whole(screen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    play = Play(screen, None)
+    play.run(30, 0.2)
+    with held(play):
+        play.run(10, 0.5)
+        assert play.video.finish() == play.path and not play.video.running
+        play.run(10, 0.5)
+        other = play.video.start(None, 30.0)  # while the first is not yet whole
+        play.run(10, 0.7)
+        assert other != play.path and not play.path.exists() and play.said == []
+    first, = play.video._ending
+    first._thread.join()
+    play.run(20, 0.7)
+    assert f"saved {play.path}" in play.said and play.video.stop() == other
+    assert len(frames(play.path)) == 40 and len(frames(other)) == 30
 
 
 def noise(play, until):
@@ -361,7 +456,8 @@ def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
         play.run(5, 0.5)
         play.video.stop()
         assert len(frames(kept)) >= 30 and len(frames(path)) == 5
-    assert len(list(tmp_path.iterdir())) == 3
+        path.unlink()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_files_of_one_second_are_numbered(screen, tmp_path, monkeypatch):
@@ -411,7 +507,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
 
 def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show = Show.__new__(Show)  # without ears and eyes
-    show._messages, show.video = Messages(), Video(screen, None)
+    show._messages, show.video = Messages(), Video(screen, None, show.say)
     for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
         show._shot = False
         show._carry_out(command, None, 0.0)
@@ -423,6 +519,7 @@ def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show.video.frame(0.0)
     Path(".").chmod(0o555)  # the file cannot get its name
     show._carry_out("show.record", None, 1.0)
+    see_off(show.video)
     assert any("complete in show.part.mp4" in text for text in said(show)) and not show.video.running
 
 
@@ -439,11 +536,23 @@ def test_what_cannot_be_recorded_is_said_before_it_begins(screen, tmp_path, name
     assert not video.running and [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_name_that_was_taken_meanwhile_is_one_line_and_loses_nothing(screen, tmp_path):
+def test_no_recording_replaces_a_file(screen, tmp_path):
+    path = tmp_path / "show.mp4"
+    for count in (1, 2, 3):
+        play = Play(screen, path)
+        play.run(10 * count, 0.5)
+        play.video.stop()
+        assert play.path == play.video.path == (path if count == 1 else tmp_path / f"show-{count}.mp4")
+        assert play.said == [f"{path} is there already and stays: this recording becomes {play.path}"] * (count > 1)
+    assert [len(frames(tmp_path / name)) for name in ("show.mp4", "show-2.mp4", "show-3.mp4")] == [10, 20, 30]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("take", [lambda path: path.write_text("mine"), lambda path: path.mkdir()])
+def test_what_took_the_name_meanwhile_stays_too(screen, tmp_path, take):
     play = Play(screen, tmp_path / "show.mp4")
     play.run(30, 0.5)
-    (tmp_path / "show.mp4" / "folder").mkdir(parents=True)
-    with pytest.raises(OSError, match="cannot have that name .* complete in .*show.part.mp4") as caught:
-        play.video.stop()
-    assert "\n" not in str(caught.value) and len(frames(tmp_path / "show.part.mp4")) == 30
-    assert not play.video.running
+    take(play.path)
+    assert play.video.stop() == play.video.path == tmp_path / "show-2.mp4"
+    assert play.said == [f"another file took the name {play.path} meanwhile and stays: the recording is {play.video.path}"]
+    assert len(frames(play.video.path)) == 30 and (play.path.is_dir() or play.path.read_text() == "mine")

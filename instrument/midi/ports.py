@@ -1,6 +1,8 @@
 """MIDI devices: found, opened, lost and found again. `Midi` is one thread; `RtPorts` the ports of this machine."""
 
+import ctypes
 import os
+import queue
 import re
 import threading
 import time
@@ -18,6 +20,9 @@ LATE = 0.01  # s that a message may have waited for such a look
 FINGER = 0.5  # s after its last move that a finger counts as being on a control
 TRIES = 5  # looks at the list of ports, which may change under the eyes
 CLIENT = "hearsee"
+PULSE = (0xF0, 0x7D, 0xF7)  # what we send ourselves through JACK: a system exclusive message of no maker
+MISSED = 5  # looks in a row without one after which JACK has gone
+PAUSES = 16  # looks between two tries to find it again, at most
 
 
 def device_name(port):
@@ -40,15 +45,25 @@ class Midi:
                  notice=lambda text: None, now=time.perf_counter):
         self._feeds = (submit, command, values, clock)
         self._values, self._notice, self._now = values, notice, now
-        self._profiles, self._own = shipped(), Own(own)
+        self._profiles, self._own = shipped(), self._learned(own)
         self.reason = ""
         self._ports = ports or self._machine(api)
         self._devices = {}  # port -> Device
         self._refused = set()  # ports that would not open: said once
+        self._away = ""  # why there are no ports at all
         self._learner = None
+        self._forgotten = queue.SimpleQueue()  # targets that are to be forgotten
         self._thread, self._going = None, True
         self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
         self.malformed = 0
+
+    def _learned(self, path):
+        """The player's own bindings; where the file is damaged, none, and it stays as it is."""
+        try:
+            return Own(path)
+        except (ValueError, OSError) as error:
+            self._notice(f"{error}; plays on without what was learned, and keeps nothing that is learned now")
+            return Own()
 
     def _machine(self, api):
         try:
@@ -86,9 +101,18 @@ class Midi:
     def learning(self):
         return self._learner is not None
 
+    def forget(self, target):
+        """Forget every control learned for a row, a command or a "preset N"."""
+        self._forgotten.put(target)
+
+    def controls(self, target):
+        """The controls of all open devices that play a row, a command or a "preset N", as text."""
+        found = (device.mapping.controls(target) for device in list(self._devices.values()))
+        return list(dict.fromkeys(control for controls in found for control in controls))
+
     def plug(self):
         """Open what has come, close what has gone. Midi thread (or a test)."""
-        names = self._ports.names()
+        names = self._names()
         for port in [port for port in self._devices if port not in names]:
             self._lose(port)
             self._notice(f"MIDI: {port} is gone")
@@ -97,8 +121,21 @@ class Midi:
             if port not in self._devices and port not in self._refused:
                 self._find(port)
 
+    def _names(self):
+        """The ports that are there; none while the sound server is away, which is said once."""
+        try:
+            names, away = self._ports.names(), ""
+        except OSError as error:
+            names, away = [], str(error)
+        if away and away != self._away:
+            self._notice(away)
+        self._away = away
+        return names
+
     def hear(self):
         """Act on all that has been sent. Midi thread (or a test)."""
+        while not self._forgotten.empty():
+            self._forget(self._forgotten.get())
         for device in self._devices.values():
             for data, when in device.ear.read(self._now()):
                 self._receive(device, data, when)
@@ -170,10 +207,26 @@ class Midi:
             binding = learner.hear(move)
             if binding:
                 self._learner = None
-                self._own.add(device.name, binding)
-                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
-                self._notice(f"MIDI: learned {binding.kind} {binding.number} ({binding.mode})")
+                self._keep(lambda: self._own.add(device.name, binding))
+                self._notice(f"MIDI: {binding.control} plays {binding.target} now ({binding.mode})")
                 return
+
+    def _forget(self, target):
+        gone = self._keep(lambda: self._own.remove(target))
+        if gone is not None:
+            self._notice(f"MIDI: forgot {gone} control{'s' * (gone != 1)} of {target}" if gone else
+                         f"MIDI: nothing was learned for {target}; a box's own numbers stay")
+
+    def _keep(self, change):
+        """Change the player's own bindings, for all devices at once; what cannot be saved acts all the same."""
+        try:
+            return change()
+        except OSError as error:
+            self._notice(f"MIDI: not kept for next time: {error}")
+            return None
+        finally:
+            for device in self._devices.values():
+                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
 
 
 @dataclass(frozen=True)
@@ -188,8 +241,15 @@ class Device:
     speaker: object
 
 
+AWAY = "MIDI: the JACK server has gone; its devices are found again once it is back"
+
+
 class RtPorts:
-    """The MIDI ports of this machine, listed by one long-lived client: opening clients again and again exhausts ALSA."""
+    """The MIDI ports of this machine, listed by one long-lived client: opening clients again and again exhausts ALSA.
+
+    A JACK server that has ended leaves its last list behind, as if all were well; so there a `Pulse` tells. Once that
+    has stopped, `names` looks for a new server, at growing pauses, and everything that was open is of the old one.
+    """
 
     def __init__(self, api=""):
         try:
@@ -199,8 +259,17 @@ class RtPorts:
                           "plays on without") from None
 
         self._api = _api(rtmidi, api or os.environ.get("HEARSEE_MIDI_API", ""))
-        self._inputs = self._client(rtmidi.MidiIn)
-        self._outputs = self._client(rtmidi.MidiOut)
+        self._wait = self._pause = 0  # looks until the next try to find JACK again, and looks between tries
+        self._pulse = None
+        self._open()
+
+    def _open(self):
+        import rtmidi
+
+        inputs, outputs = self._client(rtmidi.MidiIn), self._client(rtmidi.MidiOut)
+        if inputs.get_current_api() == outputs.get_current_api() == rtmidi.API_UNIX_JACK:
+            self._pulse = Pulse(inputs, outputs, proven=self._pulse is not None)
+        self._inputs, self._outputs = inputs, outputs
 
     def _client(self, kind):
         import rtmidi
@@ -212,13 +281,32 @@ class RtPorts:
             raise OSError(f"no MIDI: {str(error).rstrip('.')}; plays on without (HEARSEE_MIDI_API picks a driver)") from None
 
     def names(self):
-        """Names of the ports that can be listened to, our own left out."""
+        """Names of the ports that can be listened to, our own left out. OSError while JACK is away."""
         import rtmidi
 
+        self._see_to_jack()
         try:
             return [name for name in listed(self._inputs) if not name.startswith(CLIENT)]
         except (SystemError, rtmidi.RtMidiError):  # the sound server has gone: so have its devices
             return []
+
+    def _see_to_jack(self):
+        """Notice that JACK has gone; from the next look on, find it again. OSError until it is there."""
+        if self._wait:
+            self._wait -= 1
+            if self._wait or not self._found():
+                raise OSError(AWAY)
+        elif self._pulse and not self._pulse.beats():
+            self._wait = self._pause = 1
+            raise OSError(AWAY)
+
+    def _found(self):
+        try:
+            self._open()
+        except OSError:
+            self._wait = self._pause = min(2 * self._pause, PAUSES)
+            return False
+        return True
 
     def listen(self, name):
         """An `Ear` at a port. OSError if it cannot be opened."""
@@ -294,18 +382,49 @@ def _end(port):
     """Close a port for good.
 
     A port of JACK is only let go of, and the server clears it away when we end: RtMidi frees what JACK's own thread may be
-    reading at that moment (seen: a crash in `jack_ringbuffer_peek`). One idle client for each time a device goes is cheaper.
+    reading at that moment (seen: a crash in `jack_ringbuffer_peek`), and after the end of a server what JACK itself has
+    freed. One idle client for each time a device goes is cheaper.
     """
     import rtmidi
 
     if port.get_current_api() == rtmidi.API_UNIX_JACK:
-        LET_GO.append(port)
+        let_go(port)
     else:
         port.close_port()
         port.delete()
 
 
-LET_GO = []  # JACK ports that must not be destroyed
+def let_go(port):
+    """Leave a JACK port as it is for as long as the program runs: Python must not destroy it either, not even at its end."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(port))
+
+
+class Pulse:
+    """Tells whether a JACK server runs our two listing clients: whether what one sends comes to the other.
+
+    One that is not `proven` and has never beaten tells nothing: perhaps no such connection can be made here.
+    """
+
+    def __init__(self, inputs, outputs, proven=False):
+        let_go(inputs)
+        let_go(outputs)
+        self._inputs, self._outputs, self._proven, self._missed = inputs, outputs, proven, 0
+        inputs.ignore_types(sysex=False)
+        before, name = listed(inputs), f"pulse {os.getpid()}"
+        outputs.open_virtual_port(name)
+        own = [port for port in listed(inputs) if port not in before and port.endswith(name)]
+        if own:
+            _connect(inputs, own[0])
+
+    def beats(self):
+        """A look: False once nothing has come for MISSED looks in a row."""
+        came = self._inputs.get_message()
+        while self._inputs.get_message():
+            pass
+        self._proven = self._proven or bool(came)
+        self._missed = 0 if came else self._missed + self._proven
+        self._outputs.send_message(PULSE)
+        return self._missed < MISSED
 
 
 class Ear:

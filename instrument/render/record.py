@@ -5,7 +5,7 @@ constant rate: frames are repeated or dropped to follow the clock. Its size is t
 picture of another size is scaled into it, whole and in proportion, with black around it, because a recording
 should neither cut off nor stretch what was shown; while there is none (a minimised window) the last one stays.
 The file is written beside its name (`x.part.mp4`) in fragments, so what a killed process leaves still plays;
-`close` gives it its name.
+`close` gives it its name, or the next number where another file has that by then: no file is ever replaced.
 """
 
 import os
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 PENDING = 12  # frames that may wait for the encoder before new ones are dropped
+SOUND = 600.0  # s of sound that may wait for it before new one is left out: 115 MB at 48 kHz
 LAG = 2  # frames between asking for a picture and reading it
 QUICK = {"preset": "veryfast", "crf": "20"}  # options of x264 beside a show
 FINE = {"preset": "slow", "crf": "16"}  # where nobody waits
@@ -46,7 +47,7 @@ def screenshot(framebuffer, path):
 def unused(path):
     """`path`, or where a file has that name `x-2.png`, `x-3.png` and so on: the first that is free."""
     names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(name for name in chain([path], names) if not (os.path.exists(name) or os.path.exists(_part(name))))
+    return next(name for name in chain([path], names) if not (os.path.lexists(name) or os.path.lexists(_part(name))))
 
 
 def prepare(path):
@@ -71,8 +72,10 @@ def prepare(path):
 class Recorder:
     """Writes `path` (.mp4 or .mkv) at `fps` with sound of `rate` Hz (0: none) and so many `channels`.
 
-    Call `frame` once a frame on the GL thread; `sound` from one thread; `close` at the end. `wait` lets a
-    slow encoder hold the caller instead of dropping frames. OSError in one line when the file cannot be made.
+    Call `frame` once a frame on the GL thread; `sound` from one thread; `close` at the end, or `end` to go on
+    meanwhile and `close` once it has `ended`. None but `close` waits for the encoder: a slow one loses frames, each of
+    which repeats the one before (`dropped` counts), but sound (`lost` counts samples) only when SOUND seconds of it
+    wait. `wait` lets it hold the caller of `frame` instead. OSError in one line when the file cannot be made.
     Sound at a rate that AAC does not know gets the next higher one.
     """
 
@@ -80,12 +83,15 @@ class Recorder:
         self.path = Path(path)
         self.size = _even(size)
         self.fps, self.rate, self._wait = fps, rate, wait
-        self.started, self.dropped, self.error = None, 0, ""
+        self.started, self.dropped, self.lost, self.error = None, 0, 0, ""
         self._reading = []  # [(frame number, size, pixel buffer; None: nothing to see)], oldest first
         self._free, self._last = [], -1
-        self._jobs = queue.Queue(PENDING)
+        self._jobs = queue.SimpleQueue()
+        self._room = threading.Semaphore(PENDING)  # for frames that wait
+        self._given = self._taken = 0  # samples put into the queue, and taken out by the recording thread
         self.part = _part(self.path)
         self._writer = _Writer(self.part, self.path, self.size, fps, (rate, channels), coding)
+        self._going = True
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
@@ -106,32 +112,57 @@ class Recorder:
 
         The position decides: what is missing before it becomes silence, what comes twice or early is cut.
         """
-        if self.rate:
-            self._put("sound", position, np.array(samples, np.float32), wait=True)
-
-    def close(self):
-        """Write what waits, finish the file and give it its name; OSError in one line when writing failed."""
-        if self._thread is None:
+        if not self.rate:
             return
+        if self._given - self._taken + len(samples) > SOUND * self.rate:
+            self.lost += len(samples)
+            return
+        self._given += len(samples)
+        self._jobs.put((self._write_sound, position, np.array(samples, np.float32)))
+
+    def end(self):
+        """No more comes: finish the file without being waited for. GL thread."""
+        if not self._going:
+            return
+        self._going = False
         while self._reading:
-            self._collect(wait=True)
+            self._jobs.put((self._write_frame, *self._read()))
         self._jobs.put(None)
-        self._thread.join()
-        self._thread = None
         for buffer in self._free:
             buffer.release()
+
+    @property
+    def ended(self):
+        """Whether all is written, so that `close` need not wait."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def close(self):
+        """Write what waits, finish the file and give it its name, `path`; OSError in one line when writing failed."""
+        if self._thread is None:
+            return
+        self.end()
+        self._thread.join()
+        self._thread = None
         if self.error:
             rest = f"what there is plays from {self.part}" if _plays(self.part) else "none of it can be played"
             raise OSError(f"{self.path}: recording failed ({self.error}); {rest}; make room or choose another folder, "
                           "then record again")
         self._name()
 
+    def losses(self):
+        """What the file lacks, because the encoder was too slow; "" for nothing."""
+        pictures = f"{self.dropped} pictures repeat the one before" * bool(self.dropped)
+        silence = f"{self.lost / max(self.rate, 1):.1f} s of sound are silent" * bool(self.lost)
+        return " and ".join(filter(None, (pictures, silence)))
+
     def _name(self):
+        path = unused(self.path) if os.path.lexists(self.path) else self.path
         try:
-            os.replace(self.part, self.path)
+            os.replace(self.part, path)
         except OSError as error:
-            raise OSError(f"{self.path}: the recording cannot have that name ({_reason(error)}); it is complete in "
+            raise OSError(f"{path}: the recording cannot have that name ({_reason(error)}); it is complete in "
                           f"{self.part}") from None
+        self.path = path
 
     def _ask(self, framebuffer, size):
         """A pixel buffer into which the picture is on its way."""
@@ -142,25 +173,34 @@ class Recorder:
         framebuffer.read_into(buffer, viewport=(0, 0, *size), components=4, alignment=1)
         return buffer
 
-    def _collect(self, wait=False):
+    def _read(self):
+        """(number, pixels (h, w, 4) or None) of the oldest picture that is on its way."""
         number, size, buffer = self._reading.pop(0)
-        picture = None
-        if buffer:
-            picture = np.frombuffer(buffer.read(), np.uint8).reshape(size[1], size[0], 4)
-            self._free.append(buffer)
-        self._put("frame", number, picture, wait or self._wait)
+        if buffer is None:
+            return number, None
+        self._free.append(buffer)
+        return number, np.frombuffer(buffer.read(), np.uint8).reshape(size[1], size[0], 4)
 
-    def _put(self, kind, number, data, wait):
-        try:
-            self._jobs.put((kind, number, data), block=wait)
-        except queue.Full:
+    def _collect(self):
+        number, picture = self._read()
+        if self._room.acquire(blocking=self._wait):
+            self._jobs.put((self._write_frame, number, picture))
+        else:
             self.dropped += 1  # the next frame repeats the last one in its place
 
     def _work(self):
         """The recording thread: encodes until None comes; after an error it only empties the queue."""
-        for kind, number, data in iter(self._jobs.get, None):
-            self._try(getattr(self._writer, kind), number, data)
+        for write, place, data in iter(self._jobs.get, None):
+            write(place, data)
         self._try(self._writer.close)
+
+    def _write_frame(self, number, picture):
+        self._room.release()
+        self._try(self._writer.frame, number, picture)
+
+    def _write_sound(self, position, samples):
+        self._taken += len(samples)
+        self._try(self._writer.sound, position, samples)
 
     def _try(self, action, *arguments):
         if self.error and action != self._writer.close:
@@ -226,14 +266,17 @@ class _Writer:
         self._file.mux(self._video.encode(frame))
 
     def sound(self, position, samples):
-        gap = position - self._samples
         samples = samples[:, None] if samples.ndim == 1 else samples
-        silence = np.zeros((max(gap, 0), samples.shape[1]), np.float32)
-        samples = np.concatenate((silence, samples[max(-gap, 0):]))
-        if not len(samples):
-            return
         if samples.shape[1] > CHANNELS:
             samples = samples.mean(1, keepdims=True)
+        silence = np.zeros((self._rate, samples.shape[1]), np.float32)
+        while (gap := position - self._samples) > len(silence):  # much is missing: silence, a second at once
+            self._encode_sound(silence)
+        samples = samples[-gap:] if gap < 0 else np.concatenate((silence[:gap], samples))
+        if len(samples):
+            self._encode_sound(samples)
+
+    def _encode_sound(self, samples):
         block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
         block.sample_rate, block.pts, block.time_base = self._rate, self._samples, Fraction(1, self._rate)
         self._samples += len(samples)
