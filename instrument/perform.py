@@ -56,6 +56,7 @@ class PerformOptions:
     scene_seed: int = 1
     headless: bool = False
     record: str | None = None
+    send: list = field(default_factory=list)
     seconds: float | None = None
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -211,6 +212,7 @@ class Show:
     def _open_eyes(self, stack):
         from .render.desk import Desk
         from .render.hud import Hud
+        from .render.outputs import Outputs
         from .render.renderer import Renderer
 
         self.renderer = Renderer(self.screen.ctx, self.screen.size, Path(self.options.shaders or ROOT / "shaders"))
@@ -226,6 +228,8 @@ class Show:
         stack.callback(self._sound.close)
         self.video = Video(self.screen, self._ring_name, self.say)
         stack.callback(self.video.stop)
+        self.outputs = Outputs(self.options.send, self.screen, self.say)
+        stack.callback(self.outputs.close)
         stack.enter_context(self.dream)
 
     # --- the frame loop
@@ -314,6 +318,7 @@ class Show:
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)
+        self.outputs.frame(self.screen.framebuffer)
         self._take_shot()
         panel = self._panel(now, spectrogram) if self._hud_on or self._help_on else None
         if not self.desk.draw(panel) and panel:
