@@ -152,8 +152,8 @@ class Ndi:
         try:
             self._sender.open()
         except MemoryError:  # which is how it says no
-            raise OSError(f"{self._name[:40]!r} is the name of another source of this machine, or too long; choose one by "
-                          "--send ndi:NAME") from None
+            raise OSError(f"{self._name[:40]!r} is the name of another source of this machine, or too long; choose "
+                          "another by --send ndi:NAME") from None
         self._size = size
 
 
@@ -235,7 +235,8 @@ def parse(text):
     """("ndi", "Left wall") of "ndi:Left wall"; ValueError for what this system does not have."""
     kind, _, name = text.partition(":")
     if kind not in here():
-        why = f"{KINDS[kind].title} is for {SYSTEMS[KINDS[kind].system]} only" if kind in KINDS else "there is no such output"
+        system = SYSTEMS[KINDS[kind].system] if kind in KINDS else ""
+        why = f"{KINDS[kind].title} is for {system} only" if system else "there is no such output"
         raise ValueError(f"{text!r}: {why}; this system has {', '.join(here())}")
     return kind, name or NAME
 
