@@ -4,7 +4,8 @@
 def report():
     """Audio inputs and outputs, MIDI ports, monitors, ways to other programs and computing devices, a line each."""
     lines = []
-    for title, find in (("audio", _audio), ("MIDI", _midi), ("monitors", _monitors), ("send", _outputs), ("dream", _computers)):
+    for title, find in (("audio", _audio), ("MIDI", _midi), ("monitors", _monitors), ("send", _outputs),
+                        ("dream", _computers)):
         lines.append(title)
         try:
             found = list(find())
