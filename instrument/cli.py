@@ -64,6 +64,8 @@ def _perform_flags(command):
     command.add_argument("--headless", action="store_true", help="no window")
     command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
                          "where a file has that name it stays, and the video gets the next number")
+    command.add_argument("--send", action="append", type=_output, metavar="ndi|spout|syphon[:NAME]", help="give the "
+                         "picture to other programs, under this name; repeat for more (see `hearsee devices`)")
     command.add_argument("--seconds", type=_positive, help="end after this time")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
     command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")
@@ -103,6 +105,15 @@ def _parser_of(row):
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
     return parse
+
+
+def _output(text):
+    from .render.outputs import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _perform(options):
@@ -541,7 +552,7 @@ def _address(text):
 COMMANDS = {
     "perform": (_perform_flags, _perform, "Hear, see and play: the whole instrument."),
     "listen": (_listen_flags, _listen, "Only hear, and say over OSC what is heard."),
-    "devices": (_nothing, _devices, "List audio devices, MIDI ports, monitors and GPUs."),
+    "devices": (_nothing, _devices, "List audio devices, MIDI ports, monitors, outputs and GPUs."),
     "params": (_nothing, _params, "List the parameter table."),
     "presets": (_presets_flags, _presets, "List the presets."),
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),

@@ -11,9 +11,10 @@ from .clock import Clock
 from .console import Messages, tell
 from .control import Control
 from .cursor import Cursor, target
+from .dash import COMMANDS as DASH
+from .dash import Dash
 from .deck import Deck
 from .eyes import Eyes
-from .features import CLASS
 from .heard import Heard, Watch
 from .latest import Latest
 from .listen import Supervisor
@@ -21,8 +22,9 @@ from .midi.ports import Midi
 from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import COMMANDS, PARAMS, SWITCH
+from .params import COMMANDS, PARAMS
 from .presets import Bank
+from .rates import Rates, pause
 from .signals import as_before, ended_in_order
 from .spectrogram import Live
 from .teaching import Teaching
@@ -41,7 +43,6 @@ SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
 KEYS = {row.key: row for row in PARAMS if row.key}
-SWITCHES = [row for row in PARAMS if row.labels == SWITCH]
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
 
@@ -56,6 +57,7 @@ class PerformOptions:
     scene_seed: int = 1
     headless: bool = False
     record: str | None = None
+    send: list = field(default_factory=list)
     seconds: float | None = None
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -124,7 +126,7 @@ class Show:
             self.control.submit({**first.values, **options.values})
         self.values = self.control.frame()
         self.features = Latest()
-        self._messages = Messages()
+        self.messages = Messages()
         self._notes, self._told = {}, set()
         self.say(self.screen.notice)
         if options.presets and not self.bank.folders[-1].exists():
@@ -209,23 +211,19 @@ class Show:
         return self.eyes.loop(self.frames, self.options.dream_threads)
 
     def _open_eyes(self, stack):
-        from .render.desk import Desk
-        from .render.hud import Hud
+        from .render.outputs import Outputs
         from .render.renderer import Renderer
 
         self.renderer = Renderer(self.screen.ctx, self.screen.size, Path(self.options.shaders or ROOT / "shaders"))
         stack.callback(self.renderer.release)
-        self.hud = Hud(self.screen.ctx)
-        stack.callback(self.hud.release)
-        self.desk = Desk(self.screen, self.say)
-        stack.callback(self.desk.close)
-        if self.options.hud_window:
-            self.desk.open()
-        self._hud_on, self._help_on, self._spectrogram_on = not self.options.no_hud, False, True
+        self.dash = Dash(self, not self.options.no_hud, self.options.hud_window)
+        stack.callback(self.dash.close)
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
         self.video = Video(self.screen, self._ring_name, self.say)
         stack.callback(self.video.stop)
+        self.outputs = Outputs(self.options.send, self.screen, self.say)
+        stack.callback(self.outputs.close)
         stack.enter_context(self.dream)
 
     # --- the frame loop
@@ -314,10 +312,9 @@ class Show:
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)
+        self.outputs.frame(self.screen.framebuffer)
         self._take_shot()
-        panel = self._panel(now, spectrogram) if self._hud_on or self._help_on else None
-        if not self.desk.draw(panel) and panel:
-            self.hud.draw(panel, size)
+        self.dash.draw(now, spectrogram)
         self.screen.present()
 
     def _take_shot(self):
@@ -331,37 +328,8 @@ class Show:
 
     def _look(self, values):
         """The picture of the sound; None where nobody looks at it, or `listen` runs on another machine."""
-        wanted = values["dream.spectrogram"] or self._hud_on and self._spectrogram_on
+        wanted = values["dream.spectrogram"] or self.dash.shows_sound
         return self._sound.look(values["hear.gain"]) if wanted else None
-
-    def _panel(self, now, spectrogram):
-        """What the HUD says; recordings, screenshots and the preview are taken before it is drawn."""
-        from .render.hud import Panel
-
-        features = self.heard.features
-        fresh = self._messages.fresh(now)
-        arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
-        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
-        return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
-                     level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
-                     messages=tuple(fresh[-3:] + arrows + self._states() + self.renderer.messages),
-                     help=self._help_on, page=self._page(now),
-                     spectrogram=spectrogram if self._spectrogram_on else None)
-
-    def _states(self):
-        """What goes on for longer: rows that are switched on, a recording, what the governor overrode."""
-        on = [row.name.partition(".")[2] for row in SWITCHES if self.values[row.name]] + ["recording"] * self.video.running
-        return [text for text in (", ".join(on), self.rates.note) if text]
-
-    def _page(self, now):
-        """The rows round the one that the player's fingers are on, for a while after they were."""
-        from .render.hud import Page
-
-        if not self.cursor.shown(now) and not self.midi.learning:
-            return None
-        row, controls = self.cursor.row, ", ".join(self.midi.controls(self.cursor.row.name))
-        asks = "Move the MIDI control that is to play what you chose." if self.midi.learning else ""
-        return Page(row, self.values, tuple(filter(None, (row.doc, controls))), asks)
 
     def _key(self, key):
         if key in KEYS:
@@ -387,6 +355,8 @@ class Show:
                 self.control.submit(self.cursor.carry_out(name, argument, self.values, now))
             elif name.startswith("midi."):
                 self._learn(name, argument)
+            elif name in DASH:
+                self.dash.carry_out(name)
             elif name in ("show.network", "show.model"):
                 self._exchange(name.removeprefix("show."), argument)
             else:
@@ -459,18 +429,6 @@ class Show:
     def _do_show_fullscreen(self, now):
         self.screen.fullscreen()
 
-    def _do_show_hud(self, now):
-        self._hud_on = not self._hud_on
-
-    def _do_show_hud_window(self, now):
-        self.desk.toggle()
-
-    def _do_show_spectrogram(self, now):
-        self._spectrogram_on = not self._spectrogram_on
-
-    def _do_show_help(self, now):
-        self._help_on = not self._help_on
-
     def _do_show_quit(self, now):
         self._quit = True
 
@@ -486,7 +444,7 @@ class Show:
     def say(self, text):
         """Show a line on the HUD for a while and print it. Any thread."""
         if text:
-            self._messages.say(text, time.perf_counter())
+            self.messages.say(text, time.perf_counter())
 
     def _follow_faults(self):
         """Log each fault that the HUD goes on showing."""
@@ -519,42 +477,3 @@ class Show:
         if self.video.path:
             lines.append(f"video: {self.video.path}")
         return "\n".join(lines)
-
-
-class Rates:
-    """Frames and dreams a second, over the last second and over all."""
-
-    def __init__(self):
-        self.began = time.perf_counter()
-        self._frames, self._times = 0, []
-        self.dreams, self.dream_rate, self.note = 0, 0.0, ""
-
-    def drawn(self, began, ended):
-        self._frames += 1
-        self._times = [t for t in self._times if t > ended - 2.0] + [ended]
-
-    def dreamt(self, frame):
-        self.dreams += 1
-        self.dream_rate, self.note = frame.steps_per_s, frame.note
-
-    def lines(self, features):
-        """Two lines for the HUD."""
-        latency = features.get("stat.latency_ms", 0.0)
-        return (f"{self.frame_rate:.0f} fps   {self.dream_rate:.1f} dreams/s",
-                f"{features.get('stat.hops_per_s', 0.0):.0f} decisions/s   {latency:.0f} ms")
-
-    @property
-    def frame_rate(self):
-        span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
-        return (len(self._times) - 1) / span if span else 0.0
-
-    def text(self):
-        note = f" ({self.note})" if self.note else ""
-        return f"display {self.frame_rate:.1f} fps, dream {self.dream_rate:.1f} steps/s{note}"
-
-
-def pause(until):
-    """Sleep until a moment of the frame clock; a frame that is late does not wait."""
-    left = until - time.perf_counter()
-    if left > 0:
-        time.sleep(left)

@@ -336,25 +336,25 @@ def seen():
     before = []
     show.video.frame = lambda now: before.append(pixels(show.screen.framebuffer))
     show.screen.present = lambda: before.append(pixels(show.screen.framebuffer))
-    show.desk._due = 0.0
+    show.dash.desk._due = 0.0
     show.frame(time.perf_counter(), 0.03)
     return (before[0] != before[1]).any()
 
 with ExitStack() as stack:
     show = Show(PerformOptions(no_listen=True, size=(320, 200), port=10451, target=[], hud_window=True,
                                values={"dream.size": 160.0}), stack)
-    assert show.desk.is_open
+    assert show.dash.desk.is_open
     assert not seen()
     glfw = show.screen._glfw
-    at_desk = glfw.set_key_callback(show.desk._window._handle, None)
+    at_desk = glfw.set_key_callback(show.dash.desk._window._handle, None)
     at_desk(None, glfw.KEY_F1, 0, glfw.PRESS, 0)
-    assert not seen() and show._help_on  # the keys are shown at the desk
+    assert not seen() and show.dash.help  # the keys are shown at the desk
     show._key("f1")
     at_desk(None, glfw.KEY_W, glfw.get_key_scancode(glfw.KEY_W), glfw.PRESS, 0)
-    assert seen() and not show.desk.is_open
+    assert seen() and not show.dash.desk.is_open
     show._key("w")
-    assert not seen() and show.desk.is_open
-    glfw.set_window_should_close(show.desk._window._handle, True)
+    assert not seen() and show.dash.desk.is_open
+    glfw.set_window_should_close(show.dash.desk._window._handle, True)
     assert seen() and not show._over(0.0)
     show.control.command("show.hud_window")
     assert not seen()

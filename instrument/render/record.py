@@ -1,6 +1,6 @@
 """Recording: H.264 video with AAC sound in its own thread, and screenshots.
 
-Frames are read back through pixel buffers two frames late, so the GPU is not waited for. The video has a
+Frames are read back late, so the GPU is not waited for (see `readback`). The video has a
 constant rate: frames are repeated or dropped to follow the clock. Its size is that of the first picture too: a
 picture of another size is scaled into it, whole and in proportion, with black around it, because a recording
 should neither cut off nor stretch what was shown; while there is none (a minimised window) the last one stays.
@@ -19,9 +19,10 @@ import av
 import numpy as np
 from PIL import Image
 
+from .readback import Readback
+
 PENDING = 12  # frames that may wait for the encoder before new ones are dropped
 SOUND = 600.0  # s of sound that may wait for it before new one is left out: 115 MB at 48 kHz
-LAG = 2  # frames between asking for a picture and reading it
 QUICK = {"preset": "veryfast", "crf": "20"}  # options of x264 beside a show
 FINE = {"preset": "slow", "crf": "16"}  # where nobody waits
 CHANNELS = 8  # of AAC; sound of more is mixed into one
@@ -84,8 +85,7 @@ class Recorder:
         self.size = _even(size)
         self.fps, self.rate, self._wait = fps, rate, wait
         self.started, self.dropped, self.lost, self.error = None, 0, 0, ""
-        self._reading = []  # [(frame number, size, pixel buffer; None: nothing to see)], oldest first
-        self._free, self._last = [], -1
+        self._readback, self._last = Readback(), -1
         self._jobs = queue.SimpleQueue()
         self._room = threading.Semaphore(PENDING)  # for frames that wait
         self._given = self._taken = 0  # samples put into the queue, and taken out by the recording thread
@@ -102,10 +102,9 @@ class Recorder:
         if number <= self._last:
             return
         self._last = number
-        size = _even(framebuffer.size)
-        self._reading.append((number, size, self._ask(framebuffer, size) if all(size) else None))
-        if len(self._reading) > LAG:
-            self._collect()
+        self._readback.ask(framebuffer, _even(framebuffer.size), number)
+        for late, picture in self._readback.due():
+            self._put(late, picture)
 
     def sound(self, samples, position):
         """Record float32 samples, (n,) or (n, channels); `position` is the number of the first one since the start.
@@ -125,11 +124,10 @@ class Recorder:
         if not self._going:
             return
         self._going = False
-        while self._reading:
-            self._jobs.put((self._write_frame, *self._read()))
+        for number, picture in self._readback.rest():
+            self._jobs.put((self._write_frame, number, picture))
         self._jobs.put(None)
-        for buffer in self._free:
-            buffer.release()
+        self._readback.release()
 
     @property
     def ended(self):
@@ -164,25 +162,7 @@ class Recorder:
                           f"{self.part}") from None
         self.path = path
 
-    def _ask(self, framebuffer, size):
-        """A pixel buffer into which the picture is on its way."""
-        needed = size[0] * size[1] * 4
-        buffer = self._free.pop() if self._free else framebuffer.ctx.buffer(reserve=needed)
-        if buffer.size != needed:
-            buffer.orphan(needed)
-        framebuffer.read_into(buffer, viewport=(0, 0, *size), components=4, alignment=1)
-        return buffer
-
-    def _read(self):
-        """(number, pixels (h, w, 4) or None) of the oldest picture that is on its way."""
-        number, size, buffer = self._reading.pop(0)
-        if buffer is None:
-            return number, None
-        self._free.append(buffer)
-        return number, np.frombuffer(buffer.read(), np.uint8).reshape(size[1], size[0], 4)
-
-    def _collect(self):
-        number, picture = self._read()
+    def _put(self, number, picture):
         if self._room.acquire(blocking=self._wait):
             self._jobs.put((self._write_frame, number, picture))
         else:
