@@ -507,7 +507,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
 
 def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show = Show.__new__(Show)  # without ears and eyes
-    show._messages, show.video = Messages(), Video(screen, None, show.say)
+    show.messages, show.video = Messages(), Video(screen, None, show.say)
     for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
         show._shot = False
         show._carry_out(command, None, 0.0)
@@ -524,7 +524,7 @@ def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
 
 
 def said(show):
-    return show._messages.fresh(time.perf_counter())
+    return show.messages.fresh(time.perf_counter())
 
 
 @pytest.mark.parametrize("name", ["show", "show.xyz", "file/show.mp4"])
