@@ -231,6 +231,9 @@ class Mapping:
     def bind(self, bindings):
         """Use these bindings from now on; of two for the same control the later one counts."""
         self._table = {binding.key: binding.check() for binding in bindings}
+        played = {(binding.number, binding.row) for binding in self._table.values()}
+        # A control that plays its row no more has no hint either.
+        self._hands = {(key, row): hand for (key, row), hand in self._hands.items() if (key[2], row) in played}
 
     def receive(self, message, now):
         """Act on a mido message that arrived at time `now`."""
