@@ -296,7 +296,7 @@ def test_without_the_package_one_line_says_how_to_get_it(screen, opened, said, m
     monkeypatch.setattr(outputs, "installed", lambda kind: False)
     running = opened(screen, "ndi")
     running.frame(screen.framebuffer)
-    assert len(said) == 1 and said[0].endswith("-m pip install cyndilib")
+    assert len(said) == 1 and said[0].endswith('-m pip install "cyndilib"')
 
 
 def test_a_package_that_does_not_load_is_said(screen, opened, said, senders, monkeypatch):
@@ -418,6 +418,15 @@ def test_syphon_without_a_window_is_said(screen, opened, monkeypatch, said):
     install(monkeypatch, "syphon", SyphonOpenGLServer=refuse)
     opened(screen, ("syphon", NAME)).frame(screen.framebuffer)
     assert len(said) == 1 and "without --headless" in said[0]
+
+
+def test_syphon_without_pyopengl_says_how_to_get_it(screen, opened, monkeypatch, said):
+    def refuse(name):
+        raise ImportError("PyOpenGL unavailable")
+
+    install(monkeypatch, "syphon", SyphonOpenGLServer=refuse)
+    opened(screen, ("syphon", NAME)).frame(screen.framebuffer)
+    assert len(said) == 1 and said[0].endswith('-m pip install "syphon-python[opengl]"')
 
 
 # The flag, the list, the show

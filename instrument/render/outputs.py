@@ -205,7 +205,7 @@ class Spout(Textures):
 class Syphon(Textures):
     """A server of Syphon."""
 
-    title, package, module, system = "Syphon", "syphon-python", "syphon", "darwin"
+    title, package, module, system = "Syphon", "syphon-python[opengl]", "syphon", "darwin"
 
     def __init__(self, name, screen):
         import syphon
@@ -214,6 +214,8 @@ class Syphon(Textures):
         self.name = name
         try:
             self._server = syphon.SyphonOpenGLServer(name)  # for the context that is current
+        except ImportError:  # from 0.2.0 on PyOpenGL comes only if it is asked for
+            raise OSError(f"PyOpenGL is not installed: {_install(self)}") from None
         except Exception as error:
             raise OSError(f"{_reason(error)} It needs the window: play without --headless") from error
 
@@ -253,10 +255,14 @@ def installed(kind):
 def trouble(kind):
     """What keeps others from seeing an output of this kind, with the cure, or ""."""
     if not installed(kind):
-        return f"{kind.title} is not installed: {sys.executable} -m pip install {kind.package}"
+        return f"{kind.title} is not installed: {_install(kind)}"
     if kind is Ndi and sys.platform.startswith("linux") and not AVAHI.exists():
         return "NDI is found through avahi-daemon, which does not run here: sudo apt-get install avahi-daemon"
     return ""
+
+
+def _install(kind):
+    return f'{sys.executable} -m pip install "{kind.package}"'  # quoted, because some shells expand brackets
 
 
 def report():
