@@ -42,6 +42,7 @@ ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these
 SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
+DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
@@ -128,7 +129,7 @@ class Show:
         self.features = Latest()
         self.messages = Messages()
         self._notes, self._told = {}, set()
-        self.say(self.screen.notice)
+        self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
         self._open_hands(stack)
@@ -240,7 +241,7 @@ class Show:
                 pause(last + 1 / fps)
             now = time.perf_counter()
             self._pass_over(now, now - last)
-            self.rates.drawn(now, time.perf_counter())
+            self.rates.drawn(time.perf_counter())
             last = now
 
     def _pass_over(self, now, dt):
@@ -280,6 +281,7 @@ class Show:
         """One frame: take what came, change what was asked for, draw."""
         for key in self.screen.begin():
             self._key(key)
+        self._pass_on_notice()
         self.values = self.control.frame()
         for name, argument in self.control.commands():
             self._carry_out(name, argument, now)
@@ -341,7 +343,7 @@ class Show:
             self.say(f"{key} once more ends the show")
         elif key in COMMAND_KEYS:
             self.control.command(COMMAND_KEYS[key])
-        elif key.isdigit() and key != "0":
+        elif key in DIGITS:
             self.control.command("preset.load", int(key))
 
     def _carry_out(self, name, argument, now):
@@ -353,6 +355,7 @@ class Show:
                 self.teaching.carry_out(name, argument)
             elif name.startswith("row."):
                 self.control.submit(self.cursor.carry_out(name, argument, self.values, now))
+                self.values = self.control.frame()  # a second press in this frame turns it on from there
             elif name.startswith("midi."):
                 self._learn(name, argument)
             elif name in DASH:
@@ -445,6 +448,11 @@ class Show:
         """Show a line on the HUD for a while and print it. Any thread."""
         if text:
             self.messages.say(text, time.perf_counter())
+
+    def _pass_on_notice(self):
+        """Say what the screen has to tell, such as a monitor that was unplugged."""
+        self.say(self.screen.notice)
+        self.screen.notice = ""
 
     def _follow_faults(self):
         """Log each fault that the HUD goes on showing."""

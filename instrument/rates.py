@@ -4,16 +4,15 @@ import time
 
 
 class Rates:
-    """Frames and dreams a second, over the last second and over all."""
+    """Frames a second over the last two seconds, and dreams."""
 
     def __init__(self):
         self.began = time.perf_counter()
-        self._frames, self._times = 0, []
+        self._times = []
         self.dreams, self.dream_rate, self.note = 0, 0.0, ""
 
-    def drawn(self, began, ended):
-        self._frames += 1
-        self._times = [t for t in self._times if t > ended - 2.0] + [ended]
+    def drawn(self, now):
+        self._times = [t for t in self._times if t > now - 2.0] + [now]
 
     def dreamt(self, frame):
         self.dreams += 1

@@ -243,6 +243,13 @@ def test_a_command_that_fails_in_an_unforeseen_way_is_said(show, monkeypatch):
     assert any("show.hud failed" in text for text in show.messages.fresh(time.perf_counter()))
 
 
+def test_what_the_screen_has_to_tell_is_said_and_no_key_ends_a_frame(show, monkeypatch):
+    monkeypatch.setattr(show.screen, "begin", lambda: show.screen.framebuffer.use() or ["\u00b2"])
+    show.screen.notice = "monitor unplugged, showing a window"
+    show.frame(time.perf_counter(), 0.03)
+    assert show.screen.notice == "" and "monitor unplugged, showing a window" in show.messages.fresh(time.perf_counter())
+
+
 def test_a_minimised_window_has_no_size_and_ends_nothing(show, monkeypatch):
     monkeypatch.setattr(show.screen, "size", (0, 0))
     show.frame(time.perf_counter(), 0.03)
@@ -268,12 +275,15 @@ def test_the_key_that_ends_the_show_wants_to_be_sure(show, monkeypatch):
 
 
 def test_keys_reach_every_row_and_the_hud_shows_its_page(show):
-    for key in ("pagedown", "down", "+"):
-        show._key(key)
-        show.frame(time.perf_counter(), 0.03)
+    now = time.perf_counter()  # the same all along: the page goes by itself after a while
+    for keys in (["pagedown"], ["down"], ["+", "+"]):
+        for key in keys:
+            show._key(key)
+        show.frame(now, 0.03)
     row = show.cursor.row
-    page = show.dash.panel(time.perf_counter(), None).page
-    assert page.row == row and row.group != "dream" and page.values[row.name] == turned(row, row.default, 1)
+    page = show.dash.panel(now, None).page
+    assert page.row == row and row.group != "dream"
+    assert page.values[row.name] == turned(row, turned(row, row.default, 1), 1)
     show._key("delete")
     play(show, lambda: show.values[row.name] == row.default)
 

@@ -452,6 +452,13 @@ pointer = lambda: glfw.get_input_mode(handle, glfw.CURSOR) == glfw.CURSOR_NORMAL
 screen._monitor = None
 seen = [pointer(), screen.fullscreen(True) or pointer(), screen.fullscreen(False) or pointer()]
 assert seen == [True, False, True], seen
+screen.fullscreen(True)
+screen.notice = ""
+screen._monitor_changed(None, glfw.DISCONNECTED)  # another monitor than the one that shows the picture
+assert glfw.get_window_monitor(handle) and not screen.notice
+glfw.set_window_monitor(handle, None, 0, 0, 320, 200, 0)  # as glfw does when it is that one
+screen._monitor_changed(None, glfw.DISCONNECTED)
+assert screen.notice == "monitor unplugged, showing a window" and pointer()
 glfw.set_window_should_close(handle, True)
 screen.begin()
 assert screen.closed

@@ -1,7 +1,8 @@
 """Where the picture goes: a window (glfw) or a picture in memory (headless), through the same methods.
 
 The frame loop calls `begin()`, draws, `present()`; at the end `close()`. Attributes: `ctx` (moderngl), `size`
-(px), `framebuffer`, `closed`, `notice` (a line for the HUD or ""). `beside()` opens a second window. Main thread only.
+(px), `framebuffer`, `closed`, `notice` (a line for the HUD or ""; whoever says it clears it). `beside()` opens a second
+window. Main thread only.
 """
 
 import ctypes
@@ -169,8 +170,9 @@ class Window:
         return None
 
     def _monitor_changed(self, monitor, event):
-        # The system takes the picture off a monitor that is unplugged; the show goes on in a window.
-        if event == self._glfw.DISCONNECTED and self._windowed is not None:
+        # glfw takes the picture off a monitor that is unplugged, before it says so; the show goes on in a window.
+        lost = event == self._glfw.DISCONNECTED and not self._glfw.get_window_monitor(self._handle)
+        if lost and self._windowed is not None:
             self.notice = "monitor unplugged, showing a window"
             self._glfw.set_window_monitor(self._handle, None, 60, 60, *self._windowed[2:], 0)
             self._windowed = None
