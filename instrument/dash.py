@@ -1,8 +1,11 @@
 """What the performer reads: the HUD over the picture, or on a desk of its own, made of what the show knows now."""
 
+import logging
+
 from .features import CLASS
 from .params import PARAMS, SWITCH
 
+log = logging.getLogger(__name__)
 COMMANDS = ("show.hud", "show.hud_window", "show.spectrogram", "show.help")
 SWITCHES = [row for row in PARAMS if row.labels == SWITCH]
 MESSAGES = 3  # the newest ones are shown
@@ -18,6 +21,7 @@ class Dash:
 
         self._show = show
         self.on, self.help, self.spectrogram = on, False, True
+        self._fault = ""  # of the HUD, said last
         self.hud, self.desk = Hud(show.screen.ctx), Desk(show.screen, show.say)
         if desk:
             self.desk.open()
@@ -40,7 +44,20 @@ class Dash:
             setattr(self, part, not getattr(self, part))
 
     def draw(self, now, spectrogram):
-        """Draw what is on; recordings, screenshots and the preview are taken before that."""
+        """Draw what is on; recordings, screenshots and the preview are taken before that.
+
+        A HUD that fails is said; the picture goes on without it.
+        """
+        try:
+            self._draw(now, spectrogram)
+        except Exception as error:  # noqa: BLE001 - nothing that only the performer sees may end the show
+            if self._fault != str(error):
+                log.exception("the HUD failed")
+            self._fault = str(error)
+            self._show.say(f"the HUD failed: {' '.join(str(error).split())[:160]}")
+            self._show.screen.framebuffer.use()
+
+    def _draw(self, now, spectrogram):
         panel = self.panel(now, spectrogram) if self.on or self.help else None
         if not self.desk.draw(panel) and panel:
             self.hud.draw(panel, tuple(max(side, 1) for side in self._show.screen.size))

@@ -169,6 +169,20 @@ def test_help_and_page_show_in_a_window_of_their_own(screen, hud):
     assert (helped != before).any(2).mean() > 0.2
 
 
+def test_a_frame_that_fails_spoils_no_later_one(screen, hud, monkeypatch):
+    wanted = shown(screen, hud, Panel(bars=BARS))
+    with pytest.raises(TypeError):
+        shown(screen, hud, Panel(messages=("\udcff",)))  # no text: imgui is left in the middle of a frame
+    assert np.array_equal(shown(screen, hud, Panel(bars=BARS)), wanted)
+    monkeypatch.setattr(hud, "_array", None)
+    monkeypatch.setattr(hud, "_fill", lambda commands: screen.ctx.__setattr__("scissor", (0, 0, 1, 1)))
+    with pytest.raises(AttributeError):
+        shown(screen, hud, Panel(bars=BARS))
+    monkeypatch.undo()
+    assert screen.ctx.scissor == (0, 0, *SIZE)
+    assert np.array_equal(shown(screen, hud, Panel(bars=BARS)), wanted)
+
+
 def test_two_huds_draw_side_by_side(screen, hud):
     panel = Panel(bars=BARS, top="class_3", lines=("60 /s",))
     alone = shown(screen, hud, panel)

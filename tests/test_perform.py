@@ -226,6 +226,15 @@ def test_a_frame_that_fails_is_said_and_the_next_one_drawn(show, monkeypatch):
     assert "a frame failed: a cable was pulled" in show.messages.fresh(time.perf_counter())
 
 
+def test_a_hud_that_fails_is_said_and_the_picture_goes_on(show, monkeypatch):
+    shown = []
+    monkeypatch.setattr(show.dash, "on", True)
+    monkeypatch.setattr(show.dash.hud, "draw", lambda *_: 1 / 0)
+    monkeypatch.setattr(show.screen, "present", lambda: shown.append(True))
+    show.frame(time.perf_counter(), 0.03)
+    assert shown and "the HUD failed: division by zero" in show.messages.fresh(time.perf_counter())
+
+
 def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
     def never(*_):
         raise RuntimeError("the graphics are gone")

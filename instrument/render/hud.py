@@ -83,6 +83,7 @@ class Hud:
         self._program = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self._vertices, self._indices, self._array = None, None, None
         self._pictures = {}  # what is shown -> (its texture, the newest picture, which that holds)
+        self._begun = False  # whether a frame was begun and not ended
 
     def draw(self, panel, size):
         """Draw over a framebuffer of `size` px; text grows with the height."""
@@ -116,6 +117,9 @@ class Hud:
     def _begin(self, size, scale):
         """A new frame of `size` px to paint, in units of `scale` px."""
         imgui.set_current_context(self._imgui)
+        if self._begun:  # the last one failed on its way
+            imgui.end_frame()
+        self._begun = True
         io = imgui.get_io()
         io.display_size, io.delta_time = imgui.ImVec2(*size), 1 / 60
         imgui.new_frame()
@@ -123,7 +127,12 @@ class Hud:
 
     def _end(self, size):
         imgui.render()
-        self._render(imgui.get_draw_data(), size)
+        self._begun = False
+        try:
+            self._render(imgui.get_draw_data(), size)
+        finally:  # the picture wants neither
+            self._ctx.scissor = None
+            self._ctx.disable(moderngl.BLEND)
 
     def _render(self, data, size):
         for texture in imgui.get_platform_io().textures:
@@ -136,8 +145,6 @@ class Hud:
             self._fill(commands)
             for command in commands.cmd_buffer:
                 self._one(command, size)
-        self._ctx.scissor = None
-        self._ctx.disable(moderngl.BLEND)
 
     def _one(self, command, size):
         left, top, right, bottom = (command.clip_rect[axis] for axis in range(4))
@@ -234,8 +241,10 @@ class _Paint:
     def extent(self, size, words, bold=False, wrap=-1.0):
         """(width, height) of a text; `wrap` as above, or negative for one line."""
         imgui.push_font(self._fonts[bold], size * self.scale)
-        extent = imgui.calc_text_size(words, wrap_width=wrap * self.scale)
-        imgui.pop_font()
+        try:
+            extent = imgui.calc_text_size(words, wrap_width=wrap * self.scale)
+        finally:
+            imgui.pop_font()
         return extent.x / self.scale, extent.y / self.scale
 
     def within(self, area, width, height):
