@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from .params import BY_NAME, PARAMS
+from .signals import BROKEN_OFF
 
 
 def main(arguments=None):
@@ -18,7 +19,7 @@ def main(arguments=None):
         print(f"hearsee: {_line(mistake)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(BROKEN_OFF)
 
 
 def _line(mistake):

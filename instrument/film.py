@@ -15,11 +15,10 @@ from .console import tell
 from .offline import HAIR, Hearing, Offline, opening
 from .params import DEFAULTS
 from .perform import open_bank
-from .signals import as_before, ended_in_order, undisturbed
+from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .video import FOLDER
 
 BEFORE = 0.5  # s dreamed before the first frame: until then a dream has the colours of its seed's clouds
-BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
 from .rates import Rates, pause
-from .signals import as_before, ended_in_order
+from .signals import BROKEN_OFF, as_before, ended_in_order
 from .spectrogram import Live
 from .teaching import Teaching
 from .video import Video
@@ -94,20 +94,23 @@ def open_bank(folder=None, new=False):
 
 
 def perform(options):
-    """Play until the window closes, the time is over or a file without a window has ended; the exit status."""
+    """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     import torch
 
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
     with as_before(), ExitStack() as stack:
-        show = Show(options, stack)
-        stack.enter_context(ended_in_order())
-        show.run()
+        show, status = Show(options, stack), 0
+        try:
+            with ended_in_order():
+                show.run()
+        except KeyboardInterrupt:
+            status = BROKEN_OFF
     if show.failed:
         return 2
     tell(show.summary())
-    return 0
+    return status
 
 
 class Show:

@@ -4,6 +4,7 @@ import signal
 import threading
 from contextlib import contextmanager
 
+BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
 ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 

@@ -21,7 +21,8 @@ from instrument.cursor import turned
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
-from instrument.perform import HOPELESS, SURE, PerformOptions, Show
+from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
+from instrument.signals import BROKEN_OFF
 
 ROOT = Path(__file__).parents[1]
 PORT = 10051
@@ -342,3 +343,19 @@ def test_without_an_ear_of_its_own_there_is_a_show(show):
         deaf = Show(options, stack)
         deaf.frame(1.0, 0.1)
         assert deaf.failed is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_show_that_is_broken_off_tells_where_its_video_is(show, tmp_path, monkeypatch, capfd, number):
+    """Here for the same reason."""
+    def frame(self, now, dt):
+        draw(self, now, dt)
+        if self.video._recorder and self.video._recorder._last > 2:
+            signal.raise_signal(number)
+
+    draw = Show.frame
+    monkeypatch.setattr(Show, "frame", frame)
+    path = tmp_path / "show.mp4"
+    options = replace(show.options, no_listen=True, port=PORT + 50, record=str(path), values={"dream.size": 160.0})
+    assert perform(options) == BROKEN_OFF
+    assert capfd.readouterr().out.splitlines()[-1] == f"video: {path}" and path.exists()
