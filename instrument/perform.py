@@ -25,7 +25,7 @@ from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
 from .rates import Rates, pause
-from .signals import BROKEN_OFF, as_before, ended_in_order
+from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
 from .teaching import Teaching
 from .video import Video
@@ -225,10 +225,15 @@ class Show:
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
         self.video = Video(self.screen, self._ring_name, self.say)
-        stack.callback(self.video.stop)
+        stack.callback(self._save_video)
         self.outputs = Outputs(self.options.send, self.screen, self.say)
         stack.callback(self.outputs.close)
         stack.enter_context(self.dream)
+
+    def _save_video(self):
+        """Finish what is recorded; an impatient second Ctrl-C must not cost it."""
+        with undisturbed():
+            self.video.stop()
 
     # --- the frame loop
 

@@ -22,6 +22,7 @@ from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
 from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
+from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
 
 ROOT = Path(__file__).parents[1]
@@ -346,7 +347,7 @@ def test_without_an_ear_of_its_own_there_is_a_show(show):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_show_that_is_broken_off_tells_where_its_video_is(show, tmp_path, monkeypatch, capfd, number):
+def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(show, tmp_path, monkeypatch, capfd, number):
     """Here for the same reason."""
     def frame(self, now, dt):
         draw(self, now, dt)
@@ -355,6 +356,8 @@ def test_a_show_that_is_broken_off_tells_where_its_video_is(show, tmp_path, monk
 
     draw = Show.frame
     monkeypatch.setattr(Show, "frame", frame)
+    close = Recorder.close
+    monkeypatch.setattr(Recorder, "close", lambda self: signal.raise_signal(number) or close(self))
     path = tmp_path / "show.mp4"
     options = replace(show.options, no_listen=True, port=PORT + 50, record=str(path), values={"dream.size": 160.0})
     assert perform(options) == BROKEN_OFF
