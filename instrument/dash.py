@@ -58,8 +58,13 @@ class Dash:
             self._show.screen.framebuffer.use()
 
     def _draw(self, now, spectrogram):
-        panel = self.panel(now, spectrogram) if self.on or self.help else None
-        if not self.desk.draw(panel) and panel:
+        panel, was_open = self.panel(now, spectrogram) if self.on or self.help else None, self.desk.is_open
+        if self.desk.draw(panel):
+            return
+        if was_open and self._show.screen.is_full:  # gone without a key: the audience shall not see what it showed
+            self.on = self.help = False
+            self._show.say("the HUD window is gone and the picture stays without HUD; Tab shows it there")
+        elif panel:
             self.hud.draw(panel, tuple(max(side, 1) for side in self._show.screen.size))
 
     def panel(self, now, spectrogram):

@@ -358,4 +358,12 @@ with ExitStack() as stack:
     assert seen() and not show._over(0.0)
     show.control.command("show.hud_window")
     assert not seen()
+    show.screen._monitor = None
+    show.screen.fullscreen(True)
+    show.frame(time.perf_counter(), 0.03)
+    glfw.set_window_should_close(show.dash.desk._window._handle, True)
+    show.frame(time.perf_counter(), 0.03)  # what the window covered is drawn by none
+    assert not seen() and not show.dash.on  # the audience sees no HUD because a window went
+    show._key("tab")
+    assert seen()
 """)

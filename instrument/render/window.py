@@ -53,6 +53,8 @@ def monitors():
 class Headless:
     """A picture in memory, with everything a window has but events."""
 
+    is_full = False
+
     def __init__(self, size):
         self.size, self.closed, self.notice = tuple(size), False, ""
         self.ctx = _headless_context()
@@ -117,12 +119,17 @@ class Window:
         """Show what was drawn; waits for the monitor where vsync is on."""
         self._glfw.swap_buffers(self._handle)
 
+    @property
+    def is_full(self):
+        """Whether the picture fills a monitor."""
+        return self._windowed is not None
+
     def fullscreen(self, on=None):
         """Full screen (True), a window (False) or the other of the two (None)."""
-        on = self._windowed is None if on is None else on
-        if on and self._windowed is None:
+        on = not self.is_full if on is None else on
+        if on and not self.is_full:
             self._fill_monitor()
-        elif not on and self._windowed is not None:
+        elif not on and self.is_full:
             self._glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
             self._windowed = None
             self._show_pointer(True)
@@ -172,7 +179,7 @@ class Window:
     def _monitor_changed(self, monitor, event):
         # glfw takes the picture off a monitor that is unplugged, before it says so; the show goes on in a window.
         lost = event == self._glfw.DISCONNECTED and not self._glfw.get_window_monitor(self._handle)
-        if lost and self._windowed is not None:
+        if lost and self.is_full:
             self.notice = "monitor unplugged, showing a window"
             self._glfw.set_window_monitor(self._handle, None, 60, 60, *self._windowed[2:], 0)
             self._windowed = None
