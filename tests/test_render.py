@@ -21,7 +21,7 @@ from instrument.render import NEUTRAL, Renderer
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, Upload
-from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension
+from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension, _key_name
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64
@@ -420,6 +420,16 @@ def test_a_function_that_egl_has_not_is_none(screen):
     if sys.platform.startswith("linux"):
         assert _egl_extension("eglQueryDevicesEXT") and _cuda_device() >= 0
     assert not _egl_extension("hearsee")
+
+
+@pytest.mark.parametrize("key, printed, name", [
+    ("KEY_1", "1", "1"), ("KEY_1", "&", "1"), ("KEY_6", "-", "-"), ("KEY_0", "à", "0"), ("KEY_EQUAL", "=", "+"), ("KEY_A", "Q", "q"),
+    ("KEY_F1", None, "f1"), ("KEY_WORLD_1", "²", "²"), ("KEY_PAUSE", None, "")])
+def test_keys_are_named_by_what_they_print_and_digits_by_their_place(key, printed, name):
+    glfw = pytest.importorskip("glfw")
+    keyboard = SimpleNamespace(**{each: getattr(glfw, each) for each in dir(glfw) if each.startswith("KEY_")},
+                               get_key_name=lambda key, scancode: printed)
+    assert _key_name(keyboard, getattr(glfw, key), 0) == name
 
 
 WINDOW = """

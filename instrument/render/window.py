@@ -12,7 +12,7 @@ from ctypes.util import find_library
 
 import moderngl
 
-from ..params import COMMANDS
+from ..params import COMMANDS, PARAMS
 from .software import waiter
 
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
@@ -26,6 +26,7 @@ _NAMED = {
     "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown", "KP_ADD": "+", "KP_SUBTRACT": "-",
 } | {f"F{number}": f"f{number}" for number in range(1, 13)}
 
+_USED = {each.key for each in (*COMMANDS, *PARAMS)}
 _REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
 
 
@@ -374,12 +375,15 @@ def _cure(linux):
 
 
 def _key_name(glfw, key, scancode):
-    """The name of a key: what it prints on this keyboard in lower case, else a name such as "f1"."""
+    """The name of a key: a digit by its place, what else it prints on this keyboard in lower case, or a name such as "f1"."""
     for constant, name in _NAMED.items():
         if key == getattr(glfw, "KEY_" + constant):
             return name
     printed = (glfw.get_key_name(key, scancode) or "").lower()
-    return "+" if printed == "=" else printed  # where they share a key, nobody wants to hold Shift
+    if printed == "=":
+        return "+"  # where they share a key, nobody wants to hold Shift
+    # French keyboards print digits with Shift only: there the place counts, unless what is printed does something.
+    return chr(key) if glfw.KEY_0 <= key <= glfw.KEY_9 and printed not in _USED else printed
 
 
 def _name(glfw, monitor):
