@@ -342,11 +342,10 @@ def _teach_flags(command):
 def _teach(options):
     from .learn import teach
     from .learn.dataset import find_clips
-    from .model.card import DEFAULT, load_model
 
     if options.name and not (options.files or options.forget or options.remember):
         return _teach_by_ear(options)
-    model = load_model(options.model or DEFAULT)
+    model = _to_be_taught(options)
     if options.remember:
         print(teach.remember(model, find_clips(options.remember)))
     if not options.name:
@@ -359,6 +358,19 @@ def _teach(options):
     else:
         count = teach.from_files(model, options.name, options.files, folder, options.picture)
         print(f"{teach.legal_name(options.name)}: {count} example{'s' * (count > 1)}: --model {folder}")
+
+
+def _to_be_taught(options):
+    """The model of --model; a model that is in --out already is taught on, so that nothing taught before is lost."""
+    from .model.card import DEFAULT, find_model, load_model
+
+    model, out = find_model(options.model or DEFAULT), Path(options.out or "")
+    if not options.out or not (out / "card.json").exists() or out.resolve() == model.resolve():
+        return load_model(model)
+    if options.model:
+        raise ValueError(f"--out {out} is a model already, which would be lost: choose another --out, or teach it on by "
+                         f"--model {out}")
+    return load_model(out)
 
 
 def _teach_by_ear(options):
