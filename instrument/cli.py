@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from . import __version__
-from .params import PARAMS
+from .params import BY_NAME, PARAMS
+from .signals import BROKEN_OFF
 
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
 
@@ -18,19 +19,21 @@ SEEDS = 2**32 - 1  # what every generator of random numbers takes
 def main(arguments=None):
     """Run `hearsee`; ends with status 2 and one line for a user's mistake."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options, unknown = parser().parse_known_args(arguments)
+    top = parser()
+    options, unknown = top.parse_known_args(arguments)
+    command = top.commands.choices[options.command]
     if unknown:
-        options.parser.error(_unknown(unknown, options.parser))
+        command.error(_unknown(unknown, command))
     if "" in arguments:
         before = ["", *arguments][arguments.index("")]
-        options.parser.error(f"an empty argument '' after {before}: is a variable of your shell not set?")
+        command.error(f"an empty argument '' after {before}: is a variable of your shell not set?")
     try:
         sys.exit(options.run(options) or 0)
     except (ValueError, OSError) as mistake:
         print(f"hearsee: {_line(mistake)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(BROKEN_OFF)
 
 
 def _line(mistake):
@@ -56,11 +59,11 @@ def parser():
     """The parser of every command: `COMMANDS` in the order of the help."""
     top = Parser(prog="hearsee", description="Hears sound, recognises it, dreams a picture of it.")
     top.add_argument("--version", action="version", version=f"hearsee {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    top.commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (fill, run, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+        command = top.commands.add_parser(name, help=text, description=text)
         fill(command)
-        command.set_defaults(run=run, parser=command)
+        command.set_defaults(run=run, command=name)
     return top
 
 
@@ -90,6 +93,8 @@ def _perform_flags(command):
     command.add_argument("--headless", action="store_true", help="no window")
     command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
                          "where a file has that name it stays, and the video gets the next number")
+    command.add_argument("--send", action="append", type=_output, metavar="ndi|spout|syphon[:NAME]", help="give the "
+                         "picture to other programs, under this name; repeat for more (see `hearsee devices`)")
     command.add_argument("--seconds", type=_positive, help="end after this time")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
     command.add_argument("--fps", type=_within(1, 240), help="frames a second (window: as the monitor, headless: 30)")
@@ -110,7 +115,13 @@ def _perform_flags(command):
                          help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
     command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
     command.add_argument("--no-hud", action="store_true", help="begin without the HUD")
-    values = command.add_argument_group("parameters", "start values of the table (see `hearsee params`)")
+    command.add_argument("--hud-window", action="store_true", help="the HUD in a window of its own, with a preview; "
+                         "with --monitor on another monitor")
+    _row_flags(command, "start values of the table (see `hearsee params`)")
+
+
+def _row_flags(command, about):
+    values = command.add_argument_group("parameters", about)
     for row in PARAMS:
         values.add_argument(row.flag, dest=row.name, type=_parser_of(row), metavar="X",
                             help=f"{row.doc} {row.range_text()} (default {row.text(row.default)})".replace("%", "%%"))
@@ -125,13 +136,52 @@ def _parser_of(row):
     return parse
 
 
+def _output(text):
+    from .render.outputs import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _perform(options):
     from .perform import PerformOptions, perform
 
-    names = {field.name for field in fields(PerformOptions)} - {"values"}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
-    values = {row.name: value for row in PARAMS if (value := getattr(options, row.name)) is not None}
-    return perform(PerformOptions(**given, values=values))
+    return perform(PerformOptions(**_given(options, PerformOptions), values=_row_values(options)))
+
+
+def _given(options, kind):
+    """The fields of a dataclass of options that were given."""
+    names = {field.name for field in fields(kind)} - {"values"}
+    return {name: value for name, value in vars(options).items() if name in names and value is not None}
+
+
+def _row_values(options):
+    return {row.name: value for row in PARAMS if (value := getattr(options, row.name)) is not None}
+
+
+def _render_flags(command):
+    command.add_argument("sound", metavar="SOUND", help="sound file, or a video with sound")
+    command.add_argument("--out", metavar="FILE", help="write this video, .mp4 or .mkv (default out/ and the name of the "
+                         "sound); where that name is in use, a number is added to it")
+    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (default 1920x1080)")
+    command.add_argument("--fps", type=_within(1, 240), help="frames a second (default 30)")
+    command.add_argument("--seconds", type=_positive, metavar="S", help="only the beginning of the sound")
+    command.add_argument("--preset", metavar="NAME|N", help="look like this preset")
+    command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
+    command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/")
+    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
+    command.add_argument("--seed", dest="dream.seed", type=_parser_of(BY_NAME["dream.seed"]), metavar="N",
+                         help="short for --dream-seed")
+    _row_flags(command, "values of the table (see `hearsee params`), over those of the preset")
+
+
+def _render(options):
+    from .film import FilmOptions, film
+
+    return film(FilmOptions(**_given(options, FilmOptions), values=_row_values(options)))
 
 
 def _listen_flags(command):
@@ -151,9 +201,7 @@ def _listen_flags(command):
 def _listen(options):
     from . import listen
 
-    names = {field.name for field in fields(listen.ListenOptions)}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
-    return listen.run(listen.ListenOptions(**given))
+    return listen.run(listen.ListenOptions(**_given(options, listen.ListenOptions)))
 
 
 # --- looking
@@ -243,10 +291,8 @@ def _prerender(options):
     from .perform import open_bank
     from .prerender import Settings, prerender
 
-    names = {field.name for field in fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
     values = open_bank(options.presets).load(options.preset).values if options.preset else {}
-    print("\n".join(prerender(Settings(**given, values=values), options.classes, options.workers)))
+    print("\n".join(prerender(Settings(**_given(options, Settings), values=values), options.classes, options.workers)))
 
 
 # --- learning
@@ -334,8 +380,7 @@ def _train(options):
     from .learn.train import Settings, train
     from .model.card import DEFAULT, load_model
 
-    names = {field.name for field in fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    given = _given(options, Settings)
     start = {None: str(DEFAULT), "none": ""}.get(options.start, options.start)
     settings = Settings(**{**given, "start": start})
     out = train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name)
@@ -561,10 +606,11 @@ def _address(text):
 COMMANDS = {
     "perform": (_perform_flags, _perform, "Hear, see and play: the whole instrument."),
     "listen": (_listen_flags, _listen, "Only hear, and say over OSC what is heard."),
-    "devices": (_nothing, _devices, "List audio devices, MIDI ports, monitors and GPUs."),
+    "devices": (_nothing, _devices, "List audio devices, MIDI ports, monitors, outputs and GPUs."),
     "params": (_nothing, _params, "List the parameter table."),
     "presets": (_presets_flags, _presets, "List the presets."),
     "models": (_models_flags, _models, "List model folders, show a network's stages, fetch ImageNet weights."),
+    "render": (_render_flags, _render, "Render a video of a sound file: every frame at full quality, however long it takes."),
     "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
     "gallery": (_gallery_flags, _gallery, "Draw contact sheets of presets and classes, or compare dreams."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),

@@ -10,6 +10,8 @@ from itertools import pairwise
 from statistics import linear_regression, median
 
 BAR = 4  # beats
+BEATS = "clock.beats"  # a feature of the show alone
+FREE = 120.0  # beats a minute of waves before there is a tempo
 TICKS = 24  # MIDI clocks per beat
 TAP_PAUSE = 2.0  # s; a longer pause begins a new series of taps
 BOUNCE = 0.15  # s; nobody taps 400 beats a minute
@@ -61,8 +63,12 @@ class Clock:
         return self.next_beat(now, (0, 1, BAR)[int(quantise)]) if quantise else now
 
     def features(self, now):
-        """Tempo and phase under the names of the feature table, to be laid over those of the sound."""
-        return {"beat.bpm": self.bpm, "beat.phase": self.phase(now)} if self.source else {}
+        """Tempo and phase under the names of the feature table, to be laid over those of the sound, and BEATS.
+
+        BEATS are those since the first bar; where no tempo was ever known, FREE a minute, so that waves run all the same.
+        """
+        told = {"beat.bpm": self.bpm, "beat.phase": self.phase(now)} if self.source else {}
+        return {**told, BEATS: self.beats(now) if self._period else now * FREE / 60}
 
     def tap(self, now):
         """A tap: the first of a series is a downbeat; two or more set the tempo to the median interval."""

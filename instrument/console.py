@@ -27,9 +27,10 @@ class Messages:
 
     def say(self, text, now):
         """Keep a line said at `now` (s), and print it unless it is still to be seen."""
+        shown = text.encode("utf-8", "replace").decode()  # a file's name may be of another encoding; the HUD is text
         with self._lock:
-            before = self._said.pop(text, None)
-            self._said[text] = now
+            before = self._said.pop(shown, None)
+            self._said[shown] = now
             while len(self._said) > KEPT:
                 self._said.pop(next(iter(self._said)))
         if before is None or now - before >= SHOWN:

@@ -2,9 +2,10 @@
 
 
 def report():
-    """Audio inputs and outputs, MIDI ports, monitors and computing devices, a line each."""
+    """Audio inputs and outputs, MIDI ports, monitors, ways to other programs and computing devices, a line each."""
     lines = []
-    for title, find in (("audio", _audio), ("MIDI", _midi), ("monitors", _monitors), ("dream", _computers)):
+    for title, find in (("audio", _audio), ("MIDI", _midi), ("monitors", _monitors), ("send", _outputs),
+                        ("dream", _computers)):
         lines.append(title)
         try:
             found = list(find())
@@ -30,6 +31,12 @@ def _monitors():
     from .render.window import monitors
 
     return monitors()
+
+
+def _outputs():
+    from .render.outputs import report
+
+    return report()
 
 
 def _computers():

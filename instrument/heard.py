@@ -30,7 +30,7 @@ class Heard:
         known = self.features.get("known", 0.0)
         wanted = {name.removeprefix(CLASS): value * known for name, value in self.features.items()
                   if name.startswith(CLASS)}
-        for name in wanted.keys() | self.weights.keys():
+        for name in {**self.weights, **wanted}:  # a set's order is another one in each process, and sums with it
             old, new = self.weights.get(name, 0.0), wanted.get(name, 0.0)
             # In silence the last dream fades slowly; a new sound takes over at once.
             time = FADE if new > old or known > 0.5 else FADED
@@ -54,10 +54,6 @@ class Heard:
         if max(self.weights.values(), default=0.0) >= FAINT or not classes:
             return dict(self.weights)
         return {classes[int(now // IDLE) % len(classes)]: 0.6}
-
-    @property
-    def pulse(self):
-        return self.features.get("audio.pulse", 0.0)
 
     @property
     def level(self):

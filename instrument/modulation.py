@@ -1,18 +1,26 @@
-"""Sound moves rows: the eight `mod.` slots, as a pure function of values and features."""
+"""Sound and the beat move rows: the eight `mod.` slots, as a pure function of values and features."""
 
 import math
+import random
 from types import MappingProxyType
 
+from .clock import BAR, BEATS
 from .features import SOURCE_FEATURES
 from .params import BY_NAME, SLOTS, SOURCES, TARGETS
 
+# Waves on the beats since the first bar, 0..1.
+WAVES = {
+    "bar": lambda beats: 1 - beats / BAR % 1,  # falls from 1 at each bar
+    "sine": lambda beats: 0.5 - 0.5 * math.cos(2 * math.pi * beats / BAR),  # rises and falls once a bar
+    "random": lambda beats: random.Random(math.floor(beats)).random(),  # another value at each beat
+}
 _ROWS = tuple((f"{slot}.source", f"{slot}.target", f"{slot}.depth") for slot in SLOTS)
 
 
 def modulate(values, features):
     """`values` with the targets of all slots moved by depth x feature, in knob position, kept inside the range.
 
-    features: {feature name: number}; a missing one counts as 0. Slots on the same target add up.
+    features: {feature name: number}, `clock.BEATS` among them; a missing one counts as 0. Slots on the same target add up.
     """
     moves = {}
     for source, target, depth in _ROWS:
@@ -28,8 +36,15 @@ def _moved(row, value, move):
     return row.at(row.position(value) + move)
 
 
+def strengths(features):
+    """{source: how strongly it pulls now, 0..1} of all sources."""
+    return {source: strength(source, features) for source in SOURCES[1:]}
+
+
 def strength(source, features):
     """How strongly a source of `params.SOURCES` pulls now, 0..1; "beat" falls from 1 at each beat."""
+    if source in WAVES:
+        return WAVES[source](features.get(BEATS, 0.0))
     value = features.get(SOURCE_FEATURES[source])
     if value is None or not math.isfinite(value):
         return 0.0

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 MODES = ("centre", "drift", "breathe", "strips", "tunnel", "rotate", "spiral")
-SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top")
+SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top", "bar", "sine", "random")
 SWITCH = ("off", "on")
 
 
@@ -102,7 +102,7 @@ def _slot(number, cc, source, target, depth):
     name = f"mod.{number}"
     return (
         Param(f"{name}.source", SOURCES.index(source), 0, len(SOURCES) - 1, "", "step", cc,
-              f"Slot {number}: the sound feature that moves.", SOURCES),
+              f"Slot {number}: what moves: a feature of the sound, or a wave on the beat.", SOURCES),
         Param(f"{name}.target", TARGETS.index(target), 0, len(TARGETS) - 1, "", "step", cc + 1,
               f"Slot {number}: the row that is moved.", TARGETS),
         Param(f"{name}.depth", depth, -1.0, 1.0, "", "lin", cc + 2,
@@ -184,12 +184,16 @@ SLOTS = tuple(f"mod.{number}" for number in range(1, 9))
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something that happens once: on a key, an OSC message or a pad; `named`: it takes a name or a number."""
+    """Something that happens once: on a key, an OSC message or a pad.
+
+    named: it takes a name or a number. repeats: again and again while its key is held.
+    """
 
     name: str
     key: str
     doc: str
     named: bool = False
+    repeats: bool = False
 
     @property
     def address(self):
@@ -203,12 +207,24 @@ COMMANDS = (
     Command("preset.save", "s", "Save the present look as a new preset, or under the name given.", named=True),
     Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s.", named=True),
     Command("preset.back", "backspace", "Back to the look before the last recall or panic; once more: forth again."),
+    Command("row.next", "down", "Select the next row for + and -; the HUD shows its group.", repeats=True),
+    Command("row.previous", "up", "Select the row before.", repeats=True),
+    Command("row.group", "pagedown", "Select the first row of the next group."),
+    Command("row.select", "", "Select the row named.", named=True),
+    Command("row.more", "+", "Turn the row selected up; rows in steps by a step.", repeats=True),
+    Command("row.less", "-", "Turn the row selected down.", repeats=True),
+    Command("row.default", "delete", "Put the row selected back to its default."),
+    Command("midi.learn", "l", "The next MIDI control moved plays the row selected, or the row, command or preset named; "
+            "once more: give up.", named=True),
+    Command("midi.forget", "", "Forget what was learned for the row selected, or the row, command or preset named.",
+            named=True),
     Command("show.panic", "p", "The look to its defaults and a fresh dream; what belongs to the room stays as it is."),
     Command("show.reseed", "r", "A fresh dream with the values as they are."),
     Command("show.screenshot", "c", "Save the picture as PNG."),
     Command("show.record", "v", "Start or stop recording a video."),
     Command("show.fullscreen", "enter", "Full screen and back."),
     Command("show.hud", "tab", "Show or hide the HUD."),
+    Command("show.hud_window", "w", "Move the HUD to a window of its own, with a preview, or back into the picture."),
     Command("show.spectrogram", "g", "Show or hide the spectrogram in the HUD."),
     Command("show.network", "", "Dream with another network: a torchvision name, a GoogLeNet file, or own.", named=True),
     Command("show.model", "", "Hear and dream with another model: its name or folder.", named=True),
@@ -227,17 +243,24 @@ BY_ADDRESS = {row.address: row for row in PARAMS}
 BY_UNIT_ADDRESS = {row.unit_address: row for row in PARAMS}
 BY_CC = {row.cc: row for row in PARAMS if row.cc is not None}
 DEFAULTS = {row.name: float(row.default) for row in PARAMS}
+COMMAND_NAMES = tuple(command.name for command in COMMANDS)
 COMMAND_BY_ADDRESS = {command.address: command for command in COMMANDS}
+
+
+def found(name):
+    """The row of a name, be it one of before; ValueError, with the nearest name, for one that is none."""
+    name = OLD_NAMES.get(name, name)
+    if name not in BY_NAME:
+        raise ValueError(f"no parameter {name!r}: {_nearest(str(name))}")
+    return BY_NAME[name]
 
 
 def checked(edits):
     """`edits` with every value made legal; ValueError names an unknown row or a value that is no number."""
     legal = {}
     for name, value in edits.items():
-        name = OLD_NAMES.get(name, name)
-        if name not in BY_NAME:
-            raise ValueError(f"no parameter {name!r}: {_nearest(name)}")
-        legal[name] = BY_NAME[name].clamp(value)
+        row = found(name)
+        legal[row.name] = row.clamp(value)
     return legal
 
 

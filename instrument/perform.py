@@ -10,25 +10,29 @@ from pathlib import Path
 from .clock import Clock
 from .console import Messages, tell
 from .control import Control
+from .cursor import Cursor, target
+from .dash import COMMANDS as DASH
+from .dash import Dash
 from .deck import Deck
 from .eyes import Eyes
-from .features import CLASS
 from .heard import Heard, Watch
 from .latest import Latest
 from .listen import Supervisor
 from .midi.ports import Midi
-from .modulation import modulate
+from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
 from .params import COMMANDS, PARAMS
 from .presets import Bank
-from .signals import as_before, ended_in_order
+from .rates import Rates, pause
+from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
 from .teaching import Teaching
 from .video import Video
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
+LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
 DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
@@ -38,6 +42,7 @@ ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these
 SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
+DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
 
@@ -53,6 +58,7 @@ class PerformOptions:
     scene_seed: int = 1
     headless: bool = False
     record: str | None = None
+    send: list = field(default_factory=list)
     seconds: float | None = None
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -70,6 +76,7 @@ class PerformOptions:
     target: list = field(default_factory=lambda: [("127.0.0.1", 10000)])
     midi_api: str = ""
     no_hud: bool = False
+    hud_window: bool = False
     values: dict = field(default_factory=dict)
 
 
@@ -87,20 +94,23 @@ def open_bank(folder=None, new=False):
 
 
 def perform(options):
-    """Play until the window closes, the time is over or a file without a window has ended; the exit status."""
+    """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     import torch
 
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
     with as_before(), ExitStack() as stack:
-        show = Show(options, stack)
-        stack.enter_context(ended_in_order())
-        show.run()
+        show, status = Show(options, stack), 0
+        try:
+            with ended_in_order():
+                show.run()
+        except KeyboardInterrupt:
+            status = BROKEN_OFF
     if show.failed:
         return 2
     tell(show.summary())
-    return 0
+    return status
 
 
 class Show:
@@ -108,7 +118,7 @@ class Show:
 
     def __init__(self, options, stack):
         self.control = Control(options.values)
-        self.clock, self.heard = Clock(), Heard()
+        self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
         self.bank = open_bank(options.presets, new=True)
         self.deck = Deck(self.bank, self.control, self.clock)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
@@ -120,9 +130,9 @@ class Show:
             self.control.submit({**first.values, **options.values})
         self.values = self.control.frame()
         self.features = Latest()
-        self._messages = Messages()
+        self.messages = Messages()
         self._notes, self._told = {}, set()
-        self.say(self.screen.notice)
+        self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
         self._open_hands(stack)
@@ -158,7 +168,7 @@ class Show:
             host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
-            api=self.options.midi_api, notice=self.say))
+            api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
         if self.midi.reason:
             self.say(self.midi.reason)
 
@@ -205,19 +215,25 @@ class Show:
         return self.eyes.loop(self.frames, self.options.dream_threads)
 
     def _open_eyes(self, stack):
-        from .render.hud import Hud
+        from .render.outputs import Outputs
         from .render.renderer import Renderer
 
         self.renderer = Renderer(self.screen.ctx, self.screen.size, Path(self.options.shaders or ROOT / "shaders"))
         stack.callback(self.renderer.release)
-        self.hud = Hud(self.screen.ctx)
-        stack.callback(self.hud.release)
-        self._hud_on, self._help_on, self._spectrogram_on = not self.options.no_hud, False, True
+        self.dash = Dash(self, not self.options.no_hud, self.options.hud_window)
+        stack.callback(self.dash.close)
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
         self.video = Video(self.screen, self._ring_name, self.say)
-        stack.callback(self.video.stop)
+        stack.callback(self._save_video)
+        self.outputs = Outputs(self.options.send, self.screen, self.say)
+        stack.callback(self.outputs.close)
         stack.enter_context(self.dream)
+
+    def _save_video(self):
+        """Finish what is recorded; an impatient second Ctrl-C must not cost it."""
+        with undisturbed():
+            self.video.stop()
 
     # --- the frame loop
 
@@ -233,7 +249,7 @@ class Show:
                 pause(last + 1 / fps)
             now = time.perf_counter()
             self._pass_over(now, now - last)
-            self.rates.drawn(now, time.perf_counter())
+            self.rates.drawn(time.perf_counter())
             last = now
 
     def _pass_over(self, now, dt):
@@ -273,6 +289,7 @@ class Show:
         """One frame: take what came, change what was asked for, draw."""
         for key in self.screen.begin():
             self._key(key)
+        self._pass_on_notice()
         self.values = self.control.frame()
         for name, argument in self.control.commands():
             self._carry_out(name, argument, now)
@@ -284,13 +301,13 @@ class Show:
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
         self._tell_listen(now)
-        values = modulate(self.values, {**self.heard.features, **self.clock.features(now)})
-        self._draw(values, now, dt)
+        features = {**self.heard.features, **self.clock.features(now)}
+        self._draw(modulate(self.values, features), strengths(features), now, dt)
         self.receiver.echo(self.values, now)
         self.midi.preset = self.deck.number
         self._print(now)
 
-    def _draw(self, values, now, dt):
+    def _draw(self, values, sources, now, dt):
         width, height = size = tuple(max(side, 1) for side in self.screen.size)  # a minimised window has none
         self.renderer.resize(size)
         field = motion(values, now)
@@ -303,12 +320,11 @@ class Show:
         if dreamt:
             self.rates.dreamt(dreamt)
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
-        self.renderer.draw(values, picture, now, dt, field,
-                           {"level": self.heard.level, "pulse": self.heard.pulse})
+        self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)
+        self.outputs.frame(self.screen.framebuffer)
         self._take_shot()
-        if self._hud_on or self._help_on:
-            self.hud.draw(self._panel(now, spectrogram), size)
+        self.dash.draw(now, spectrogram)
         self.screen.present()
 
     def _take_shot(self):
@@ -322,22 +338,8 @@ class Show:
 
     def _look(self, values):
         """The picture of the sound; None where nobody looks at it, or `listen` runs on another machine."""
-        wanted = values["dream.spectrogram"] or self._hud_on and self._spectrogram_on
+        wanted = values["dream.spectrogram"] or self.dash.shows_sound
         return self._sound.look(values["hear.gain"]) if wanted else None
-
-    def _panel(self, now, spectrogram):
-        """What the HUD says; recordings and screenshots are taken before it is drawn."""
-        from .render.hud import Panel
-
-        features = self.heard.features
-        fresh = self._messages.fresh(now)
-        arrows = [f"turn {name} {way}" for name, way in list(self.midi.hints().items())[:3]]
-        bars = tuple((name, features.get(CLASS + name, 0.0)) for name in self.teaching.classes)
-        return Panel(bars=bars, top=features.get("top.name", ""), known=features.get("known", 0.0),
-                     level=self.heard.level, preset=self.deck.name, lines=self.rates.lines(features),
-                     messages=tuple(fresh[-3:] + arrows + [self.rates.note] * bool(self.rates.note) + self.renderer.messages),
-                     help=self._help_on,
-                     spectrogram=spectrogram if self._spectrogram_on else None)
 
     def _key(self, key):
         if key in KEYS:
@@ -349,7 +351,7 @@ class Show:
             self.say(f"{key} once more ends the show")
         elif key in COMMAND_KEYS:
             self.control.command(COMMAND_KEYS[key])
-        elif key.isdigit() and key != "0":
+        elif key in DIGITS:
             self.control.command("preset.load", int(key))
 
     def _carry_out(self, name, argument, now):
@@ -359,6 +361,13 @@ class Show:
                 self.say(self.deck.message)
             elif name.startswith("teach."):
                 self.teaching.carry_out(name, argument)
+            elif name.startswith("row."):
+                self.control.submit(self.cursor.carry_out(name, argument, self.values, now))
+                self.values = self.control.frame()  # a second press in this frame turns it on from there
+            elif name.startswith("midi."):
+                self._learn(name, argument)
+            elif name in DASH:
+                self.dash.carry_out(name)
             elif name in ("show.network", "show.model"):
                 self._exchange(name.removeprefix("show."), argument)
             else:
@@ -368,6 +377,21 @@ class Show:
         except Exception as error:  # the show goes on
             log.exception("%s failed", name)
             self.say(f"{name} failed: {error}")
+
+    def _learn(self, name, argument):
+        """Let a MIDI control be learned for the row selected, or for what is named, or forget it."""
+        if self.midi.learning and name == "midi.learn" and not argument:
+            self.midi.learn()
+            return self.say("MIDI: gave up learning")
+        wanted = target(argument, self.cursor.row)
+        what = wanted.get("row") or wanted.get("command") or f"preset {wanted['preset']}"
+        if name == "midi.forget":
+            self.midi.forget(what)
+        elif not self.midi.devices():
+            raise ValueError(f"MIDI: nothing is plugged in that could be learned for {what}")
+        else:
+            self.midi.learn(**wanted)
+            self.say(f"MIDI: move the control that is to play {what}")
 
     def _exchange(self, what, name):
         if self.eyes is None:
@@ -416,15 +440,6 @@ class Show:
     def _do_show_fullscreen(self, now):
         self.screen.fullscreen()
 
-    def _do_show_hud(self, now):
-        self._hud_on = not self._hud_on
-
-    def _do_show_spectrogram(self, now):
-        self._spectrogram_on = not self._spectrogram_on
-
-    def _do_show_help(self, now):
-        self._help_on = not self._help_on
-
     def _do_show_quit(self, now):
         self._quit = True
 
@@ -440,7 +455,12 @@ class Show:
     def say(self, text):
         """Show a line on the HUD for a while and print it. Any thread."""
         if text:
-            self._messages.say(text, time.perf_counter())
+            self.messages.say(text, time.perf_counter())
+
+    def _pass_on_notice(self):
+        """Say what the screen has to tell, such as a monitor that was unplugged."""
+        self.say(self.screen.notice)
+        self.screen.notice = ""
 
     def _follow_faults(self):
         """Log each fault that the HUD goes on showing."""
@@ -473,42 +493,3 @@ class Show:
         if self.video.path:
             lines.append(f"video: {self.video.path}")
         return "\n".join(lines)
-
-
-class Rates:
-    """Frames and dreams a second, over the last second and over all."""
-
-    def __init__(self):
-        self.began = time.perf_counter()
-        self._frames, self._times = 0, []
-        self.dreams, self.dream_rate, self.note = 0, 0.0, ""
-
-    def drawn(self, began, ended):
-        self._frames += 1
-        self._times = [t for t in self._times if t > ended - 2.0] + [ended]
-
-    def dreamt(self, frame):
-        self.dreams += 1
-        self.dream_rate, self.note = frame.steps_per_s, frame.note
-
-    def lines(self, features):
-        """Two lines for the HUD."""
-        latency = features.get("stat.latency_ms", 0.0)
-        return (f"{self.frame_rate:.0f} fps   {self.dream_rate:.1f} dreams/s",
-                f"{features.get('stat.hops_per_s', 0.0):.0f} decisions/s   {latency:.0f} ms")
-
-    @property
-    def frame_rate(self):
-        span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
-        return (len(self._times) - 1) / span if span else 0.0
-
-    def text(self):
-        note = f" ({self.note})" if self.note else ""
-        return f"display {self.frame_rate:.1f} fps, dream {self.dream_rate:.1f} steps/s{note}"
-
-
-def pause(until):
-    """Sleep until a moment of the frame clock; a frame that is late does not wait."""
-    left = until - time.perf_counter()
-    if left > 0:
-        time.sleep(left)

@@ -112,13 +112,16 @@ def label(path):
 
 
 class Bank:
-    """The presets of several folders, numbered from 1: the shipped ones first, then those of the user (last folder)."""
+    """The presets of several folders, the user's last, counted from 1 in the order of the numbers that file names begin with.
+
+    Of the same number the user's comes first: a file that begins with 01 is on the first key.
+    """
 
     def __init__(self, folders):
         self.folders = [Path(folder) for folder in folders]
 
     def paths(self):
-        return [path for folder in self.folders for path in sorted(_files(folder), key=_order)]
+        return sorted((path for folder in self.folders[::-1] for path in sorted(_files(folder))), key=_order)
 
     def names(self):
         """Names in the order of their numbers, without the number in the file name."""
@@ -198,9 +201,9 @@ def _files(folder):
 
 
 def _order(path):
-    """By number, then by name: 13 comes before 100."""
+    """By number, so that 13 comes before 100; what has none comes last."""
     number = re.match(r"\d+", path.name)
-    return int(number[0]) if number else math.inf, path.name
+    return int(number[0]) if number else math.inf
 
 
 def _number(key):

@@ -4,6 +4,7 @@ import signal
 import threading
 from contextlib import contextmanager
 
+BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
 ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -37,3 +38,13 @@ def ended_in_order():
     finally:
         for number in heeded:
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def undisturbed():
+    """Within, Ctrl-C is passed over: what is finished here takes a moment, and would be lost. The main thread only."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

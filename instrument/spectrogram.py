@@ -101,16 +101,21 @@ class Live:
 
 
 class Played:
-    """The spectrogram of mono `samples` at `rate` Hz played from 0 s on, over and over, without a clock."""
+    """The spectrogram of a mono stream at `rate` Hz that plays from 0 s on, without a clock.
 
-    def __init__(self, samples, rate):
-        self._samples = np.asarray(samples, np.float32)
+    `take(count)` gives its next float32 samples, fewer at its end.
+    """
+
+    def __init__(self, take, rate):
+        self._take = take
         self._seen = Spectrogram(rate)
         self._position = 0
 
-    def look(self, now):
-        """`Spectrogram.picture` at `now` (s), which only grows."""
-        end = max(int(now * self._seen.rate), self._position)
-        self._seen.push(self._samples.take(np.arange(self._position, end), mode="wrap"))
-        self._position = end
+    def look(self, now, gain=0.0):
+        """`Spectrogram.picture` at `now` (s), which only grows, `gain` dB louder."""
+        end = int(now * self._seen.rate)
+        while self._position < end:
+            count = min(end - self._position, self._seen.rate)  # a second: perhaps nobody has looked for an hour
+            self._seen.push(self._take(count) * np.float32(10 ** (gain / 20)))
+            self._position += count
         return self._seen.picture

@@ -1,5 +1,8 @@
 """What a test may ask for by name."""
 
+import os
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -11,3 +14,22 @@ sys.modules.setdefault("triton", None)  # training brings it; its LLVM crashes w
 def few_noises(monkeypatch):
     """A training listens to a few noises of its own in the place of 240."""
     monkeypatch.setattr("instrument.learn.augment.NOISES", 2)
+
+
+@pytest.fixture
+def display(monkeypatch):
+    """An X server of our own on a display that it picks, ended by its process."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("no Xvfb here")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "+extension", "GLX",
+                               "-nolisten", "tcp", "-noreset"], pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with open(reading) as ready:
+        number = ready.readline().strip()  # blocks until the server is ready
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        monkeypatch.setenv("DISPLAY", f":{number}")
+        yield number
+    server.terminate()
+    server.wait()

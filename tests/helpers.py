@@ -1,4 +1,6 @@
-"""What several test files need: a headless screen."""
+"""What several test files need: a headless screen, a full disk."""
+
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,3 +19,15 @@ def screen_of(size):
         screen.close()
 
     return screen
+
+
+@contextmanager
+def full_disk(limit):
+    """No file may grow beyond so many bytes: writing fails as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

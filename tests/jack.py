@@ -30,7 +30,10 @@ class Server:
     def stop(self):
         if self._process:
             self._process.terminate()
-            self._process.wait(20)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:  # it may wait for a client that was killed
+                self.kill()
 
 
 @contextmanager

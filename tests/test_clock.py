@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from instrument.clock import BAR, LOST, Clock
+from instrument.clock import BAR, BEATS, FREE, LOST, Clock
 
 
 def tapped(bpm=120, taps=5, start=10.0):
@@ -27,7 +27,7 @@ def ticked(bpm=120, beats=4, start=10.0, jitter=0.0, clock=None):
 def test_nothing_is_known_at_first():
     clock = Clock()
     clock.update(1.0)
-    assert (clock.bpm, clock.phase(5.0), clock.source, clock.features(5.0)) == (0.0, 0.0, "", {})
+    assert (clock.bpm, clock.phase(5.0), clock.source, clock.features(5.0)) == (0.0, 0.0, "", {BEATS: 5.0 * FREE / 60})
     assert clock.next_beat(5.0) == clock.next_bar(5.0) == 5.0
 
 
@@ -153,4 +153,4 @@ def test_beats_never_jump_back_by_a_beat_when_the_source_changes():
 
 def test_features_carry_tempo_and_phase():
     clock, now = tapped(120)
-    assert clock.features(now + 0.25) == pytest.approx({"beat.bpm": 120.0, "beat.phase": 0.5})
+    assert clock.features(now + 0.25) == pytest.approx({"beat.bpm": 120.0, "beat.phase": 0.5, BEATS: clock.beats(now + 0.25)})

@@ -33,6 +33,12 @@ def test_a_line_is_seen_for_a_while_and_printed_once(capsys):
     assert capsys.readouterr().out == "lost\n" * 2
 
 
+def test_a_name_of_another_encoding_is_text_on_the_hud():
+    messages = Messages()
+    messages.say("saved caf\udce9.mp4", 0.0)
+    assert messages.fresh(0.0) == ["saved caf?.mp4"]
+
+
 def test_a_flood_of_lines_is_forgotten():
     messages = Messages()
     for number in range(10 * KEPT):

@@ -1,11 +1,13 @@
 """The HUD draws what it is handed, in its corner only, headless as in a window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import screen_of
 
-from instrument.params import COMMANDS, PARAMS
-from instrument.render.hud import Hud, Panel, class_colour, keys
+from instrument.params import COMMANDS, DEFAULTS, PARAMS
+from instrument.render.hud import Hud, Page, Panel, class_colour, keys
 
 SIZE = WIDTH, HEIGHT = 640, 360
 BARS = tuple((f"class_{number}", number / 10) for number in range(10))
@@ -73,12 +75,122 @@ def test_the_spectrogram_moves(screen, hud):
     assert (before != after).any(2).sum() > 2000
 
 
+@pytest.mark.parametrize("group", sorted({row.group for row in PARAMS}))
+def test_the_page_of_a_group_fits_and_shows_the_row_selected(screen, hud, group):
+    rows = [row for row in PARAMS if row.group == group]
+    first, last = (shown(screen, hud, Panel(page=Page(row, DEFAULTS))) for row in (rows[0], rows[-1]))
+    moved = np.argwhere((first != last).any(2))
+    assert WIDTH / 2 < moved[:, 1].min() and moved[:, 0].max() < HEIGHT - 8  # top right, with all its lines
+    turned = shown(screen, hud, Panel(page=Page(rows[0], DEFAULTS | {rows[0].name: rows[0].lo})))
+    assert rows[0].default == rows[0].lo or (turned != first).any()
+
+
 def test_the_state_of_the_renderer_is_left_in_order(screen, hud):
     shown(screen, hud, Panel(bars=BARS))
     screen.framebuffer.clear(1.0, 0.0, 0.0, 1.0)
     whole = np.frombuffer(screen.framebuffer.read(components=3), np.uint8).reshape(-1, 3)
     assert (whole == (255, 0, 0)).all()  # no scissor is left
     assert screen.ctx.scissor is None or screen.ctx.scissor == (0, 0, *SIZE)
+
+
+def on_desk(screen, hud, panel, preview=None, size=(1120, 700)):
+    """What a window of the HUD's own of `size` shows."""
+    texture = screen.ctx.texture(size, 3)
+    target = screen.ctx.framebuffer([texture])
+    target.use()
+    hud.desk(panel, preview, size)
+    picture = np.frombuffer(target.read(components=3), np.uint8).reshape(*size[::-1], 3)[::-1].astype(int)
+    target.release()
+    texture.release()
+    return picture
+
+
+def of_colour(picture, colour):
+    """(height, width) of what has a colour, px; (0, 0) if nothing has."""
+    where = np.argwhere((np.abs(picture - colour) < 8).all(2))
+    return tuple(np.ptp(where, 0) + 1) if len(where) else (0, 0)
+
+
+def plain(width, height, colour=(255, 0, 255)):
+    return np.full((height, width, 4), (*colour, 255), np.uint8)
+
+
+WINDOWS = pytest.mark.parametrize("size", ((1120, 700), (1920, 1000), (700, 1000), (400, 300), (1200, 320)))
+
+
+@WINDOWS
+@pytest.mark.parametrize("shape", ((160, 90), (90, 160), (400, 100)))
+def test_the_preview_keeps_its_shape_in_any_window(screen, hud, size, shape):
+    for panel in (Panel(bars=BARS, lines=("60 /s",)), None):
+        height, width = of_colour(on_desk(screen, hud, panel, plain(*shape), size), (255, 0, 255))
+        assert abs(width - height * shape[0] / shape[1]) <= max(3, shape[0] / shape[1] * 2)
+        assert height > 0.1 * size[1] or width > 0.3 * size[0]
+        if panel is None:
+            assert height >= size[1] - 2 or width >= size[0] - 2
+
+
+@WINDOWS
+def test_all_of_the_hud_fits_into_any_window_of_its_own(screen, hud, size):
+    """The longest panel (its level in white at the bottom) and the longest messages leave the margins free."""
+    many = tuple((f"class_{number}", 1.0) for number in range(24))
+    picture = on_desk(screen, hud, Panel(bars=many, level=1.0, lines=("60 /s", "20 /s")), size=size)
+    assert of_colour(picture, np.array(class_colour(23)[:3]) * 242)[1] > 20
+    picture = on_desk(screen, hud, Panel(bars=BARS, messages=("a long story " * 12, "no end " * 25)), size=size)
+    edge = max(int(0.005 * min(size)), 1)
+    ground = picture[0, 0]
+    for margin in (picture[:edge], picture[-edge:], picture[:, :edge], picture[:, -edge:]):
+        assert (margin == ground).all()
+
+
+def test_text_grows_with_the_window(screen, hud):
+    panel = Panel(bars=BARS, top="class_3", messages=("",))
+    small, large = (of_colour(on_desk(screen, hud, panel, size=size)[: size[1] // 6, : size[0] // 3],
+                              np.array(class_colour(3)[:3]) * 242)[0] for size in ((560, 350), (1120, 700)))
+    assert large > 1.6 * small > 5
+
+
+def test_without_the_spectrogram_the_preview_has_its_room(screen, hud):
+    sound = np.full((128, 256, 4), 255, np.uint8)
+    beside, alone = (of_colour(on_desk(screen, hud, Panel(bars=BARS, spectrogram=each), plain(100, 100)), (255, 0, 255))
+                     for each in (sound, None))
+    assert alone[0] > 1.2 * beside[0]
+
+
+def test_help_and_page_show_in_a_window_of_their_own(screen, hud):
+    panel = Panel(bars=BARS)
+    before = on_desk(screen, hud, panel)
+    page = on_desk(screen, hud, replace(panel, page=Page(PARAMS[0], DEFAULTS)))
+    assert (page[:, :490] != before[:, :490]).any(2).mean() > 0.01 and (page[:, 490:] == before[:, 490:]).all()
+    for group in sorted({row.group for row in PARAMS}):
+        rows = [row for row in PARAMS if row.group == group]
+        first, last = (on_desk(screen, hud, Panel(page=Page(row, DEFAULTS))) for row in (rows[0], rows[-1]))
+        assert np.argwhere((first != last).any(2))[:, 0].max() < 690, group
+    helped = on_desk(screen, hud, replace(panel, help=True))
+    assert (helped != before).any(2).mean() > 0.2
+
+
+def test_a_frame_that_fails_spoils_no_later_one(screen, hud, monkeypatch):
+    wanted = shown(screen, hud, Panel(bars=BARS))
+    with pytest.raises(TypeError):
+        shown(screen, hud, Panel(messages=("\udcff",)))  # no text: imgui is left in the middle of a frame
+    assert np.array_equal(shown(screen, hud, Panel(bars=BARS)), wanted)
+    monkeypatch.setattr(hud, "_array", None)
+    monkeypatch.setattr(hud, "_fill", lambda commands: screen.ctx.__setattr__("scissor", (0, 0, 1, 1)))
+    with pytest.raises(AttributeError):
+        shown(screen, hud, Panel(bars=BARS))
+    monkeypatch.undo()
+    assert screen.ctx.scissor == (0, 0, *SIZE)
+    assert np.array_equal(shown(screen, hud, Panel(bars=BARS)), wanted)
+
+
+def test_two_huds_draw_side_by_side(screen, hud):
+    panel = Panel(bars=BARS, top="class_3", lines=("60 /s",))
+    alone = shown(screen, hud, panel)
+    other = Hud(screen.ctx)
+    both = [on_desk(screen, other, panel), shown(screen, hud, panel), on_desk(screen, other, panel)]
+    other.release()
+    assert np.array_equal(both[1], alone) and np.array_equal(both[0], both[2])
+    assert np.array_equal(shown(screen, hud, panel), alone)
 
 
 def test_every_key_of_the_tables_is_in_the_help():

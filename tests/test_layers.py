@@ -7,12 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "instrument"
 # Who wires things together, and may import across.
-ACROSS = {"listen", "perform", "eyes", "offline", "gallery", "prerender", "learn", "bench", "cli", "devices", "deck",
+ACROSS = {"listen", "perform", "eyes", "offline", "film", "gallery", "prerender", "learn", "bench", "cli", "devices", "deck",
           "teaching", "__main__"}
 TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "motion": {"params"}}
 PARTS = {"audio", "dream", "render", "midi"}
 NEVER = PARTS | {"osc", "control", "presets"}
-ONLY = {"control": {"params"}, "presets": {"params", "files"}, "modulation": {"params", "features"},
+ONLY = {"control": {"params"}, "presets": {"params", "files"}, "modulation": {"params", "features", "clock"},
         "osc": {"params", "features", "latest"}, "clock": set(), "midi": {"params", "files"}}
 DEVICES = {"sounddevice", "rtmidi", "glfw", "cuda", "cupy"}
 HOMES = {"torch": {"model", "dream", "learn"}, "moderngl": {"render"}, "glfw": {"render"}, "imgui_bundle": {"render"}}

@@ -3,6 +3,7 @@
 import queue
 import random
 import sys
+import threading
 
 import mido
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import LATE, Ear, RtPorts, listed
+from instrument.midi.ports import LATE, POLL, Ear, RtPorts, listed
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -381,6 +382,94 @@ def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
     again.plug()
     ports.play(again, *([0xB0, 3, value] for value in (64, 127)))
     assert control.frame()["post.hue"] == 180.0
+
+
+def test_what_was_learned_can_be_forgotten_and_the_numbers_of_the_box_stay(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, control, _, notices = bench(own=own)
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+    assert notices[-1] == "MIDI: CC 3, channel 1 plays post.hue now (absolute)"
+    assert midi.controls("post.hue") == ["CC 48", "CC 3, channel 1"]
+    midi.forget("post.hue")
+    ports.play(midi, [0xB0, 3, 64], [0xB0, 3, 127])
+    assert notices[-1] == "MIDI: forgot 1 control of post.hue" and control.frame()["post.hue"] == DEFAULTS["post.hue"]
+    assert midi.controls("post.hue") == ["CC 48"] and profiles.Own(own).of("box") == []
+    midi.forget("post.hue")
+    midi.hear()
+    assert "nothing was learned" in notices[-1]
+
+
+def test_a_knob_that_was_forgotten_or_taken_for_another_row_gives_no_hint():
+    midi, ports, _, _, _ = bench()
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)), [0xB0, 3, 10], [0xB0, 15, 0])
+    others = {row: way for row, way in midi.hints().items() if row != "post.hue"}
+    assert midi.hints()["post.hue"] == "up" and others
+    midi.forget("post.hue")
+    midi.hear()
+    assert midi.hints() == others
+
+
+def test_a_driver_that_fails_is_said_once_and_the_devices_play_on():
+    midi, ports, control, _, notices = bench()
+    ports.there = ["box"]
+    midi.round()
+    ports.names = lambda: 1 / 0
+    for _ in range(3):
+        midi._looked = -POLL
+        midi.round()
+    assert notices[1:] == ["MIDI: division by zero; plays on"]
+    ports.played = [[0xB0, 48, 64], [0xB0, 48, 127]]
+    midi.round()
+    assert control.frame()["post.hue"] == 180.0
+
+
+def test_a_driver_that_does_not_answer_does_not_hold_up_the_end(monkeypatch):
+    monkeypatch.setattr("instrument.midi.ports.PATIENCE", 0.01)
+    midi, ports, *_ = bench()
+    asked, gate = threading.Event(), threading.Event()
+    ports.names = lambda: asked.set() or gate.wait() and []
+    with midi:
+        asked.wait()
+    gate.set()
+
+
+def test_what_is_to_be_forgotten_is_answered_without_midi_too(monkeypatch):
+    def none(api):
+        raise OSError("no MIDI")
+
+    monkeypatch.setattr("instrument.midi.ports.RtPorts", none)
+    notices = []
+    midi = Midi(None, None, None, notice=notices.append)
+    midi.forget("post.hue")
+    assert midi.reason and len(notices) == 1 and "nothing was learned for post.hue" in notices[0]
+
+
+def test_what_cannot_be_kept_plays_all_the_same_and_is_said(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    midi, ports, control, _, notices = bench(own=tmp_path / "file" / "midi.toml")
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)), [0xB0, 3, 64], [0xB0, 3, 127])
+    assert any("not kept for next time" in notice for notice in notices) and control.frame()["post.hue"] == 180.0
+
+
+def test_a_damaged_file_of_own_bindings_does_not_end_the_show_and_stays_as_it_is(tmp_path):
+    own = tmp_path / "midi.toml"
+    own.write_text("[[binding]\n")
+    midi, ports, control, _, notices = bench(own=own)
+    assert len(notices) == 1 and "midi.toml" in notices[0] and "plays on" in notices[0]
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+    assert midi.controls("post.hue") and own.read_text() == "[[binding]\n"
 
 
 def test_learning_again_moves_the_binding():

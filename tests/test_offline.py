@@ -1,20 +1,26 @@
 """Offline: the same seed gives the same frames; and the figures of looks say what they should of made pictures."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from instrument.audio import demo
+from instrument.audio.engine import Engine
+from instrument.audio.files import Sound
 from instrument.bench import looks
 from instrument.bench.presets import apart_rows, look_rows, verdict
-from instrument.features import CLASS
+from instrument.features import CLASS, SOURCE_FEATURES
 from instrument.gallery import comparison, gallery, save_small, sheet
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
-from instrument.offline import Offline, hear_file, in_turn, script
+from instrument.offline import TICKS, Hearing, Offline, in_turn, opening, script
+from instrument.params import DEFAULTS
 from instrument.presets import Preset
+from instrument.spectrogram import Spectrogram
 
 torch.set_num_threads(1)
 SIZE = (80, 48)
@@ -126,18 +132,91 @@ def test_scripts_follow_each_other():
     assert [features(now)["top.name"] for now in (0.0, 1.9, 2.0, 9.0)] == ["bell", "bell", "rain", "rain"]
 
 
-def test_a_sound_file_is_heard(model, tmp_path):
-    import soundfile
+def sound(samples, rate=demo.RATE, block=1000, read=None):
+    """A Sound of float32 (n,) samples, the same on both of its channels; `read` collects the lengths of blocks."""
+    def blocks():
+        for start in range(0, len(samples), block):
+            part = samples[start:start + block]
+            if read is not None:
+                read.append(len(part))
+            yield np.stack([part, part], 1)
 
-    rate = 22050
-    samples = np.zeros(rate, np.float32)
-    samples[rate // 2:] = 0.3 * np.sin(2 * np.pi * 440 * np.arange(rate - rate // 2) / rate)
-    soundfile.write(tmp_path / "tone.wav", samples, rate)
-    features = hear_file(tmp_path / "tone.wav", model)
-    assert features(0.2)["audio.level"] == 0.0 and features(0.9)["audio.level"] > 0.5
-    assert CLASS + "bell" in features(0.9)
-    assert features(5.0) == {}
-    assert features(0.9) == hear_file(tmp_path / "tone.wav", model)(0.9)
+    return Sound(Path("sound"), rate, 2, blocks)
+
+
+def tone(seconds, begins=0.0, rate=demo.RATE):
+    time = np.arange(int(seconds * rate)) / rate
+    return np.where(time >= begins, 0.3 * np.sin(2 * np.pi * 440 * time), 0).astype(np.float32)
+
+
+def test_a_sound_file_is_heard(model):
+    hearing = Hearing(sound(tone(1.0, begins=0.5)), model)
+    assert hearing.features(-0.1) == {}
+    assert hearing.features(0.2)["audio.level"] == 0.0
+    assert "onset" in hearing.features(0.9) and "onset" not in hearing.features(0.9)
+    assert hearing.features(0.9)["audio.level"] > 0.5 and CLASS + "bell" in hearing.features(0.9)
+    assert hearing.features(5.0) == {}
+
+
+@pytest.mark.parametrize("fps", [24, 30, 29.97, 60])
+def test_every_frame_gets_what_listen_would_have_sent_in_its_tick(model, fps):
+    samples, sent, newest = tone(0.8, begins=0.3), [], {}
+    engine = Engine(demo.RATE, model.hear, model.classes, newest.update, clock=lambda: 0.0)
+    ticks = [round(number * demo.RATE / TICKS) for number in range(1, round(0.8 * TICKS))]
+    for number, block in enumerate(np.split(samples, ticks), 1):
+        engine.push(block, number / TICKS)
+        sent.append(dict(newest))
+    hearing = Hearing(sound(samples), model)
+    for number in range(int(0.8 * fps)):
+        heard, due = hearing.features(number / fps), sent[int(number * TICKS / fps + 1e-9)]
+        for name in [*SOURCE_FEATURES.values(), CLASS + "bell", "ms"]:
+            assert heard.get(name) == due.get(name), (number, name)
+
+
+def test_no_more_of_a_file_is_read_than_was_asked_for(model):
+    read = []
+    hearing = Hearing(sound(tone(3.0), read=read), model)
+    hearing.features(1.0)
+    hearing.look(1.0)
+    assert 2 * 1.0 * demo.RATE <= sum(read) < 2 * 1.2 * demo.RATE
+
+
+def test_the_spectrogram_is_that_of_the_sound(model):
+    samples, seen = tone(1.0), Spectrogram(demo.RATE)
+    seen.push(samples)
+    hearing = Hearing(sound(samples), model)
+    assert np.abs(hearing.look(1.0).astype(int) - seen.picture).max() <= 4
+    assert not np.array_equal(hearing.look(1.0), Hearing(sound(tone(1.0, begins=0.9)), model).look(1.0))
+
+
+def test_a_video_begins_with_what_its_first_sound_will_bring():
+    model = load_model()
+    hush = np.zeros(demo.RATE, np.float32)
+    weights = opening(sound(np.concatenate([hush, demo.event("dog_bark"), demo.event("siren")])), model)
+    assert max(weights, key=weights.get) == "dog_bark" and weights["dog_bark"] > 0.5
+    assert opening(sound(hush), model) == {}
+    assert opening(sound(demo.event("dog_bark")), model, {**DEFAULTS, "hear.gate": -10.0}) == {}
+
+
+def test_a_take_begins_with_what_was_heard_before(offline):
+    def first(**begin):
+        with offline.take(CALM, lambda now: {}, 1, **begin) as take:
+            return take.frame(0.0).astype(float)
+
+    bell, rain, none = (first(weights=weights) for weights in ({"bell": 0.9}, {"rain": 0.9}, {}))
+    assert np.abs(bell - rain).mean() > 0.5 and np.abs(bell - none).mean() > 0.5
+    assert np.abs(first(weights={"bell": 0.9}, before=1.0) - bell).mean() > 0.5
+    idle = first(idle=["rain", "bell"], before=1.0)
+    assert np.abs(idle - first(idle=["bell", "rain"], before=1.0)).mean() > 0.5
+
+
+def test_a_take_dreams_on_the_spectrogram_it_is_given(offline):
+    def last(level):
+        look = lambda now, gain: np.full((128, 256, 4), level, np.uint8)
+        with offline.take({**CALM, "dream.spectrogram": 1.0}, script({"bell": 0.9}), 1, look=look) as take:
+            return [take.frame(now) for now in (0.0, 0.5, 1.0)][-1].mean()
+
+    assert last(200) > last(40) + 50
 
 
 # --- figures

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from instrument import features, params
+from instrument.modulation import WAVES
 from instrument.params import BY_CC, BY_NAME, COMMANDS, DEFAULTS, PARAMS, SOURCES, TARGETS, checked
 
 ROWS = pytest.mark.parametrize("row", PARAMS, ids=lambda row: row.name)
@@ -120,7 +121,7 @@ def test_old_names_lead_to_rows():
 
 def test_slots_move_what_goes_smoothly():
     assert all(BY_NAME[name].curve != "step" for name in TARGETS)
-    assert set(SOURCES) == {"off", *features.SOURCE_FEATURES}
+    assert set(SOURCES) == {"off", *features.SOURCE_FEATURES, *WAVES}
     assert set(features.SOURCE_FEATURES.values()) <= set(features.BY_NAME)
 
 

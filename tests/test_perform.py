@@ -17,10 +17,13 @@ import numpy as np
 import pytest
 import torch
 
+from instrument.cursor import turned
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
 from instrument.params import COMMAND_BY_ADDRESS
-from instrument.perform import HOPELESS, SURE, PerformOptions, Show
+from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
+from instrument.render.record import Recorder
+from instrument.signals import BROKEN_OFF
 
 ROOT = Path(__file__).parents[1]
 PORT = 10051
@@ -83,7 +86,7 @@ def test_a_preset_is_recalled_by_name_and_by_number(show):
 def test_an_unknown_preset_is_said_and_the_look_stays(show):
     before = dict(show.values)
     tell("/hs/preset/load", "no such look")
-    play(show, lambda: any("no preset 'no such look'" in text for text in show._messages.fresh(time.perf_counter())))
+    play(show, lambda: any("no preset 'no such look'" in text for text in show.messages.fresh(time.perf_counter())))
     assert dict(show.values) == before
 
 
@@ -187,7 +190,7 @@ def test_another_network_takes_over_while_the_show_goes_on(show, squeezenet_file
     play(show, lambda: show.eyes.now.network == "squeezenet1_1" and show.rates.dreams > before + 3)
     assert not show.dream.faults
     tell("/hs/show/network", "no_such_network")
-    play(show, lambda: any("no_such_network" in text for text in show._messages.fresh(time.perf_counter())))
+    play(show, lambda: any("no_such_network" in text for text in show.messages.fresh(time.perf_counter())))
     assert show.eyes.now.network == "squeezenet1_1"
     tell("/hs/show/network", "own")
     play(show, lambda: show.eyes.now.network == "own")
@@ -204,7 +207,7 @@ def test_another_model_hears_and_dreams_while_the_show_goes_on(show, tmp_path):
     play(show, lambda: "class.one" in show.heard.features and show.teaching.classes == names)
     assert show._ears.pid == listening and not show.dream.faults  # the same process hears on
     tell("/hs/show/model", str(tmp_path / "nothing"))
-    play(show, lambda: any("no model in" in text for text in show._messages.fresh(time.perf_counter())))
+    play(show, lambda: any("no model in" in text for text in show.messages.fresh(time.perf_counter())))
     assert show.teaching.classes == names
 
 
@@ -222,7 +225,16 @@ def test_a_frame_that_fails_is_said_and_the_next_one_drawn(show, monkeypatch):
     for now in (1.0, 1.1):
         show._pass_over(now, 0.1)
     assert len(drawn) == 2 and show._good == 1.1
-    assert "a frame failed: a cable was pulled" in show._messages.fresh(time.perf_counter())
+    assert "a frame failed: a cable was pulled" in show.messages.fresh(time.perf_counter())
+
+
+def test_a_hud_that_fails_is_said_and_the_picture_goes_on(show, monkeypatch):
+    shown = []
+    monkeypatch.setattr(show.dash, "on", True)
+    monkeypatch.setattr(show.dash.hud, "draw", lambda *_: 1 / 0)
+    monkeypatch.setattr(show.screen, "present", lambda: shown.append(True))
+    show.frame(time.perf_counter(), 0.03)
+    assert shown and "the HUD failed: division by zero" in show.messages.fresh(time.perf_counter())
 
 
 def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
@@ -237,9 +249,16 @@ def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
 
 
 def test_a_command_that_fails_in_an_unforeseen_way_is_said(show, monkeypatch):
-    monkeypatch.setattr(show, "_do_show_hud", lambda now: 1 / 0)
+    monkeypatch.setattr(show.dash, "carry_out", lambda name: 1 / 0)
     show._carry_out("show.hud", None, 0.0)
-    assert any("show.hud failed" in text for text in show._messages.fresh(time.perf_counter()))
+    assert any("show.hud failed" in text for text in show.messages.fresh(time.perf_counter()))
+
+
+def test_what_the_screen_has_to_tell_is_said_and_no_key_ends_a_frame(show, monkeypatch):
+    monkeypatch.setattr(show.screen, "begin", lambda: show.screen.framebuffer.use() or ["\u00b2"])
+    show.screen.notice = "monitor unplugged, showing a window"
+    show.frame(time.perf_counter(), 0.03)
+    assert show.screen.notice == "" and "monitor unplugged, showing a window" in show.messages.fresh(time.perf_counter())
 
 
 def test_a_minimised_window_has_no_size_and_ends_nothing(show, monkeypatch):
@@ -261,23 +280,61 @@ def test_the_key_that_ends_the_show_wants_to_be_sure(show, monkeypatch):
     asked = []
     monkeypatch.setattr(show.control, "command", lambda *command: asked.append(command))
     show._key("escape")
-    assert asked == [] and any("ends the show" in text for text in show._messages.fresh(time.perf_counter()))
+    assert asked == [] and any("ends the show" in text for text in show.messages.fresh(time.perf_counter()))
     show._key("escape")
     assert asked == [("show.quit",)]
 
 
+def test_keys_reach_every_row_and_the_hud_shows_its_page(show):
+    now = time.perf_counter()  # the same all along: the page goes by itself after a while
+    for keys in (["pagedown"], ["down"], ["+", "+"]):
+        for key in keys:
+            show._key(key)
+        show.frame(now, 0.03)
+    row = show.cursor.row
+    page = show.dash.panel(now, None).page
+    assert page.row == row and row.group != "dream"
+    assert page.values[row.name] == turned(row, turned(row, row.default, 1), 1)
+    show._key("delete")
+    play(show, lambda: show.values[row.name] == row.default)
+
+
+def test_the_hud_says_what_is_switched_on(show):
+    show.control.submit({"show.blackout": 1.0, "hear.hold": 1.0})
+    play(show, lambda: show.values["show.blackout"])
+    assert "hold, blackout" in show.dash.panel(time.perf_counter(), None).messages
+    show.control.submit({"show.blackout": 0.0, "hear.hold": 0.0})
+    play(show, lambda: not show.values["show.blackout"])
+    assert show.dash.states() == [show.rates.note] * bool(show.rates.note)
+
+
+def test_learning_without_a_device_says_so(show, monkeypatch):
+    monkeypatch.setattr(show.midi, "devices", lambda: [])
+    show._carry_out("midi.learn", "zoom.speed", 0.0)
+    show._carry_out("midi.learn", "no.row", 0.0)
+    said = show.messages.fresh(time.perf_counter())
+    assert any("nothing is plugged in" in text and "zoom.speed" in text for text in said)
+    assert any("no parameter 'no.row'" in text for text in said)
+
+
 def test_a_screenshot_is_the_picture_without_the_hud(show, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(show, "_hud_on", True)
+    monkeypatch.setattr(show.dash, "on", True)
     pictures = []
     monkeypatch.setattr(show.video, "screenshot", lambda: pictures.append(show.screen.framebuffer.read()) or "shot.png")
-    draw = show.hud.draw
-    monkeypatch.setattr(show.hud, "draw", lambda *given: (draw(*given), pictures.append(show.screen.framebuffer.read())))
+    draw = show.dash.hud.draw
+    monkeypatch.setattr(show.dash.hud, "draw", lambda *given: (draw(*given), pictures.append(show.screen.framebuffer.read())))
     show.control.command("show.screenshot")
     now = time.perf_counter()
     show.frame(now, 0.03)
     without, with_hud = pictures
     assert without != with_hud
+
+
+def test_a_show_without_a_screen_says_that_it_has_no_hud_window_and_goes_on(show):
+    show.control.command("show.hud_window")
+    play(show, lambda: any("no HUD window" in text for text in show.messages.fresh(time.perf_counter())))
+    assert not show.dash.desk.is_open
 
 
 def test_without_an_ear_of_its_own_there_is_a_show(show):
@@ -287,3 +344,21 @@ def test_without_an_ear_of_its_own_there_is_a_show(show):
         deaf = Show(options, stack)
         deaf.frame(1.0, 0.1)
         assert deaf.failed is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(show, tmp_path, monkeypatch, capfd, number):
+    """Here for the same reason."""
+    def frame(self, now, dt):
+        draw(self, now, dt)
+        if self.video._recorder and self.video._recorder._last > 2:
+            signal.raise_signal(number)
+
+    draw = Show.frame
+    monkeypatch.setattr(Show, "frame", frame)
+    close = Recorder.close
+    monkeypatch.setattr(Recorder, "close", lambda self: signal.raise_signal(number) or close(self))
+    path = tmp_path / "show.mp4"
+    options = replace(show.options, no_listen=True, port=PORT + 50, record=str(path), values={"dream.size": 160.0})
+    assert perform(options) == BROKEN_OFF
+    assert capfd.readouterr().out.splitlines()[-1] == f"video: {path}" and path.exists()

@@ -209,6 +209,14 @@ def test_shipped_looks_differ_in_many_rows():
             assert one is other or len(differing) >= 4
 
 
+def test_a_player_puts_looks_on_the_first_keys_by_their_numbers(bank):
+    """What is saved comes last; a file renamed to begin with 02 stands before the shipped second one."""
+    path = bank.save(chance(9), "mine")
+    assert bank.names()[-1] == "mine"
+    path.rename(path.with_name("02-mine.toml"))
+    assert bank.names() == ["red", "mine", "green tea", "blue"] and bank.find(2).name == "02-mine.toml"
+
+
 def test_presets_are_in_the_order_of_their_numbers(tmp_path):
     for name in ("100-late", "13-early", "2-first", "unnumbered"):
         save(tmp_path / f"{name}.toml", DEFAULTS)

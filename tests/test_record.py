@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers import screen_of
+from helpers import full_disk, screen_of
 from PIL import Image
 
 from instrument.audio.ring import Ring, _path
@@ -70,6 +70,26 @@ def test_a_recording_has_its_frames_duration_and_sound(screen, tmp_path, suffix)
     assert abs(len(heard) / RATE - 2.0) < 0.1
     assert abs(np.sqrt((heard[RATE // 2:RATE] ** 2).mean()) - 0.354) < 0.03
     assert not list(tmp_path.glob("*.part*"))
+
+
+@pytest.mark.parametrize("rate, channels, kept", [
+    (44100, 2, (44100, 2)), (48000, 6, (48000, 6)), (192_000, 1, (96_000, 1)), (6000, 2, (7350, 2)),
+    (48000, 12, (48000, 1))])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_of_any_rate_and_channels_stays_in_step(screen, tmp_path, suffix, rate, channels, kept):
+    """A click at 0.5 s; the pictures come at a constant rate, from 0 s on."""
+    recorder = Recorder(tmp_path / f"show{suffix}", screen.size, 30, rate, channels, wait=True)
+    samples = np.zeros((rate, channels), np.float32)
+    samples[rate // 2:rate // 2 + rate // 100] = np.random.default_rng(0).uniform(-0.9, 0.9, (rate // 100, 1))
+    for number in range(30):
+        recorder.frame(screen.framebuffer, number / 30)
+        recorder.sound(samples[number * rate // 30:(number + 1) * rate // 30], number * rate // 30)
+    recorder.close()
+    with av.open(str(recorder.path)) as file:
+        assert (file.streams.audio[0].rate, file.streams.audio[0].channels) == kept
+        assert [frame.time for frame in file.decode(video=0)] == pytest.approx(np.arange(30) / 30, abs=0.001)
+    heard = np.abs(sound(recorder.path))
+    assert np.flatnonzero(heard > 0.25)[0] / kept[0] == pytest.approx(0.5, abs=0.004)
 
 
 def test_the_video_follows_the_clock(screen, tmp_path):
@@ -274,18 +294,6 @@ def test_a_recording_that_is_ended_holds_no_frame_and_is_told_once_it_is_whole(s
     play.run(20, 0.7)
     assert f"saved {play.path}" in play.said and play.video.stop() == other
     assert len(frames(play.path)) == 40 and len(frames(other)) == 30
-
-
-@contextmanager
-def full_disk(limit):
-    """No file may grow beyond so many bytes: writing fails as on a full disk."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def noise(play, until):
@@ -499,7 +507,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
 
 def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show = Show.__new__(Show)  # without ears and eyes
-    show._messages, show.video = Messages(), Video(screen, None, show.say)
+    show.messages, show.video = Messages(), Video(screen, None, show.say)
     for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
         show._shot = False
         show._carry_out(command, None, 0.0)
@@ -516,7 +524,7 @@ def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
 
 
 def said(show):
-    return show._messages.fresh(time.perf_counter())
+    return show.messages.fresh(time.perf_counter())
 
 
 @pytest.mark.parametrize("name", ["show", "show.xyz", "file/show.mp4"])

@@ -422,25 +422,6 @@ def test_a_function_that_egl_has_not_is_none(screen):
     assert not _egl_extension("hearsee")
 
 
-@pytest.fixture
-def display(monkeypatch):
-    """An X server of our own on a display that it picks, ended by its process."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("no Xvfb here")
-    reading, writing = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "+extension", "GLX",
-                               "-nolisten", "tcp", "-noreset"], pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with open(reading) as ready:
-        number = ready.readline().strip()  # blocks until the server is ready
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        monkeypatch.setenv("DISPLAY", f":{number}")
-        yield number
-    server.terminate()
-    server.wait()
-
-
 WINDOW = """
 import sys
 import numpy as np
@@ -458,6 +439,10 @@ for key in (glfw.KEY_F1, glfw.KEY_TAB, glfw.KEY_LEFT, glfw.KEY_SPACE, glfw.KEY_E
 for key in (glfw.KEY_B, glfw.KEY_1):
     screen._key(handle, key, glfw.get_key_scancode(key), glfw.PRESS, 0)
 assert screen.begin() == ["f1", "tab", "left", "space", "enter", "escape", "b", "1"]
+for key in (glfw.KEY_DOWN, glfw.KEY_EQUAL, glfw.KEY_KP_SUBTRACT, glfw.KEY_B):  # only what may repeat does so while it is held
+    for action in (glfw.PRESS, glfw.REPEAT, glfw.RELEASE):
+        screen._key(handle, key, glfw.get_key_scancode(key), action, 0)
+assert screen.begin() == ["down", "down", "+", "+", "-", "-", "b"]
 glfw.set_window_size(handle, 400, 300)
 while screen.size != (400, 300):
     screen.begin()
@@ -467,6 +452,13 @@ pointer = lambda: glfw.get_input_mode(handle, glfw.CURSOR) == glfw.CURSOR_NORMAL
 screen._monitor = None
 seen = [pointer(), screen.fullscreen(True) or pointer(), screen.fullscreen(False) or pointer()]
 assert seen == [True, False, True], seen
+screen.fullscreen(True)
+screen.notice = ""
+screen._monitor_changed(None, glfw.DISCONNECTED)  # another monitor than the one that shows the picture
+assert glfw.get_window_monitor(handle) and not screen.notice
+glfw.set_window_monitor(handle, None, 0, 0, 320, 200, 0)  # as glfw does when it is that one
+screen._monitor_changed(None, glfw.DISCONNECTED)
+assert screen.notice == "monitor unplugged, showing a window" and pointer()
 glfw.set_window_should_close(handle, True)
 screen.begin()
 assert screen.closed

@@ -27,6 +27,13 @@ def test_the_dream_follows_what_is_heard():
     assert heard.weights["horn"] > 0.85 and heard.weights["dog"] < 0.15
 
 
+def test_classes_keep_their_order_in_every_process():
+    names = [f"class.{name}" for name in "jackhammer dog horn siren drill bell rain wind saw cat".split()]
+    heard = Heard()
+    hear(heard, {"known": 1.0, **{name: 0.1 for name in names}}, 0.2)
+    assert [f"class.{name}" for name in heard.weights] == names
+
+
 def test_a_dream_outlives_its_sound_but_not_for_ever():
     heard = Heard()
     hear(heard, DOG, 2)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from instrument.audio.files import Frames
 from instrument.audio.ring import Ring, _path
 from instrument.spectrogram import COLUMNS, PALETTE, Live, Played, Spectrogram
 
@@ -163,9 +164,28 @@ def test_numbers_that_are_none_do_no_lasting_harm(name):
 # --- played
 
 
+def played(samples):
+    """A `Played` of samples, over and over."""
+    frames = Frames(lambda: [samples[:, None]], loop=True)
+    return Played(lambda count: frames.take(count)[:, 0], RATE)
+
+
 def test_played_sound_begins_again_and_needs_no_clock():
     sound = noise(0.5)
-    endless = Played(sound, RATE)
+    endless = played(sound)
     pictures = [endless.look(now) for now in (0.0, 0.4, 1.0)]
     assert np.abs(pictures[-1].astype(int) - seen(np.tile(sound, 2))).max() <= 4
-    assert np.array_equal(Played(sound, RATE).look(0.4), pictures[1])
+    assert np.array_equal(played(sound).look(0.4), pictures[1])
+
+
+def test_who_looks_late_sees_what_others_see():
+    sound = noise(2.5)
+    watched, late = played(sound), played(sound)
+    for now in (0.5, 1.0, 1.5, 2.0):
+        watched.look(now)
+    assert np.abs(watched.look(2.5).astype(int) - late.look(2.5)).max() <= 4
+
+
+def test_gain_lifts_what_is_played():
+    sound = noise(0.4, 3e-5)
+    assert light(played(sound).look(0.4, 40.0)).max() > 3 * light(played(sound).look(0.4)).max()

@@ -51,6 +51,43 @@ def open_sound(path):
     raise ValueError(f"no sound in {path} ({'; '.join(dict.fromkeys(reasons))}): {LEGAL}")
 
 
+def seconds(sound):
+    """How long a Sound lasts: all of it is read once, because what a file says of its length may be wrong."""
+    frames, count = Frames(sound.blocks), 0
+    while part := len(frames.take(BLOCK)):
+        count += part
+    return count / sound.rate
+
+
+class Frames:
+    """Any number of frames at a time from `blocks()` of any size, once or for ever (`loop`)."""
+
+    def __init__(self, blocks, loop=False):
+        self._again, self._loop = blocks, loop
+        self._blocks = iter(blocks())
+        self._held = next(self._blocks)
+
+    def take(self, count):
+        """The next `count` frames; fewer only at the end."""
+        parts, missing = [self._held[:0]], count
+        while missing and (len(self._held) or self._refill()):
+            parts.append(self._held[:missing])
+            self._held = self._held[missing:]
+            missing -= len(parts[-1])
+        return np.concatenate(parts)
+
+    def _refill(self):
+        try:
+            block = next(self._blocks, None)
+            if block is None and self._loop:
+                self._blocks = iter(self._again())
+                block = next(self._blocks, None)
+        except Exception:  # noqa: BLE001  torn, or deleted meanwhile: it ends here
+            block = None
+        self._held = self._held[:0] if block is None else block
+        return block is not None
+
+
 def _checked(sound):
     if not RATES[0] <= sound.rate <= RATES[1]:
         raise ValueError(f"{sound.rate} Hz")

@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from . import demo
-from .files import decode, open_sound
+from .files import Frames, decode, open_sound
 from .player import mono, open_player
 from .ring import Ring
 
@@ -138,7 +138,7 @@ class Paced(Source):
 
     def __init__(self, blocks, name, description, rate, loop=False, player=None, ring_name=None, clock=perf_counter):
         super().__init__(name, description, rate, ring_name, clock)
-        self._frames, self._player = _Frames(blocks, loop), player
+        self._frames, self._player = Frames(blocks, loop), player
         self._given, self._stop = 0, threading.Event()
         self._thread = threading.Thread(target=self._run, name="hearsee-source", daemon=True)
 
@@ -176,35 +176,6 @@ class Paced(Source):
         except OSError as error:  # the show goes on without a loudspeaker
             self.note = str(error)
             return None
-
-
-class _Frames:
-    """Any number of frames at a time from blocks of any size, once or for ever."""
-
-    def __init__(self, blocks, loop):
-        self._again, self._loop = blocks, loop
-        self._blocks = iter(blocks())
-        self._held = next(self._blocks)
-
-    def take(self, count):
-        """The next `count` frames; fewer only at the end."""
-        parts, missing = [self._held[:0]], count
-        while missing and (len(self._held) or self._refill()):
-            parts.append(self._held[:missing])
-            self._held = self._held[missing:]
-            missing -= len(parts[-1])
-        return np.concatenate(parts)
-
-    def _refill(self):
-        try:
-            block = next(self._blocks, None)
-            if block is None and self._loop:
-                self._blocks = iter(self._again())
-                block = next(self._blocks, None)
-        except Exception:  # noqa: BLE001  torn, or deleted meanwhile: it ends here
-            block = None
-        self._held = self._held[:0] if block is None else block
-        return block is not None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""No dead knobs: every row of the dream, the zoom and the post effects at both ends of its range, and how much that
-changes the picture beside what another seed changes.
+"""No dead knobs: every row of the dream, the zoom and the post effects at both ends of its range (a choice: at each), and
+how much that changes the picture beside what another seed changes.
 """
 
 from itertools import combinations
@@ -18,15 +18,16 @@ GROUPS = ("dream", "zoom", "post")
 YARDSTICK = "dream.seed"  # the row that all others are measured with
 # Small and slow enough for two cores; no slot of `mod.` moves a row while it is measured, and no seed looks elsewhere.
 BASE = {"dream.size": 160.0, "dream.rate": 6.0, "dream.wander": 0.0, **{f"{slot}.depth": 0.0 for slot in SLOTS}}
+CHOICES = {"dream.channel_index": (100.0, 200.0, 300.0)}
 # Rows that only show together with others, and those others. The leak to the class picture covers what a weak dream
 # does, so the rows of the dream are measured with a strong one.
 STRONG = {"dream.step": 0.06, "dream.return": 0.05}
 NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.step": {}, "dream.rate": {},
     "dream.return": {"dream.step": 0.06},
-    "dream.octave_scale": STRONG | {"dream.octaves": 6.0},
+    "dream.octave_scale": STRONG | {"dream.octaves": 6.0, "dream.likeness": 0.0},
     "dream.jitter": {"dream.step": 0.15, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
-                     "dream.iterations": 12.0, "dream.octaves": 1.0},
+                     "dream.iterations": 12.0, "dream.octaves": 1.0, "dream.likeness": 0.0},
     "dream.guided": STRONG | {"dream.energy": 0.0},
     "dream.likeness": STRONG | {"dream.energy": 0.0},
     "dream.energy": STRONG | {"dream.guided": 0.0},
@@ -75,12 +76,19 @@ class Bench:
     def measure(self, row):
         """The figures of one row, see `knob_rows`."""
         needs = NEEDS.get(row.name, {})
-        change = widest([self.look(needs | {row.name: value}) for value in (row.lo, row.hi)] + [self.look(needs)])
+        change = widest([self.look(needs | {row.name: value}) for value in ends(row)] + [self.look(needs)])
         seeds = widest([self.look(needs, seed) for seed in SEEDS])
         ratios = {name: change[name] / (ENOUGH * max(seeds[name], LEAST)) for name in change}
         most = max(ratios, key=ratios.get)
         return {"row": row.name, "respect": most, "change": change[most], "seeds": seeds[most], "ratio": ratios[most],
                 "with": ", ".join(f"{name} {BY_NAME[name].text(value)}" for name, value in needs.items())}
+
+
+def ends(row):
+    """The values that a row is measured at: a choice has no ends, so all of it, or of many a few."""
+    if row.labels:
+        return [row.lo + number for number in range(len(row.labels))]
+    return [row.lo, row.hi, *CHOICES.get(row.name, ())]
 
 
 def widest(looks):

@@ -191,8 +191,8 @@ class Dreamer:
         far = _distance(wanted, dream.made)
         turning = far > (TURN_TO if dream.turning else TURN_FROM) and dream.scene.values["dream.guided"] > 0
         share = 1 - math.exp(-dt / (TURN if turning else FADE))
-        names = wanted.keys() | dream.made.keys()
-        made = {n: (1 - share) * dream.made.get(n, 0.0) + share * wanted.get(n, 0.0) for n in names}
+        made = {name: (1 - share) * dream.made.get(name, 0.0) + share * wanted.get(name, 0.0)
+                for name in {**dream.made, **wanted}}
         return dream._replace(made=made, turning=turning), far if turning else 0.0
 
     def _awaken(self, dream, dt):
@@ -363,4 +363,4 @@ def _shares(weights):
 
 def _distance(one, other):
     """Half the summed difference of two mixtures, 0..1."""
-    return 0.5 * sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in one.keys() | other.keys())
+    return 0.5 * sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in {**one, **other})

@@ -10,13 +10,12 @@ Learner   which control the player means
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..params import BY_NAME, COMMANDS, SWITCH
+from ..params import BY_NAME, COMMAND_NAMES, SWITCH
 
 FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
 NEAR = 1.5 / 127  # a knob this close has met the value
 PRESSED = 64
 LINE = 128  # steps of an endless encoder from end to end
-COMMAND_NAMES = tuple(command.name for command in COMMANDS)
 
 # Endless encoders: value -> steps. Names as in the Ableton Live manual.
 RELATIVE = {
@@ -59,6 +58,18 @@ class Binding:
     @property
     def key(self):
         return self.kind, self.channel, self.number
+
+    @property
+    def target(self):
+        """What it plays: the one of the three that is given."""
+        return self.row or self.command or f"preset {self.preset}"
+
+    @property
+    def control(self):
+        """The control as a maker's table names it, such as "CC 14, channel 2"."""
+        name = {"cc": f"CC {self.number}", "cc14": f"CC {self.number} and {self.number + 32}", "note": f"note {self.number}",
+                "bend": "pitch bend"}.get(self.kind, f"NRPN {self.number}")
+        return name if self.channel is None else f"{name}, channel {self.channel}"
 
     def check(self):
         """The binding itself; ValueError in one line if it cannot work."""
@@ -220,6 +231,9 @@ class Mapping:
     def bind(self, bindings):
         """Use these bindings from now on; of two for the same control the later one counts."""
         self._table = {binding.key: binding.check() for binding in bindings}
+        played = {(binding.number, binding.row) for binding in self._table.values()}
+        # A control that plays its row no more has no hint either.
+        self._hands = {(key, row): hand for (key, row), hand in self._hands.items() if (key[2], row) in played}
 
     def receive(self, message, now):
         """Act on a mido message that arrived at time `now`."""
@@ -248,6 +262,10 @@ class Mapping:
             self._button(binding, move, now)
         else:
             self._knob(binding, move, now)
+
+    def controls(self, target):
+        """The controls that play a row, a command or a "preset N"."""
+        return [binding.control for binding in self._table.values() if binding.target == target]
 
     def hints(self):
         """{row: "up" or "down"} for the knobs that were moved but stand elsewhere than their row."""

@@ -1,7 +1,9 @@
 """MIDI devices: found, opened, lost and found again. `Midi` is one thread; `RtPorts` the ports of this machine."""
 
 import ctypes
+import logging
 import os
+import queue
 import re
 import threading
 import time
@@ -12,10 +14,12 @@ import mido
 from .mapping import Learner, Mapping
 from .profiles import Lights, Own, Profile, choose, shipped
 
+log = logging.getLogger(__name__)
 POLL = 1.0  # s between two looks at the list of devices: no library reports that one came or went
 LIGHTS = 0.1  # s between two looks at the lamps
 HEAR = 0.002  # s between two looks at what devices have sent
 LATE = 0.01  # s that a message may have waited for such a look
+PATIENCE = 5.0  # s to wait at the end for a driver that does not answer
 FINGER = 0.5  # s after its last move that a finger counts as being on a control
 TRIES = 5  # looks at the list of ports, which may change under the eyes
 CLIENT = "hearsee"
@@ -44,16 +48,27 @@ class Midi:
                  notice=lambda text: None, now=time.perf_counter):
         self._feeds = (submit, command, values, clock)
         self._values, self._notice, self._now = values, notice, now
-        self._profiles, self._own = shipped(), Own(own)
+        self._profiles, self._own = shipped(), self._learned(own)
         self.reason = ""
         self._ports = ports or self._machine(api)
         self._devices = {}  # port -> Device
         self._refused = set()  # ports that would not open: said once
         self._away = ""  # why there are no ports at all
+        self._fault = ""  # what went wrong last
+        self._looked = self._lit = -POLL  # when the ports and the lamps were last seen to
         self._learner = None
+        self._forgotten = queue.SimpleQueue()  # targets that are to be forgotten
         self._thread, self._going = None, True
         self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
         self.malformed = 0
+
+    def _learned(self, path):
+        """The player's own bindings; where the file is damaged, none, and it stays as it is."""
+        try:
+            return Own(path)
+        except (ValueError, OSError) as error:
+            self._notice(f"{error}; plays on without what was learned, and keeps nothing that is learned now")
+            return Own()
 
     def _machine(self, api):
         try:
@@ -71,7 +86,9 @@ class Midi:
     def __exit__(self, *_):
         if self._thread:
             self._going = False
-            self._thread.join()
+            self._thread.join(PATIENCE)
+            if self._thread.is_alive():
+                return  # a driver that does not answer must not hold up the end; its ports end with the process
         for port in list(self._devices):
             self._lose(port)
 
@@ -90,6 +107,17 @@ class Midi:
     @property
     def learning(self):
         return self._learner is not None
+
+    def forget(self, target):
+        """Forget every control learned for a row, a command or a "preset N"."""
+        self._forgotten.put(target)
+        if not self._ports:  # nobody else will
+            self.hear()
+
+    def controls(self, target):
+        """The controls of all open devices that play a row, a command or a "preset N", as text."""
+        found = (device.mapping.controls(target) for device in list(self._devices.values()))
+        return list(dict.fromkeys(control for controls in found for control in controls))
 
     def plug(self):
         """Open what has come, close what has gone. Midi thread (or a test)."""
@@ -115,6 +143,8 @@ class Midi:
 
     def hear(self):
         """Act on all that has been sent. Midi thread (or a test)."""
+        while not self._forgotten.empty():
+            self._forget(self._forgotten.get())
         for device in self._devices.values():
             for data, when in device.ear.read(self._now()):
                 self._receive(device, data, when)
@@ -139,17 +169,28 @@ class Midi:
             device.lights.show(values, self.preset, busy)
 
     def _run(self):
-        looked = lit = -POLL
         while self._going:
-            now = self._now()
-            if now - looked >= POLL:
-                looked = now
-                self.plug()
-            if now - lit >= LIGHTS:
-                lit = now
-                self.show()
-            self.hear()
+            self.round()
             time.sleep(HEAR if self._devices else LIGHTS)
+
+    def round(self):
+        """See to all that is due. What goes wrong is said once, and tried again the next time. Midi thread (or a test)."""
+        try:
+            self._see_to(self._now())
+        except Exception as error:  # noqa: BLE001 - drivers raise what they like, and the show goes on
+            if str(error) != self._fault:
+                log.exception("MIDI failed; it goes on")
+                self._notice(f"MIDI: {error}; plays on")
+            self._fault = str(error)
+
+    def _see_to(self, now):
+        if now - self._looked >= POLL:
+            self._looked = now
+            self.plug()
+        if now - self._lit >= LIGHTS:
+            self._lit = now
+            self.show()
+        self.hear()
 
     def _find(self, port):
         try:
@@ -186,10 +227,26 @@ class Midi:
             binding = learner.hear(move)
             if binding:
                 self._learner = None
-                self._own.add(device.name, binding)
-                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
-                self._notice(f"MIDI: learned {binding.kind} {binding.number} ({binding.mode})")
+                self._keep(lambda: self._own.add(device.name, binding))
+                self._notice(f"MIDI: {binding.control} plays {binding.target} now ({binding.mode})")
                 return
+
+    def _forget(self, target):
+        gone = self._keep(lambda: self._own.remove(target))
+        if gone is not None:
+            self._notice(f"MIDI: forgot {gone} control{'s' * (gone != 1)} of {target}" if gone else
+                         f"MIDI: nothing was learned for {target}; a box's own numbers stay")
+
+    def _keep(self, change):
+        """Change the player's own bindings, for all devices at once; what cannot be saved acts all the same."""
+        try:
+            return change()
+        except OSError as error:
+            self._notice(f"MIDI: not kept for next time: {error}")
+            return None
+        finally:
+            for device in self._devices.values():
+                device.mapping.bind([*device.profile.bindings, *self._own.of(device.name)])
 
 
 @dataclass(frozen=True)
@@ -231,8 +288,16 @@ class RtPorts:
 
         inputs, outputs = self._client(rtmidi.MidiIn), self._client(rtmidi.MidiOut)
         if inputs.get_current_api() == outputs.get_current_api() == rtmidi.API_UNIX_JACK:
-            self._pulse = Pulse(inputs, outputs, proven=self._pulse is not None)
+            self._pulse = self._felt(inputs, outputs)
         self._inputs, self._outputs = inputs, outputs
+
+    def _felt(self, inputs, outputs):
+        import rtmidi
+
+        try:
+            return Pulse(inputs, outputs, proven=self._pulse is not None)
+        except (SystemError, rtmidi.RtMidiError) as error:  # the server went while we came
+            raise OSError(f"no MIDI: {str(error).rstrip('.')}; plays on without") from None
 
     def _client(self, kind):
         import rtmidi

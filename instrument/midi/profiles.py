@@ -193,10 +193,18 @@ class Own:
     def add(self, port, binding):
         """Keep a binding for a device; what that control did before, or what moved that target, gives way."""
         self._bindings = [(name, old) for name, old in self._bindings
-                          if name != port or old.key != binding.key and _target(old) != _target(binding)]
+                          if name != port or old.key != binding.key and old.target != binding.target]
         self._bindings.append((port, binding))
         if self.path:
             self._save()
+
+    def remove(self, target):
+        """Forget what plays a row, a command or a "preset N" on any device; how many bindings that were."""
+        left = [(name, old) for name, old in self._bindings if old.target != target]
+        gone, self._bindings = len(self._bindings) - len(left), left
+        if gone and self.path:
+            self._save()
+        return gone
 
     def _load(self):
         try:
@@ -216,10 +224,6 @@ class Own:
             said = {key: value for key, value in asdict(binding).items() if value not in (None, "") and value != 0}
             entries.append(tomlkit.item({"port": port, "number": 0, **said}))
         write_whole(self.path, tomlkit.dumps({"binding": entries}))
-
-
-def _target(binding):
-    return binding.row, binding.command, binding.preset
 
 
 def _own(entry):

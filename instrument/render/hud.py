@@ -1,11 +1,11 @@
-"""The HUD: what the performer reads in a corner of the picture, drawn with imgui through moderngl.
+"""The HUD: what the performer reads in a corner of the picture or in a window of its own, drawn with imgui through moderngl.
 
 It is handed lines and values only (`Panel`). One path draws in a window and headless, so it can be recorded.
 """
 
 import colorsys
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import moderngl
@@ -36,6 +36,19 @@ out vec4 colour;
 void main() { colour = hue * texture(glyphs, uv); }
 """
 WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 0.62), (1.0, 0.62, 0.25, 1.0)
+GROUND = (0.075, 0.08, 0.095, 1.0)  # behind all in a window of its own
+PANEL, PAGE, STRIP = 250, 380, 108  # widths of the panel and of a page of rows, height of the spectrogram
+EDGE, GAP, FOOT = 18, 10, 58  # in a window of its own: round all, between parts, for messages
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows of one group and what they are."""
+
+    row: object  # the `Param` that the player's fingers are on
+    values: dict  # {name: value} of every row
+    notes: tuple = ()  # lines below, such as what the row does
+    asks: str = ""  # what the player is to do now
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,7 @@ class Panel:
     preset: str = ""
     messages: tuple = ()  # overridden values, faults
     help: bool = False
+    page: Page | None = None
     spectrogram: object = None  # the sound as a picture, uint8 RGBA (h, w, 4), row 0 on top; another one when it moved
 
 
@@ -59,6 +73,7 @@ class Hud:
     def __init__(self, ctx):
         self._ctx = ctx
         self._imgui = imgui.create_context()
+        imgui.set_current_context(self._imgui)  # imgui leaves that of another HUD current
         io = imgui.get_io()
         io.set_ini_filename("")  # no imgui.ini in the folder of the user
         io.backend_flags |= imgui.BackendFlags_.renderer_has_textures | imgui.BackendFlags_.renderer_has_vtx_offset
@@ -67,22 +82,57 @@ class Hud:
         self._textures = {}  # imgui's number -> texture
         self._program = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self._vertices, self._indices, self._array = None, None, None
-        self._strip = self._spectrogram = None  # the texture that holds the newest spectrogram, and that picture
+        self._pictures = {}  # what is shown -> (its texture, the newest picture, which that holds)
+        self._begun = False  # whether a frame was begun and not ended
 
     def draw(self, panel, size):
         """Draw over a framebuffer of `size` px; text grows with the height."""
-        imgui.set_current_context(self._imgui)
-        io = imgui.get_io()
-        io.display_size, io.delta_time = imgui.ImVec2(*size), 1 / 60
-        imgui.new_frame()
-        paint = _Paint(imgui.get_background_draw_list(), self._plain, self._bold, max(size[1] / 720, 0.55))
+        paint = self._begin(size, max(size[1] / 720, 0.55))
         _panel(paint, panel, size)
         if panel.spectrogram is not None:
             _strip(paint, self._shown(panel.spectrogram), size)
         if panel.help:
             _help(paint, size)
+        elif panel.page:
+            _page(paint, panel.page, (size[0] / paint.scale - 18 - PAGE, 18))
+        self._end(size)
+
+    def desk(self, panel, preview, size):
+        """Fill a framebuffer of `size` px: `preview` (uint8 RGBA (h, w, 4), row 0 on top, or None) and `panel` beside it.
+
+        Without a panel (None) there is the preview alone. Text grows with the window.
+        """
+        self._ctx.clear(*GROUND)
+        paint = self._begin(size, _desk_scale(panel, size))
+        picture = _Picture(self._shown(preview, "preview"), *preview.shape[1::-1]) if preview is not None else None
+        if panel is None:
+            _monitor(paint, picture, (0, 0, size[0] / paint.scale, size[1] / paint.scale))
+        else:
+            sound = None if panel.spectrogram is None else self._shown(panel.spectrogram)
+            _desk(paint, panel, (picture, sound), size)
+            if panel.help:
+                _help(paint, size)
+        self._end(size)
+
+    def _begin(self, size, scale):
+        """A new frame of `size` px to paint, in units of `scale` px."""
+        imgui.set_current_context(self._imgui)
+        if self._begun:  # the last one failed on its way
+            imgui.end_frame()
+        self._begun = True
+        io = imgui.get_io()
+        io.display_size, io.delta_time = imgui.ImVec2(*size), 1 / 60
+        imgui.new_frame()
+        return _Paint(imgui.get_background_draw_list(), self._plain, self._bold, scale)
+
+    def _end(self, size):
         imgui.render()
-        self._render(imgui.get_draw_data(), size)
+        self._begun = False
+        try:
+            self._render(imgui.get_draw_data(), size)
+        finally:  # the picture wants neither
+            self._ctx.scissor = None
+            self._ctx.disable(moderngl.BLEND)
 
     def _render(self, data, size):
         for texture in imgui.get_platform_io().textures:
@@ -95,8 +145,6 @@ class Hud:
             self._fill(commands)
             for command in commands.cmd_buffer:
                 self._one(command, size)
-        self._ctx.scissor = None
-        self._ctx.disable(moderngl.BLEND)
 
     def _one(self, command, size):
         left, top, right, bottom = (command.clip_rect[axis] for axis in range(4))
@@ -138,19 +186,20 @@ class Hud:
             self._textures[texture.tex_id].write(pixels)
             texture.status = status.ok
 
-    def _shown(self, picture):
-        """imgui's number of the texture with the spectrogram."""
+    def _shown(self, picture, what="spectrogram"):
+        """imgui's number of the texture with the newest picture of `what`."""
         size = picture.shape[1::-1]
-        if self._strip is None or self._strip.size != size:
-            if self._strip:
-                self._textures.pop(self._strip.glo).release()
-            self._strip = self._ctx.texture(size, 4)
-            self._strip.repeat_x = self._strip.repeat_y = False
-            self._textures[self._strip.glo] = self._strip
-        if picture is not self._spectrogram:
-            self._strip.write(np.ascontiguousarray(picture))
-            self._spectrogram = picture
-        return self._strip.glo
+        texture, before = self._pictures.get(what, (None, None))
+        if texture is None or texture.size != size:
+            if texture:
+                self._textures.pop(texture.glo).release()
+            texture = self._ctx.texture(size, 4)
+            texture.repeat_x = texture.repeat_y = False
+            self._textures[texture.glo] = texture
+        if picture is not before:
+            texture.write(np.ascontiguousarray(picture))
+            self._pictures[what] = texture, picture
+        return texture.glo
 
     def _drop(self):
         for part in filter(None, (self._array, self._vertices, self._indices)):
@@ -168,30 +217,44 @@ class Hud:
 
 
 class _Paint:
-    """Rectangles and text in units of a 720-line picture."""
+    """Rectangles and text in units of `scale` px, from `corner` (px): of a 720-line picture, as a rule."""
 
-    def __init__(self, commands, plain, bold, scale):
-        self._commands, self._fonts, self.scale = commands, (plain, bold), scale
+    def __init__(self, commands, plain, bold, scale, corner=(0.0, 0.0)):
+        self._commands, self._fonts, self.scale, self._corner = commands, (plain, bold), scale, corner
 
     def box(self, x, y, width, height, colour, round_by=0.0):
-        s = self.scale
-        self._commands.add_rect_filled((x * s, y * s), ((x + width) * s, (y + height) * s), _packed(colour),
-                                       round_by * s)
+        self._commands.add_rect_filled(self._px(x, y), self._px(x + width, y + height), _packed(colour),
+                                       round_by * self.scale)
 
-    def text(self, x, y, size, colour, words, bold=False):
+    def text(self, x, y, size, colour, words, bold=False, wrap=0.0):
+        """`wrap`: the width of a line; 0 for one line."""
         s = self.scale
-        self._commands.add_text(self._fonts[bold], size * s, (x * s, y * s), _packed(colour), words)
+        self._commands.add_text(self._fonts[bold], size * s, self._px(x, y), _packed(colour), words, wrap * s)
 
-    def image(self, x, y, width, height, texture, round_by=0.0):
-        s = self.scale
-        self._commands.add_image_rounded(imgui.ImTextureRef(texture), (x * s, y * s), ((x + width) * s, (y + height) * s),
-                                         (0, 0), (1, 1), _packed(WHITE), round_by * s)
+    def image(self, x, y, width, height, texture, round_by=0.0, tint=WHITE):
+        self._commands.add_image_rounded(imgui.ImTextureRef(texture), self._px(x, y), self._px(x + width, y + height),
+                                         (0, 0), (1, 1), _packed(tint), round_by * self.scale)
 
     def width(self, size, words, bold=False):
+        return self.extent(size, words, bold)[0]
+
+    def extent(self, size, words, bold=False, wrap=-1.0):
+        """(width, height) of a text; `wrap` as above, or negative for one line."""
         imgui.push_font(self._fonts[bold], size * self.scale)
-        width = imgui.calc_text_size(words).x / self.scale
-        imgui.pop_font()
-        return width
+        try:
+            extent = imgui.calc_text_size(words, wrap_width=wrap * self.scale)
+        finally:
+            imgui.pop_font()
+        return extent.x / self.scale, extent.y / self.scale
+
+    def within(self, area, width, height):
+        """A brush that begins at the corner of `area` (x, y, width, height), with units of which so many fit into it."""
+        x, y, *room = area
+        share = min(1.0, room[0] / width, room[1] / height)
+        return _Paint(self._commands, *self._fonts, self.scale * max(share, 0.1), self._px(x, y))
+
+    def _px(self, x, y):
+        return self._corner[0] + x * self.scale, self._corner[1] + y * self.scale
 
 
 def class_colour(index, alpha=1.0):
@@ -201,8 +264,8 @@ def class_colour(index, alpha=1.0):
 
 def _panel(paint, panel, size):
     """Bottom left, from the bottom up: level, lines, bars, preset, the class, and messages above the box."""
-    width, row, pad = 250, 17, 14
-    height = 92 + row * (len(panel.bars) + len(panel.lines))
+    width, row, pad = PANEL, 17, 14
+    height = _height(panel)
     x, y = 18, size[1] / paint.scale - 18 - height
     paint.box(x, y, width, height, DARK, 8)
     for number, message in enumerate(reversed(panel.messages)):
@@ -216,13 +279,54 @@ def _panel(paint, panel, size):
         paint.text(x + pad, bottom + 9 + row * number, 13, GREY, line)
 
 
+def _height(panel):
+    return 92 + 17 * (len(panel.bars) + len(panel.lines))
+
+
 def _strip(paint, texture, size):
     """To the right of the panel, along the bottom: the sound that scrolls by."""
-    x, height, pad = 278, 108, 8
-    width = max(min(size[0] / paint.scale - x - 18, 520), 3 * pad)
-    y = size[1] / paint.scale - 18 - height
+    x, height = 278, STRIP
+    width = max(min(size[0] / paint.scale - x - 18, 520), 24)
+    _sound(paint, texture, (x, size[1] / paint.scale - 18 - height, width, height))
+
+
+def _sound(paint, texture, area):
+    x, y, width, height = area
+    pad = 8
     paint.box(x, y, width, height, DARK, 8)
     paint.image(x + pad, y + pad, width - 2 * pad, height - 2 * pad, texture, 4)
+
+
+def _page(paint, page, corner):
+    """From its top left `corner`: a line for each row of the group, its value as a bar and as text; the one selected stands out."""
+    rows, notes = _rows(page), [(note, GREY) for note in page.notes] + [(page.asks, ALARM)] * bool(page.asks)
+    (x, y), width, line, pad = corner, PAGE, 17, 14
+    paint.box(x, y, width, _page_height(page), (*DARK[:3], 0.82), 8)
+    paint.text(x + pad, y + pad - 4, 18, WHITE, page.row.group, bold=True)
+    top = y + pad + 24
+    for number, row in enumerate(rows):
+        _row(paint, row, page, (x + pad, top + line * number, width - 2 * pad))
+    for number, (note, colour) in enumerate(notes, len(rows)):
+        paint.text(x + pad, top + pad + line * number, 13, colour, note)
+
+
+def _rows(page):
+    return [row for row in PARAMS if row.group == page.row.group]
+
+
+def _page_height(page):
+    return 17 * (len(_rows(page)) + len(page.notes) + bool(page.asks)) + 68
+
+
+def _row(paint, row, page, place):
+    x, y, width = place
+    value, held = page.values[row.name], row == page.row
+    if held:
+        paint.box(x - 6, y, width + 12, 17, (1, 1, 1, 0.16), 4)
+    paint.text(x, y, 13, WHITE if held else GREY, row.name.partition(".")[2], bold=held)
+    paint.box(x + 112, y + 6, 100, 5, (1, 1, 1, 0.10), 2.5)
+    paint.box(x + 112, y + 6, max(100 * row.position(value), 1), 5, ALARM if held else GREY, 2.5)
+    paint.text(x + 224, y, 13, WHITE if held else GREY, row.text(value), bold=held)
 
 
 def _title(paint, panel, x, y):
@@ -249,13 +353,78 @@ def _message(paint, x, y, message):
 def _help(paint, size):
     """All keys in the middle of the picture, read from the tables."""
     lines, row = keys(), 22
-    width = 100 + max(paint.width(14, doc) for _, doc in lines)
+    paint = paint.within((0, 0, *(side / paint.scale for side in size)), 1, row * len(lines) + 28 + 2 * GAP)
+    width = 112 + max(paint.width(14, doc) for _, doc in lines)
     x = (size[0] / paint.scale - width) / 2
     y = max((size[1] / paint.scale - row * len(lines) - 28) / 2, 0)
     paint.box(x, y, width, row * len(lines) + 28, (*DARK[:3], 0.82), 10)
     for number, (key, doc) in enumerate(lines):
         paint.text(x + 18, y + 14 + row * number, 14, WHITE, key, bold=True)
-        paint.text(x + 82, y + 14 + row * number, 14, GREY, doc)
+        paint.text(x + 94, y + 14 + row * number, 14, GREY, doc)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    texture: int  # imgui's number
+    width: int  # px
+    height: int
+
+
+def _desk_scale(panel, size):
+    """How many px a unit has: all of the panel fits, and a preview of some size beside it."""
+    needed = max(_height(panel) if panel else 0, 296) + FOOT + 2 * EDGE
+    return max(min(size[0] / 560, size[1] / needed), 0.1)
+
+
+def _desk(paint, panel, pictures, size):
+    """The panel on the left, the picture where it is largest (beside it or above it), the sound, messages at the bottom."""
+    picture, sound = pictures
+    width, height = size[0] / paint.scale - 2 * EDGE, size[1] / paint.scale - 2 * EDGE - FOOT
+    column, strip, tall = PANEL + GAP, (STRIP + GAP if sound else 0), _height(panel)
+    beside = (EDGE + column, EDGE, width - column, height - strip)
+    above = (EDGE, EDGE, width, height - tall - GAP)
+    place = max(beside, above, key=lambda area: _fitted(picture, area)[2])
+    bottom = EDGE + place[3] + GAP
+    top, lower = (EDGE, STRIP) if place is beside else (bottom, tall)
+    _monitor(paint, picture, place)
+    if panel.page:
+        area = (EDGE, top, PANEL, size[1] / paint.scale - EDGE - top)
+        _page(paint.within(area, PAGE, _page_height(panel.page)), panel.page, (0, 0))
+    else:
+        _panel(paint, replace(panel, messages=()), (size[0], (top + tall + EDGE) * paint.scale))
+    if sound:
+        _sound(paint, sound, (EDGE + column, bottom, width - column, lower))
+    _foot(paint, panel.messages, size)
+
+
+def _monitor(paint, picture, area):
+    """The picture, as large as `area` (x, y, width, height) lets it be, on black."""
+    paint.box(*area, (0, 0, 0, 1))
+    if picture:
+        paint.image(*_fitted(picture, area), picture.texture, tint=(1, 1, 1, 1))
+
+
+def _fitted(picture, area):
+    """The middle of `area` in the shape of the picture."""
+    x, y, width, height = area
+    aspect = picture.width / picture.height if picture else 16 / 9
+    wide, high = max(min(width, height * aspect), 0), max(min(height, width / aspect), 0)
+    return x + (width - wide) / 2, y + (height - high) / 2, wide, high
+
+
+def _foot(paint, messages, size):
+    """Along the bottom, from the bottom up: messages, on as many lines as they need, or how to get on."""
+    wrap, y = size[0] / paint.scale - 2 * EDGE - 20, size[1] / paint.scale - EDGE
+    if not messages:
+        command = next(command for command in COMMANDS if command.name == "show.help")
+        hint = f"{command.key.upper()}   {command.doc}"
+        paint.text(size[0] / paint.scale - EDGE - paint.width(13, hint), y - 16, 13, GREY, hint)
+    for message in reversed(messages):
+        width, height = paint.extent(14, message, wrap=wrap)
+        y -= height + 6
+        paint.box(EDGE, y, width + 20, height + 6, (*DARK[:3], 0.9), 6)
+        paint.text(EDGE + 10, y + 3, 14, ALARM, message, wrap=wrap)
+        y -= 2
 
 
 def keys():

@@ -1,6 +1,6 @@
 """Recording: H.264 video with AAC sound in its own thread, and screenshots.
 
-Frames are read back through pixel buffers two frames late, so the GPU is not waited for. The video has a
+Frames are read back late, so the GPU is not waited for (see `readback`). The video has a
 constant rate: frames are repeated or dropped to follow the clock. Its size is that of the first picture too: a
 picture of another size is scaled into it, whole and in proportion, with black around it, because a recording
 should neither cut off nor stretch what was shown; while there is none (a minimised window) the last one stays.
@@ -19,9 +19,14 @@ import av
 import numpy as np
 from PIL import Image
 
+from .readback import Readback
+
 PENDING = 12  # frames that may wait for the encoder before new ones are dropped
 SOUND = 600.0  # s of sound that may wait for it before new one is left out: 115 MB at 48 kHz
-LAG = 2  # frames between asking for a picture and reading it
+QUICK = {"preset": "veryfast", "crf": "20"}  # options of x264 beside a show
+FINE = {"preset": "slow", "crf": "16"}  # where nobody waits
+CHANNELS = 8  # of AAC; sound of more is mixed into one
+CLEAR = 160_000  # bits a second of one channel: transparent; slow rates take less
 
 
 def screenshot(framebuffer, path):
@@ -66,26 +71,26 @@ def prepare(path):
 
 
 class Recorder:
-    """Writes `path` (.mp4 or .mkv) at `fps` with sound of `rate` Hz (0: none).
+    """Writes `path` (.mp4 or .mkv) at `fps` with sound of `rate` Hz (0: none) and so many `channels`.
 
     Call `frame` once a frame on the GL thread; `sound` from one thread; `close` at the end, or `end` to go on
     meanwhile and `close` once it has `ended`. None but `close` waits for the encoder: a slow one loses frames, each of
     which repeats the one before (`dropped` counts), but sound (`lost` counts samples) only when SOUND seconds of it
     wait. `wait` lets it hold the caller of `frame` instead. OSError in one line when the file cannot be made.
+    Sound at a rate that AAC does not know gets the next higher one.
     """
 
-    def __init__(self, path, size, fps=30, rate=0, wait=False, preset="veryfast"):
+    def __init__(self, path, size, fps=30, rate=0, channels=1, wait=False, coding=QUICK):
         self.path = Path(path)
         self.size = _even(size)
         self.fps, self.rate, self._wait = fps, rate, wait
         self.started, self.dropped, self.lost, self.error = None, 0, 0, ""
-        self._reading = []  # [(frame number, size, pixel buffer; None: nothing to see)], oldest first
-        self._free, self._last = [], -1
+        self._readback, self._last = Readback(), -1
         self._jobs = queue.SimpleQueue()
         self._room = threading.Semaphore(PENDING)  # for frames that wait
         self._given = self._taken = 0  # samples put into the queue, and taken out by the recording thread
         self.part = _part(self.path)
-        self._writer = _Writer(self.part, self.path, self.size, fps, rate, preset)
+        self._writer = _Writer(self.part, self.path, self.size, fps, (rate, channels), coding)
         self._going = True
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
@@ -97,13 +102,12 @@ class Recorder:
         if number <= self._last:
             return
         self._last = number
-        size = _even(framebuffer.size)
-        self._reading.append((number, size, self._ask(framebuffer, size) if all(size) else None))
-        if len(self._reading) > LAG:
-            self._collect()
+        self._readback.ask(framebuffer, _even(framebuffer.size), number)
+        for late, picture in self._readback.due():
+            self._put(late, picture)
 
     def sound(self, samples, position):
-        """Record mono float32 samples; `position` is the number of the first one since the start of the video.
+        """Record float32 samples, (n,) or (n, channels); `position` is the number of the first one since the start.
 
         The position decides: what is missing before it becomes silence, what comes twice or early is cut.
         """
@@ -120,11 +124,10 @@ class Recorder:
         if not self._going:
             return
         self._going = False
-        while self._reading:
-            self._jobs.put((self._write_frame, *self._read()))
+        for number, picture in self._readback.rest():
+            self._jobs.put((self._write_frame, number, picture))
         self._jobs.put(None)
-        for buffer in self._free:
-            buffer.release()
+        self._readback.release()
 
     @property
     def ended(self):
@@ -159,25 +162,7 @@ class Recorder:
                           f"{self.part}") from None
         self.path = path
 
-    def _ask(self, framebuffer, size):
-        """A pixel buffer into which the picture is on its way."""
-        needed = size[0] * size[1] * 4
-        buffer = self._free.pop() if self._free else framebuffer.ctx.buffer(reserve=needed)
-        if buffer.size != needed:
-            buffer.orphan(needed)
-        framebuffer.read_into(buffer, viewport=(0, 0, *size), components=4, alignment=1)
-        return buffer
-
-    def _read(self):
-        """(number, pixels (h, w, 4) or None) of the oldest picture that is on its way."""
-        number, size, buffer = self._reading.pop(0)
-        if buffer is None:
-            return number, None
-        self._free.append(buffer)
-        return number, np.frombuffer(buffer.read(), np.uint8).reshape(size[1], size[0], 4)
-
-    def _collect(self):
-        number, picture = self._read()
+    def _put(self, number, picture):
         if self._room.acquire(blocking=self._wait):
             self._jobs.put((self._write_frame, number, picture))
         else:
@@ -209,27 +194,35 @@ class Recorder:
 class _Writer:
     """The file: one video and perhaps one audio stream. Recording thread."""
 
-    def __init__(self, part, path, size, fps, rate, preset):
-        self._size, self._rate = size, rate
+    def __init__(self, part, path, size, fps, sound, coding):
+        self._size, (self._rate, channels) = size, sound
+        self._layout = f"{channels}c" if channels <= CHANNELS else "mono"
         self._frames = self._samples = 0  # written so far
         self._last = None
         try:
             self._file = av.open(str(part), "w", options=_resilient(path.suffix))
-            self._video = self._add_video(size, fps, preset)
-            self._audio = self._file.add_stream("aac", rate=rate, layout="mono") if rate else None
+            self._video = self._add_video(size, fps, coding)
+            self._audio = self._add_audio() if self._rate else None
             self._file.start_encoding()
         except (OSError, ValueError, av.FFmpegError) as error:
             raise _no_place(path, error) from None
 
-    def _add_video(self, size, fps, preset):
+    def _add_video(self, size, fps, coding):
         video = self._file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.gop_size = max(int(fps), 1)  # a fragment a second is what a crash can cost
-        video.options = {"preset": preset, "crf": "20", "bf": "0"}
+        video.options = {**coding, "bf": "0"}
         video.codec_context.color_range = 1
         video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = 1
         return video
+
+    def _add_audio(self):
+        legal = av.Codec("aac", "w").audio_rates
+        rate = min((each for each in legal if each >= self._rate), default=max(legal))
+        audio = self._file.add_stream("aac", rate=rate, layout=self._layout)  # it converts what has another rate
+        audio.bit_rate = min(CLEAR, 6 * rate) * audio.layout.nb_channels  # 6 bits a sample is the most that AAC has
+        return audio
 
     def frame(self, number, picture):
         new = self._last if picture is None else self._converted(picture)
@@ -253,15 +246,18 @@ class _Writer:
         self._file.mux(self._video.encode(frame))
 
     def sound(self, position, samples):
-        while position - self._samples > self._rate:  # much is missing: silence, a second at once
-            self._encode_sound(np.zeros(self._rate, np.float32))
-        gap = position - self._samples
-        samples = samples[-gap:] if gap < 0 else np.concatenate((np.zeros(gap, np.float32), samples))
+        samples = samples[:, None] if samples.ndim == 1 else samples
+        if samples.shape[1] > CHANNELS:
+            samples = samples.mean(1, keepdims=True)
+        silence = np.zeros((self._rate, samples.shape[1]), np.float32)
+        while (gap := position - self._samples) > len(silence):  # much is missing: silence, a second at once
+            self._encode_sound(silence)
+        samples = samples[-gap:] if gap < 0 else np.concatenate((silence[:gap], samples))
         if len(samples):
             self._encode_sound(samples)
 
     def _encode_sound(self, samples):
-        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
         block.sample_rate, block.pts, block.time_base = self._rate, self._samples, Fraction(1, self._rate)
         self._samples += len(samples)
         self._file.mux(self._audio.encode(block))
@@ -316,7 +312,7 @@ def _resilient(suffix):
     if suffix.lower() not in (".mp4", ".mov", ".m4v"):
         return {"flush_packets": "1"}
     plain = "+hybrid_fragmented" if av.library_versions["libavformat"][0] >= 62 else ""
-    return {"movflags": "frag_keyframe+empty_moov+default_base_moof" + plain, "flush_packets": "1"}
+    return {"movflags": "frag_keyframe+delay_moov+default_base_moof" + plain, "flush_packets": "1"}
 
 
 def _reason(error):

@@ -1,15 +1,18 @@
 """Where the picture goes: a window (glfw) or a picture in memory (headless), through the same methods.
 
 The frame loop calls `begin()`, draws, `present()`; at the end `close()`. Attributes: `ctx` (moderngl), `size`
-(px), `framebuffer`, `closed`, `notice` (a line for the HUD or ""). Main thread only.
+(px), `framebuffer`, `closed`, `notice` (a line for the HUD or ""; whoever says it clears it). `beside()` opens a second
+window. Main thread only.
 """
 
 import ctypes
 import sys
+from contextlib import contextmanager
 from ctypes.util import find_library
 
 import moderngl
 
+from ..params import COMMANDS
 from .software import waiter
 
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
@@ -20,8 +23,10 @@ MOST_DEVICES = 64
 _NAMED = {
     "SPACE": "space", "ENTER": "enter", "KP_ENTER": "enter", "ESCAPE": "escape", "TAB": "tab", "LEFT": "left",
     "RIGHT": "right", "UP": "up", "DOWN": "down", "BACKSPACE": "backspace", "DELETE": "delete", "HOME": "home",
-    "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown",
+    "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown", "KP_ADD": "+", "KP_SUBTRACT": "-",
 } | {f"F{number}": f"f{number}" for number in range(1, 13)}
+
+_REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
 
 
 def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See"):
@@ -48,6 +53,8 @@ def monitors():
 class Headless:
     """A picture in memory, with everything a window has but events."""
 
+    is_full = False
+
     def __init__(self, size):
         self.size, self.closed, self.notice = tuple(size), False, ""
         self.ctx = _headless_context()
@@ -67,6 +74,9 @@ class Headless:
     def fullscreen(self, on=None):
         """A picture in memory has no borders to lose."""
 
+    def beside(self, size, title):
+        raise OSError("there is no screen")
+
     def close(self):
         if not self.closed:
             self.closed = True
@@ -80,10 +90,14 @@ class Window:
         self._glfw = glfw = _start_glfw()
         self.closed, self.notice = False, ""
         self._keys, self._monitor, self._windowed = [], monitor, None
-        self._handle = _create_window(glfw, size, title)
-        glfw.make_context_current(self._handle)
+        try:
+            self._handle = _create_window(glfw, size, title)
+            glfw.make_context_current(self._handle)
+            self.ctx = _window_context()
+        except OSError:
+            glfw.terminate()
+            raise
         glfw.swap_interval(1 if vsync else 0)
-        self.ctx = _window_context(glfw)
         glfw.set_key_callback(self._handle, self._key)
         glfw.set_monitor_callback(self._monitor_changed)
         self._measure()
@@ -105,15 +119,28 @@ class Window:
         """Show what was drawn; waits for the monitor where vsync is on."""
         self._glfw.swap_buffers(self._handle)
 
+    @property
+    def is_full(self):
+        """Whether the picture fills a monitor."""
+        return self._windowed is not None
+
     def fullscreen(self, on=None):
         """Full screen (True), a window (False) or the other of the two (None)."""
-        on = self._windowed is None if on is None else on
-        if on and self._windowed is None:
+        on = not self.is_full if on is None else on
+        if on and not self.is_full:
             self._fill_monitor()
-        elif not on and self._windowed is not None:
+        elif not on and self.is_full:
             self._glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
             self._windowed = None
             self._show_pointer(True)
+
+    def beside(self, size, title):
+        """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
+
+        OSError, in a few words, if there can be none.
+        """
+        taken = self._glfw.get_window_monitor(self._handle)
+        return Beside(self._glfw, size, title, _other_monitor(self._glfw, taken) if taken else None, self._key)
 
     def close(self):
         if self._handle is not None:
@@ -139,10 +166,10 @@ class Window:
         self._show_pointer(False)
 
     def _find_monitor(self):
-        """The monitor asked for (any if none was named); None with a notice when it is not there."""
+        """The monitor asked for (where the window is if none was named); None with a notice when it is not there."""
         present = {_name(self._glfw, each): each for each in self._glfw.get_monitors()}
         if self._monitor is None:
-            return self._glfw.get_primary_monitor()
+            return _monitor_under(self._glfw, self._handle)
         for name, each in present.items():
             if self._monitor.lower() in name.lower():
                 return each
@@ -150,24 +177,96 @@ class Window:
         return None
 
     def _monitor_changed(self, monitor, event):
-        # The system takes the picture off a monitor that is unplugged; the show goes on in a window.
-        if event == self._glfw.DISCONNECTED and self._windowed is not None:
+        # glfw takes the picture off a monitor that is unplugged, before it says so; the show goes on in a window.
+        lost = event == self._glfw.DISCONNECTED and not self._glfw.get_window_monitor(self._handle)
+        if lost and self.is_full:
             self.notice = "monitor unplugged, showing a window"
             self._glfw.set_window_monitor(self._handle, None, 60, 60, *self._windowed[2:], 0)
             self._windowed = None
             self._show_pointer(True)
 
     def _key(self, window, key, scancode, action, mods):
-        if action == self._glfw.PRESS:
-            name = _key_name(self._glfw, key, scancode)
-            if name:
-                self._keys.append(name)
+        if action == self._glfw.RELEASE:
+            return
+        name = _key_name(self._glfw, key, scancode)
+        if name and (action == self._glfw.PRESS or name in _REPEATING):
+            self._keys.append(name)
 
     def _measure(self):
         self.size = self._glfw.get_framebuffer_size(self._handle)
-        self.framebuffer = self.ctx.detect_framebuffer(0)
-        self.framebuffer._size = self.size  # moderngl 5.13 keeps the size that the window began with
-        self.framebuffer.viewport = (0, 0, *self.size)
+        self.framebuffer = _framebuffer(self.ctx, self.size)
+
+
+class Beside:
+    """A window beside the picture's, with a context of its own that is current inside `with window.current()` only.
+
+    It never waits for its monitor. `size` in px; `wanted`: nobody has closed it; `hidden`: there is nothing to draw on.
+    """
+
+    def __init__(self, glfw, size, title, monitor, key):
+        self._glfw, self._framebuffer = glfw, None
+        self._handle = _create_window(glfw, size, title, VISIBLE=False, SCALE_TO_MONITOR=True)
+        try:
+            if monitor:
+                _centre(glfw, self._handle, monitor)
+            with self.current():
+                glfw.swap_interval(0)  # else the picture would wait for two monitors in turn
+                self.ctx = _window_context()
+        except Exception:
+            glfw.destroy_window(self._handle)
+            raise
+        glfw.set_key_callback(self._handle, key)
+        glfw.show_window(self._handle)
+
+    @property
+    def size(self):
+        return self._glfw.get_framebuffer_size(self._handle)
+
+    @property
+    def wanted(self):
+        return not self._glfw.window_should_close(self._handle)
+
+    @property
+    def hidden(self):
+        return bool(self._glfw.get_window_attrib(self._handle, self._glfw.ICONIFIED)) or 0 in self.size
+
+    @contextmanager
+    def current(self):
+        """Make its context the current one; after that the one that was. OSError if it is lost."""
+        glfw = self._glfw
+        before = glfw.get_current_context()
+        glfw.make_context_current(self._handle)
+        try:
+            if not _same(glfw.get_current_context(), self._handle):
+                raise OSError(f"its graphics are gone ({_one_line(glfw.get_error()[1])})")
+            yield
+        finally:
+            glfw.make_context_current(before)
+
+    def begin(self):
+        """Make the window the framebuffer, as large as it is now, and return that."""
+        size = self.size
+        if self._framebuffer is None or self._framebuffer.size != size:
+            self._framebuffer = _framebuffer(self.ctx, size)
+        self._framebuffer.use()
+        return self._framebuffer
+
+    def present(self):
+        self._glfw.swap_buffers(self._handle)
+
+    def close(self):
+        if self._handle is not None:
+            self.ctx.release()
+            self._glfw.destroy_window(self._handle)
+            self._handle = None
+
+
+def _framebuffer(ctx, size):
+    """The window's own."""
+    framebuffer = ctx.detect_framebuffer(0)
+    framebuffer._size = size  # moderngl 5.13 keeps the size that the window began with
+    framebuffer.viewport = (0, 0, *size)
+    return framebuffer
 
 
 def _headless_context():
@@ -206,27 +305,56 @@ def _egl_extension(name, *arguments):
     return ctypes.CFUNCTYPE(ctypes.c_uint, *arguments)(address) if address else None
 
 
-def _window_context(glfw):
+def _window_context():
     try:
         return moderngl.create_context(require=GL_VERSION)
     except Exception as error:  # noqa: BLE001 - as above
-        glfw.terminate()
         raise OSError(f"the window has no OpenGL {GL_VERSION / 100:.1f} ({_one_line(error)}); "
                       + _cure("apt-get install libgl1 libgl1-mesa-dri libglx-mesa0")) from None
 
 
-def _create_window(glfw, size, title):
-    glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, 3)
-    glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
-    glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
-    glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
-    glfw.window_hint(glfw.AUTO_ICONIFY, False)  # a click on the laptop must not take the picture off the stage
+def _create_window(glfw, size, title, **hints):
+    hints = {
+        "CONTEXT_VERSION_MAJOR": 3, "CONTEXT_VERSION_MINOR": 3, "OPENGL_PROFILE": glfw.OPENGL_CORE_PROFILE,
+        "OPENGL_FORWARD_COMPAT": True,
+        "AUTO_ICONIFY": False,  # a click on the laptop must not take the picture off the stage
+    } | hints
+    glfw.default_window_hints()
+    for name, value in hints.items():
+        glfw.window_hint(getattr(glfw, name), value)
     window = glfw.create_window(*size, title, None, None)
     if not window:
-        reason = glfw.get_error()[1]
-        glfw.terminate()
-        raise OSError(f"no window ({_one_line(reason)}); " + _cure("apt-get install libgl1 libgl1-mesa-dri"))
+        reason = _one_line(glfw.get_error()[1])
+        raise OSError(f"no window ({reason}); " + _cure("apt-get install libgl1 libgl1-mesa-dri"))
     return window
+
+
+def _other_monitor(glfw, taken):
+    """The first monitor, the primary one if possible, that is not `taken`, or None."""
+    return next((each for each in glfw.get_monitors() if not _same(each, taken)), None)
+
+
+def _monitor_under(glfw, window):
+    """The monitor that shows the middle of a window; the primary one if none does."""
+    left, top = (at + side // 2 for at, side in zip(glfw.get_window_pos(window), glfw.get_window_size(window)))
+    for each in glfw.get_monitors():
+        (x, y), (width, height) = glfw.get_monitor_pos(each), glfw.get_video_mode(each).size
+        if x <= left < x + width and y <= top < y + height:
+            return each
+    return glfw.get_primary_monitor()
+
+
+def _centre(glfw, window, monitor):
+    """Put a window in the middle of a monitor, made smaller where it is too large for it."""
+    x, y, *room = glfw.get_monitor_workarea(monitor)
+    width, height = (min(side, most) for side, most in zip(glfw.get_window_size(window), room))
+    glfw.set_window_size(window, width, height)
+    glfw.set_window_pos(window, x + (room[0] - width) // 2, y + (room[1] - height) // 2)
+
+
+def _same(one, other):
+    """Whether two of glfw's pointers (None: nothing) are one."""
+    return ctypes.cast(one, ctypes.c_void_p).value == ctypes.cast(other, ctypes.c_void_p).value
 
 
 def _start_glfw():
@@ -250,7 +378,8 @@ def _key_name(glfw, key, scancode):
     for constant, name in _NAMED.items():
         if key == getattr(glfw, "KEY_" + constant):
             return name
-    return (glfw.get_key_name(key, scancode) or "").lower()
+    printed = (glfw.get_key_name(key, scancode) or "").lower()
+    return "+" if printed == "=" else printed  # where they share a key, nobody wants to hold Shift
 
 
 def _name(glfw, monitor):

@@ -1,0 +1,81 @@
+"""The row under the player's fingers: every row can be reached and turned by keys alone."""
+
+import pytest
+
+from instrument.cursor import SHOWN, TURNS, Cursor, target, turned
+from instrument.params import BY_NAME, DEFAULTS, PARAMS
+
+
+def press(cursor, *names, values=DEFAULTS, now=0.0):
+    """What the last of these keys edits."""
+    for name in names:
+        edits = cursor.carry_out(name, None, values, now)
+    return edits
+
+
+def test_the_first_press_only_shows_where_it_stands():
+    cursor = Cursor()
+    assert not cursor.shown(0.0)
+    before = cursor.row
+    assert press(cursor, "row.next") == {} and cursor.row == before and cursor.shown(0.0)
+    press(cursor, "row.next")
+    assert cursor.row == PARAMS[PARAMS.index(before) + 1]
+    assert cursor.shown(SHOWN - 0.1) and not cursor.shown(SHOWN)
+
+
+@pytest.mark.parametrize("key", ["row.next", "row.previous"])
+def test_every_row_is_reached(key):
+    cursor = Cursor()
+    seen = [press(cursor, key) or cursor.row for _ in range(len(PARAMS))]
+    assert {row.name for row in seen} == set(DEFAULTS)
+
+
+def test_groups_are_jumped_between_and_come_round():
+    cursor, seen = Cursor(), []
+    for _ in range(9):
+        press(cursor, "row.group")
+        seen.append(cursor.row.group)
+    assert set(seen) == {row.group for row in PARAMS} and cursor.row.name in [row.name for row in PARAMS if row.group == seen[-1]]
+
+
+@pytest.mark.parametrize("row", PARAMS, ids=lambda row: row.name)
+def test_a_row_is_turned_from_end_to_end_and_not_beyond(row):
+    for start, way, end in ((row.lo, 1, row.hi), (row.hi, -1, row.lo)):
+        value, went = start, [start]
+        while value != end and len(went) < 2 * TURNS:
+            value = turned(row, value, way)
+            went.append(value)
+        assert value == pytest.approx(end) and turned(row, end, way) == end
+        assert all((after - before) * way > 0 for before, after in zip(went, went[1:]))
+
+
+def test_a_press_edits_the_row_selected_and_delete_puts_it_back():
+    cursor = Cursor()
+    cursor.carry_out("row.select", "dream.octaves", DEFAULTS, 0.0)
+    assert press(cursor, "row.more", values=DEFAULTS | {"dream.octaves": 3.0}) == {"dream.octaves": 4.0}
+    assert press(cursor, "row.less", values=DEFAULTS | {"dream.octaves": 3.0}) == {"dream.octaves": 2.0}
+    assert press(cursor, "row.default") == {"dream.octaves": DEFAULTS["dream.octaves"]}
+
+
+def test_an_unknown_row_is_refused_and_the_selection_stays():
+    cursor = Cursor()
+    before = cursor.row
+    with pytest.raises(ValueError, match="did you mean 'post.hue'"):
+        cursor.carry_out("row.select", "post.hu", DEFAULTS, 0.0)
+    with pytest.raises(ValueError, match="no parameter"):
+        cursor.carry_out("row.select", None, DEFAULTS, 0.0)
+    assert cursor.row == before
+
+
+@pytest.mark.parametrize("argument, wanted", [
+    (None, {"row": "post.hue"}), ("", {"row": "post.hue"}), ("zoom.speed", {"row": "zoom.speed"}), ("tap", {"command": "tap"}),
+    (3.0, {"preset": 3}), ("12", {"preset": 12}),
+])
+def test_what_a_control_is_learned_for(argument, wanted):
+    assert target(argument, BY_NAME["post.hue"]) == wanted
+
+
+@pytest.mark.parametrize("argument, words", [("zoom.sped", "did you mean 'zoom.speed'"), (0, "presets count from 1")])
+def test_what_nothing_can_be_learned_for(argument, words):
+    with pytest.raises(ValueError, match=words):
+        target(argument, BY_NAME["post.hue"])
