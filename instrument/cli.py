@@ -2,17 +2,31 @@
 
 import argparse
 import math
+import os
+import re
 import sys
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 
+from . import __version__
 from .params import BY_NAME, PARAMS
 from .signals import BROKEN_OFF
+
+SEEDS = 2**32 - 1  # what every generator of random numbers takes
 
 
 def main(arguments=None):
     """Run `hearsee`; ends with status 2 and one line for a user's mistake."""
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    top = parser()
+    options, unknown = top.parse_known_args(arguments)
+    command = top.commands.choices[options.command]
+    if unknown:
+        command.error(_unknown(unknown, command))
+    if "" in arguments:
+        before = ["", *arguments][arguments.index("")]
+        command.error(f"an empty argument '' after {before}: is a variable of your shell not set?")
     try:
         sys.exit(options.run(options) or 0)
     except (ValueError, OSError) as mistake:
@@ -28,14 +42,28 @@ def _line(mistake):
     return " ".join(str(mistake).split())
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as the usage of some commands fills a screen."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists what is legal\n")
+
+
+def _unknown(arguments, command):
+    flags = sorted(set(re.findall(r"--[a-z0-9-]+", command.format_usage())))
+    near = get_close_matches(arguments[0].partition("=")[0], flags, 1)
+    return f"no such argument: {' '.join(arguments)}" + "".join(f"; did you mean {flag}?" for flag in near)
+
+
 def parser():
     """The parser of every command: `COMMANDS` in the order of the help."""
-    top = argparse.ArgumentParser(prog="hearsee", description="Hears sound, recognises it, dreams a picture of it.")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    top = Parser(prog="hearsee", description="Hears sound, recognises it, dreams a picture of it.")
+    top.add_argument("--version", action="version", version=f"hearsee {__version__}")
+    top.commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (fill, run, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+        command = top.commands.add_parser(name, help=text, description=text)
         fill(command)
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, command=name)
     return top
 
 
@@ -51,11 +79,11 @@ def _sound_flags(command):
     command.add_argument("--loop", action="store_true", help="repeat a file for ever")
     command.add_argument("--mute", action="store_true", help="do not play a file aloud")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
-    command.add_argument("--scene-seed", type=int, default=1, metavar="N", help="shuffles the demo scene")
+    command.add_argument("--scene-seed", type=_whole(0, SEEDS), default=1, metavar="N", help="shuffles the demo scene")
 
 
-def _port_flags(command, port):
-    command.add_argument("--port", type=_port, default=port, help=f"receive OSC here (default {port})")
+def _port_flags(command, port, legal):
+    command.add_argument("--port", type=legal, default=port, help=f"receive OSC here (default {port})")
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="receive on this address of the "
                          "machine (0.0.0.0: all); default: only from this machine")
 
@@ -69,20 +97,20 @@ def _perform_flags(command):
                          "picture to other programs, under this name; repeat for more (see `hearsee devices`)")
     command.add_argument("--seconds", type=_positive, help="end after this time")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
-    command.add_argument("--fps", type=_positive, help="frames a second (window: as the monitor, headless: 30)")
+    command.add_argument("--fps", type=_within(1, 240), help="frames a second (window: as the monitor, headless: 30)")
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets, and where S saves; made when it is "
                          "not there (default: .hearsee/presets in your home folder)")
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
-    command.add_argument("--dream-threads", type=_at_least(1), metavar="N", help="cores the dream may use (CPU)")
+    command.add_argument("--dream-threads", type=_whole(1, os.cpu_count() or 1), metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")
     command.add_argument("--dream", choices=("live", "prerendered"), help="prerendered: play the loops that "
                          "`hearsee prerender` made, for machines too weak to dream")
     command.add_argument("--frames", metavar="FOLDER", help="folder of these loops (default out/loops)")
     command.add_argument("--no-listen", action="store_true", help="only receive: another `hearsee listen` sends")
-    _port_flags(command, 10001)
+    _port_flags(command, 10001, _port_before_another)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
                          help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
     command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
@@ -138,7 +166,7 @@ def _render_flags(command):
     command.add_argument("--out", metavar="FILE", help="write this video, .mp4 or .mkv (default out/ and the name of the "
                          "sound); where that name is in use, a number is added to it")
     command.add_argument("--size", type=_size, metavar="WxH", help="picture size (default 1920x1080)")
-    command.add_argument("--fps", type=_positive, help="frames a second (default 30)")
+    command.add_argument("--fps", type=_within(1, 240), help="frames a second (default 30)")
     command.add_argument("--seconds", type=_positive, metavar="S", help="only the beginning of the sound")
     command.add_argument("--preset", metavar="NAME|N", help="look like this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets (default: .hearsee/presets in your home folder)")
@@ -160,14 +188,14 @@ def _listen_flags(command):
     _sound_flags(command)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
                          help="send here (repeat for more); default 127.0.0.1:10000 and 127.0.0.1:10001")
-    _port_flags(command, 10002)
+    _port_flags(command, 10002, _port)
     command.add_argument("--json", action="store_true", help="print one JSON line per decision")
     command.add_argument("--wek", action="store_true", help="also send /wek/outputs (Wekinator's convention)")
     command.add_argument("--ring", metavar="NAME", help="share the samples under this name")
     command.add_argument("--eager", action="store_true", help="do not let a file wait for the network")
     command.add_argument("--taught", metavar="FOLDER", help="keep classes taught here; go on from it if it is there "
                          "(default: a new folder in .hearsee/models of your home folder)")
-    command.add_argument("--parent", type=int, metavar="PID", help="end when this process is gone")
+    command.add_argument("--parent", type=_whole(1), metavar="PID", help="end when this process is gone")
 
 
 def _listen(options):
@@ -221,7 +249,7 @@ def _gallery_flags(command):
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
     command.add_argument("--sound", metavar="CLASS", help="what all presets hear (default dog_bark)")
-    command.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the dream")
+    command.add_argument("--seed", type=_whole(0, SEEDS), default=1, metavar="N", help="seed of the dream")
 
 
 def _gallery(options):
@@ -230,6 +258,7 @@ def _gallery(options):
     from .perform import open_bank
     from .presets import read
 
+    Path(options.out).mkdir(parents=True, exist_ok=True)
     model = load_model(options.model or DEFAULT)
     presets = [read(path) for path in open_bank(options.presets).paths()]
     sound = options.sound or "dog_bark"
@@ -246,16 +275,16 @@ def _gallery(options):
 def _prerender_flags(command):
     command.add_argument("--out", metavar="FOLDER", help="default out/loops; give it again to go on where it stopped")
     command.add_argument("--classes", nargs="+", default=(), metavar="CLASS", help="only these (default: all)")
-    command.add_argument("--frames", type=_at_least(100), metavar="N", help="of each loop, 100 or more (default 100)")
-    command.add_argument("--fps", type=_positive, help="frames a second (default 20)")
+    command.add_argument("--frames", type=_whole(100), metavar="N", help="of each loop, 100 or more (default 100)")
+    command.add_argument("--fps", type=_within(1, 240), help="frames a second (default 20)")
     command.add_argument("--size", type=_size, metavar="WxH", help="default 640x360")
-    command.add_argument("--workers", type=_at_least(1), default=1, metavar="N", help="processes, each with its "
+    command.add_argument("--workers", type=_whole(1), default=1, metavar="N", help="processes, each with its "
                          "classes and its GPU; torchrun works too")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
     command.add_argument("--preset", metavar="NAME|N", help="dream and move like this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
-    command.add_argument("--seed", type=int, metavar="N", help="seed of the dream (default 0)")
+    command.add_argument("--seed", type=_whole(0, SEEDS), metavar="N", help="seed of the dream (default 0)")
 
 
 def _prerender(options):
@@ -272,9 +301,9 @@ def _distill_flags(command):
     command.add_argument("--pictures", required=True, metavar="DIR", help="photographs: folders or zips of them")
     command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--out", required=True, metavar="RUN", help="run folder; give it again to resume")
-    command.add_argument("--steps", type=int, default=3000)
-    command.add_argument("--side", type=int, default=96, help="crop size in pixels")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--steps", type=_whole(1), default=3000)
+    command.add_argument("--side", type=_whole(32, 512), default=96, help="crop size in pixels")
+    command.add_argument("--seed", type=_whole(0, SEEDS), default=0)
 
 
 def _distill(options):
@@ -294,9 +323,9 @@ def _train_flags(command):
     command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
     command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
     command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
-    command.add_argument("--leave-out", type=int, default=0, metavar="FOLD", help="keep a fold for testing")
-    command.add_argument("--steps", type=_steps, default=300, help="0: the answers only, on the features that there are")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--leave-out", type=_whole(0), default=0, metavar="FOLD", help="keep a fold for testing")
+    command.add_argument("--steps", type=_whole(0), default=300, help="0: the answers only, on the features that there are")
+    command.add_argument("--seed", type=_whole(0, SEEDS), default=0)
     _paper_flags(command)
 
 
@@ -308,14 +337,14 @@ def _paper_flags(command):
     paper.add_argument("--weights", default="imagenet", metavar="FILE", help="its ImageNet weights, 'imagenet' (from "
                        "torchvision) or 'none'")
     paper.add_argument("--splits", nargs="+", choices=("random", "folds", "recordings"), default=("random", "folds"))
-    paper.add_argument("--test-folds", type=int, nargs="+", default=(), metavar="N", help="default: each in turn")
+    paper.add_argument("--test-folds", type=_whole(1), nargs="+", default=(), metavar="N", help="default: each in turn")
     paper.add_argument("--sets", nargs="+", choices=("baseline", "padded", "rolled"),
                        default=("baseline", "padded", "rolled"))
     paper.add_argument("--as-published", action="store_true", help="with the original's rolling fault and its JPEGs")
-    paper.add_argument("--per-class", type=_count, default=0, metavar="N", help="at most N clips of a class")
-    paper.add_argument("--epochs", type=_count, default=5)
-    paper.add_argument("--batch", type=_count, help="of all processes together (default 16)")
-    paper.add_argument("--workers", type=int, default=0, metavar="N", help="processes that draw pictures")
+    paper.add_argument("--per-class", type=_whole(1), default=0, metavar="N", help="at most N clips of a class")
+    paper.add_argument("--epochs", type=_whole(1), default=5)
+    paper.add_argument("--batch", type=_whole(1), help="of all processes together (default 16)")
+    paper.add_argument("--workers", type=_whole(0), default=0, metavar="N", help="processes that draw pictures")
 
 
 def _paper(options):
@@ -334,7 +363,7 @@ def _data_flags(command):
     command.add_argument("--data", required=True, metavar="DIR", help="labelled clips (UrbanSound8K, ESC or "
                          "label/*.wav layout)")
     command.add_argument("--out", required=True, metavar="DIR", help="write here")
-    command.add_argument("--seed", type=int, default=0, help="of the random split")
+    command.add_argument("--seed", type=_whole(0, SEEDS), default=0, help="of the random split")
     command.add_argument("--as-published", action="store_true", help="roll with the original's fault")
 
 
@@ -385,11 +414,10 @@ def _teach_flags(command):
 def _teach(options):
     from .learn import teach
     from .learn.dataset import find_clips
-    from .model.card import DEFAULT, load_model
 
     if options.name and not (options.files or options.forget or options.remember):
         return _teach_by_ear(options)
-    model = load_model(options.model or DEFAULT)
+    model = _to_be_taught(options)
     if options.remember:
         print(teach.remember(model, find_clips(options.remember)))
     if not options.name:
@@ -402,6 +430,19 @@ def _teach(options):
     else:
         count = teach.from_files(model, options.name, options.files, folder, options.picture)
         print(f"{teach.legal_name(options.name)}: {count} example{'s' * (count > 1)}: --model {folder}")
+
+
+def _to_be_taught(options):
+    """The model of --model; a model that is in --out already is taught on, so that nothing taught before is lost."""
+    from .model.card import DEFAULT, find_model, load_model
+
+    model, out = find_model(options.model or DEFAULT), Path(options.out or "")
+    if not options.out or not (out / "card.json").exists() or out.resolve() == model.resolve():
+        return load_model(model)
+    if options.model:
+        raise ValueError(f"--out {out} is a model already, which would be lost: choose another --out, or teach it on by "
+                         f"--model {out}")
+    return load_model(out)
 
 
 def _teach_by_ear(options):
@@ -432,19 +473,20 @@ def _see_who_learns(remote, port):
 def _evaluate_flags(command):
     command.add_argument("--data", required=True, metavar="DIR")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
-    command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N", help="only these folds")
-    command.add_argument("--window", type=_positive, metavar="S", help="score single windows instead of whole clips")
+    command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N", help="only these folds")
+    command.add_argument("--window", type=_within(0.1, 60), metavar="S", help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc")
     command.add_argument("--noise", default="", metavar="DIR|pink|brown", help="put noise under every clip")
-    command.add_argument("--snr", type=float, default=10.0, metavar="DB", help="the noise is so far below (default 10)")
-    command.add_argument("--level", type=float, metavar="DB", help="bring every clip's peak to so many dBFS")
+    command.add_argument("--snr", type=_within(-100, 100), default=10.0, metavar="DB", help="the noise is so far below (default 10)")
+    command.add_argument("--level", type=_within(-100, 100), metavar="DB", help="bring every clip's peak to so many dBFS")
     command.add_argument("--json", metavar="OUT", help="write the figures here, and the confusion as .png beside")
 
 
 def _evaluate(options):
     import json
 
+    from .files import write_whole
     from .learn.disturb import Disturb
     from .learn.evaluate import evaluate
     from .learn.figures import save_confusion
@@ -453,14 +495,14 @@ def _evaluate(options):
     disturb = Disturb(options.noise, options.snr, options.level)
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
-    if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=1))
-        save_confusion(found["confusion"], found["classes"], Path(options.json).with_suffix(".png"))
     unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
     print(f"{found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
+    if options.json:
+        write_whole(options.json, json.dumps(found, indent=1))
+        save_confusion(found["confusion"], found["classes"], Path(options.json).with_suffix(".png"))
 
 
 def _paint_flags(command):
@@ -484,8 +526,8 @@ def _bench_flags(command):
     command.add_argument("--data", metavar="DIR", help="labelled clips, for `hear` and `teach`")
     command.add_argument("--new", metavar="DIR", help="labelled clips of other classes, for `teach`")
     command.add_argument("--classes", nargs="+", default=(), metavar="NAME", help="only these of the new classes, for `teach`")
-    command.add_argument("--folds", type=int, nargs="*", default=(), metavar="N")
-    command.add_argument("--clips", type=int, default=3, metavar="N", help="clips of each class, for `hear`")
+    command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N")
+    command.add_argument("--clips", type=_whole(1), default=3, metavar="N", help="clips of each class, for `hear`")
     command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")
     command.add_argument("--minutes", type=_positive, help="of the time that passes in `soak` (default 30) and in each row of `calm` (3)")
     command.add_argument("--rows", nargs="+", default=(), metavar="ROW", help="only these rows, for `knobs`")
@@ -509,22 +551,26 @@ def _positive(text):
     return value
 
 
-def _at_least(least):
+def _within(lo, hi):
+    """A parser of numbers from `lo` to `hi`."""
     def parse(text):
-        if not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number of {least} or more")
-        return int(text)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not lo <= value <= hi:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {lo:g} to {hi:g}")
+        return value
     return parse
 
 
-def _count(text):
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _steps(text):
-    return 0 if text == "0" else _count(text)
+def _whole(least=0, most=10**9):
+    """A parser of whole numbers from `least` to `most`."""
+    def parse(text):
+        if not re.fullmatch("[0-9]{1,20}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+    return parse
 
 
 def _size(text):
@@ -538,8 +584,15 @@ def _size(text):
 
 
 def _port(text):
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
+    return int(text)
+
+
+def _port_before_another(text):
+    """A port of `perform`: its `listen` takes the next one."""
+    if _port(text) == 65535:
+        raise argparse.ArgumentTypeError("65535 leaves no port for `listen`, which takes the next one: 1 to 65534")
     return int(text)
 
 

@@ -4,6 +4,7 @@ Owns the sockets, the encoding of our own packets and the decoding of everybody 
 never waited for (OSC does not synchronise clocks). A packet never exceeds PACKET bytes.
 """
 
+import errno
 import math
 import re
 import socket
@@ -93,7 +94,7 @@ def _resolve(target):
     try:
         return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
     except OSError as problem:
-        raise OSError(f"OSC target {host}:{port}: no such host ({problem}); give an IPv4 address or a name "
+        raise OSError(f"OSC target {host}:{port}: no such host ({problem.strerror}); give an IPv4 address or a name "
                       "that this machine can resolve") from None
 
 
@@ -520,8 +521,10 @@ def _bind(host, port):
         sock.bind((host, port))
     except OSError as problem:
         sock.close()
-        raise OSError(f"OSC port {port} on {host} cannot be opened ({problem.strerror}): end the program that "
-                      "uses it or choose another port") from None
+        taken = problem.errno in (errno.EADDRINUSE, errno.EACCES)
+        cure = ("end the program that uses it or choose another port" if taken
+                else "give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all")
+        raise OSError(f"OSC port {port} on {host} cannot be opened ({problem.strerror}): {cure}") from None
     return sock
 
 

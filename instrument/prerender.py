@@ -81,11 +81,24 @@ def _write_card(settings, model, rank):
     card = {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
             "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values)}
     path = Path(settings.out) / CARD
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != card:
+    same = path.exists() and _read_card(path) == card
+    if path.exists() and not same and _any_made(path.parent):  # else the settings were a mistake
         raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
                          "the same settings to go on")
-    if rank == 0 and not path.exists():
+    if rank == 0 and not same:
         write_whole(path, json.dumps(card, indent=1) + "\n")
+
+
+def _any_made(folder):
+    """Whether there is a frame or a loop."""
+    return any(path.suffix in (".png", ".mp4") for path in folder.rglob("*"))
+
+
+def _read_card(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
 
 
 def _follow(frames, total, made, rank):

@@ -6,8 +6,11 @@ import signal
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from instrument import __version__
 from instrument.cli import COMMANDS, main, parser
 from instrument.osc import Receiver
 from instrument.params import DEFAULTS, PARAMS
@@ -42,15 +45,67 @@ def test_every_command_explains_itself(command, capfd):
     assert status == 0
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--dream-octaves", "99"], "legal is 1 to 6"),
-    (["--dream-octaves", "many"], "not a number"),
-    (["--size", "big"], "WIDTHxHEIGHT"),
-    (["--port", "0"], "not a port"),
-])
-def test_a_wrong_flag_is_explained(arguments, words, capfd):
-    status, lines = said(["perform", *arguments], capfd)
-    assert status == 2 and words in lines[-1]
+MISTAKES = [
+    ("", "required: COMMAND"),
+    ("perfrom", "choose from 'perform'"),
+    ("perform --dream-octavs 4", "did you mean --dream-octaves?"),
+    ("perform --dream-octaves 99", "legal is 1 to 6"),
+    ("perform --dream-octaves many", "not a number"),
+    ("perform --zoom-mode spirale", "legal is centre, drift"),
+    ("perform --size big", "WIDTHxHEIGHT"),
+    ("perform --size 10x10", "64 to 8192"),
+    ("perform --fps 0.001", "1 to 240"),
+    ("perform --fps 1e9", "1 to 240"),
+    ("perform --seconds nan", "no number above 0"),
+    ("perform --port 0", "not a port"),
+    ("perform --port 65535", "1 to 65534"),
+    ("perform --dream-threads 100000", "whole number from 1 to"),
+    ("perform --scene-seed -1", "whole number from 0"),
+    ("perform --target nonsense", "HOST:PORT"),
+    ("perform --record=", "an empty argument"),
+    ("perform --host nonsense --headless", "give an address of this machine"),
+    ("perform --host 192.0.2.1 --headless", "give an address of this machine"),
+    ("perform --target nowhere.invalid:1 --headless", "no such host (Name"),
+    ("perform --network pyproject.toml --headless", "pyproject.toml is no network: give"),
+    ("listen --sead 4", "no such argument: --sead 4"),
+    ("listen --taught pyproject.toml --audio demo --port 10041", "pyproject.toml is no model"),
+    ("devices x", "no such argument: x"),
+    ("models list nowhere", "nowhere: no such folder"),
+    ("models show nowhere", "no torchvision classifier 'nowhere'"),
+    ("prerender --frames 5", "whole number from 100"),
+    ("prerender --seed 1.5", "whole number from 0"),
+    ("gallery --out pyproject.toml", "pyproject.toml"),
+    ("distill --pictures docs --teacher nowhere --out {out}", "nowhere: no such file; give BVLC GoogLeNet"),
+    ("distill --pictures docs --teacher x --out {out} --side 1", "whole number from 32"),
+    ("paint --pictures docs/gallery --teacher nowhere --out {out}", "nowhere: no such file; give BVLC GoogLeNet"),
+    ("train --data nowhere --out {out} --run {out}", "no clips in nowhere"),
+    ("train --data nowhere --out {out} --seed 99999999999999999999", "whole number from 0"),
+    ("train --data nowhere --out {out} --steps -1", "whole number from 0"),
+    ("bench hear --data {sounds} --clips 0", "whole number from 1"),
+    ("bench hear --data {sounds}", "none of 0 clips of the model's classes (air_conditioner"),
+    ("teach", "name the class"),
+    ("evaluate --data nowhere --snr nan", "not a number from -100 to 100"),
+    ("evaluate --data nowhere --level 1e308", "not a number from -100 to 100"),
+    ("evaluate --data nowhere --window 99999", "not a number from 0.1 to 60"),
+    ("evaluate --data nowhere --folds 0", "whole number from 1"),
+]
+
+
+@pytest.mark.parametrize("line, words", MISTAKES, ids=[line or "nothing" for line, _ in MISTAKES])
+def test_a_mistake_is_one_line(line, words, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(ROOT)
+    for number in range(3):
+        (tmp_path / "sounds" / "mine").mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "sounds" / "mine" / f"{number}.wav", np.sin(np.arange(22050)), 22050)
+    arguments = line.format(out=tmp_path / "out", sounds=tmp_path / "sounds").replace("=", " ").split(" ")
+    status, lines = said(arguments if line else [], capfd)
+    assert status == 2 and len(lines) == 1 and words in lines[0], lines
+
+
+def test_the_version_is_told(capfd):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert __version__ in capfd.readouterr().out
 
 
 @pytest.fixture

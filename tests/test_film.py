@@ -212,7 +212,7 @@ def test_a_preset_is_laid_under_the_flags(tmp_path):
     (["SOUND", "--dream-octaves", "99"], ["legal is 1 to 6"]),
     (["SOUND", "--seed", "10000"], ["legal is 0 to 9999"]),
     (["SOUND", "--size", "big"], ["WIDTHxHEIGHT"]),
-    (["SOUND", "--fps", "0"], ["no number above 0"]),
+    (["SOUND", "--fps", "0"], ["1 to 240"]),
     ([], ["SOUND"]),
 ])
 def test_a_mistake_is_one_line(flags, words, clicks, tmp_path, monkeypatch, capfd):
@@ -220,6 +220,5 @@ def test_a_mistake_is_one_line(flags, words, clicks, tmp_path, monkeypatch, capf
     Path("text.wav").write_text("this is not a sound")
     assert render(*(clicks if flag == "SOUND" else flag for flag in flags)) == 2
     said = lines(capfd.readouterr().err)
-    said = [line for line in said if not line.startswith(("usage: ", " "))]
     assert len(said) == 1 and all(word in said[0] for word in words), said
     assert [path.name for path in tmp_path.rglob("*.*")] == ["text.wav"]

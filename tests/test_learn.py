@@ -11,6 +11,7 @@ from instrument.audio.engine import LEAST_FRAMES
 from instrument.audio.frontend import FrontEnd, log_mel
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
+from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.run import Run, epoch_indices
 from instrument.learn.train import Settings, lend_pictures, settle, train
@@ -220,9 +221,43 @@ def test_a_start_that_is_nothing_is_explained(plain, tmp_path):
 
 
 def test_other_settings_do_not_overwrite_a_run(tmp_path):
-    Run(tmp_path, {"steps": 1})
+    Run(tmp_path, {"steps": 1}).begin()
     with pytest.raises(ValueError, match="other settings"):
         Run(tmp_path, {"steps": 2})
+
+
+def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
+    (tmp_path / "hello").write_text("hello")
+    torch.save({"features.0.0.weight": torch.zeros(1)}, tmp_path / "other")
+    for mistake, words in (
+            ({"start": "nowhere"}, "nowhere to start from: neither"),
+            ({"sound_teacher": str(tmp_path / "hello")}, "hello is damaged, or no file of weights"),
+            ({"sound_teacher": str(tmp_path / "other")}, "other is not EfficientAT mn04"),
+            ({"pictures": str(plain)}, "needs --picture-teacher"),
+            ({"pictures": str(plain), "picture_teacher": "nowhere.caffemodel"}, "nowhere.caffemodel: no such file")):
+        with pytest.raises(ValueError, match=words) as caught:
+            train(Settings(str(plain), **mistake), tmp_path / "m", tmp_path / "run")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="nowhere.safetensors: no such file"):
+        distill(plain, "nowhere.safetensors", tmp_path / "run")
+    assert not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
+    (tmp_path / "run" / "settings.json").write_text("{")
+    with pytest.raises(ValueError, match="settings.json is damaged"):
+        Run(tmp_path / "run", {})
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path):
+    (tmp_path / "checkpoint.pt").write_text("hello")
+    with pytest.raises(ValueError, match="checkpoint.pt is damaged") as caught:
+        Run(tmp_path, {}).resume()
+    assert "\n" not in str(caught.value)
+
+
+def test_where_no_model_can_be_written_nothing_is_learnt(plain, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        train(Settings(str(plain), steps=1), tmp_path / "file", tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_model_of_another_run_is_not_written_over(saved, tmp_path):

@@ -98,6 +98,15 @@ def test_other_settings_need_another_folder(model, made):
         prerender(settings(model, made, seed=5))
 
 
+def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
+    for network in ("nosuch", "nothing"):
+        with pytest.raises(ValueError, match=f"no torchvision classifier '{network}'"):
+            prerender(settings(model, tmp_path, network=network), ["bell"])
+    (tmp_path / CARD).write_text("{")
+    with pytest.raises(ValueError, match=f"{CARD} is damaged .*choose another --out"):
+        prerender(settings(model, tmp_path), ["bell"])
+
+
 def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
     with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
         prerender(settings(model, tmp_path), ["whale"])

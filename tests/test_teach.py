@@ -191,6 +191,47 @@ def test_pictures_are_a_file_a_class_or_the_nearest(taught, tmp_path):
         taught.save({"crackle": "nothing.png"})
 
 
+def test_what_the_user_put_beside_or_into_a_model_stays(taught, tmp_path):
+    taught.save()
+    folder = tmp_path / "taught"
+    own = [tmp_path / "taught.old" / "copy.txt", tmp_path / "taught.part" / "half.txt", folder / "notes.txt",
+           folder / "takes" / "1.wav", folder / "pictures" / "crackle-before.png"]
+    for path in own:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    taught.save()
+    taught.forget("crackle")
+    taught.save()
+    assert all(path.read_text() == "mine" for path in own)
+    assert not (folder / "taught.safetensors").exists() and not (folder / "pictures" / "crackle.png").exists()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("mine"),
+                                  lambda path: (path.mkdir(), (path / "song.wav").write_text("mine"))])
+def test_a_place_that_is_no_model_is_refused_and_stays(base, tmp_path, make):
+    make(tmp_path / "songs")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="songs is no model, and would be replaced by one: choose"):
+        Pupil(load_model(base), tmp_path / "songs")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    (tmp_path / "empty").mkdir()
+    assert Pupil(load_model(base), tmp_path / "empty").add("crackle", crackle(1)) == 1
+
+
+def test_a_second_class_by_the_same_command_leaves_the_first(base, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("instrument.model.card.DEFAULT", base)
+    soundfile.write(tmp_path / "crackle.wav", crackle(1), RATE)
+    command = ["--from", str(tmp_path / "crackle.wav"), "--out", str(tmp_path / "mine")]
+    for name in ("crackle", "rustle"):
+        with pytest.raises(SystemExit, match="0"):
+            main(["teach", name, *command])
+    assert load_model(tmp_path / "mine").classes == ["hum", "whistle", "crackle", "rustle"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["teach", "snap", *command, "--model", str(base)])
+    assert "which would be lost" in capsys.readouterr().err
+    assert load_model(tmp_path / "mine").classes == ["hum", "whistle", "crackle", "rustle"]
+
+
 def test_a_fresh_model_is_saved_elsewhere(base, tmp_path):
     assert own_folder(base, tmp_path).parent == tmp_path
 

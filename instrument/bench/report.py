@@ -7,6 +7,8 @@ import statistics
 import time
 from pathlib import Path
 
+from ..files import write_whole
+
 
 def machine():
     """One line: processor, cores, GPU, Python, torch."""
@@ -41,7 +43,7 @@ def _text(value):
 
 def write(path, name, rows, **more):
     """Write {"bench", "machine", "rows", ...} to a JSON file."""
-    Path(path).write_text(json.dumps({"bench": name, "machine": machine(), "rows": rows, **more}, indent=1))
+    write_whole(path, json.dumps({"bench": name, "machine": machine(), "rows": rows, **more}, indent=1))
 
 
 def median_seconds(action, repeats=7, warm=2):

@@ -29,13 +29,14 @@ def hear(options):
 
     if not options.data:
         raise ValueError("bench hear needs --data DIR with labelled clips")
-    clips = [clip for clip in find_clips(options.data) if not options.folds or clip.fold in options.folds]
-    chosen = _few_of_each(clips, options.clips)
     model = load_model(options.model or DEFAULT)
-    asked = [(clip.label, read(clip)) for clip in chosen]
+    clips = [clip for clip in find_clips(options.data)
+             if clip.label in model.classes and (not options.folds or clip.fold in options.folds)]
+    asked = [(clip.label, read(clip)) for clip in _few_of_each(clips, options.clips)]
     right = answered_right(model, asked)
     if not right:
-        raise ValueError(f"bench hear: none of the {len(asked)} clips is answered right as a whole; give others")
+        raise ValueError(f"bench hear: none of {len(asked)} clips of the model's classes ({', '.join(model.classes)}) is "
+                         "answered right as a whole; give others")
     print(f"{len(right)} of {len(asked)} clips are answered right as a whole: these are timed\n\n"
           + markdown(stage_rows(model, right[0][1])) + "\n")
     runs = {renderer: latency_rows(right, busy=renderer == "busy") for renderer in ("none", "busy")}

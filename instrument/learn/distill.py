@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..model.googlenet import load_googlenet
 from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
+from ..model.zoo import open_googlenet
 from .pictures import crops, read_squares
 from .run import Run, epoch_indices, generator, mixed, track
 
@@ -71,12 +71,13 @@ def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, se
     run = Run(out, settings)
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    teacher = load_googlenet(teacher).to(device, memory_format=torch.channels_last)
+    teacher = open_googlenet(teacher).to(device, memory_format=torch.channels_last)
     seeing = Seeing(HearSee(), teacher).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(seeing.parameters(), rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.05)
-    first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)
     squares = read_squares(pictures, side, progress=track)
+    run.begin()
+    first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)
     seeing.train()
     shown = [0.0, 0.0]
     for step in track(range(first, steps), "seeing", first, lambda: "features {:.3f} answers {:.3f}".format(*shown)):

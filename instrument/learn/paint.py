@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from ..model.googlenet import load_googlenet
+from ..model.zoo import open_googlenet
 from .pictures import read_squares
 from .run import generator, track
 
@@ -144,7 +144,7 @@ def nature(photographs, teacher, count=300, side=128):
     """Statistics of the teacher's layers, and of the pixels, over natural photographs below a folder."""
     squares = read_squares(photographs, side, limit=count).float() / 255
     with torch.no_grad():
-        measured = statistics(load_googlenet(teacher).activations(squares))
+        measured = statistics(open_googlenet(teacher).activations(squares))
     return {**measured, "pixels": statistics({"": squares})[""]}
 
 
@@ -229,7 +229,7 @@ def paint(class_name, teacher, photographs, out, seed=None, size=SIZE, stages=ST
     device = "cuda" if torch.cuda.is_available() else "cpu"
     natural = {layer: values.to(device) for layer, values in nature(str(photographs), str(teacher)).items()}
     random = generator(recipe.seed if seed is None else seed)
-    teacher = load_googlenet(teacher).to(device, memory_format=torch.channels_last)
+    teacher = open_googlenet(teacher).to(device, memory_format=torch.channels_last)
     painter = Painter(recipe, teacher, natural, random)
     spectrum = None
     for stage in stages:

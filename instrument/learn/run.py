@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import load_file
 
 from ..files import write_whole
 from ..model.cpu import has_bf16
@@ -39,21 +40,29 @@ def mixed(device):
 
 
 class Run:
-    """A folder with a checkpoint, a log of JSON lines and the settings that started it."""
+    """A folder with a checkpoint, a log of JSON lines and the settings that started it.
+
+    ValueError where it holds a run with other settings. `begin` writes ours, when all that they name has been read: a
+    mistake in them must not bar the way for what was meant.
+    """
 
     def __init__(self, folder, settings):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings
+        self._settings_file = self.folder / "settings.json"
         self._check_settings()
 
     def _check_settings(self):
-        path = self.folder / "settings.json"
-        if path.exists() and json.loads(path.read_text()) != self.settings:
+        path = self._settings_file
+        if path.exists() and _read(path) != self.settings:
             raise ValueError(f"{self.folder} holds a run with other settings (see {path}): "
                              "choose another --out, or give the same settings to resume")
-        if not path.exists():  # several processes may share a run: only the first one writes
-            write_whole(path, json.dumps(self.settings, indent=1))
+
+    def begin(self):
+        """Write the settings; of several processes that share a run the first one does."""
+        if not self._settings_file.exists():
+            write_whole(self._settings_file, json.dumps(self.settings, indent=1))
 
     def save(self, step, **parts):
         """Write the checkpoint whole or not at all."""
@@ -67,7 +76,7 @@ class Run:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return 0
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_tensors(path)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         return state["step"]
@@ -76,6 +85,25 @@ class Run:
         """Append one JSON line to `log.jsonl`."""
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(values) + "\n")
+
+
+def read_tensors(path):
+    """What a file of torch or safetensors holds, on the CPU; ValueError in one line where it is damaged or none."""
+    try:
+        return load_file(str(path)) if Path(path).suffix == ".safetensors" else \
+            torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  safetensors, pickle and torch each raise their own kinds
+        reason = (str(error) or type(error).__name__).strip().split("\n")[0]
+        raise ValueError(f"{path} is damaged, or no file of weights ({reason}): restore it or give another") from None
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
 
 
 def track(items, what, start=0, note=lambda: ""):

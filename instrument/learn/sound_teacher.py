@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .run import read_tensors
+
 RATE, N_FFT, WINDOW, HOP, BANDS = 32_000, 1024, 800, 320, 128
 EMBEDDING = 384
 MIDDLE, MIDDLE_CHANNELS = 13, 48  # blocks up to the last of stride 16, and what comes out of them
@@ -130,5 +132,9 @@ def _kaldi_banks():
 
 
 def load_sound_teacher(path):
-    """Read EfficientAT mn04 from its `.pt` file of plain tensors."""
-    return SoundTeacher(torch.load(path, weights_only=True))
+    """Read EfficientAT mn04 from its `.pt` file of plain tensors; ValueError in one line for another file."""
+    state = read_tensors(path)
+    try:
+        return SoundTeacher(state)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{path} is not EfficientAT mn04 ({str(error).splitlines()[0]}): give its weights as published") from None

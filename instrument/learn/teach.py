@@ -20,11 +20,12 @@ from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..model.card import OWN, PICTURES
 from ..model.net import AVERAGES
-from ..model.taught import Taught, leading, save_taught
+from ..model.taught import FILE, Taught, leading, save_taught
 from .dataset import read, repeat_to
 from .run import track
 
 MEMORY = "memory.safetensors"
+PARTS = ("weights.safetensors", "card.json", "pictures", MEMORY, FILE)  # of a model folder
 WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example
 MOST = 12  # views of an example alone, and as many of it with what is round it
@@ -39,11 +40,12 @@ LOST = 0.01  # share of remembered views that the new classes may take
 class Pupil:
     """A model that learns: `add` examples, `forget` classes, `save` into `folder`. Not for two threads at once.
 
-    `heard()` gives (hear, classes) for an engine; what it gave before goes on answering as before.
+    ValueError where `folder` holds something else than a model, which would be lost. `heard()` gives (hear, classes) for an engine; what it gave before goes on answering as before.
     """
 
     def __init__(self, model, folder):
         self.model, self.folder = model, Path(folder)
+        _check_place(self.folder)
         self.taught = model.taught
         self._memory = None
 
@@ -92,9 +94,10 @@ class Pupil:
     def save(self, pictures=()):
         """Write the whole model folder. `pictures` {class: file, or class whose picture to take}.
 
-        A class without one keeps that of the folder, or gets that of the nearest old class.
+        A class without one keeps that of the folder, or gets that of the nearest old class. What else is in the folder
+        stays there.
         """
-        model, part = self.model, self.folder.with_name(self.folder.name + ".part")
+        model, part = self.model, self.folder.with_name(f".{self.folder.name}.part")  # hidden: a user's own has no such name
         chosen = self._chosen(dict(pictures))
         shutil.rmtree(part, ignore_errors=True)
         (part / "pictures").mkdir(parents=True)
@@ -285,11 +288,29 @@ def _pictures(folder):
             if path.suffix.lower() in PICTURES}
 
 
+def _check_place(folder):
+    """ValueError where a model folder would take the place of something else."""
+    if folder.exists() and not (folder / "card.json").exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ValueError(f"{folder} is no model, and would be replaced by one: choose a folder that is new or empty")
+
+
 def _put_in_place(part, folder):
-    """Exchange a finished folder for the one there is."""
-    old = folder.with_name(folder.name + ".old")
+    """Exchange a finished folder for the one there is; what the user has put there comes along."""
+    old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     part.rename(folder)
+    for path in _besides(old):
+        path.rename(folder / path.relative_to(old))
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _besides(folder):
+    """What is in a model folder besides the model."""
+    if not (folder / "card.json").exists():
+        return []
+    card = json.loads((folder / "card.json").read_text())
+    names = (*card["classes"], *card.get("taught", ()))
+    return ([path for path in folder.iterdir() if path.name not in PARTS]
+            + [path for path in (folder / "pictures").glob("*") if path.stem not in names])

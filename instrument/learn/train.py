@@ -13,23 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..audio.frontend import FrontEnd, log_mel
 from ..model.card import find_model, load_model, save_model
-from ..model.googlenet import load_googlenet
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
+from ..model.zoo import open_googlenet
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
 from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
-from .run import Run, epoch_indices, generator, mixed, track
+from .run import Run, epoch_indices, generator, mixed, read_tensors, track
 from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
 from .tutor import Tutor
@@ -93,6 +92,8 @@ def train(settings, out, run_folder):
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
     names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
     course = Course(settings, names, sounds, device, run.folder.parent)
+    Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
+    run.begin()
     first = run.resume(course=course)
     for step in track(range(first, settings.steps), "hearing", first, course.note):
         course.learn(step)
@@ -192,7 +193,9 @@ class Course:
         return self.average.module
 
     def _see(self, net):
-        teacher = load_googlenet(self.settings.picture_teacher).to(self.device, memory_format=torch.channels_last)
+        if not self.settings.picture_teacher:
+            raise ValueError("--pictures needs --picture-teacher FILE, BVLC GoogLeNet, who says what is in them")
+        teacher = open_googlenet(self.settings.picture_teacher).to(self.device, memory_format=torch.channels_last)
         seeing = Seeing(net, teacher)
         if _is_run(self.settings.start):
             seeing.adaptors.load_state_dict(_part(self.settings.start, "adaptors."))
@@ -297,9 +300,9 @@ def _seen(run_folder):
 def _heard(folder):
     path = find_model(folder) / "weights.safetensors"
     if not path.exists():
-        raise ValueError(f"--start {folder}: neither a run of `hearsee distill` nor a model folder; give one, or 'none' "
+        raise ValueError(f"{folder} to start from: neither a run of `hearsee distill` nor a model folder; give one, or 'none' "
                          "for random weights")
-    return {name: value.float() for name, value in load_file(str(path)).items()}
+    return {name: value.float() for name, value in read_tensors(path).items()}
 
 
 def _keep_convolutions(net):
@@ -309,7 +312,7 @@ def _keep_convolutions(net):
 
 
 def _part(run_folder, prefix):
-    state = torch.load(f"{run_folder}/checkpoint.pt", weights_only=True, map_location="cpu")["model"]
+    state = read_tensors(f"{run_folder}/checkpoint.pt")["model"]
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 

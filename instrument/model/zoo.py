@@ -16,11 +16,15 @@ def open_eye(network=None, model=None):
     if network is None:
         return hearsee_eye(model.net, model.card["classes"])
     if Path(network).suffix in GOOGLENET_FILES:
-        return googlenet_eye(_googlenet(network))
+        return googlenet_eye(open_googlenet(network))
+    if Path(network).exists():
+        raise ValueError(f"{network} is no network: give BVLC GoogLeNet as .caffemodel or .safetensors, or the name of a "
+                         "torchvision classifier, such as resnet50")
     return torchvision_eye(network)
 
 
-def _googlenet(path):
+def open_googlenet(path):
+    """BVLC GoogLeNet from a file; ValueError in one line for one that is not there or another."""
     from .googlenet import load_googlenet
 
     if not Path(path).exists():
@@ -37,6 +41,8 @@ def _googlenet(path):
 def list_models(folder=None):
     """Model folders with their classes, then the networks torchvision could dream with."""
     roots = [Path(folder)] if folder else [DEFAULT.parent, OWN]
+    if folder and not roots[0].is_dir():
+        raise ValueError(f"{folder}: no such folder; give one that model folders are in, or none")
     for card in [card for root in roots for card in sorted(root.glob("*/card.json"))]:
         try:
             model = load_model(card.parent)

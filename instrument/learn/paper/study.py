@@ -85,6 +85,7 @@ class Study:
         """Train on set `name` of `split` and test on every set: {"curves", "tests": {set: scores}}."""
         run = self.team.in_turn(lambda: Run(self.out / "runs" / split.name / name, self._settings(split, name)))
         net, self.words = self.team.in_turn(self._network)
+        self.team.in_turn(run.begin)
         done = run.folder / "scores.json"
         if done.exists():
             return json.loads(done.read_text(encoding="utf-8"))
