@@ -22,7 +22,7 @@ from .heard import IDLE, Heard
 from .modulation import modulate, strengths
 from .motion import motion
 from .params import DEFAULTS, checked
-from .perform import ASPECTS, ROOT
+from .perform import ROOT, aspect
 from .spectrogram import Played
 
 TICKS = 60  # feature packets a second, as `listen` sends
@@ -126,9 +126,9 @@ class Take:
 
         values = self._hear(now)
         width, height = self._screen.size
-        aspect = min(max(width / height, ASPECTS[0]), ASPECTS[1])
         weights = self.heard.dreamt(self._idle, max(now, 0.0))
-        scene = Scene(values, weights, now, aspect, self._spectrogram(values, now), self._renderer.journey.here)
+        scene = Scene(values, weights, now, aspect(width, height), self._spectrogram(values, now),
+                      self._renderer.journey.here)
         self._last = self._dreamer.step(self._last, scene)
         self._due = now + 1 / values["dream.rate"]
         return rgba(self._last.picture).cpu().numpy(), scene.place

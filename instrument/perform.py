@@ -93,6 +93,11 @@ def open_bank(folder=None, new=False):
     return Bank([ROOT / "presets", own])
 
 
+def aspect(width, height):
+    """Width over height of the dream for a picture of so many px."""
+    return min(max(width / height, ASPECTS[0]), ASPECTS[1])
+
+
 def perform(options):
     """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     import torch
@@ -314,8 +319,7 @@ class Show:
         self.renderer.journey.advance(field, now, not values["show.freeze"])
         weights = self.heard.dreamt(self.teaching.classes, now)
         spectrogram = self._look(values)
-        aspect = min(max(width / height, ASPECTS[0]), ASPECTS[1])
-        self.dream.scene.put(self._scene(values, weights, now, aspect, spectrogram, self.renderer.journey.here))
+        self.dream.scene.put(self._scene(values, weights, now, aspect(width, height), spectrogram, self.renderer.journey.here))
         dreamt = self.frames.take()
         if dreamt:
             self.rates.dreamt(dreamt)

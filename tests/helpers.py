@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import av
 import pytest
 
 from instrument.render.window import open_screen
@@ -31,3 +32,9 @@ def full_disk(limit):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def frames(path):
+    """All pictures of a video, uint8 (h, w, 3)."""
+    with av.open(str(path)) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from helpers import full_disk
+from helpers import frames, full_disk
 
 from instrument.audio import demo
 from instrument.cli import main, parser
@@ -60,11 +60,6 @@ def made(clicks, tmp_path_factory):
     return out
 
 
-def pictures(path):
-    with av.open(str(path)) as file:
-        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
-
-
 def sound(path):
     """(channels, n)"""
     with av.open(str(path)) as file:
@@ -98,7 +93,7 @@ def test_a_click_is_seen_in_the_frame_in_which_it_is_heard(made):
     heard = np.flatnonzero(np.abs(sound(made / "a.mp4")[0]) > 0.3) / RATE
     heard = [heard[heard > click - 0.1][0] for click in CLICKS]
     assert heard == pytest.approx(CLICKS, abs=0.005)
-    rise = np.diff([picture.std() for picture in pictures(made / "a.mp4")])
+    rise = np.diff([picture.std() for picture in frames(made / "a.mp4")])
     seen = np.flatnonzero(rise > 0.5 * rise.max()) + 1
     assert [number / FPS for number in seen] == pytest.approx(heard, abs=1 / FPS)
 
@@ -115,12 +110,12 @@ def test_the_same_call_gives_the_same_frames_and_never_takes_a_name_in_use(made,
     assert said[0] == f"{path} is in use: this video becomes {tmp_path / 'a-2.mp4'}"
     assert said[-1] == f"video: {tmp_path / 'a-2.mp4'}, 18 frames; heard dog_bark"
     assert path.read_bytes() == first
-    assert all(np.array_equal(*pair) for pair in zip(pictures(path), pictures(tmp_path / "a-2.mp4"), strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(frames(path), frames(tmp_path / "a-2.mp4"), strict=True))
 
 
 def test_another_seed_gives_other_frames(made, clicks, tmp_path):
     assert render(clicks, *FLASH, "--dream-seed", 6, "--seconds", 0.2, "--out", tmp_path / "a.mp4") == 0
-    here, other = pictures(made / "a.mp4"), pictures(tmp_path / "a.mp4")
+    here, other = frames(made / "a.mp4"), frames(tmp_path / "a.mp4")
     assert len(other) == 5 and np.abs(here[4].astype(float) - other[4]).mean() > 1
 
 
@@ -128,7 +123,7 @@ def test_a_name_that_is_taken_while_it_renders_stays_as_it_is(clicks, tmp_path, 
     path = tmp_path / "a.mp4"
     interrupt(monkeypatch, 2, lambda: path.write_text("mine"))
     assert render(clicks, "--seconds", 0.2, "--out", path) == 0
-    assert path.read_text() == "mine" and len(pictures(tmp_path / "a-2.mp4")) == 5
+    assert path.read_text() == "mine" and len(frames(tmp_path / "a-2.mp4")) == 5
 
 
 # --- broken off
@@ -151,7 +146,7 @@ def test_what_there_is_of_a_video_that_is_broken_off_plays(made, clicks, tmp_pat
     path = tmp_path / "a.mp4"
     assert render(clicks, "--out", path) == 130
     assert lines(capfd.readouterr().out)[-1] == f"broken off after 0.4 s of 0.8 s; what there is plays from {path}"
-    assert len(pictures(path)) == 10 and sound(path).shape[1] / RATE == pytest.approx(0.4, abs=0.05)
+    assert len(frames(path)) == 10 and sound(path).shape[1] / RATE == pytest.approx(0.4, abs=0.05)
     assert [signal.getsignal(number) for number in (signal.SIGINT, *ENDS)] == before
 
 
@@ -162,7 +157,7 @@ def test_impatience_does_not_cost_the_video(made, clicks, tmp_path, monkeypatch)
     monkeypatch.setattr(Recorder, "close", lambda self: signal.raise_signal(signal.SIGINT) or close(self))
     interrupt(monkeypatch, 3, lambda: signal.raise_signal(signal.SIGINT))
     assert render(clicks, "--out", tmp_path / "a.mp4") == 130
-    assert len(pictures(tmp_path / "a.mp4")) == 3
+    assert len(frames(tmp_path / "a.mp4")) == 3
 
 
 def test_of_a_video_that_has_not_begun_nothing_is_left(made, clicks, tmp_path, monkeypatch, capfd):

@@ -369,13 +369,18 @@ def test_a_port_that_goes_while_they_are_listed_takes_no_other_with_it():
         listed(Changing(99))
 
 
-def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
-    own = tmp_path / "midi.toml"
-    midi, ports, control, _, _ = bench(own=own)
-    ports.there = ["box 20:0"]
+def teach_hue(midi, ports, port="box"):
+    """Plug a box in and let its CC 3 be learned for the hue."""
+    ports.there = [port]
     midi.plug()
     midi.learn(row="post.hue")
     ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+
+
+def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, control, _, _ = bench(own=own)
+    teach_hue(midi, ports, "box 20:0")
     assert not midi.learning and control.frame()["post.hue"] == 0.0
     again, ports, control, _, _ = bench(own=own)
     ports.there = ["box 28:0"]  # another number after plugging in again
@@ -387,10 +392,7 @@ def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):
 def test_what_was_learned_can_be_forgotten_and_the_numbers_of_the_box_stay(tmp_path):
     own = tmp_path / "midi.toml"
     midi, ports, control, _, notices = bench(own=own)
-    ports.there = ["box"]
-    midi.plug()
-    midi.learn(row="post.hue")
-    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+    teach_hue(midi, ports)
     assert notices[-1] == "MIDI: CC 3, channel 1 plays post.hue now (absolute)"
     assert midi.controls("post.hue") == ["CC 48", "CC 3, channel 1"]
     midi.forget("post.hue")
@@ -465,10 +467,7 @@ def test_a_damaged_file_of_own_bindings_does_not_end_the_show_and_stays_as_it_is
     own.write_text("[[binding]\n")
     midi, ports, control, _, notices = bench(own=own)
     assert len(notices) == 1 and "midi.toml" in notices[0] and "plays on" in notices[0]
-    ports.there = ["box"]
-    midi.plug()
-    midi.learn(row="post.hue")
-    ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+    teach_hue(midi, ports)
     assert midi.controls("post.hue") and own.read_text() == "[[binding]\n"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers import full_disk, screen_of
+from helpers import frames, full_disk, screen_of
 from PIL import Image
 
 from instrument.audio.ring import Ring, _path
@@ -43,11 +43,6 @@ def record(screen, path, times, sound=()):
         recorder.sound(samples, position)
     recorder.close()
     return recorder
-
-
-def frames(path):
-    with av.open(str(path)) as file:
-        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
 
 
 def sound(path):
@@ -222,10 +217,10 @@ def held(play):
 
 
 def see_off(video):
-    """Frames until no recording is on its way to its file."""
-    while video._ending:
-        video.frame(1000.0)
-        time.sleep(0.001)
+    """A frame once every recording on its way to its file has come there."""
+    for recorder in video._ending:
+        recorder._thread.join()
+    video.frame(1000.0)
 
 
 def test_an_encoder_that_stands_still_holds_no_frame_and_loses_no_sound(screen, tmp_path, name):
@@ -255,8 +250,9 @@ def test_an_encoder_that_stands_still_holds_no_frame_and_loses_no_sound(screen, 
 def test_sound_that_finds_no_room_is_said_at_once_and_what_follows_stays_in_step(screen, tmp_path, name, monkeypatch):
     """There is room for a second; the encoder stands still from 1 s to 4 s, with a tone all the time."""
     def caught_up():
-        while play.video._recorder._given > play.video._recorder._taken:
-            time.sleep(0.001)
+        done = threading.Event()
+        play.video._recorder._jobs.put((lambda *_: done.set(), None, None))
+        assert done.wait(20)
 
     monkeypatch.setattr("instrument.render.record.SOUND", 1.0)
     with Ring.create(name, RATE) as ring:
