@@ -25,8 +25,8 @@ TINY = {"dream.size": 32.0, "dream.octaves": 2.0, "dream.jitter": 2.0, "dream.la
 
 
 def values(**changes):
-    """The defaults at a tiny size; `layers=2` stands for dream.layers."""
-    return {**DEFAULTS, **TINY, **{f"dream.{name}": float(value) for name, value in changes.items()}}
+    """The defaults at a tiny size; `layers=2` stands for dream.layers, other groups are named: `**{"zoom.rotate": 20}`."""
+    return {**DEFAULTS, **TINY, **{name if "." in name else f"dream.{name}": float(value) for name, value in changes.items()}}
 
 
 def small_eye():
@@ -364,8 +364,8 @@ def test_a_zoom_shows_the_middle_larger():
 # --- the dreamer
 
 def test_a_dream_is_carried_by_the_way_since_the_last_one(dreamer, monkeypatch):
-    ways = []
-    monkeypatch.setattr(flow, "warp", lambda picture, way: ways.append(way) or picture)
+    ways, course = [], flow.course
+    monkeypatch.setattr(flow, "course", lambda way: ways.append(way) or course(way))
     last = None
     for number, expand in enumerate((0.0, 0.1, 0.4, 0.45)):
         scene = Scene(values(), {"a": 1.0}, number / 4, 1.25, place=Place(number / 4, Motion(expand=expand)))
@@ -652,8 +652,8 @@ def test_a_failing_dream_keeps_the_last_frame_and_is_counted(dreamer):
 
 
 def test_the_dream_after_one_that_failed_makes_up_for_its_way(dreamer, monkeypatch):
-    ways = []
-    monkeypatch.setattr(flow, "warp", lambda picture, way: ways.append(way) or picture)
+    ways, course = [], flow.course
+    monkeypatch.setattr(flow, "course", lambda way: ways.append(way) or course(way))
     frames = Latest()
     loop = DreamLoop(dreamer, frames)
     for number, mode in enumerate((0.0, 99.0, 0.0)):

@@ -80,6 +80,21 @@ def test_a_recording_takes_other_numbers_and_parts():
     assert graphs.play(scaled, 1, (2.0,), (torch.arange(3.0),))[0].tolist() == [1, 3, 5]
 
 
+def test_only_what_has_changed_is_brought():
+    """Guides are the same from step to step; one that was written to is not, nor is another one in its place."""
+    graphs, part = Graphs(Counting()), torch.ones(3)
+    for _ in range(SETTLED + 1):
+        graphs.play(scaled, 0, (1.0,), (part,))
+        graphs.settle()
+    still, = next(iter(graphs._kept.values()))._still
+    still.fill_(7.0)
+    assert graphs.play(scaled, 0, (1.0,), (part,))[0].tolist() == [7.0] * 3
+    part.add_(1.0)
+    assert graphs.play(scaled, 0, (1.0,), (part,))[0].tolist() == [2.0] * 3
+    for other in (torch.zeros(3), torch.full((6,), 4.0)[::2]):
+        assert torch.equal(graphs.play(scaled, 0, (1.0,), (other,))[0], other)
+
+
 def test_what_was_played_is_never_written_again():
     graphs = Graphs(Counting())
     play(graphs, SETTLED)
@@ -161,16 +176,17 @@ def test_trees_are_taken_apart_and_put_together():
 # --- the dream
 
 CHANGES = [{}, {"class": 1.0, "octaves": 1}, {"guided": 0.0, "energy": 1.0, "layer": 2.4, "layers": 2},
-           {"channel": 0.5, "channel_index": 5, "smoothing": 0.0, "iterations": 3}, {"likeness": 0.0}]
+           {"channel": 0.5, "channel_index": 5, "smoothing": 0.0, "iterations": 3}, {"likeness": 0.0},
+           {"return": 0.1, "zoom.rotate": 20.0}, {"return": 0.1, "step": 0.0, "zoom.speed": 0.5, "zoom.mode": 6.0}]
 
 
 @pytest.mark.parametrize("changes", CHANGES)
 def test_a_recorded_dream_is_the_same_dream(changes):
-    """Class weights, step, likeness and jitter go on changing: they are numbers of one recording."""
+    """Class weights, step, likeness, jitter and the way go on changing: they are numbers of one recording."""
     def dreams(play):
         dreamer, last = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
         for i in range(SETTLED + 7):
-            turned = {"step": 0.02 + 0.002 * i, "likeness": 0.3 + 0.02 * i, "return": 0.0, **changes}
+            turned = {"step": 0.02 + 0.002 * i, "likeness": 0.3 + 0.02 * i, "return": 0.0, "zoom.speed": 0.02 * i, **changes}
             scene = Scene(values(**turned), {"a": 0.6, "b": 0.4 - 0.01 * i}, i / 12, 1.25)
             last = dreamer.step(last, scene)
             dreamer.settle()

@@ -62,15 +62,23 @@ class Dream(NamedTuple):
 
 
 class Ascent(NamedTuple):
-    """What the ascent of one step consists of: steps of the same kind share a CUDA graph."""
+    """What the ascent of one step consists of."""
 
     sizes: tuple  # (height, width) of the octaves, coarse to fine
     iterations: int
     terms: objective.Terms
 
 
-class Numbers(NamedTuple):
-    """How much: floats, or tensors of one number inside a CUDA graph."""
+class Form(NamedTuple):
+    """What one step consists of: steps of the same form share a CUDA graph."""
+
+    way: str  # how the picture is carried, see flow.course
+    leak: str  # back to what is remembered: "", "even" or, while the classes change, "clouds"
+    ascent: tuple  # of one Ascent, or none
+
+
+class Climb(NamedTuple):
+    """How much an Ascent ascends: floats, or tensors of one number inside a CUDA graph."""
 
     amount: float
     smoothing: tuple  # of one, or none
@@ -78,10 +86,22 @@ class Numbers(NamedTuple):
     shifts: tuple  # (y, x) px of every iteration
 
 
+class Numbers(NamedTuple):
+    """How much of each in a step: floats, or tensors of one number inside a CUDA graph."""
+
+    seconds: float
+    way: tuple  # see flow.course
+    leak: tuple  # its share; in clouds also how far the turn gets
+    climb: tuple  # of one Climb, or none
+
+
 class Parts(NamedTuple):
     """To what: tensors."""
 
     picture: torch.Tensor
+    mixture: torch.Tensor  # of the class pictures, to begin anew with should the picture be broken
+    memory: tuple  # what is remembered, and where a turn comes sooner or later; or none
+    tones: torch.Tensor  # that the picture is brought to
     guides: tuple  # guides[octave][stage] has one `Guide` per class
     goal: tuple  # of one gradient at the logits, or none
 
@@ -143,9 +163,9 @@ class Dreamer:
         memory = Memory(seed, motion(scene.values, scene.now), scene.values["dream.wander"])
         return Dream(picture, scene, seed, 0, noise, memory, _shares(self._known(scene.weights)))
 
-    def _clouds(self, dream):
+    def _clouds(self, dream, size):
         """Soft shapes around 1 (1, 1, h, w): where the picture turns sooner or later."""
-        return _spread(dream.noise[1][:, :1], dream.picture.shape[2:]).mul(0.6).exp().to(self.device)
+        return _spread(dream.noise[1][:, :1], size).mul(0.6).exp().to(self.device)
 
     def size(self, scene):
         """(height, width) of the picture of this scene."""
@@ -164,10 +184,9 @@ class Dreamer:
         if not dt:
             return past
         dream, strange = self._turned(self.go_by(past, scene), dt)
-        picture = flow.warp(self._sound(dream), way)
-        picture = self._awaken(dream._replace(picture=picture), dt)
-        picture = self._dream(picture, dream, dt, strange)
-        return dream._replace(picture=self._settle(picture, scene, dt))
+        picture, lost = self._player.play(self._change, *self._plan(dream, way, dt, strange))
+        self.lost += lost
+        return dream._replace(picture=picture)
 
     def go_by(self, past, scene):
         """A dream of which all but the picture has come to the time of `scene`."""
@@ -175,12 +194,30 @@ class Dreamer:
         memory = past.memory.advanced(_way(past.scene, scene), motion(values, scene.now), dt, values["dream.wander"])
         return past._replace(scene=scene, number=past.number + 1, memory=memory)
 
-    def _sound(self, dream):
-        """Its picture at the size of its scene, what is not finite replaced."""
-        picture = octaves.resize(dream.picture, self.size(dream.scene))
-        picture, lost = step.sound(picture, self._mixture(dream.scene.weights, picture.shape[2:]))
-        self.lost += lost
-        return picture
+    def _plan(self, dream, way, dt, strange):
+        """(Form, Numbers, Parts) of the step that carries a dream along its way to the time of its scene."""
+        scene, size = dream.scene, self.size(dream.scene)
+        kind, numbers = flow.course(way)
+        leak, shares = self._leak(dream, dt)
+        ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
+        mixture = self._mixture(scene.weights, size)
+        memory = (self._sounding(dream.memory.read(mixture), scene),) if leak else ()
+        memory += (self._clouds(dream, size),) if leak == "clouds" else ()
+        parts = Parts(octaves.resize(dream.picture, size), mixture, memory, self._wanted(scene), guides, goal)
+        return Form(kind, leak, ascent), Numbers(dt, numbers, shares, climb), parts
+
+    @torch.no_grad()
+    def _change(self, form, numbers, parts):
+        """(picture, steps lost) at the end of a step: work for a player, see graphs.py."""
+        picture, lost = step.sound(parts.picture, parts.mixture)
+        picture = flow.along(picture, form.way, numbers.way)
+        if form.leak:
+            picture = picture.lerp(parts.memory[0], _share(form.leak, numbers.leak, parts.memory))
+        if form.ascent:
+            picture, missed = yield from self._climb(picture, form.ascent[0], numbers.climb[0], parts)
+            lost = lost + missed
+        share = 1 - torch.exp(-numbers.seconds / self._settle_times)
+        return step.limit(step.tone(picture, parts.tones, share, self._axes)), lost
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while
@@ -195,64 +232,53 @@ class Dreamer:
                 for name in {**dream.made, **wanted}}
         return dream._replace(made=made, turning=turning), far if turning else 0.0
 
-    def _awaken(self, dream, dt):
-        """Its picture leaked back to the class pictures; while the classes change, within a few frames and in clouds."""
-        picture, scene = dream.picture, dream.scene
-        known = self._seen(scene)[0]
-        share = 1 - (1 - scene.values["dream.return"]) ** (dt * REFERENCE)
+    def _leak(self, dream, dt):
+        """How the picture comes back to the class pictures (see Form), and how much; within a few frames and in clouds
+        while the classes change."""
+        known = self._seen(dream.scene)[0]
+        share = known * (1 - (1 - dream.scene.values["dream.return"]) ** (dt * REFERENCE))
         if dream.turning:
-            share = 1 - (1 - share * known) * torch.exp(-dt / TURN * self._clouds(dream))
-        elif share * known <= 0:
-            return picture
-        else:
-            share = share * known
-        memory = dream.memory.read(self._mixture(scene.weights, picture.shape[2:]))
-        return picture.lerp(self._sounding(memory, scene), share)
+            return "clouds", (share, dt / TURN)
+        return ("even", (share,)) if share > 0 else ("", ())
 
-    def _dream(self, picture, dream, dt, strange):
-        """The picture, ascended."""
+    def _ascent(self, dream, size, dt, strange):
+        """(of one Ascent, of one Climb, guides, goal) of a step, all of them empty where nothing pulls."""
         values = dream.scene.values
         wanted = objective.pull(values, self._known(dream.scene.weights), len(self.eye.stages))
         amount = values["dream.step"] * dt * REFERENCE * max(0.0, 1 - HUSH * strange)
         terms = objective.terms(wanted)
         if amount <= 0 or not terms.deepest:
-            return picture
-        height, width = picture.shape[2:]
-        count = octaves.most_octaves(min(height, width), values["dream.octave_scale"], self.eye.smallest,
-                                     int(values["dream.octaves"]))
-        sizes = tuple(octaves.octave_sizes(height, width, count, values["dream.octave_scale"]))
-        form = Ascent(sizes, int(values["dream.iterations"]), terms)
-        numbers = Numbers(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, form))
-        picture, lost = self._player.play(self._climb, form, numbers, self._parts(form, picture, wanted))
-        self.lost += lost
-        return picture
+            return (), (), (), ()
+        count = octaves.most_octaves(min(size), values["dream.octave_scale"], self.eye.smallest, int(values["dream.octaves"]))
+        sizes = tuple(octaves.octave_sizes(*size, count, values["dream.octave_scale"]))
+        ascent = Ascent(sizes, int(values["dream.iterations"]), terms)
+        climb = Climb(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, ascent))
+        return (ascent,), (climb,), self._guiding(ascent, wanted), (self._goal(wanted.classes),) if terms.answer else ()
 
-    def _parts(self, form, picture, wanted):
-        names = [name for name, _ in wanted.classes] if form.terms.guided else []
-        guides = tuple(self._guides.together(names, min(size), form.terms.stages) for size in form.sizes)
-        return Parts(picture, guides, (self._goal(wanted.classes),) if form.terms.answer else ())
+    def _guiding(self, ascent, wanted):
+        names = [name for name, _ in wanted.classes] if ascent.terms.guided else []
+        return tuple(self._guides.together(names, min(size), ascent.terms.stages) for size in ascent.sizes)
 
     def _goal(self, classes):
         eye = self.eye
         return objective.goal(eye.answers, classes, eye.logits_count, eye.dtype, self.device)
 
-    @torch.no_grad()
-    def _climb(self, form, numbers, parts):
-        """(picture, steps lost) after all octaves and iterations: work for a player, see graphs.py."""
+    def _climb(self, picture, ascent, climb, parts):
+        """(the picture, steps lost) after all octaves and iterations; a generator."""
         lost = torch.zeros((), dtype=torch.long, device=self.device)
         goal = parts.goal[0] if parts.goal else None
 
         def ascend(picture, octave):
             nonlocal lost
-            for turn in range(octave * form.iterations, (octave + 1) * form.iterations):
-                grad = yield from step.gradient(self.eye, picture, form.terms, numbers.pull, parts.guides[octave],
-                                                goal, numbers.shifts[turn])
-                grad = step.refine(grad, self._colour, *numbers.smoothing)
-                picture, missed = step.sound(step.limit(picture + numbers.amount * grad), picture)
+            for turn in range(octave * ascent.iterations, (octave + 1) * ascent.iterations):
+                grad = yield from step.gradient(self.eye, picture, ascent.terms, climb.pull, parts.guides[octave],
+                                                goal, climb.shifts[turn])
+                grad = step.refine(grad, self._colour, *climb.smoothing)
+                picture, missed = step.sound(step.limit(picture + climb.amount * grad), picture)
                 lost = lost + missed
             return picture
 
-        return (yield from octaves.climb(parts.picture, form.sizes, ascend)), lost
+        return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
 
     def _seen(self, scene):
         """(how much there is to see, 0..1; the spectrogram's share of that)."""
@@ -278,18 +304,15 @@ class Dreamer:
         pixels = torch.from_numpy(scene.spectrogram).to(self.device)[..., :3]
         return pixels.permute(2, 0, 1)[None].float() / 255
 
-    def _settle(self, picture, scene, dt):
-        """Pull brightness, contrast and colour towards those of what the picture is made of."""
+    def _wanted(self, scene):
+        """Brightness, contrast and colour of what the picture is made of, (2, 3)."""
         known = self._known(scene.weights)
         total = sum(known.values())
         wanted = self._natural * max(0.0, 1 - total)
         for name, weight in known.items():
             wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
         sound = self._seen(scene)[1]
-        if sound:
-            wanted = wanted.lerp(_natural(step.tones(self._spectrogram(scene), self._axes)), sound)
-        share = 1 - torch.exp(-dt / self._settle_times)
-        return step.limit(step.tone(picture, wanted, share, self._axes))
+        return wanted.lerp(_natural(step.tones(self._spectrogram(scene), self._axes)), sound) if sound else wanted
 
     def _known(self, weights):
         """The weights of classes that have a picture."""
@@ -328,11 +351,16 @@ def _way(then, now):
     return added(Motion(), motion(now.values, now.now), min(_seconds(then, now), LONGEST))
 
 
-def _shifts(dream, form):
+def _share(leak, amounts, memory):
+    """How much of what is remembered comes back, a number or (1, 1, h, w)."""
+    return 1 - (1 - amounts[0]) * torch.exp(-amounts[1] * memory[1]) if leak == "clouds" else amounts[0]
+
+
+def _shifts(dream, ascent):
     """(y, x) px by which each iteration moves the picture."""
     chance, reach = random.Random(f"{dream.seed} step {dream.number}"), int(dream.scene.values["dream.jitter"])
     return tuple((chance.randint(-reach, reach), chance.randint(-reach, reach))
-                 for _ in range(len(form.sizes) * form.iterations))
+                 for _ in range(len(ascent.sizes) * ascent.iterations))
 
 
 def _smoothing(values):

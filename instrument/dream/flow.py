@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..motion import Motion
+
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
 STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; where it costs nothing
@@ -17,13 +19,23 @@ STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; w
 
 def warp(picture, field, seconds=1.0):
     """The picture (1, 3, h, w) carried along by the field, or by a way, mirrored at its borders."""
-    if seconds == 0 or not any(field[2:]):
+    return along(picture, *course(Motion(*field[:2], *(rate * seconds for rate in field[2:]))))
+
+
+def course(way):
+    """(kind, numbers) of a way, for `along`: ways of one kind take the same operations."""
+    if not any(way[2:]):
+        return "still", ()
+    return ("straight", _line(_steps(way))) if is_linear(way) else ("bent", tuple(way))
+
+
+def along(picture, kind, numbers):
+    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one."""
+    if kind == "still":
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
-    if is_linear(field):
-        grid = _straight(size, _steps(field, seconds), device)
-    else:
-        grid = _grid(_followed(size, field, STILL, device, seconds), size)
+    grid = _straight(size, numbers, device) if kind == "straight" else \
+        _grid(_followed(size, Motion(*numbers), STILL, device), size)
     return _read(picture, _folded(grid), "bicubic")
 
 
@@ -32,8 +44,8 @@ def carried(picture, ways, frames):
     time, negative ones look ahead. Each is seen through its frame, a matrix ((xx, xy, x0), (yx, yy, y0)) on places."""
     size, device = tuple(picture.shape[2:]), picture.device
     if all(is_linear(way) for way in ways):
-        steps = [_framed(frame) @ _steps(way, 1.0) for way, frame in zip(ways, frames, strict=True)]
-        grid = torch.cat([_straight(size, step, device) for step in steps])
+        steps = [_framed(frame) @ _steps(way) for way, frame in zip(ways, frames, strict=True)]
+        grid = torch.cat([_straight(size, _line(step), device) for step in steps])
     else:
         grid = _grid(torch.cat([_followed(size, *pair, device) for pair in zip(ways, frames, strict=True)]), size)
     return _read(picture, grid, "bilinear")
@@ -74,31 +86,36 @@ def _step(field, dt):
     return np.eye(3) + rate + rate @ rate / 2
 
 
-def _straight(size, matrix, device):
-    """The grid (1, h, w, 2) to read at for the place `matrix` @ (x, y, 1) of each pixel of a picture (h, w)."""
+def _line(matrix):
+    """The numbers of a matrix (3, 3) that `_straight` takes."""
+    return tuple(matrix[:2].ravel().tolist())
+
+
+def _straight(size, line, device):
+    """The grid (1, h, w, 2) to read at for the place (xx x + xy y + x0, yx x + yy y + y0) of each pixel of a picture (h, w)."""
     aspect = size[1] / size[0]
-    (xx, xy, x0), (yx, yy, y0) = matrix[:2].tolist()
+    xx, xy, x0, yx, yy, y0 = line
     across, down = _centres(size[1], device), _centres(size[0], device)[:, None]
     return torch.stack((across * xx + (down * (-xy / aspect) + x0 / aspect),
                         across * (-yx * aspect) + (down * yy - y0)), -1)[None]
 
 
-def _steps(field, seconds):
-    return np.linalg.matrix_power(_step(field, seconds / FINE), FINE)
+def _steps(way):
+    return np.linalg.matrix_power(_step(way, 1 / FINE), FINE)
 
 
 def _framed(frame):
     return np.array((*frame, (0.0, 0.0, 1.0)))
 
 
-def _followed(size, field, frame, device, seconds=1.0):
+def _followed(size, field, frame, device):
     """Where the pixels of a picture (h, w) came from, (1, h, w, 2): the field is smooth, the picture is not, so it is
     followed on a coarse mesh, in short steps."""
     height, width = size
     x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
     y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    dt = seconds / STEPS
+    dt = 1 / STEPS
     for _ in range(STEPS):
         points = points - dt * velocity(points - dt / 2 * velocity(points, field), field)
     mesh = _through(points, frame).permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
