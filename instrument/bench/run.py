@@ -58,11 +58,11 @@ def calm(options):
 
 
 def show(options):
-    """Frame times of the whole show at 640x360, untouched and with knobs turned 20 times a second."""
+    """Frame times of the whole show, untouched and with knobs turned 20 times a second."""
     from ..perform import PerformOptions
     from .show import show_rows
 
-    return show_rows(PerformOptions(audio="demo", headless=True, size=(640, 360), fps=30.0, no_hud=True, port=10081,
+    return show_rows(PerformOptions(audio="demo", headless=True, size=options.size, fps=options.fps, no_hud=True, port=10081,
                                     target=[], model=options.model), options.seconds)
 
 

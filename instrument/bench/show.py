@@ -14,12 +14,14 @@ GOLDEN = 0.618034  # of the range per turn: no knob comes back to the same place
 STRETCH = 2.5  # s of one run before the other has its turn, so that both meet the same machine
 ALLOWED = 1.5  # times the 99th percentile of the untouched frames
 WARM = 3.0  # s before counting
-QUICK = {"dream.rate": 30.0, "dream.octaves": 1.0, "dream.layer": 3.0, "dream.layers": 1.0}  # of the last run
+QUICK = {"dream.rate": 30.0, "dream.octaves": 1.0, "dream.layer": 3.0, "dream.layers": 1.0}
+LARGE = {"dream.rate": 30.0, "dream.size": 768.0}  # the aim on a GPU
 
 
 def show_rows(options, seconds=10.0):
-    """Two runs of the same show in turn, `seconds` of each, then one of a quick dream; one dict each. `dream` says what
-    the governor made smaller or fewer to hold the rate."""
+    """Two runs of the same show in turn, `seconds` of each, then one of a quick dream and, on a GPU, of a large one; one
+    dict each. `dream` says what the governor made smaller or fewer to hold the rate."""
+    from ..eyes import best_device
     from ..perform import Show
 
     rounds = max(2, round(seconds / STRETCH))
@@ -32,9 +34,12 @@ def show_rows(options, seconds=10.0):
             for name, found in rows.items():
                 found.append(_play(show, seconds / rounds, name == "knobs"))
                 show.control.submit(start)  # the knobs go back to where they were
-        show.control.submit(QUICK)
-        _play(show, WARM, turning=False)
-        rows["30 dreams/s, one octave, stage 3"] = [_play(show, seconds, turning=False)]
+        wishes = {"30 dreams/s, one octave, stage 3": QUICK}
+        wishes |= {"30 dreams/s of 768 px": LARGE} if best_device() == "cuda" else {}
+        for name, wish in wishes.items():
+            show.control.submit({**start, **wish})
+            _play(show, WARM, turning=False)
+            rows[name] = [_play(show, seconds, turning=False)]
         route = show.renderer.upload.route
     return [{"run": name, "upload": route, **_figures(found)} for name, found in rows.items()]
 

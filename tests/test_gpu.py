@@ -1,0 +1,195 @@
+"""What only an NVIDIA GPU can show: the same dream as on the CPU, pictures handed over to OpenGL unchanged, knobs turned
+while graphs are recorded. Skipped where there is none."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+
+from instrument.dream import Dreamer, Scene
+from instrument.dream.graphs import SETTLED, Graphs, Plain, dream_stream
+from instrument.dream.loop import DreamLoop, rgba
+from instrument.dream.precision import GOOD, HALVES, exact, quick_precisions, shown, trials
+from instrument.eyes import read_pictures
+from instrument.latest import Latest
+from instrument.model.card import load_model
+from instrument.model.zoo import open_eye
+from instrument.params import DEFAULTS
+from instrument.render.upload import CudaRoute, PinnedRoute, Upload
+from instrument.render.window import open_screen
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+CUDA = torch.device("cuda")
+SIZES = ((1, 1), (7, 5), (640, 360), (1920, 1080), (1277, 719))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def pictures(model):
+    return read_pictures(model)
+
+
+@pytest.fixture
+def screen():
+    screen = open_screen((64, 64), headless=True)
+    yield screen
+    screen.close()
+
+
+def noise(size, seed=0):
+    """A picture of `size` (w, h) on the GPU, (h, w, 4) uint8."""
+    dice = torch.Generator(CUDA).manual_seed(seed)
+    return torch.randint(0, 256, (size[1], size[0], 4), dtype=torch.uint8, device=CUDA, generator=dice)
+
+
+def arrived(texture, size):
+    return np.frombuffer(texture.read(), np.uint8).reshape(size[1], size[0], 4)
+
+
+def dreams(model, pictures, device, play=None, fit=exact, count=4, **changes):
+    """The picture after `count` dreams of two classes."""
+    dreamer = Dreamer(open_eye(None, model), pictures, device, play, fit)
+    values = {**DEFAULTS, "dream.size": 200.0, **changes}
+    last, names = None, list(pictures)
+    with dream_stream(dreamer.device):
+        for number in range(count):
+            weights = {names[1]: 0.7, names[3]: 0.3 - 0.005 * number}
+            last = dreamer.step(last, Scene(values, weights, number / 12))
+            dreamer.settle()
+        return last.picture.cpu()
+
+
+# --- to OpenGL
+
+def test_opengl_draws_where_cuda_computes(screen):
+    assert "NVIDIA" in screen.ctx.info["GL_VENDOR"]
+
+
+@pytest.mark.parametrize("route", (CudaRoute, PinnedRoute))
+@pytest.mark.parametrize("size", SIZES)
+def test_every_pixel_arrives_unchanged(screen, route, size):
+    route, texture = route(), screen.ctx.texture(size, 4)
+    for seed in range(5):  # more than there are slots
+        pixels = noise(size, seed)
+        torch.cuda.synchronize()
+        route.copy(screen.ctx, pixels, texture)
+        assert np.array_equal(arrived(texture, size), pixels.cpu().numpy())
+    route.release()
+    texture.release()
+
+
+def test_pictures_go_without_leaving_the_gpu_whatever_their_sizes(screen):
+    upload = Upload(screen.ctx)
+    for seed, size in enumerate((*SIZES, *SIZES)):
+        pixels = noise(size, seed)
+        torch.cuda.synchronize()
+        texture = upload.put(pixels)
+        assert upload.route == "cuda-gl" and upload.reason == ""
+        assert np.array_equal(arrived(texture, size), pixels.cpu().numpy())
+    upload.release()
+
+
+def test_a_picture_that_is_freed_at_once_has_arrived(screen):
+    """The allocator gives its memory to the next tensor."""
+    upload, size = Upload(screen.ctx), (640, 360)
+    for seed in range(20):
+        pixels = noise(size, seed)
+        wanted = pixels.cpu().numpy()
+        texture = upload.put(pixels)
+        del pixels
+        noise(size, 1000 + seed)
+        assert np.array_equal(arrived(texture, size), wanted)
+    upload.release()
+
+
+# --- the dream
+
+@pytest.mark.parametrize("changes", ({}, {"dream.guided": 0.0, "dream.energy": 1.0}, {"dream.class": 1.0},
+                                     {"zoom.mode": 6.0, "dream.octaves": 1.0}), ids=("default", "own", "class", "spiral"))
+def test_a_gpu_dreams_what_a_cpu_dreams(model, pictures, changes):
+    one, other = (dreams(model, pictures, device, Plain(), **changes) for device in ("cpu", "cuda"))
+    assert (one - other).abs().mean() < 0.02 < one.std()
+
+
+@pytest.mark.parametrize("changes", ({}, {"dream.guided": 0.0, "dream.energy": 1.0}), ids=("default", "own"))
+def test_recorded_dreams_are_the_same_dreams(model, pictures, changes):
+    plain, recorded = (dreams(model, pictures, "cuda", play, count=3 * SETTLED, **changes) for play in (Plain(), None))
+    assert (plain - recorded).abs().mean() < 0.02 < plain.std()
+
+
+def test_every_step_of_a_show_is_recorded(model, pictures):
+    dreamer = Dreamer(open_eye(None, model), pictures, "cuda")
+    last, values = None, {**DEFAULTS, "dream.size": 256.0}
+    assert isinstance(dreamer._player, Graphs)
+    for number in range(3 * SETTLED):
+        last = dreamer.step(last, Scene(values, {"dog_bark": 1.0}, number / 12))
+        dreamer.settle()
+    assert len(dreamer._player._kept) == 1 and dreamer.note == ""
+
+
+def test_half_precision_is_good_enough(model, pictures):
+    assert quick_precisions(CUDA) == HALVES
+    found = {precision: cosine for precision, _, cosine in trials(open_eye(None, model).to(CUDA), shown(pictures, CUDA))}
+    assert max(found.values()) >= GOOD
+
+
+def test_knobs_may_be_turned_while_graphs_are_recorded(model, pictures):
+    frames = Latest()
+    dreamer = Dreamer(open_eye(None, model), pictures, "cuda")
+    loop = DreamLoop(dreamer, frames)
+    with dream_stream(CUDA):
+        for number in range(12 * SETTLED):  # each setting is held for some steps longer than it takes to be recorded
+            turn = number // (2 * SETTLED)
+            values = {**DEFAULTS, "dream.size": 160.0 + 32 * turn, "dream.octaves": float(1 + turn % 3),
+                      "dream.layer": 1.5 + turn % 3, "dream.guided": float(turn % 2), "dream.energy": 0.5}
+            loop.turn(Scene(values, {"siren": 1.0}, number / 12))
+    dreamer.settle()
+    frame = frames.take()
+    assert loop.faults == 0 and frame.note == "" and frame.pixels.is_cuda
+    assert frame.pixels.float().std() > 10
+
+
+def test_memory_that_is_short_costs_an_octave_and_the_show_goes_on(model, pictures):
+    """Real memory: all but a little of it is taken away."""
+    frames, dreamer = Latest(), Dreamer(open_eye(None, model), pictures, "cuda")
+    loop = DreamLoop(dreamer, frames)
+    values = {**DEFAULTS, "dream.size": 1024.0, "dream.octaves": 4.0}
+    loop.turn(Scene({**values, "dream.size": 160.0}, {"siren": 1.0}, 0.0))
+    free, total = torch.cuda.mem_get_info()
+    used = torch.cuda.memory_reserved()
+    torch.cuda.set_per_process_memory_fraction((used + 60e6) / total)
+    try:
+        for number in range(1, 12):
+            loop.turn(Scene(values, {"siren": 1.0}, number / 12))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert loop.faults > 0 and "octave" in loop.note(values)
+    loop.turn(Scene({**values, "dream.size": 160.0}, {"siren": 1.0}, 2.0))
+    assert frames.take().pixels.shape[0] == 160
+
+
+def test_recordings_give_their_memory_back(model, pictures):
+    def held():
+        gc.collect()
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        return torch.cuda.memory_reserved()
+
+    dreamer, last = Dreamer(open_eye(None, model), pictures, "cuda"), None
+    for size in (256.0, 384.0, 512.0):
+        for number in range(2 * SETTLED):
+            last = dreamer.step(last, Scene({**DEFAULTS, "dream.size": size}, {"siren": 1.0}, size + number / 12))
+            dreamer.settle()
+    full = held()
+    dreamer.forget()
+    assert held() < full
+
+
+def test_what_is_shown_is_what_was_dreamed():
+    picture = torch.rand(1, 3, 40, 60, device=CUDA)
+    assert torch.equal(rgba(picture).cpu(), rgba(picture.cpu()))
