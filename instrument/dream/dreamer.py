@@ -12,7 +12,7 @@ from ..model.packed import packed
 from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
 from .graphs import finish, player
-from .memory import Memory
+from .memory import Memory, recalled
 from .precision import fitted
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
@@ -74,6 +74,7 @@ class Form(NamedTuple):
 
     way: str  # how the picture is carried, see flow.course
     leak: str  # back to what is remembered: "", "even" or, while the classes change, "clouds"
+    memory: str  # how that is remembered, see flow.courses; "" for no leak
     ascent: tuple  # of one Ascent, or none
 
 
@@ -87,11 +88,15 @@ class Climb(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """How much of each in a step: floats, or tensors of one number inside a CUDA graph."""
+    """How much of each in a step: floats, or tensors of one number on a GPU."""
 
     seconds: float
     way: tuple  # see flow.course
+    shares: tuple  # of the class pictures in what the dream comes back to
+    memory: tuple  # see Memory.course, or none
     leak: tuple  # its share; in clouds also how far the turn gets
+    sound: tuple  # of the spectrogram among what is seen, see `_loudness`; or none
+    tones: tuple  # mean and spread (3) each that the picture is brought to
     climb: tuple  # of one Climb, or none
 
 
@@ -99,9 +104,9 @@ class Parts(NamedTuple):
     """To what: tensors."""
 
     picture: torch.Tensor
-    mixture: torch.Tensor  # of the class pictures, to begin anew with should the picture be broken
-    memory: tuple  # what is remembered, and where a turn comes sooner or later; or none
-    tones: torch.Tensor  # that the picture is brought to
+    views: tuple  # of the class pictures, at the size of the picture
+    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or none
+    sound: tuple  # of one spectrogram, or none
     guides: tuple  # guides[octave][stage] has one `Guide` per class
     goal: tuple  # of one gradient at the logits, or none
 
@@ -122,16 +127,16 @@ class Dreamer:
         self._colour = torch.tensor(step.COLOUR, device=self.device)
         self._axes = step.OPPONENT.to(self.device)
         self._settle_times = torch.tensor(SETTLE, device=self.device)
-        self._natural = torch.tensor(NATURAL, device=self.device)
-        self._tones = {name: _natural(step.tones(p)) for name, p in self.pictures.items()}
+        self._tones = {name: _natural(step.tones(p)).tolist() for name, p in guides.items()}
         self._player = play or player(self.device)
         self._views = {}
         finish(self.device)
 
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1. Any thread."""
-        picture = torch.as_tensor(picture).to(self.device, torch.float32)
-        self._tones[name] = _natural(step.tones(picture))
+        picture = torch.as_tensor(picture)
+        self._tones[name] = _natural(step.tones(picture)).tolist()
+        picture = picture.to(self.device, torch.float32)
         finish(self.device)
         self.pictures[name] = picture  # last: from here on it is dreamed
 
@@ -153,8 +158,12 @@ class Dreamer:
         size = self.size(scene)
         dream = self.begin(torch.full((1, 3, *size), GREY, device=self.device), scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in dream.noise)
-        memory = dream.memory.read(self._mixture(scene.weights, size))
-        return dream._replace(picture=step.limit(self._sounding(memory, scene) + clouds.to(self.device)))
+        views, shares = self._mixture(scene.weights, size)
+        memory = dream.memory.read(_mixed(views, shares, dream.picture))
+        sound, amounts = self._sound(scene)
+        if sound:
+            memory = _sounding(memory, sound[0], amounts)
+        return dream._replace(picture=step.limit(memory + clouds.to(self.device)))
 
     def begin(self, picture, scene):
         """The dream that begins with a picture (1, 3, h, w) in 0..1."""
@@ -198,26 +207,47 @@ class Dreamer:
         """(Form, Numbers, Parts) of the step that carries a dream along its way to the time of its scene."""
         scene, size = dream.scene, self.size(dream.scene)
         kind, numbers = flow.course(way)
-        leak, shares = self._leak(dream, dt)
+        leak, amounts = self._leak(dream, dt)
+        remembered, memory = dream.memory.course() if leak else ("", ())
+        clouds = (dream.memory.clouds(size, self.device),) if leak else ()
+        clouds += (self._clouds(dream, size),) if leak == "clouds" else ()
         ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
-        mixture = self._mixture(scene.weights, size)
-        memory = (self._sounding(dream.memory.read(mixture), scene),) if leak else ()
-        memory += (self._clouds(dream, size),) if leak == "clouds" else ()
-        parts = Parts(octaves.resize(dream.picture, size), mixture, memory, self._wanted(scene), guides, goal)
-        return Form(kind, leak, ascent), Numbers(dt, numbers, shares, climb), parts
+        views, shares = self._mixture(scene.weights, size)
+        sound, loudness = self._sound(scene)
+        parts = Parts(octaves.resize(dream.picture, size), views, clouds, sound, guides, goal)
+        return (Form(kind, leak, remembered, ascent),
+                Numbers(dt, numbers, shares, memory, amounts, loudness, self._wanted(scene), climb), parts)
 
     @torch.no_grad()
     def _change(self, form, numbers, parts):
         """(picture, steps lost) at the end of a step: work for a player, see graphs.py."""
-        picture, lost = step.sound(parts.picture, parts.mixture)
+        mixture = _mixed(parts.views, numbers.shares, parts.picture)
+        picture, lost = step.sound(parts.picture, mixture)
         picture = flow.along(picture, form.way, numbers.way)
         if form.leak:
-            picture = picture.lerp(parts.memory[0], _share(form.leak, numbers.leak, parts.memory))
+            picture = self._leaked(picture, mixture, form, numbers, parts)
         if form.ascent:
             picture, missed = yield from self._climb(picture, form.ascent[0], numbers.climb[0], parts)
-            lost = lost + missed
+            lost = lost.long() + missed
+        return self._settled(picture, numbers, parts), lost
+
+    def _leaked(self, picture, mixture, form, numbers, parts):
+        """The picture, leaked back to the class pictures as they are remembered."""
+        memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0])
+        if parts.sound:
+            memory = _sounding(memory, parts.sound[0], numbers.sound)
+        share = numbers.leak[0]
+        if form.leak == "clouds":
+            share = 1 - (1 - share) * torch.exp(-numbers.leak[1] * parts.clouds[1])
+        return picture.lerp(memory, share)
+
+    def _settled(self, picture, numbers, parts):
+        """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""
+        wanted = _vector((*numbers.tones[0], *numbers.tones[1]), self.device).view(2, 3)
+        if parts.sound:
+            wanted = wanted.lerp(_natural(step.tones(parts.sound[0], self._axes)), numbers.sound[0])
         share = 1 - torch.exp(-numbers.seconds / self._settle_times)
-        return step.limit(step.tone(picture, parts.tones, share, self._axes)), lost
+        return step.limit(step.tone(picture, wanted, share, self._axes))
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while
@@ -265,8 +295,7 @@ class Dreamer:
 
     def _climb(self, picture, ascent, climb, parts):
         """(the picture, steps lost) after all octaves and iterations; a generator."""
-        lost = torch.zeros((), dtype=torch.long, device=self.device)
-        goal = parts.goal[0] if parts.goal else None
+        lost, goal = 0, parts.goal[0] if parts.goal else None
 
         def ascend(picture, octave):
             nonlocal lost
@@ -287,44 +316,30 @@ class Dreamer:
         total = heard + (1 - heard) * sound
         return total, sound / total if sound else 0.0
 
-    def _sounding(self, picture, scene):
-        """`picture`, made of the class pictures, under the spectrogram's share of the spectrogram.
-
-        What is loud shows from half the share on; what is silent stays clear the longest, so as not to darken.
-        """
+    def _sound(self, scene):
+        """((the picture of the sound as it came, (1, 3, h, w) in 0..1), its `_loudness`), both empty where none is seen."""
         share = self._seen(scene)[1]
         if not share:
-            return picture
-        sound = octaves.resize(self._spectrogram(scene), picture.shape[2:])
-        loud = sound.amax(1, keepdim=True)
-        return picture.lerp(sound, share**2 + (min(1.0, 2 * share) - share**2) * loud)
-
-    def _spectrogram(self, scene):
-        """The picture of the sound as it came, (1, 3, h, w) in 0..1."""
+            return (), ()
         pixels = torch.from_numpy(scene.spectrogram).to(self.device)[..., :3]
-        return pixels.permute(2, 0, 1)[None].float() / 255
+        return (pixels.permute(2, 0, 1)[None].float() / 255,), _loudness(share)
 
     def _wanted(self, scene):
-        """Brightness, contrast and colour of what the picture is made of, (2, 3)."""
+        """Brightness, contrast and colour of the classes that the picture is made of, as numbers ((3), (3))."""
         known = self._known(scene.weights)
         total = sum(known.values())
-        wanted = self._natural * max(0.0, 1 - total)
-        for name, weight in known.items():
-            wanted = wanted + self._tones[name] * (weight / max(total, 1.0))
-        sound = self._seen(scene)[1]
-        return wanted.lerp(_natural(step.tones(self._spectrogram(scene), self._axes)), sound) if sound else wanted
+        parts = [(NATURAL, max(0.0, 1 - total)), *((self._tones[name], weight / max(total, 1.0)) for name, weight in known.items())]
+        return tuple(tuple(sum(tones[row][axis] * share for tones, share in parts) for axis in range(3)) for row in range(2))
 
     def _known(self, weights):
         """The weights of classes that have a picture."""
         return {name: weight for name, weight in weights.items() if name in self.pictures}
 
     def _mixture(self, weights, size):
-        """The class pictures mixed by weight, (1, 3, h, w); natural grey where nothing is known."""
+        """(views, shares) of the class pictures that are heard, for `_mixed`."""
         known = objective.heard(self._known(weights))
-        if not known:
-            return torch.full((1, 3, *size), GREY, device=self.device)
         total = sum(known.values())
-        return sum(self._view(name, tuple(size)) * (weight / total) for name, weight in known.items())
+        return tuple(self._view(name, tuple(size)) for name in known), tuple(weight / total for weight in known.values())
 
     def _view(self, name, size):
         """A class picture at the size of the dream, whole in height, mirrored beyond its sides."""
@@ -351,9 +366,30 @@ def _way(then, now):
     return added(Motion(), motion(now.values, now.now), min(_seconds(then, now), LONGEST))
 
 
-def _share(leak, amounts, memory):
-    """How much of what is remembered comes back, a number or (1, 1, h, w)."""
-    return 1 - (1 - amounts[0]) * torch.exp(-amounts[1] * memory[1]) if leak == "clouds" else amounts[0]
+def _mixed(views, shares, like):
+    """Class pictures (1, 3, h, w) mixed by shares; natural grey, a picture `like` another, where nothing is known."""
+    if not views:
+        return torch.full_like(like, GREY)
+    return sum((view * share for view, share in zip(views[1:], shares[1:], strict=True)), start=views[0] * shares[0])
+
+
+def _loudness(share):
+    """Numbers of `_sounding` for the spectrogram's share of what is seen."""
+    return share, share**2, min(1.0, 2 * share) - share**2
+
+
+def _sounding(picture, sound, loudness):
+    """`picture`, made of the class pictures, under the spectrogram's share of the spectrogram.
+
+    What is loud shows from half the share on; what is silent stays clear the longest, so as not to darken.
+    """
+    sound = octaves.resize(sound, picture.shape[2:])
+    return picture.lerp(sound, loudness[1] + loudness[2] * sound.amax(1, keepdim=True))
+
+
+def _vector(numbers, device):
+    """Numbers, floats or tensors of one, as a tensor (n,)."""
+    return torch.stack(numbers) if isinstance(numbers[0], torch.Tensor) else torch.tensor(numbers, device=device)
 
 
 def _shifts(dream, ascent):

@@ -42,12 +42,23 @@ def along(picture, kind, numbers):
 def carried(picture, ways, frames):
     """What the picture (1, c, h, w) shows after each of n `ways` (n, c, h, w): motions already multiplied by their
     time, negative ones look ahead. Each is seen through its frame, a matrix ((xx, xy, x0), (yx, yy, y0)) on places."""
-    size, device = tuple(picture.shape[2:]), picture.device
+    return along_all(picture, *courses(ways, frames))
+
+
+def courses(ways, frames):
+    """(kind, numbers of each) of ways and their frames, for `along_all`: those of one kind take the same operations."""
     if all(is_linear(way) for way in ways):
-        steps = [_framed(frame) @ _steps(way) for way, frame in zip(ways, frames, strict=True)]
-        grid = torch.cat([_straight(size, _line(step), device) for step in steps])
+        return "straight", tuple(_line(_framed(frame) @ _steps(way)) for way, frame in zip(ways, frames, strict=True))
+    return "bent", tuple((tuple(way), frame) for way, frame in zip(ways, frames, strict=True))
+
+
+def along_all(picture, kind, numbers):
+    """What the picture (1, c, h, w) shows after each of n `courses` (n, c, h, w)."""
+    size, device = tuple(picture.shape[2:]), picture.device
+    if kind == "straight":
+        grid = torch.cat([_straight(size, line, device) for line in numbers])
     else:
-        grid = _grid(torch.cat([_followed(size, *pair, device) for pair in zip(ways, frames, strict=True)]), size)
+        grid = _grid(torch.cat([_followed(size, Motion(*way), frame, device) for way, frame in numbers]), size)
     return _read(picture, grid, "bilinear")
 
 

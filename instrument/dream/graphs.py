@@ -1,8 +1,8 @@
 """Who plays the work of a dream: as it comes, or from CUDA graphs recorded in the background.
 
 Work is a generator function `work(form, numbers, parts)` that returns tensors. `form` (hashable) says what is done,
-`numbers` (nested tuples of floats) how much, `parts` (nested tuples of tensors) to what; it stops, `yield`, where it
-may be cut. Work that goes by this rule does the same operations whenever form and shapes are the same, so they can be
+`numbers` (nested tuples of floats; on a GPU of tensors of one) how much, `parts` (nested tuples of tensors) to what; it
+stops, `yield`, where it may be cut. Work that goes by this rule does the same operations whenever form and shapes are the same, so they can be
 recorded once and replayed with other numbers and parts: a launch of thousands of kernels becomes one.
 """
 
@@ -48,7 +48,7 @@ class Plain:
 
     def play(self, work, form, numbers, parts):
         """What `work` returns."""
-        return whole(work(form, numbers, parts))
+        return whole(work(form, brought(numbers, parts), parts))
 
     def forget(self):
         """Nothing is kept."""
@@ -82,7 +82,7 @@ class Graphs:
             self._kept.move_to_end(key)
             return recording.play(numbers, parts, self._between)
         self._meet(key, work, form, numbers, parts)
-        return whole(work(form, numbers, parts), self._between)
+        return whole(work(form, brought(numbers, parts), parts), self._between)
 
     def _meet(self, key, work, form, numbers, parts):
         self._met = self._met + 1 if key == self._last else 1
@@ -133,10 +133,10 @@ class Recording:
         self.parts = rebuilt(parts, (part.clone() for part in leaves(parts)))
         self._still = list(leaves(self.parts))
         self._came = [(part, part._version) for part in leaves(parts)]  # what of the parts' last contents is there
-        like = self._still[0]
-        self._numbers = torch.tensor(list(leaves(numbers)), dtype=torch.float32).to(like.device)
+        device = self._still[0].device
+        self._numbers = _flat(numbers, device).to(device)
         self.numbers = rebuilt(numbers, self._numbers.unbind())
-        self._ready = _event(like.device)
+        self._ready = _event(device)
 
     def make(self, record, work):
         """Record `work()`; self."""
@@ -147,9 +147,7 @@ class Recording:
 
     def play(self, numbers, parts, between):
         """The output for other numbers and parts."""
-        fresh = torch.tensor(list(leaves(numbers)), dtype=torch.float32)
-        fresh = fresh.pin_memory() if self._numbers.is_cuda else fresh  # so that the copy need not wait
-        self._numbers.copy_(fresh, non_blocking=True)
+        self._numbers.copy_(_flat(numbers, self._numbers.device), non_blocking=True)
         for place, part in enumerate(leaves(parts)):
             self._bring(place, part)
         whole(self._replay(), between)
@@ -192,6 +190,20 @@ def rebuilt(tree, values):
         return type(branch)(*parts) if hasattr(branch, "_fields") else tuple(parts)
 
     return build(tree)
+
+
+def brought(numbers, parts):
+    """Numbers as tensors of one where the parts are on a GPU, which is not waited for; else as they are."""
+    device = next(leaves(parts)).device
+    if device.type != "cuda":
+        return numbers
+    return rebuilt(numbers, _flat(numbers, device).to(device, non_blocking=True).unbind())
+
+
+def _flat(numbers, device):
+    """All numbers in one tensor in main memory, on its way to a device."""
+    flat = torch.tensor(list(leaves(numbers)), dtype=torch.float32)
+    return flat.pin_memory() if device.type == "cuda" else flat  # so that the copy need not wait
 
 
 def shape(tree):

@@ -59,11 +59,14 @@ class Copy(NamedTuple):
 
 
 class Memory:
-    """Two copies of a picture; `read` gives what they show of any. A moment later it is another one (`advanced`)."""
+    """Two copies of a picture; `read` gives what they show of any. A moment later it is another one (`advanced`).
+
+    `clouds(size, device)` is a field (1, 1, h, w).
+    """
 
     def __init__(self, seed, field, wander):
         """It begins in a `field` of motion; framings are `wander` (0..1) from the whole picture."""
-        self._seed, self._born, self._clouds = seed, 0, Clouds(seed)
+        self._seed, self._born, self.clouds = seed, 0, Clouds(seed)
         self.copies = [self._begun(field, wander, life) for life in (0.5, 0.0)]
 
     def advanced(self, way, field, dt, wander):
@@ -86,17 +89,23 @@ class Memory:
         framing = _framing(random.Random(f"{self._seed} view {self._born}"), wander)
         return Copy(life, framing, added(Motion(), field, (life - 0.5) * _life(field)))
 
+    def course(self):
+        """(kind, numbers) of how a picture is remembered now, for `recalled`."""
+        kind, numbers = flow.courses([one.travelled for one in self.copies], [one.framing.matrix for one in self.copies])
+        return kind, (numbers, 1 - abs(2 * self.copies[1].life - 1))
+
     def read(self, picture):
         """The picture (1, 3, h, w) as it is remembered."""
-        fields = [one.travelled for one in self.copies]
-        frames = [one.framing.matrix for one in self.copies]
-        one, other = flow.carried(picture, fields, frames).split(1)
-        return one.lerp_(other, self._share(tuple(picture.shape[2:]), picture.device))
+        return recalled(picture, *self.course(), self.clouds(tuple(picture.shape[2:]), picture.device))
 
-    def _share(self, size, device):
-        """How much of the second copy shows, (1, 1, h, w): the one in the middle of its life, sooner here, later there."""
-        middle = 1 - abs(2 * self.copies[1].life - 1)
-        return (self._clouds(size, device) + (EDGE * (middle - 0.5) + 0.5)).clamp_(0, 1)
+
+def recalled(picture, kind, numbers, clouds):
+    """The picture (1, 3, h, w) as remembered by the `course` of a Memory, whose numbers are floats or tensors of one.
+
+    `clouds` are the Memory's: how much of its second copy shows, sooner here, later there.
+    """
+    one, other = flow.along_all(picture, kind, numbers[0]).split(1)
+    return one.lerp_(other, (clouds + (EDGE * (numbers[1] - 0.5) + 0.5)).clamp_(0, 1))
 
 
 class Clouds:

@@ -179,8 +179,9 @@ def unit(direction, size=1.0):
     """A direction at root mean square `size`; nothing stays nothing."""
     # The norm of a large activation is more than float16 can hold; to convert bfloat16 first takes a CPU eight times as long.
     wide = torch.float32 if direction.dtype == torch.float16 else None
-    mean = torch.linalg.vector_norm(direction, dtype=wide).float() / direction.numel() ** 0.5
-    return direction * (size / (mean + 1e-12))
+    norm = torch.linalg.vector_norm(direction, dtype=wide).float()
+    root = direction.numel() ** 0.5
+    return direction * (size * root / (norm + 1e-12 * root))
 
 
 def few(activation, most):

@@ -60,10 +60,9 @@ def roll(picture, shift):
     """The picture (1, c, h, w) rolled by (y, x) px: whole numbers, or tensors of one inside a CUDA graph."""
     if not isinstance(shift[0], torch.Tensor):
         return picture.roll(shift, (2, 3))
-    for axis, by in zip((2, 3), shift, strict=True):
-        side = picture.shape[axis]
-        picture = picture.index_select(axis, (torch.arange(side, device=picture.device) - by.long()) % side)
-    return picture
+    rows, columns = ((torch.arange(side, device=picture.device) - by).remainder(side).long()
+                     for side, by in zip(picture.shape[2:], shift, strict=True))
+    return picture[:, :, rows[:, None], columns]
 
 
 def refine(grad, colour, smoothing=None):
@@ -105,11 +104,14 @@ def limit(picture):
 
 def tones(picture, axes=OPPONENT):
     """Mean and spread of brightness and the two opponent colours, (2, 3), of a picture (..., 3, h, w)."""
-    pixels = picture.reshape(3, -1)
-    mean = pixels.mean(1, keepdim=True)
-    covariance = (pixels @ pixels.T) / pixels.shape[1] - mean @ mean.T
-    axes = axes.to(picture)
-    return torch.stack(((axes @ mean)[:, 0], (axes @ covariance @ axes.T).diagonal().clamp_min(0).sqrt()))
+    return torch.stack(_tones(picture, axes.to(picture)))
+
+
+def _tones(picture, axes):
+    rows = picture.reshape(-1, *picture.shape[-2:]).transpose(0, 1)  # (h, 3, w): one product of all would keep a GPU waiting
+    squares = axes @ torch.bmm(rows, rows.transpose(1, 2)).sum(0).div_(rows.shape[0] * rows.shape[2])
+    mean = axes @ rows.mean((0, 2))
+    return mean, torch.addcmul((squares * axes).sum(1), mean, mean, value=-1).clamp_min_(0).sqrt_()
 
 
 def tone(picture, wanted, share, axes=OPPONENT):
@@ -117,10 +119,10 @@ def tone(picture, wanted, share, axes=OPPONENT):
 
     Contrast in the opponent colours, `axes` on the picture's device, is what keeps a dream from bleaching out.
     """
-    mean, spread = tones(picture, axes)
-    gain = 1 + (share * (wanted[1] / (spread + 1e-3) - 1)).clamp(-0.9, 2.0)
-    offset = axes.T @ (mean + share * (wanted[0] - mean) - gain * mean)
-    return mix(picture, axes.T @ (gain[:, None] * axes)) + offset.view(1, 3, 1, 1)
+    mean, spread = _tones(picture, axes)
+    gain = (wanted[1] / (spread + 1e-3)).sub_(1).mul_(share).clamp_(-0.9, 2.0).add_(1)
+    offset = axes.T @ torch.addcmul(mean.lerp(wanted[0], share), gain, mean, value=-1)
+    return mix(picture, axes.T @ (gain[:, None] * axes)).add_(offset.view(1, 3, 1, 1))
 
 
 def mix(picture, matrix):
@@ -133,6 +135,7 @@ def mix(picture, matrix):
 
 
 def sound(new, old):
-    """(`new` if all of it is finite, else `old`; 1 or 0 steps lost), decided on the device."""
-    good = new.sum().isfinite()
-    return torch.where(good, new, old), (~good).long()
+    """(`new` if all of it is finite, else `old`; whether it is not), decided on the device."""
+    total = new.sum()
+    good = (total - total) == 0  # what is not finite leaves no nought
+    return torch.where(good, new, old), ~good
