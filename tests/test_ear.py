@@ -179,10 +179,13 @@ def test_an_answer_is_never_written_again(net, cuda):
     assert all(np.array_equal(part, before) for part, before in zip(first, kept, strict=True))
 
 
-def test_cudnn_is_left_as_it_was(net, cuda):
-    before = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+def test_cudnn_chooses_without_tf32_and_is_left_as_it_was(net, cuda, monkeypatch):
+    cudnn, seen = torch.backends.cudnn, []
+    monkeypatch.setattr(cudnn, "benchmark", False)
+    monkeypatch.setattr(cudnn, "allow_tf32", True)
+    monkeypatch.setattr(ear, "_graph_of", lambda work: seen.append((cudnn.benchmark, cudnn.allow_tf32)) or (SimpleNamespace(replay=int), work()))
     Ear(net, "cuda").warm()
-    assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
+    assert seen == [(True, False)] * SECONDS and (cudnn.benchmark, cudnn.allow_tf32) == (False, True)
 
 
 def test_what_cannot_be_captured_is_heard_on_the_gpu_all_the_same(net, cuda, caplog):
