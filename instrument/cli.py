@@ -79,6 +79,8 @@ def _sound_flags(command):
     command.add_argument("--loop", action="store_true", help="repeat a file for ever")
     command.add_argument("--mute", action="store_true", help="do not play a file aloud")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="hear on the processor or the "
+                         "GPU (default auto: whichever is quicker); a GPU that fails hands over to the processor")
     command.add_argument("--scene-seed", type=_whole(0, SEEDS), default=1, metavar="N", help="shuffles the demo scene")
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .audio.engine import Engine
+from .audio.engine import FRAMES_PER_DECISION, Engine
 from .audio.source import Paced, open_source
 from .control import Control
 from .features import CLASS
@@ -49,6 +49,7 @@ class ListenOptions:
     loop: bool = False
     mute: bool = False
     model: str | None = None
+    device: str = "auto"  # to hear on
     scene_seed: int = 1
     target: list = field(default_factory=lambda: [("127.0.0.1", 10000), ("127.0.0.1", 10001)])
     host: str = "127.0.0.1"
@@ -67,7 +68,7 @@ def run(options):
 
     Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
     """
-    load = lambda: load_network(options.model, options.taught)
+    load = lambda: load_network(options.model, options.taught, options.device)
     with as_before(), Listener(options, load, _reporter(options)) as listener:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: listener.stop(STOPPED))
@@ -79,17 +80,22 @@ def run(options):
 
 
 class Network(NamedTuple):
-    """What `load` gives: `hear` answers windows with logits of `classes`; a `pupil` learns more classes."""
+    """What `load` gives: `hear` answers windows with logits of `classes`; a `pupil` learns more classes.
+
+    `every()`: frames from one decision to the next. `note`: where it hears, if there was a choice.
+    """
 
     hear: object
     classes: tuple
     pupil: object = None
+    every: object = lambda: FRAMES_PER_DECISION
+    note: str = ""
 
 
-def load_network(folder=None, taught=None):
-    """The Network of a model folder, warmed up; ValueError in one line when it is missing or damaged.
+def load_network(folder=None, taught=None, device="cpu"):
+    """The Network of a model folder, warmed up; ValueError in one line when it or the device is missing or damaged.
 
-    `taught`: where its pupil saves; a model that is already there is gone on with.
+    `taught`: where its pupil saves; a model that is already there is gone on with. `device`: of model/ear.py.
     """
     import torch
 
@@ -101,9 +107,11 @@ def load_network(folder=None, taught=None):
     if taught and (Path(taught) / "card.json").exists():
         folder = taught
     model = load_model(folder)
+    note = model.open_ear(device)
     model.hear(np.zeros((128, 40), np.float32))
     pupil = Pupil(model, Path(taught) if taught else own_folder(model.folder))
-    return Network(*pupil.heard(), pupil)
+    every = lambda: FRAMES_PER_DECISION if model.device == "cpu" else 1  # also after a GPU has failed
+    return Network(*pupil.heard(), pupil, every, note)
 
 
 class Listener:
@@ -218,15 +226,20 @@ class Listener:
         self.sender.tick(time.perf_counter())
 
     def _bring_network(self):
-        self._take(Network(*self._load()))
+        self._take(network := Network(*self._load()))
+        if network.note:
+            self._note(network.note)
+            if not self.options.parent:  # which says what is published
+                print(network.note, file=sys.stderr, flush=True)
 
     def _take(self, network):
+        self._every = network.every
         self._attach(network.hear, network.classes)
         self._pupil = network.pupil
 
     def _attach(self, hear, classes):
         self.sender.rename(classes)
-        self.engine.attach(hear, classes)
+        self.engine.attach(hear, classes, self._every)
 
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""
@@ -262,8 +275,9 @@ class Listener:
 
         model = load_model(folder or DEFAULT)
         self._taught = self._taught and own_folder(model.folder, beside=self._taught)
-        self._take(load_network(model.folder, self._taught))
-        return f"hears with {model.folder.name}"
+        network = load_network(model.folder, self._taught, self.options.device)
+        self._take(network)
+        return "; ".join(filter(None, (f"hears with {model.folder.name}", network.note)))
 
     def _learn(self, name, samples, picture):
         count = self._pupil.add(name, samples, self.source.rate)

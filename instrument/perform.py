@@ -55,6 +55,7 @@ class PerformOptions:
     loop: bool = False
     mute: bool = False
     model: str | None = None
+    device: str = "auto"  # that `listen` hears on
     scene_seed: int = 1
     headless: bool = False
     record: str | None = None
@@ -187,7 +188,7 @@ class Show:
         self._remote = Remote(("127.0.0.1", hear_port))
         stack.callback(self._remote.close)
         arguments = ["--port", str(hear_port), "--ring", self._ring_name, "--parent", str(os.getpid()),
-                     "--scene-seed", str(options.scene_seed)]
+                     "--scene-seed", str(options.scene_seed), "--device", options.device]
         for host, port in [("127.0.0.1", options.port), *options.target]:
             arguments += ["--target", f"{host}:{port}"]
         for flag, value in (("--audio", options.audio), ("--model", options.model), ("--taught", str(self._taught))):
@@ -200,7 +201,9 @@ class Show:
         from .dream.dreamer import Scene
         from .learn.teach import own_folder
         from .model.card import DEFAULT, load_model
+        from .model.ear import see_device
 
+        see_device(self.options.device)  # as `listen` would, but before a window opens
         self._scene, self.frames = Scene, Latest()
         self.eyes = None if self.options.dream == "prerendered" else Eyes(self.options.model, self.options.network)
         self._model = self.eyes.now.model if self.eyes else load_model(self.options.model or DEFAULT)

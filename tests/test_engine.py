@@ -57,6 +57,34 @@ def test_every_sample_is_analysed_and_every_second_frame_decided():
     assert engine.skipped == 0
 
 
+def test_a_quick_network_decides_at_every_frame_until_it_is_quick_no_more():
+    """43 decisions a second; smoothing is in milliseconds, so that as much is known after as long."""
+    every, out = [1], []
+    engine = Engine(RATE, None, (), out.append)
+    engine.attach(hear, CLASSES, lambda: every[0])
+    counts = []
+    for second in range(4):
+        every[0] = 1 if second < 2 else 2
+        before = engine.decisions
+        for start in range(0, RATE, BLOCK):
+            engine.push(tone(200, 1.0)[start: start + BLOCK], second + (start + BLOCK) / RATE)
+        counts.append(engine.decisions - before)
+    assert counts[1] in (43, 44) and counts[2] in (21, 22) and engine.skipped == 0
+
+
+def test_smoothing_takes_as_long_however_often_it_decides():
+    def known_at(every):
+        out = []
+        engine = Engine(RATE, None, (), out.append)
+        engine.attach(hear, CLASSES, lambda: every)
+        sound = np.concatenate([tone(150, 2.0), tone(6000, 1.0)])
+        for start in range(0, len(sound), BLOCK):
+            engine.push(sound[start: start + BLOCK], (start + BLOCK) / RATE)
+            if out[-1].get("top.name") == "high":
+                return start / RATE
+    assert abs(known_at(1) - known_at(2)) < 0.06
+
+
 def test_at_least_20_decisions_a_second():
     _, out = run(tone(200, 4.0))
     assert 20 <= out[-1][1].get("stat.hops_per_s", decisions(out)[-1][1]["stat.hops_per_s"]) < 22

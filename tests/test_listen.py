@@ -152,6 +152,17 @@ def test_what_is_listened_to_is_published_and_what_is_wrong_with_it(clip, free_p
             until_told(heard, "audio.source", "gives no sound")
 
 
+def test_where_it_hears_is_published_and_printed_and_it_decides_as_often_as_that_allows(clip, free_port, capsys):
+    heard, note = queue.SimpleQueue(), "hears on cuda: 0.9 ms (cpu 5.6)"
+    with Receiver(0, on_features=heard.put) as receiver:
+        listening = options(clip, free_port, ("127.0.0.1", receiver.port))
+        with Listener(listening, lambda: Network(*network(), every=lambda: 1, note=note)) as listener:
+            until_told(heard, "teach.note", note)
+            listener.wait()
+    assert listener.engine.decisions + listener.engine.skipped > 60  # 1.5 s, of which every frame
+    assert capsys.readouterr().err == f"{note}\n"
+
+
 def until_told(heard, feature, word):
     """Until a text with that word comes; queue.Empty if it never does."""
     while word not in heard.get(timeout=WAIT).get(feature, ""):

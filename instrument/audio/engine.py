@@ -19,7 +19,7 @@ from .decide import Decider
 from .frontend import FrontEnd, Streaming
 from .onset import FastPath, decibels
 
-FRAMES_PER_DECISION = 2  # 46.4 ms at 22,050 Hz
+FRAMES_PER_DECISION = 2  # 46.4 ms at 22,050 Hz: what a processor does beside the dream
 LEAST_FRAMES = 4  # a decision needs 116 ms of sound after silence; less is repeated into a false rhythm
 SILENCE = 0.3  # seconds below the gate until a sound is over
 LEVEL_BLOCK = 0.01  # seconds per value of the level that the gate sees
@@ -49,8 +49,9 @@ class Engine:
         self._start = self._ended = None  # of the sound; of the newest frame
         self.attach(hear, classes)
 
-    def attach(self, hear, classes):
-        """Decide with this network from now on."""
+    def attach(self, hear, classes, every=lambda: FRAMES_PER_DECISION):
+        """Decide with this network from now on, each time that `every()` frames have come. It is asked at each block."""
+        self._every = every
         decider = None if hear is None else Decider(classes)
         self._ear = (hear, decider)  # one assignment, so that the deciding thread never sees half
 
@@ -73,7 +74,7 @@ class Engine:
         frames = self._mel.push(block)
         with self._lock:
             self._gate.push(block, self.values["hear.gate"])
-            self._due += self._history.push(frames)
+            self._due += self._history.push(frames, self._every())
             self._ended = now - max(self.analysed / self._rate - self._history.end, 0.0)
             return self._due > 0
 
@@ -134,7 +135,7 @@ def choose_window(history, since, seconds):
 
 
 class History:
-    """The last seconds of log-mel frames; a decision comes due every FRAMES_PER_DECISION of them."""
+    """The last seconds of log-mel frames."""
 
     def __init__(self, front_end):
         self._front_end = front_end
@@ -147,14 +148,14 @@ class History:
         front = self._front_end
         return 1 + (round(seconds * front.rate) - front.n_fft) // front.hop
 
-    def push(self, frames):
-        """Keep the newest `frames` (bands, n) and return how many decisions came due."""
-        before = self.total // FRAMES_PER_DECISION
+    def push(self, frames, every=FRAMES_PER_DECISION):
+        """Keep the newest `frames` (bands, n) and return how many decisions came due, one for each `every` frames."""
+        before = self.total // every
         self.total += frames.shape[1]
         kept = frames[:, -self._frames.shape[1]:]
         if kept.shape[1]:
             self._frames = np.concatenate([self._frames[:, kept.shape[1]:], kept], axis=1)
-        return self.total // FRAMES_PER_DECISION - before
+        return self.total // every - before
 
     @property
     def end(self):
@@ -207,7 +208,7 @@ class Gate:
 
 
 class Pace:
-    """Events a second over the last two seconds or so."""
+    """Events a second, over the last 44."""
 
     def __init__(self):
         self._times = deque(maxlen=44)

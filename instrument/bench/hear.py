@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 
 from ..audio.decide import Decider
 from ..audio.frontend import FrontEnd, Streaming, log_mel
@@ -23,6 +24,7 @@ from ..audio.onset import FastPath
 from ..audio.ring import Ring
 from ..learn.augment import AUDIBLE
 from ..learn.evaluate import WHOLE, from_file
+from ..model.card import Model
 from ..osc import Receiver, Sender
 from ..params import DEFAULTS
 
@@ -159,10 +161,20 @@ def stage_rows(model, samples):
             "fast features of 10 ms": lambda turn: sender.publish(fast.push(blocks[turn % len(blocks)])),
             "log-mel of 10 ms": lambda turn: mel.push(blocks[turn % len(blocks)]),
             "network on 1 s": lambda turn: model.hear(window),
+            **_on_gpu(model, window),
             "decision": lambda turn: decider.update(logits, -20.0, DEFAULTS, turn * 0.05),
             "packet": lambda turn: sender.tick(turn / 60),
         }
         return [{"stage": name, **_timed(step)} for name, step in steps.items()]
+
+
+def _on_gpu(model, window):
+    """The same network on a GPU; nothing where none hears."""
+    if not torch.cuda.is_available():
+        return {}
+    other = Model(model.folder, model.net, model.card)
+    other.open_ear("cuda")
+    return {"network on 1 s, cuda": lambda turn: other.hear(window)} if other.device == "cuda" else {}
 
 
 def _timed(step):

@@ -4,20 +4,17 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .net import WIDTHS, HearSee, folded
-from .sound import as_picture
+from .ear import Ear, open_ear
+from .net import HearSee
+from .sound import seconds_of
 from .taught import load_taught
 
 DEFAULT = Path(__file__).parents[2] / "models" / "urban"
 OWN = Path.home() / ".hearsee" / "models"  # of the player: what was taught
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-SECOND = 40  # frames of FrontEnd that lie in a second
-SECONDS = 4  # that one answer looks at: more would cost decisions
 
 
 class Model:
@@ -38,6 +35,19 @@ class Model:
         """First 12 digits of the weights' SHA-256: what hears and what is dreamed are the same file."""
         return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]
 
+    @property
+    def device(self):
+        """Where it hears now: "cpu" or "cuda"."""
+        return self._ear.device if self._ear else "cpu"
+
+    def open_ear(self, device="auto"):
+        """Hear on "cpu" or "cuda", or with "auto" where that is quicker; what was found, a line, or "" without a choice.
+
+        ValueError for "cuda" where there is none.
+        """
+        self._ear, note = open_ear(self.net, device)
+        return note
+
     def hear(self, log_mel):
         """Logits (classes + 1,) of one window of natural log-mel power (bands, frames), NumPy in and out.
 
@@ -49,12 +59,9 @@ class Model:
 
         The network itself sees a second at a time, see `seconds_of`: the mean over those.
         """
-        self._ear = self._ear or folded(self.net, "sound")
-        with torch.inference_mode():
-            seconds = torch.from_numpy(seconds_of(log_mel))
-            features = self._ear.averages(as_picture(seconds).contiguous(memory_format=torch.channels_last)).mean(0)
-            logits = self._ear.heads["sound"](features[..., -WIDTHS[-1]:])
-        return logits.numpy() / self.card.get("temperature", 1.0), features.numpy()
+        self._ear = self._ear or Ear(self.net)
+        logits, features = self._ear(seconds_of(log_mel))
+        return logits / self.card.get("temperature", 1.0), features
 
     def picture_files(self):
         """{class: path of its picture}; ValueError names the classes that have none."""
@@ -65,20 +72,6 @@ class Model:
             raise ValueError(f"{self.folder / 'pictures'}: no picture for {', '.join(missing)}; "
                              f"put one there named {missing[0]}.jpg")
         return {name: found[name] for name in self.classes}
-
-
-def seconds_of(log_mel):
-    """The windows of a second, (1 to SECONDS, bands, SECOND), that a window (bands, frames) is heard in.
-
-    A shorter one is repeated. Normalisations fitted to one length answer others wrongly: measured on an unseen fold,
-    2 s at once lost 6 points of macro F1 against the mean of its seconds.
-    """
-    frames = log_mel.shape[1]
-    if frames < SECOND:
-        return np.tile(log_mel, -(-SECOND // frames))[None, :, :SECOND]
-    count = min(SECONDS, 1 + -(-(frames - SECOND) // (SECOND // 2)))
-    starts = np.linspace(0, frames - SECOND, count).round().astype(int)
-    return np.stack([log_mel[:, start:start + SECOND] for start in starts])
 
 
 def find_model(name):

@@ -4,9 +4,13 @@ Static log-mel relative to the window's own peak (so that level does not matter)
 time, and a copy smoothed over nine bands (broad spectral shape). All are pure functions of the window.
 """
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
+BANDS = 128  # of FrontEnd
+SECOND = 40  # frames of FrontEnd that lie in a second
+SECONDS = 4  # that one answer looks at: more would cost decisions
 RANGE = 80 / 4.342944819  # 80 dB in natural log of power: what lies further below the peak is floor
 MEAN, SPREAD = -9.5, 4.5  # of peak-relative log-mel over the training clips
 
@@ -18,3 +22,17 @@ def as_picture(log_mel):
     ahead, behind = F.pad(static, (0, 1), mode="replicate")[..., 1:], F.pad(static, (1, 0), mode="replicate")[..., :-1]
     smooth = F.avg_pool1d(F.pad(static.transpose(1, 2), (4, 4), mode="replicate"), 9, 1).transpose(1, 2)
     return torch.stack((static, ahead - behind, smooth), 1)
+
+
+def seconds_of(log_mel):
+    """The windows of a second, (1 to SECONDS, bands, SECOND), that a window (bands, frames) is heard in.
+
+    A shorter one is repeated. Normalisations fitted to one length answer others wrongly: measured on an unseen fold,
+    2 s at once lost 6 points of macro F1 against the mean of its seconds.
+    """
+    frames = log_mel.shape[1]
+    if frames < SECOND:
+        return np.tile(log_mel, -(-SECOND // frames))[None, :, :SECOND]
+    count = min(SECONDS, 1 + -(-(frames - SECOND) // (SECOND // 2)))
+    starts = np.linspace(0, frames - SECOND, count).round().astype(int)
+    return np.stack([log_mel[:, start:start + SECOND] for start in starts])
