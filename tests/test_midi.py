@@ -585,6 +585,14 @@ def test_without_the_driver_package_one_line_says_so(monkeypatch):
         RtPorts()
 
 
+def test_a_missing_library_of_the_system_costs_midi_and_not_the_show(monkeypatch, tmp_path):
+    (tmp_path / "rtmidi.py").write_text("raise ImportError('libasound.so.2: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "rtmidi", raising=False)
+    with pytest.raises(OSError, match="no MIDI: libasound.so.2: .*apt-get install libasound2.*plays on"):
+        RtPorts()
+
+
 def test_a_button_on_a_switch_works_with_its_first_press():
     rig, cc = Rig(), BY_NAME["show.blackout"].cc
     assert [rig.cc(cc, value)["show.blackout"] for value in (127, 0, 127, 63, 64)] == [1, 0, 1, 0, 1]

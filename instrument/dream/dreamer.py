@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..model.joined import joined
 from ..model.packed import packed
 from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
@@ -119,7 +120,7 @@ class Dreamer:
 
     def __init__(self, eye, guides, device="cpu", play=None, fit=fitted):
         """`play` is a player of graphs.py, None the one for the device; `fit` chooses the precision (precision.py)."""
-        self.eye = packed(fit(eye, guides, device))
+        self.eye = joined(packed(fit(eye, guides, device)))
         self.device = torch.device(device)
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite

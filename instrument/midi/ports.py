@@ -277,6 +277,8 @@ class RtPorts:
         except ModuleNotFoundError:
             raise OSError("no MIDI: python-rtmidi is not installed (Python 3.13 needs a C++ compiler for it, 3.12 does not); "
                           "plays on without") from None
+        except ImportError as error:  # a library of the system's that it needs
+            raise OSError(f"no MIDI: {error} (on Debian and Ubuntu: apt-get install libasound2); plays on without") from None
 
         self._api = _api(rtmidi, api or os.environ.get("HEARSEE_MIDI_API", ""))
         self._wait = self._pause = 0  # looks until the next try to find JACK again, and looks between tries
