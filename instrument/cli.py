@@ -306,12 +306,14 @@ def _distill_flags(command):
     command.add_argument("--steps", type=_whole(1), default=3000)
     command.add_argument("--side", type=_whole(32, 512), default=96, help="crop size in pixels")
     command.add_argument("--seed", type=_whole(0, SEEDS), default=0)
+    _workers_flag(command)
 
 
 def _distill(options):
     from .learn.distill import distill
 
-    distill(options.pictures, options.teacher, options.out, options.steps, side=options.side, seed=options.seed)
+    distill(options.pictures, options.teacher, options.out, options.steps, side=options.side, seed=options.seed,
+            workers=options.workers)
 
 
 def _train_flags(command):
@@ -328,7 +330,13 @@ def _train_flags(command):
     command.add_argument("--leave-out", type=_whole(0), default=0, metavar="FOLD", help="keep a fold for testing")
     command.add_argument("--steps", type=_whole(0), default=300, help="0: the answers only, on the features that there are")
     command.add_argument("--seed", type=_whole(0, SEEDS), default=0)
+    _workers_flag(command)
     _paper_flags(command)
+
+
+def _workers_flag(command):
+    command.add_argument("--workers", type=_whole(0), metavar="N", help="processes that make batches beside the training; "
+                         "they change no result (default: 0; on CUDA, unless with --recipe paper, up to 8)")
 
 
 def _paper_flags(command):
@@ -346,14 +354,13 @@ def _paper_flags(command):
     paper.add_argument("--per-class", type=_whole(1), default=0, metavar="N", help="at most N clips of a class")
     paper.add_argument("--epochs", type=_whole(1), default=5)
     paper.add_argument("--batch", type=_whole(1), help="of all processes together (default 16)")
-    paper.add_argument("--workers", type=_whole(0), default=0, metavar="N", help="processes that draw pictures")
 
 
 def _paper(options):
     from .learn.paper.recipe import Recipe
     from .learn.paper.study import Paper, reproduce
 
-    recipe = Recipe(options.epochs, options.batch or Recipe.batch, seed=options.seed, workers=options.workers)
+    recipe = Recipe(options.epochs, options.batch or Recipe.batch, seed=options.seed, workers=options.workers or 0)
     paper = Paper(options.data, options.network, options.weights, tuple(options.splits), tuple(options.test_folds),
                   tuple(options.sets), options.as_published, options.per_class, recipe)
     for line in reproduce(paper, options.out):
@@ -385,7 +392,7 @@ def _train(options):
     given = _given(options, Settings)
     start = {None: str(DEFAULT), "none": ""}.get(options.start, options.start)
     settings = Settings(**{**given, "start": start})
-    out = train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name)
+    out = train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name, options.workers)
     print(out)
     print(_kept_back(load_model(out).card))
 

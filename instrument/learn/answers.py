@@ -6,11 +6,14 @@ class counts the same, and within it each recording; windows as they are, and be
 worth 4 points of macro F1 (docs/learning.md).
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
 
 from ..model.sound import as_picture
+from .ahead import ahead
 from .augment import WINDOW
 from .run import track
 
@@ -21,11 +24,15 @@ EVIDENCE = 2.5  # how much all examples together weigh against weights of zero
 
 
 @torch.no_grad()
-def answer_anew(net, sounds):
-    """Replace the head "sound" of `net`, a HearSee in evaluation, by one fitted on all clips of `sounds`."""
+def answer_anew(net, sounds, workers=0):
+    """Replace the head "sound" of `net`, a HearSee in evaluation, by one fitted on all clips of `sounds`.
+
+    `workers` processes, see `ahead`, make the windows.
+    """
     net.use("sound")
     sounding = [index for index, samples in enumerate(sounds.samples) if np.any(samples)]
-    examples = [_clip(net, sounds, index) for index in track(sounding, "answers")]
+    windows = ahead(partial(_windows, sounds), sounding, workers)
+    examples = [_features(net, log_mel) for _, log_mel in zip(track(sounding, "answers"), windows)]
     counts = [len(one) for one in examples]
     weights = np.concatenate([_weights(share, count) for share, count in zip(sounds.shares[sounding], counts, strict=True)])
     labels = np.repeat(sounds.labels[sounding], counts)
@@ -33,9 +40,12 @@ def answer_anew(net, sounds):
     net.heads["sound"].load_state_dict(head.state_dict())
 
 
-def _clip(net, sounds, index):
-    """Features of windows of a clip, then of its beginnings, (n, 384)."""
-    log_mel = torch.cat((sounds.mel(sounds.windows(index, WINDOW, MOST)), sounds.beginnings(index, HEARD)))
+def _windows(sounds, index):
+    """Log-mel of windows of a clip, then of its beginnings, (n, bands, frames)."""
+    return torch.cat((sounds.mel(sounds.windows(index, WINDOW, MOST)), sounds.beginnings(index, HEARD)))
+
+
+def _features(net, log_mel):
     return net.embed(as_picture(log_mel.to(next(net.parameters()).device))).cpu().numpy()
 
 

@@ -4,7 +4,7 @@ Everything is a function of (clips, settings, step): a resumed run sees the batc
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +24,7 @@ FASTEST = 1.2  # every second sound is played up to this much faster or slower
 NOISES = 60  # clips of each kind of noise that we make ourselves
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """One batch: log-mel (n, bands, frames), label shares (n, classes + 1; the last: none of them), the samples
     (n, length) before masks and tone colour, which is what a teacher hears, and whether the student hears them
     whole (n,) or their beginning only."""

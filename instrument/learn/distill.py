@@ -6,14 +6,17 @@ Loss: relative squared error of 1x1 adaptors on stages 2, 3, 4 against the teach
 read; what is written is our own.
 """
 
+from functools import lru_cache, partial
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
 from ..model.zoo import open_googlenet
+from .ahead import ahead, usual_workers
 from .pictures import crops, read_squares
-from .run import Run, epoch_indices, generator, mixed, track
+from .run import Losses, Run, epoch_indices, generator, mixed, track
 
 HINTS = {1: "3b", 2: "4c", 3: "5b"}  # student stage index -> teacher layer
 HINT_CHANNELS = {"3b": 480, "4c": 512, "5b": 1024}
@@ -46,9 +49,13 @@ class Seeing(nn.Module):
 
 def normalise(pictures):
     """ImageNet normalisation of pictures in 0..1, shape (batch, 3, h, w)."""
-    mean = torch.tensor(PICTURE_MEAN, device=pictures.device).view(1, 3, 1, 1)
-    std = torch.tensor(PICTURE_STD, device=pictures.device).view(1, 3, 1, 1)
+    mean, std = _statistics(pictures.device)
     return (pictures - mean) / std
+
+
+@lru_cache
+def _statistics(device):
+    return [torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (PICTURE_MEAN, PICTURE_STD)]
 
 
 def divergence(logits, target, temperature):
@@ -64,8 +71,16 @@ def _relative_error(student, teacher):
     return (student - teacher).square().mean() / teacher.square().mean()
 
 
-def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, seed=0):
-    """Train `steps` steps on the pictures below a folder; resumes from `out`; returns the network."""
+def batch_of(squares, batch, seed, side, step):
+    """The crops of `step`, a function of nothing but these."""
+    return crops(squares, epoch_indices(len(squares), step, batch, seed), generator(seed, 1, step), side)
+
+
+def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, seed=0, workers=None):
+    """Train `steps` steps on the pictures below a folder; resumes from `out`; returns the network.
+
+    `workers` processes make the batches ahead (None: as suits the device) and change no result.
+    """
     settings = dict(pictures=str(pictures), teacher=str(teacher), steps=steps, batch=batch, side=side,
                     rate=rate, seed=seed)
     run = Run(out, settings)
@@ -79,18 +94,19 @@ def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, se
     run.begin()
     first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)
     seeing.train()
-    shown = [0.0, 0.0]
-    for step in track(range(first, steps), "seeing", first, lambda: "features {:.3f} answers {:.3f}".format(*shown)):
-        indices = epoch_indices(len(squares), step, batch, seed)
-        picture = crops(squares, indices, generator(seed, 1, step), side).to(device)
+    shown, left = Losses(0.98), range(first, steps)
+    workers = usual_workers(device) if workers is None else workers
+    made = ahead(partial(batch_of, squares, batch, seed, side), left, workers, device == "cuda")
+    for step, picture in zip(track(left, "seeing", first, lambda: str(shown)), made):
+        picture = picture.to(device, non_blocking=True)
         features, answers = seeing.losses(picture.contiguous(memory_format=torch.channels_last))
         optimiser.zero_grad(set_to_none=True)
         (features + ANSWER_WEIGHT * answers).backward()
         optimiser.step()
         schedule.step()
-        shown = [0.98 * old + 0.02 * new.item() if step > first else new.item()
-                 for old, new in zip(shown, (features, answers))]
+        shown.add("features", features)
+        shown.add("answers", answers)
         if (step + 1) % 100 == 0 or step + 1 == steps:
             run.save(step + 1, model=seeing, optimiser=optimiser, schedule=schedule)
-            run.log(step=step + 1, features=shown[0], answers=shown[1])
+            run.log(step=step + 1, **shown.read())
     return seeing.net

@@ -2,12 +2,15 @@
 
 import io
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional as F
+
+from .ahead import in_threads
 
 KINDS = (".jpg", ".jpeg", ".png")
 
@@ -25,9 +28,13 @@ def read_squares(folder, side=96, split="train", progress=lambda items, _: items
         raise ValueError(f"no pictures in {folder}: expected {', '.join(KINDS)} files or zips of them")
     kept = kept[::max(1, len(kept) // limit)] if limit else kept
     squares = np.empty((len(kept), 3, side, side), np.uint8)
-    archives = {}
-    for i, (archive, name) in enumerate(progress(kept, "reading pictures")):
-        squares[i] = _square(_bytes(archive, name, archives), side)
+    with ExitStack() as open_files:
+        zips = {path: open_files.enter_context(zipfile.ZipFile(path)) for path in {archive for archive, _ in kept} - {None}}
+
+        def read(place):
+            squares[place] = _square(_bytes(*kept[place], zips), side)
+
+        in_threads(read, range(len(kept)), lambda places: progress(places, "reading pictures"))
     return torch.from_numpy(squares)
 
 
@@ -40,12 +47,8 @@ def _names(folder):
             yield None, path.as_posix()
 
 
-def _bytes(archive, name, archives):
-    if archive is None:
-        return Path(name).read_bytes()
-    if archive not in archives:
-        archives[archive] = zipfile.ZipFile(archive)
-    return archives[archive].read(name)
+def _bytes(archive, name, zips):
+    return zips[archive].read(name) if archive else Path(name).read_bytes()
 
 
 def _square(data, side):

@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import nullcontext
 from pathlib import Path
+from time import monotonic
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,6 +12,8 @@ from safetensors.torch import load_file
 
 from ..files import write_whole
 from ..model.cpu import has_bf16
+
+SHOWN = 0.5  # s between two notes at the end of a progress bar: reading a loss has a GPU waited for
 
 
 def generator(*seeds):
@@ -106,12 +109,36 @@ def _read(path):
         raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
 
 
+class Losses:
+    """Running means of losses by name, kept where they are computed: nobody waits for a GPU before they are read."""
+
+    def __init__(self, kept=0.97):
+        self._kept, self._means = kept, {}
+
+    def add(self, name, loss):
+        """Take in a loss, a tensor of one number."""
+        old, new = self._means.get(name), loss.detach().double()
+        self._means[name] = new if old is None else self._kept * old + (1 - self._kept) * new
+
+    def read(self):
+        """{name: mean}."""
+        return dict(zip(self._means, torch.stack([*self._means.values()]).tolist())) if self._means else {}
+
+    def __str__(self):
+        return " ".join(f"{name} {value:.3f}" for name, value in self.read().items())
+
+
 def track(items, what, start=0, note=lambda: ""):
-    """Yield `items` behind a progress bar; `note()` gives the text at its end."""
+    """Yield `items` behind a progress bar; `note()` gives the text at its end, asked now and then."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                TextColumn("{task.fields[note]}"))
     with Progress(*columns) as progress:
         task = progress.add_task(what, total=start + len(items), completed=start, note="")
+        due = monotonic()
         for item in items:
             yield item
-            progress.update(task, advance=1, note=note())
+            progress.advance(task)
+            if monotonic() >= due:
+                progress.update(task, note=note())
+                due = monotonic() + SHOWN
+        progress.update(task, note=note())

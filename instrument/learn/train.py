@@ -7,6 +7,7 @@ what is dreamed is what was dreamed before. Weights are averaged exponentially o
 (Izmailov et al., 2018, in its running form).
 """
 
+import copy
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,20 +16,20 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..audio.frontend import FrontEnd, log_mel
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
 from ..model.zoo import open_googlenet
+from .ahead import ahead, in_threads, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
 from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
-from .run import Run, epoch_indices, generator, mixed, read_tensors, track
+from .run import Losses, Run, epoch_indices, generator, mixed, read_tensors, track
 from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
 from .tutor import Tutor
@@ -78,10 +79,10 @@ class Hearing(nn.Module):
         return self.net.heads["sound"](self.net.dropout(embedding)), self.adaptor(embedding), maps
 
 
-def train(settings, out, run_folder):
+def train(settings, out, run_folder, workers=None):
     """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it.
 
-    A finished model that learns other classes keeps some recordings back, to know how sure it may be.
+    `workers` processes make the batches ahead (None: as suits the device) and change no result. A finished model that learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
     classes = classes_of(clips)
@@ -95,13 +96,16 @@ def train(settings, out, run_folder):
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
     first = run.resume(course=course)
-    for step in track(range(first, settings.steps), "hearing", first, course.note):
-        course.learn(step)
+    workers = usual_workers(device) if workers is None else workers
+    left = range(first, settings.steps)
+    made = ahead(course.batches, left, workers, device == "cuda")
+    for step, batch in zip(track(left, "hearing", first, lambda: str(course.losses)), made):
+        course.learn(*batch)
         if (step + 1) % 50 == 0 or step + 1 == settings.steps:
             run.save(step + 1, course=course)
-            run.log(step=step + 1, **course.losses)
+            run.log(step=step + 1, **course.losses.read())
     settle(course.averaged, sounds)
-    answer_anew(course.averaged, sounds)
+    answer_anew(course.averaged, sounds, workers)
     card = _card(settings, classes, folds_of(clips))
     save_model(out, course.averaged, card)
     found = calibrate(load_model(out), back)
@@ -159,11 +163,52 @@ def gather(clips, classes, foreign="", seed=0):
     """(names, Sounds) of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
     others = [clip for clip in find_clips(foreign) if clip.label not in classes] if foreign else []
     noises = strangers()
-    samples = [read(clip).astype(np.float16) for clip in track([*clips, *others], "reading clips")]
+    samples = in_threads(lambda clip: read(clip).astype(np.float16), [*clips, *others],
+                         lambda files: track(files, "reading clips"))
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
     names = [f"{clip.label}/{clip.path.name}" for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
     recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)] + names[len(samples):]
     return names, Sounds([*samples, *noises], labels, len(classes), seed, recordings)
+
+
+class Batches:
+    """What is learnt at a step: (`Batch` of sound, pictures in 0..1 or None), a function of the step alone."""
+
+    def __init__(self, settings, sounds, squares=None):
+        self._settings, self._sounds, self._squares = settings, sounds, squares
+
+    def __call__(self, step):
+        return self._sounds.batch(step, self._settings.batch), self._pictures(step)
+
+    def _pictures(self, step):
+        batch, seed = self._settings.batch, self._settings.seed
+        if self._squares is None or step % self._settings.picture_every:
+            return None
+        return crops(self._squares, epoch_indices(len(self._squares), step, batch, seed), generator(seed, 3, step))
+
+
+class Average(nn.Module):
+    """A copy of a network, `module`, that follows it: exponentially averaged weights and statistics.
+
+    What torch.optim.swa_utils.AveragedModel does, but that waits for the GPU at each step."""
+
+    def __init__(self, net, decay):
+        super().__init__()
+        self.module, self._decay = copy.deepcopy(net), decay
+        self.register_buffer("n_averaged", torch.tensor(0))
+
+    @torch.no_grad()
+    def follow(self, net):
+        ours, theirs = _floats(self.module), _floats(net)
+        if self.n_averaged == 0:
+            torch._foreach_copy_(ours, theirs)
+        else:
+            torch._foreach_lerp_(ours, theirs, 1 - self._decay)
+        self.n_averaged += 1
+
+
+def _floats(net):
+    return [tensor for tensor in (*net.parameters(), *net.buffers()) if tensor.is_floating_point()]
 
 
 class Course:
@@ -178,13 +223,14 @@ class Course:
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
         teacher = settings.sound_teacher
         self.tutor = Tutor(teacher, names, sounds, cache, device) if teacher else None
-        self.seeing, self.squares = self._see(net) if settings.pictures else (None, None)
+        self.seeing, squares = self._see(net) if settings.pictures else (None, None)
+        self.batches = Batches(settings, sounds, squares)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
-        self.average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(max(0.9, 1 - 20 / steps)), use_buffers=True)
+        self.average = Average(net, max(0.9, 1 - 20 / steps))
         self.optimiser = torch.optim.AdamW(self._groups(), settings.rate, weight_decay=settings.decay)
         rates = [group["lr"] for group in self.optimiser.param_groups]
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, steps, pct_start=0.15)
-        self.losses = {}
+        self.losses = Losses()
         self.model.train()
 
     @property
@@ -209,48 +255,42 @@ class Course:
         return [{"params": list(rest.values()), "lr": self.settings.rate},
                 {"params": fresh, "lr": self.settings.head_rate}]
 
-    def learn(self, step):
-        """One step: a batch of sound, and every few steps a batch of pictures."""
-        loss = self._sound_loss(self.sounds.batch(step, self.settings.batch))
+    def learn(self, batch, pictures=None):
+        """One step of what `batches` gives: a batch of sound, and every few steps a batch of pictures."""
+        loss = self._sound_loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        if self.seeing and step % self.settings.picture_every == 0:
-            self._picture_loss(step).backward()
+        if pictures is not None:
+            self._picture_loss(pictures).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self.schedule.step()
-        self.average.update_parameters(self.hearing.net)
+        self.average.follow(self.hearing.net)
 
     def _sound_loss(self, batch):
         with mixed(self.device):
-            logits, features, maps = self.hearing(batch.log_mel.to(self.device))
+            logits, features, maps = self.hearing(self._here(batch.log_mel))
         logits = logits.float()
-        loss = F.cross_entropy(logits, batch.target.to(self.device), label_smoothing=0.05)
-        self._remember("sound", loss)
+        loss = F.cross_entropy(logits, self._here(batch.target), label_smoothing=0.05)
+        self.losses.add("sound", loss)
         if self.tutor:
             loss = self.settings.labels * loss
             lesson = self.tutor(batch.samples)
             told = 4 * F.kl_div(F.log_softmax(logits / 2.0, 1), lesson.answers, reduction="batchmean")
             alike = F.mse_loss(features.float(), lesson.features)
-            there = sum(_map_error(*pair, batch.whole.to(self.device)) for pair in zip(maps, lesson.maps, strict=True))
+            there = sum(_map_error(*pair, batch.whole) for pair in zip(maps, lesson.maps, strict=True))
             for name, part in (("answers", told), ("features", alike), ("maps", there)):
-                self._remember(name, part)
+                self.losses.add(name, part)
                 loss = loss + getattr(self.settings, name) * part
         return loss
 
-    def _picture_loss(self, step):
-        indices = epoch_indices(len(self.squares), step, self.settings.batch, self.settings.seed)
-        pictures = crops(self.squares, indices, generator(self.settings.seed, 3, step)).to(self.device)
-        features, answers = self.seeing.losses(pictures.contiguous(memory_format=torch.channels_last))
-        self._remember("pictures", features)
+    def _picture_loss(self, pictures):
+        features, answers = self.seeing.losses(self._here(pictures).contiguous(memory_format=torch.channels_last))
+        self.losses.add("pictures", features)
         return features + ANSWER_WEIGHT * answers
 
-    def _remember(self, name, loss):
-        old, new = self.losses.get(name), loss.item()
-        self.losses[name] = new if old is None else 0.97 * old + 0.03 * new
-
-    def note(self):
-        return " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+    def _here(self, tensor):
+        return tensor.to(self.device, non_blocking=True)
 
     def state_dict(self):
         parts = ("model", "average", "optimiser", "schedule")
@@ -262,9 +302,10 @@ class Course:
 
 
 def _map_error(maps, wanted, whole):
-    """Mean squared error of the student's maps, of the rows that hear as much as the teacher."""
+    """Mean squared error of the student's maps, of the rows that hear as much as the teacher: `whole`, on the CPU."""
     wanted = F.adaptive_avg_pool2d(wanted, maps.shape[2:])
-    return F.mse_loss(maps.float()[whole], wanted[whole]) if whole.any() else maps.sum() * 0.0
+    rows = whole.nonzero()[:, 0].to(maps.device, non_blocking=True)
+    return F.mse_loss(maps.float()[rows], wanted[rows]) if len(rows) else maps.sum() * 0.0
 
 
 def begin(start, classes):

@@ -55,7 +55,7 @@ class Tutor:
         return Lesson((self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING], (_even(as_student(middle)), _even(as_student(end))))
 
     def _as_teacher(self, samples):
-        return to_teacher_rate(samples.to(self._device) * 0.1)
+        return to_teacher_rate(samples.to(self._device, non_blocking=True) * 0.1)
 
     @torch.no_grad()
     def _ask(self, samples):
@@ -71,16 +71,16 @@ def as_student(maps):
 
     The two hear on other mel scales: the teacher's last row of eight lies above all that the student hears.
     """
-    return torch.einsum("sr,ncrt->ncst", _rows(maps.shape[2]).to(maps), maps)
+    return torch.einsum("sr,ncrt->ncst", _rows(maps.shape[2], maps.device), maps)
 
 
 @lru_cache
-def _rows(count):
-    """What each of `count` rows of the student's takes of each of the teacher's, (count, count)."""
+def _rows(count, device):
+    """What each of `count` rows of the student's takes of each of the teacher's, (count, count); kept on its device."""
     wanted = np.interp(_middles(count), np.arange(sound_teacher.BANDS), band_centres())
     found = np.interp(_middles(count), np.arange(sound_teacher.BANDS), sound_teacher.band_centres())
     place = np.interp(wanted, found, np.arange(count))
-    return torch.from_numpy(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(count)))).float()
+    return torch.from_numpy(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(count)))).float().to(device)
 
 
 def _middles(count):
