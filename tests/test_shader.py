@@ -1,6 +1,8 @@
 """Shaders from files: includes, uniforms of the table, faults with file and line, hot reload."""
 
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from instrument.motion import Motion
 from instrument.params import PARAMS
 from instrument.render.shader import Shaders, Uniforms
 
+ROOT = Path(__file__).parents[1] / "shaders"
 RED = "#include \"params\"\nvoid main() {\n    colour = vec4(1.0, 0.0, 0.0, 1.0);\n}\n"
 GREEN = RED.replace("1.0, 0.0, 0.0", "0.0, 1.0, 0.0")
 
@@ -42,6 +45,23 @@ void main() {{
     seen = np.frombuffer(target.read(components=3, dtype="f4"), "f4").reshape(-1, 3)
     assert seen[:, 0] == pytest.approx(list(values.values()), rel=1e-6)
     assert (seen[:, 1:] == (0.25, 3.0)).all()
+
+
+def test_line_numbers_are_such_as_every_driver_takes(screen, monkeypatch):
+    """NVIDIA refuses a shader with one beyond 65,535."""
+    texts = []
+
+    class Compiler:
+        def program(self, **sources):
+            texts.extend(sources.values())
+            return screen.ctx.program(**sources)
+
+    for path in sorted(ROOT.glob("*.frag")):
+        shaders = Shaders(screen.ctx, ROOT)
+        monkeypatch.setattr(shaders, "_ctx", Compiler())
+        shaders._compile(path.stem, ("picture",), [])
+    numbers = [int(number) for text in texts for number in re.findall(r"^#line (\d+)$", text, re.MULTILINE)]
+    assert len(numbers) > 40 and max(numbers) < 32_768
 
 
 def test_a_fault_names_file_and_line(screen, tmp_path):

@@ -12,9 +12,10 @@ from .report import median_seconds
 
 SIDE = 8192  # of the matrices, and of the pictures that are copied, on a GPU
 SMALL = 2048  # on a CPU
-# Of model/packed.py and model/int8.py, which torch's own count does not know: where the weights (out, in, ...) stand, and
+# Of model/packed.py, model/int8.py and model/joined.py, which torch's own count does not know: where the weights (out, in, ...) stand, and
 # whether each value that comes out takes so many products, or each that goes in.
 PACKED = {"mkldnn._convolution_pointwise.default": (1, "out"), "mkldnn._convolution_transpose_pointwise.default": (1, "in"),
+          "aten.cudnn_convolution_relu.default": (1, "out"), "aten.cudnn_convolution_add_relu.default": (1, "out"),
           "onednn.qconv2d_pointwise.default": (3, "out"), "onednn.qconv2d_pointwise.binary": (3, "out")}
 VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "detach", "unbind", "split", "alias", "t.")
 

@@ -131,7 +131,7 @@ class Recording:
 
     def __init__(self, numbers, parts):
         self.parts = rebuilt(parts, (part.clone() for part in leaves(parts)))
-        self._still = list(leaves(self.parts))
+        self._still = leaves(self.parts)
         self._came = [(part, part._version) for part in leaves(parts)]  # what of the parts' last contents is there
         device = self._still[0].device
         self._numbers = _flat(numbers, device).to(device)
@@ -171,12 +171,22 @@ def _event(device):
 
 
 def leaves(tree):
-    """Everything in nested tuples that is no tuple, from left to right."""
+    """Everything in nested tuples that is no tuple, from left to right, as a list."""
+    found = []
+    _gather(tree, found)
+    return found
+
+
+def _gather(tree, found):
+    """Add the leaves of a tree to a list; of all ways to walk trees of this size the quickest, and each step walks some."""
     if not isinstance(tree, tuple):
-        yield tree
+        found.append(tree)
         return
     for branch in tree:
-        yield from leaves(branch)
+        if isinstance(branch, tuple):
+            _gather(branch, found)
+        else:
+            found.append(branch)
 
 
 def rebuilt(tree, values):
@@ -194,7 +204,7 @@ def rebuilt(tree, values):
 
 def brought(numbers, parts):
     """Numbers as tensors of one where the parts are on a GPU, which is not waited for; else as they are."""
-    device = next(leaves(parts)).device
+    device = leaves(parts)[0].device
     if device.type != "cuda":
         return numbers
     return rebuilt(numbers, _flat(numbers, device).to(device, non_blocking=True).unbind())
@@ -202,15 +212,15 @@ def brought(numbers, parts):
 
 def _flat(numbers, device):
     """All numbers in one tensor in main memory, on its way to a device."""
-    flat = torch.tensor(list(leaves(numbers)), dtype=torch.float32)
+    flat = torch.tensor(leaves(numbers), dtype=torch.float32)
     return flat.pin_memory() if device.type == "cuda" else flat  # so that the copy need not wait
 
 
 def shape(tree):
     """What of nested tuples has to be the same for one recording: how they nest, and the shapes of tensors."""
     if isinstance(tree, tuple):
-        return tuple(shape(branch) for branch in tree)
-    return (tuple(tree.shape), tree.dtype) if isinstance(tree, torch.Tensor) else None
+        return tuple([shape(branch) for branch in tree])
+    return (tree.shape, tree.dtype) if isinstance(tree, torch.Tensor) else None
 
 
 # --- CUDA

@@ -41,7 +41,7 @@ GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_Vertex
 _INCLUDE = re.compile(r'\s*#include\s+"([^"]+)"\s*$')
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
-_FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
+_FILE = 2_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number, and NVIDIA takes no long ones
 
 
 class Uniforms:
