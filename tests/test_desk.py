@@ -321,9 +321,9 @@ def test_the_flag_asks_for_the_desk():
     assert parser().parse_args(["perform", "--hud-window"]).hud_window and not PerformOptions().hud_window
 
 
-def test_a_show_has_its_hud_on_the_desk_or_over_the_picture(display):
+def test_a_show_has_its_hud_on_the_desk_or_over_the_picture(display, free_port):
     """The whole of `perform` in real windows, without an ear."""
-    played("""
+    played(f"port = {free_port}" + """
 desk.close()
 screen.close()
 import sys, time
@@ -341,7 +341,7 @@ def seen():
     return (before[0] != before[1]).any()
 
 with ExitStack() as stack:
-    show = Show(PerformOptions(no_listen=True, size=(320, 200), port=10451, target=[], hud_window=True,
+    show = Show(PerformOptions(no_listen=True, size=(320, 200), port=port, target=[], hud_window=True,
                                values={"dream.size": 160.0}), stack)
     assert show.dash.desk.is_open
     assert not seen()

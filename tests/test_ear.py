@@ -144,10 +144,10 @@ def test_without_cuda_nothing_is_timed_or_said(net, monkeypatch):
 
 @pytest.mark.parametrize("command", ["listen", "perform --headless"])
 @pytest.mark.parametrize("flag, told", [("cuda", "--device cuda: no GPU"), ("tpu", "--device: invalid choice: 'tpu'")])
-def test_a_device_that_is_not_there_is_one_line(command, flag, told, capsys, monkeypatch):
+def test_a_device_that_is_not_there_is_one_line(command, flag, told, capsys, monkeypatch, free_port):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit) as end:
-        main([*command.split(), "--audio", "demo", "--mute", "--port", "10973", "--device", flag])
+        main([*command.split(), "--audio", "demo", "--mute", "--port", str(free_port), "--device", flag])
     said = capsys.readouterr().err
     assert end.value.code == 2 and told in said and said.count("\n") == 1
 
