@@ -53,7 +53,8 @@ def film(options):
         take = stack.enter_context(offline.take(look, hearing.features, look["dream.seed"], look=hearing.look,
                                                 idle=model.classes, weights=opening(sound, model, look), before=BEFORE))
         reel = Reel(path, offline.screen, sound, options.fps)
-        tell(f"{sound.description}: {_long(count / options.fps)} to {path}")
+        _tell_other(path, reel.path)
+        tell(f"{sound.description}: {_long(count / options.fps)} to {reel.path}")
         return _shoot(take, reel, count)
 
 
@@ -65,14 +66,19 @@ def _look(options):
 
 def _place(options):
     """Where to write: the name asked for, or a number behind it where that is in use."""
-    from .render.record import prepare, unused
+    from .render.record import prepare
 
     wanted = Path(options.out or FOLDER / f"{Path(options.sound).stem}.mp4")
-    path = unused(wanted)
-    prepare(path)
+    path, kept = prepare(wanted)
+    if kept:
+        tell(f"what a video that broke off left is kept as {kept}")
+    _tell_other(wanted, path)
+    return path
+
+
+def _tell_other(wanted, path):
     if path != wanted:
         tell(f"{wanted} is in use: this video becomes {path}")
-    return path
 
 
 def _steady():
@@ -151,6 +157,11 @@ class Reel:
         self._screen, self._rate = screen, sound.rate
         self._frames, self._given = Frames(sound.blocks), 0
         self._recorder = Recorder(path, screen.size, fps, sound.rate, sound.channels, wait=True, coding=FINE)
+
+    @property
+    def path(self):
+        """Where the video is to be: not the name asked for if another show has taken that meanwhile."""
+        return self._recorder.path
 
     @property
     def time(self):
