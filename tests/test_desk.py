@@ -116,6 +116,20 @@ assert screen.begin() == ["tab", "left", "f1"]
 """)
 
 
+def test_on_the_only_monitor_no_desk_covers_a_picture_that_fills_it(display):
+    played("""
+screen.fullscreen(True)
+frame()  # the window grows with it
+desk.toggle()
+on_desk, seen = frame()
+assert not on_desk and not desk.is_open and untouched(seen)
+assert told == ["no HUD window (one monitor: the picture fills it, leave full screen first); the HUD is over the picture"], told
+screen.fullscreen(False)
+desk.toggle()
+assert frame()[0] and len(told) == 1
+""")
+
+
 def test_closing_the_desk_brings_the_hud_back_and_ends_nothing(display):
     played("""
 hud = Hud(screen.ctx)
@@ -366,4 +380,6 @@ with ExitStack() as stack:
     assert not seen() and not show.dash.on  # the audience sees no HUD because a window went
     show._key("tab")
     assert seen()
+    show._key("w")  # there is one monitor only
+    assert seen() and show.screen.is_full and not show.dash.desk.is_open
 """)

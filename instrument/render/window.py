@@ -138,10 +138,13 @@ class Window:
     def beside(self, size, title):
         """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
 
-        OSError, in a few words, if there can be none.
+        OSError, in a few words, if there can be none: also where it would cover a picture that fills the only monitor.
         """
         taken = self._glfw.get_window_monitor(self._handle)
-        return Beside(self._glfw, size, title, _other_monitor(self._glfw, taken) if taken else None, self._key)
+        other = _other_monitor(self._glfw, taken) if taken else None
+        if taken and not other:
+            raise OSError("one monitor: the picture fills it, leave full screen first")
+        return Beside(self._glfw, size, title, other, self._key)
 
     def close(self):
         if self._handle is not None:
