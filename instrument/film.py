@@ -6,7 +6,7 @@ when it is broken off plays.
 
 import math
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,9 +45,9 @@ def film(options):
     sound, look = open_sound(options.sound), _look(options)
     model = load_model(options.model or DEFAULT)
     path = _place(options)
-    count = max(1, math.ceil((min(seconds(sound), options.seconds) - HAIR) * options.fps))
+    count = max(1, math.ceil((seconds(sound, options.seconds) - HAIR) * options.fps))
     _steady()
-    with as_before(), ExitStack() as stack:
+    with as_before(), _memory(look), ExitStack() as stack:
         offline = stack.enter_context(Offline(model, options.size, options.network, options.shaders))
         hearing = Hearing(sound, model, look)
         take = stack.enter_context(offline.take(look, hearing.features, look["dream.seed"], look=hearing.look,
@@ -106,21 +106,38 @@ def _shoot(take, reel, count):
 
 def _roll(take, reel, count):
     """Every frame with its sound, behind a progress bar."""
-    import torch
-
     from .learn.run import track
 
+    with closing(track(range(count), "rendering", note=lambda: _hears(take))) as numbers:
+        for _ in numbers:
+            take.draw(reel.time)
+            take.heard.news(reel.time)
+            reel.add()
+            if reel.broken:
+                return  # said when it is closed
+
+
+@contextmanager
+def _memory(values):
+    """ValueError in one line when the dreams of these values find no memory."""
     try:
-        with closing(track(range(count), "rendering", note=lambda: _hears(take))) as numbers:
-            for _ in numbers:
-                take.draw(reel.time)
-                take.heard.news(reel.time)
-                reel.add()
-                if reel.broken:
-                    return  # said when it is closed
-    except torch.cuda.OutOfMemoryError:
-        raise ValueError(f"out of GPU memory with dreams of {take.values['dream.size']:.0f} px: give a smaller "
-                         "--dream-size or fewer --dream-octaves") from None
+        yield
+    except (MemoryError, RuntimeError) as error:
+        kind = _lack(error)
+        if not kind:
+            raise
+        raise ValueError(f"out of {kind} with dreams of {values['dream.size']:.0f} px: give a smaller --dream-size or "
+                         "fewer --dream-octaves") from None
+
+
+def _lack(error):
+    """Which memory there was too little of; "" if an error is of another kind."""
+    import torch
+
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return "GPU memory"
+    # For the processor PyTorch has no kind of its own.
+    return "memory" if isinstance(error, MemoryError) or "can't allocate memory" in str(error) else ""
 
 
 def _hears(take):
