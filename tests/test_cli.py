@@ -40,6 +40,16 @@ def test_no_flags_leave_the_defaults_alone():
     assert all(getattr(options, row.name) is None for row in PARAMS)
 
 
+@pytest.mark.parametrize("flags, dream", [("", "live"), ("--dream live", "live"), ("--dream prerendered", "prerendered"),
+                                          ("--frames x", "prerendered"), ("--frames x --dream prerendered", "prerendered")])
+def test_whoever_names_a_folder_of_loops_sees_them(flags, dream, monkeypatch):
+    asked = []
+    monkeypatch.setattr("instrument.perform.perform", asked.append)
+    with pytest.raises(SystemExit, match="0"):
+        main(["perform", *flags.split()])
+    assert asked[0].dream == dream and (asked[0].frames == "x") == ("--frames" in flags)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capfd):
     status, _ = said([command, "--help"], capfd)
@@ -67,6 +77,8 @@ MISTAKES = [
     ("perform --host nonsense --headless", "give an address of this machine"),
     ("perform --host 192.0.2.1 --headless", "give an address of this machine"),
     ("perform --target nowhere.invalid:1 --headless", "no such host (Name"),
+    ("perform --frames nowhere --headless", "nowhere"),
+    ("perform --frames nowhere --dream live", "leave out --frames nowhere"),
     ("perform --network pyproject.toml --headless", "pyproject.toml is no network: give"),
     ("listen --sead 4", "no such argument: --sead 4"),
     ("listen --taught pyproject.toml --audio demo --port {port}", "pyproject.toml is no model"),
