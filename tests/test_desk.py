@@ -61,7 +61,8 @@ def box(image, colour):
     return where.mean(0), np.ptp(where, 0) + 1
 
 def untouched(seen):
-    return seen.shape[:2] == screen.size[::-1] and (seen[: len(seen) // 2] == (0, 255, 0)).all() and (seen[-len(seen) // 2:] == (0, 0, 255)).all()
+    top, bottom = seen[: len(seen) // 2], seen[-len(seen) // 2:]
+    return seen.shape[:2] == screen.size[::-1] and (top == (0, 255, 0)).all() and (bottom == (0, 0, 255)).all()
 """
 
 

@@ -183,7 +183,8 @@ def test_cudnn_chooses_without_tf32_and_is_left_as_it_was(net, cuda, monkeypatch
     cudnn, seen = torch.backends.cudnn, []
     monkeypatch.setattr(cudnn, "benchmark", False)
     monkeypatch.setattr(cudnn, "allow_tf32", True)
-    monkeypatch.setattr(ear, "_graph_of", lambda work: seen.append((cudnn.benchmark, cudnn.allow_tf32)) or (SimpleNamespace(replay=int), work()))
+    note = lambda: seen.append((cudnn.benchmark, cudnn.allow_tf32))
+    monkeypatch.setattr(ear, "_graph_of", lambda work: note() or (SimpleNamespace(replay=int), work()))
     Ear(net, "cuda").warm()
     assert seen == [(True, False)] * SECONDS and (cudnn.benchmark, cudnn.allow_tf32) == (False, True)
 

@@ -53,7 +53,8 @@ def open_sound(path):
 
 
 def seconds(sound, most=math.inf):
-    """How long a Sound lasts, at `most` so many seconds: read to there, as what a file says of its length may be wrong."""
+    """How long a Sound lasts, at `most` so many seconds: read to there,
+    as what a file says of its length may be wrong."""
     frames, count = Frames(sound.blocks), 0
     while count < most * sound.rate and (part := len(frames.take(BLOCK))):
         count += part

@@ -284,7 +284,8 @@ class Mapping:
 
     def _knob(self, binding, move, now):
         row = BY_NAME[binding.row]
-        if row.labels == SWITCH and binding.mode == "absolute":  # a button: on or off, and never in need of being picked up
+        if row.labels == SWITCH and binding.mode == "absolute":
+            # A button: on or off, and never in need of being picked up.
             return self._edit(row.name, row.hi if move.value * 127 >= PRESSED * FULL[move.kind] else row.lo, now)
         hand = self._hands.setdefault((move.key, binding.row), Hand(row))
         value = self._values()[binding.row]

@@ -2,9 +2,9 @@
 
 A shader file says `#include "params"` and gets one uniform block with every row of `params.PARAMS`
 (`u_post_hue`, ...), the coefficients of the motion (`u_motion_expand`, ...), of the ways of the two newest dreams
-until now (`u_newest_expand`, `u_previous_expand`, ...) and what the host tells (`u_time`, `u_level`, ...). The block is written once a frame for all programs. A program knows by
-`HAS_GLOW` that the texture `u_glow` is there: software GL computes both sides of an `if`, so what is not
-needed must not be compiled in.
+until now (`u_newest_expand`, `u_previous_expand`, ...) and what the host tells (`u_time`, `u_level`, ...). The block is
+written once a frame for all programs. A program knows by `HAS_GLOW` that the texture `u_glow` is there: software GL
+computes both sides of an `if`, so what is not needed must not be compiled in.
 """
 
 import re
@@ -41,7 +41,9 @@ GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_Vertex
 _INCLUDE = re.compile(r'\s*#include\s+"([^"]+)"\s*$')
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
-_FILE = 2_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number, and NVIDIA takes no long ones
+# Lines of file n are numbered from n * _FILE: not every driver reports #line's second number, and NVIDIA takes no long
+# ones.
+_FILE = 2_000
 
 
 class Uniforms:
@@ -52,7 +54,8 @@ class Uniforms:
         self._buffer = ctx.buffer(self._data.tobytes())
 
     def put(self, host, motions, values):
-        """`host` {name: number} and `motions` {one of MOTIONS: Motion} (missing ones are 0), values of all parameters."""
+        """`host` {name: number} and `motions` {one of MOTIONS: Motion} (missing ones are 0),
+        values of all parameters."""
         numbers = [host.get(name, 0.0) for name in HOST]
         numbers += [part for which in MOTIONS for part in motions.get(which, Motion())]
         numbers += [values[row.name] for row in PARAMS]

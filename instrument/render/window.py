@@ -284,7 +284,8 @@ def _headless_context():
 
 
 def _cuda_device(extension=None):
-    """Which EGL device is CUDA's first, where the dream is: one GPU cannot draw from another's memory. 0 if none says so.
+    """Which EGL device is CUDA's first, where the dream is: one GPU cannot draw from another's memory.
+    0 if none says so.
 
     glcontext takes the environment's GLCONTEXT_DEVICE_INDEX instead, if that is set.
     """
@@ -378,7 +379,8 @@ def _cure(linux):
 
 
 def _key_name(glfw, key, scancode):
-    """The name of a key: a digit by its place, what else it prints on this keyboard in lower case, or a name such as "f1"."""
+    """The name of a key: a digit by its place, what else it prints on this keyboard in lower case,
+    or a name such as "f1"."""
     for constant, name in _NAMED.items():
         if key == getattr(glfw, "KEY_" + constant):
             return name
