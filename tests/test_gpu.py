@@ -155,7 +155,8 @@ def test_knobs_may_be_turned_while_graphs_are_recorded(model, pictures):
     with dream_stream(CUDA):
         for number in range(12 * SETTLED):  # each setting is held for some steps longer than it takes to be recorded
             turn = number // (2 * SETTLED)
-            values = {**DEFAULTS, "dream.size": 160.0 + 32 * turn, "dream.octaves": float(1 + turn % 3),
+            # at one dream a second the governor has nothing to give up
+            values = {**DEFAULTS, "dream.rate": 1.0, "dream.size": 160.0 + 32 * turn, "dream.octaves": float(1 + turn % 3),
                       "dream.layer": 1.5 + turn % 3, "dream.guided": float(turn % 2), "dream.energy": 0.5}
             loop.turn(Scene(values, {"siren": 1.0}, number / 12))
     dreamer.settle()

@@ -8,7 +8,7 @@ from torchvision.models import resnet18, resnet50
 from instrument.model import joined
 from instrument.model.card import load_model
 from instrument.model.eye import classifier_eye
-from instrument.model.joined import Joined, with_joined
+from instrument.model.joined import Joined, joining, with_joined
 from instrument.model.zoo import open_eye
 
 torch.set_num_threads(1)
@@ -52,7 +52,9 @@ def pulled(eye, picture):
 def test_a_network_of_joined_blocks_sees_and_pulls_the_same(kernels, name):
     eye = eyes()[name]
     picture = torch.rand(1, 3, 64, 80)
-    (seen, grad), (seen_joined, grad_joined) = pulled(eye, picture), pulled(with_joined(eye), picture)
+    seen, grad = pulled(eye, picture)
+    with joining():
+        seen_joined, grad_joined = pulled(with_joined(eye), picture)
     for one, other in zip(seen, seen_joined, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
     assert torch.cosine_similarity(grad.flatten(), grad_joined.flatten(), 0) > 0.9999
@@ -66,6 +68,18 @@ def test_the_eye_that_is_joined_stays_as_it_was_and_lends_its_weights(kernels):
     assert not any(isinstance(module, Joined) for module in eye.modules())
     assert {id(one) for one in other.parameters()} == {id(one) for one in eye.parameters()}
     assert other.dtype == eye.dtype
+
+
+def test_only_what_is_recorded_is_joined(kernels):
+    """cuDNN takes seconds to choose such kernels for a new size: a turning knob must not wait for it."""
+    eye = eyes()["ours"]
+    picture, other = torch.rand(1, 3, 64, 80), with_joined(eye)
+    assert all(torch.equal(*pair) for pair in zip(pulled(eye, picture)[0], pulled(other, picture)[0], strict=True))
+    assert kernels == {"relu": 0, "add": 0}
+    with joining():
+        pulled(other, picture)
+    pulled(other, picture)
+    assert kernels == {"relu": 8, "add": 8}
 
 
 def test_kernels_are_tried_before_they_are_trusted(kernels, monkeypatch):
@@ -89,5 +103,7 @@ def test_a_real_gpu_has_these_kernels(name, precision, least):
     eye = eyes()[name].cuda().lower(precision)
     assert joined.is_quicker(torch.device("cuda", 0), precision)
     picture = torch.rand(1, 3, 96, 128, device="cuda")
-    (_, grad), (_, other) = pulled(eye, picture), pulled(joined.joined(eye), picture)
+    _, grad = pulled(eye, picture)
+    with joining():
+        _, other = pulled(joined.joined(eye), picture)
     assert torch.cosine_similarity(grad.flatten().double(), other.flatten().double(), 0) > least

@@ -16,6 +16,8 @@ from statistics import median
 
 import torch
 
+from ..model.joined import joining
+
 log = logging.getLogger(__name__)
 SETTLED = 8  # times in a row that work was the same before it is worth recording: a turning knob makes new work each time
 KEPT = 8  # recordings; each keeps the memory of a whole step
@@ -296,7 +298,7 @@ class Recorder:
 
     def __call__(self, work):
         """(replay, output) of `work()`: one graph, or several if it takes longer than SLICE. Recording thread."""
-        with RECORDING, torch.cuda.device(self._device), torch.cuda.stream(_beside(self._device)), _alone():
+        with RECORDING, torch.cuda.device(self._device), torch.cuda.stream(_beside(self._device)), _alone(), joining():
             with _choosing():
                 stops = [sum(1 for _ in work()) for _ in range(WARM)][-1]
             torch.cuda.current_stream().synchronize()

@@ -1,10 +1,13 @@
 """Residual blocks of a frozen network on an NVIDIA GPU: one kernel for a convolution, its bias, what is added and the rectifier.
 
 As PyTorch plays them each of those is a kernel of its own, and where pictures are small a kernel takes longer to begin than to
-run. cuDNN has them joined, forward only; the way back to the input is written here.
+run. cuDNN has them joined, forward only; the way back to the input is written here. For each new size it takes cuDNN seconds to
+choose them, so they are for what is recorded beside the show (`joining`), and not for the steps until then.
 """
 
 import copy
+import threading
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
@@ -13,17 +16,30 @@ from torch import nn
 from . import int8
 from .net import Block
 
+_HERE = threading.local()  # `is_joining`: whether this thread has blocks joined
+
+
+@contextmanager
+def joining():
+    """Have the blocks that are `Joined` played so, in this thread."""
+    _HERE.is_joining = True
+    try:
+        yield
+    finally:
+        _HERE.is_joining = False
+
 
 class Joined(nn.Module):
-    """A residual block that `int8.fit`s, with the same output and the same gradient to its input; frozen."""
+    """A residual block that `int8.fit`s, and, where one is `joining`, the same in fewer kernels; frozen."""
 
     def __init__(self, block):
         super().__init__()
-        self._convs = nn.ModuleList(int8.convolutions(block))
+        self._block = block
+        self._convs = int8.convolutions(block)
         self._down = None if block.downsample is None else block.downsample[0]
 
     def forward(self, x):
-        return _Pass.apply(x, self)
+        return _Pass.apply(x, self) if getattr(_HERE, "is_joining", False) else self._block(x)
 
     def ahead(self, x):
         """What comes out of each rectifier, in turn."""
@@ -98,7 +114,8 @@ def is_quicker(device, dtype):
     blocks = _samples().to(device, dtype, memory_format=torch.channels_last)
     x = torch.rand(1, 16, 24, 24, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
     try:
-        found = [_seen_and_moved(layers, x) for layers in (blocks, nn.Sequential(*map(Joined, blocks)))]
+        with joining():
+            found = [_seen_and_moved(layers, x) for layers in (blocks, nn.Sequential(*map(Joined, blocks)))]
     except (AttributeError, RuntimeError):  # not there, or not for this GPU
         return False
     return all(torch.cosine_similarity(*pair, 0) > 0.999 for pair in zip(*found, strict=True))

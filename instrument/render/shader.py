@@ -41,9 +41,8 @@ GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_Vertex
 _INCLUDE = re.compile(r'\s*#include\s+"([^"]+)"\s*$')
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
-# Lines of file n are numbered from n * _FILE: not every driver reports #line's second number, and NVIDIA takes no long
-# ones.
-_FILE = 2_000
+_FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
+END = "// the end: NVIDIA's compiler refuses a #line that nothing follows\n"
 
 
 class Uniforms:
@@ -147,8 +146,8 @@ class Shaders:
         start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
         vertex, mesh, given = TRIANGLE, f"{name}.vert", "in vec2 uv;\n"
         if (self._folder / mesh).exists():
-            vertex, given = start + _expand(self._folder, mesh, files, set()), ""
-        fragment = start + given + "out vec4 colour;\n" + _expand(self._folder, f"{name}.frag", files, set())
+            vertex, given = start + _expand(self._folder, mesh, files, set()) + END, ""
+        fragment = start + given + "out vec4 colour;\n" + _expand(self._folder, f"{name}.frag", files, set()) + END
         program = self._ctx.program(vertex_shader=vertex, fragment_shader=fragment)
         if "Params" in program:
             program["Params"].binding = 0
