@@ -92,7 +92,38 @@ def load(model=None, network=None):
     eye = open_eye(None if network == OWN else network, model)
     hash_ = f"{model.folder.name}, weights {model.weights_hash}"
     news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
-    return Loaded(model, network, Dreamer(eye, read_pictures(model), best_device()), news)
+    dreamer, trouble = working(lambda device: Dreamer(eye, read_pictures(model), device), best_device())
+    return Loaded(model, network, dreamer, "; ".join(filter(None, (news, trouble))))
+
+
+def working(make, device):
+    """(`make(device)`, ""), or (`make("cpu")`, why) where that is an Apple GPU that cannot dream.
+
+    What PyTorch lacks there differs from version to version, so it is tried before the show begins.
+    """
+    if device != "mps":
+        return make(device), ""
+    try:
+        dreamer = make(device)
+        try_out(dreamer)
+        return dreamer, ""
+    except Exception as error:  # noqa: BLE001 - whatever is missing, the processor has it
+        return make("cpu"), f"the Apple GPU cannot dream ({' '.join(str(error).split())[:160]}): the processor does"
+
+
+def try_out(dreamer):
+    """Three small dreams of everything, straight on and bent; an error of PyTorch, or ValueError, where one fails."""
+    from .dream.dreamer import Scene
+    from .params import BY_NAME, DEFAULTS
+
+    size, spectrogram = BY_NAME["dream.size"].lo, np.full((8, 8, 4), 128, np.uint8)
+    values = {**DEFAULTS, "dream.size": size, "dream.energy": 1.0, "dream.channel": 0.5, "dream.class": 0.5, "dream.spectrogram": 0.5}
+    weights, bent = dict.fromkeys(list(dreamer.pictures)[:2], 0.4), float(BY_NAME["zoom.mode"].labels.index("tunnel"))
+    dream = None
+    for now, mode in ((0.0, 0.0), (0.1, 0.0), (0.2, bent)):
+        dream = dreamer.step(dream, Scene({**values, "zoom.mode": mode}, weights, now, spectrogram=spectrogram))
+    if int(dreamer.lost) or not bool(dream.picture.isfinite().all()):
+        raise ValueError("what it makes is not finite")
 
 
 def best_device():

@@ -180,7 +180,7 @@ def _dreamer(settings, index, workers):
     import torch
 
     from .dream.dreamer import Dreamer
-    from .eyes import best_device, read_pictures
+    from .eyes import best_device, read_pictures, working
     from .model.card import DEFAULT, load_model
     from .model.zoo import open_eye
 
@@ -189,7 +189,7 @@ def _dreamer(settings, index, workers):
         seat = int(os.environ.get("LOCAL_RANK", "0")) * workers + index
         device = f"cuda:{seat % torch.cuda.device_count()}"
     model = load_model(settings.model or DEFAULT)
-    return Dreamer(open_eye(settings.network, model), read_pictures(model), device)
+    return working(lambda device: Dreamer(open_eye(settings.network, model), read_pictures(model), device), device)[0]
 
 
 def _loop(dreamer, settings, name):

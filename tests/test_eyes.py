@@ -4,8 +4,10 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from test_dream import pictures, small_eye
 
 from instrument import eyes as module
+from instrument.dream import Dreamer
 from instrument.eyes import Eyes, Loaded
 
 
@@ -69,3 +71,32 @@ def test_a_model_keeps_the_network_and_a_network_the_model(loads):
 def test_a_wish_needs_a_name(loads, name):
     with pytest.raises(ValueError, match="show.network needs a name"):
         Eyes("urban", "own").ask("network", name, pytest.fail)
+
+
+class Hopeless:
+    """A dreamer on a GPU that lacks an operation."""
+
+    pictures = {"siren": None}
+
+    def step(self, past, scene):
+        raise NotImplementedError("The operator 'aten::_upsample_bilinear2d_aa.out' is not currently implemented for\nMPS")
+
+
+def test_an_apple_gpu_that_cannot_dream_leaves_it_to_the_processor():
+    made = {"mps": Hopeless(), "cpu": object()}
+    dreamer, trouble = module.working(made.get, "mps")
+    assert dreamer is made["cpu"]
+    assert "_upsample_bilinear2d_aa" in trouble and trouble.endswith("the processor does") and "\n" not in trouble
+
+
+def test_an_apple_gpu_that_can_dream_does_so():
+    dreamer = Dreamer(small_eye(), pictures())
+    assert module.working({"mps": dreamer}.get, "mps") == (dreamer, "")
+
+
+def test_a_picture_that_is_not_finite_is_no_dream():
+    dreamer = Dreamer(small_eye(), pictures())
+    for tensor in dreamer.eye.parameters():
+        tensor.fill_(float("nan"))
+    with pytest.raises(ValueError, match="not finite"):
+        module.try_out(dreamer)
