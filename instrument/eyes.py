@@ -1,5 +1,6 @@
 """What dreams: a model and the network that dreams for it, exchanged beside the show while the old ones dream on."""
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import numpy as np
 
 from .latest import Latest
 
+log = logging.getLogger(__name__)
 OWN = "own"  # the network of the model itself
 
 
@@ -92,23 +94,27 @@ def load(model=None, network=None):
     eye = open_eye(None if network == OWN else network, model)
     hash_ = f"{model.folder.name}, weights {model.weights_hash}"
     news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
-    dreamer, trouble = working(lambda device: Dreamer(eye, read_pictures(model), device), best_device())
-    return Loaded(model, network, dreamer, "; ".join(filter(None, (news, trouble))))
+    dreamer = working(lambda device: Dreamer(eye, read_pictures(model), device), best_device())
+    return Loaded(model, network, dreamer, news)
 
 
 def working(make, device):
-    """(`make(device)`, ""), or (`make("cpu")`, why) where that is an Apple GPU that cannot dream.
+    """`make(device)`, or `make("cpu")` where that GPU cannot dream, which the log says.
 
-    What PyTorch lacks there differs from version to version, so it is tried before the show begins.
+    A PyTorch of today has nothing for an old NVIDIA GPU, and lacks for Apple's what differs from version to version: those
+    are tried before the show begins.
     """
-    if device != "mps":
-        return make(device), ""
+    if device == "cpu":
+        return make(device)
     try:
         dreamer = make(device)
-        try_out(dreamer)
-        return dreamer, ""
-    except Exception as error:  # noqa: BLE001 - whatever is missing, the processor has it
-        return make("cpu"), f"the Apple GPU cannot dream ({' '.join(str(error).split())[:160]}): the processor does"
+        if device == "mps":
+            try_out(dreamer)
+        return dreamer
+    except Exception as error:  # noqa: BLE001 - drivers raise what they like; a mistake of the user's comes again
+        dreamer = make("cpu")
+        log.warning("the GPU cannot dream (%s): the processor does", " ".join(str(error).split())[:160])
+        return dreamer
 
 
 def try_out(dreamer):

@@ -46,7 +46,7 @@ class Offline:
         # Before OpenGL: a torchvision network brings triton's LLVM, which crashes where Mesa's was loaded first.
         # As it comes: what is recorded for replay is ready, and made of what algorithms, as time will have it.
         make = lambda device: Dreamer(open_eye(network, model), read_pictures(model), device, Plain())
-        self.dreamer, _ = working(make, best_device())
+        self.dreamer = working(make, best_device())
         self.screen = _screen(size)
 
     def __enter__(self):

@@ -189,7 +189,7 @@ def _dreamer(settings, index, workers):
         seat = int(os.environ.get("LOCAL_RANK", "0")) * workers + index
         device = f"cuda:{seat % torch.cuda.device_count()}"
     model = load_model(settings.model or DEFAULT)
-    return working(lambda device: Dreamer(open_eye(settings.network, model), read_pictures(model), device), device)[0]
+    return working(lambda device: Dreamer(open_eye(settings.network, model), read_pictures(model), device), device)
 
 
 def _loop(dreamer, settings, name):

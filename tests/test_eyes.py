@@ -82,16 +82,32 @@ class Hopeless:
         raise NotImplementedError("The operator 'aten::_upsample_bilinear2d_aa.out' is not currently implemented for\nMPS")
 
 
-def test_an_apple_gpu_that_cannot_dream_leaves_it_to_the_processor():
+def test_an_apple_gpu_that_cannot_dream_leaves_it_to_the_processor(caplog):
     made = {"mps": Hopeless(), "cpu": object()}
-    dreamer, trouble = module.working(made.get, "mps")
-    assert dreamer is made["cpu"]
-    assert "_upsample_bilinear2d_aa" in trouble and trouble.endswith("the processor does") and "\n" not in trouble
+    assert module.working(made.get, "mps") is made["cpu"]
+    assert "_upsample_bilinear2d_aa" in caplog.text and "the processor does" in caplog.text
+
+
+def test_a_gpu_too_old_for_this_pytorch_leaves_it_to_the_processor(caplog):
+    def make(device):
+        if device == "cuda":
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+        return device
+
+    assert module.working(make, "cuda") == "cpu" and "no kernel image" in caplog.text
+
+
+def test_a_mistake_of_the_user_is_told_whatever_the_device():
+    def make(device):
+        raise ValueError("siren.jpg is no whole picture")
+
+    with pytest.raises(ValueError, match="no whole picture"):
+        module.working(make, "mps")
 
 
 def test_an_apple_gpu_that_can_dream_does_so():
     dreamer = Dreamer(small_eye(), pictures())
-    assert module.working({"mps": dreamer}.get, "mps") == (dreamer, "")
+    assert module.working({"mps": dreamer}.get, "mps") is dreamer
 
 
 def test_a_picture_that_is_not_finite_is_no_dream():
