@@ -11,7 +11,7 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import LATE, POLL, Ear, RtPorts, listed
+from instrument.midi.ports import LATE, POLL, Ear, RtPorts, device_name, listed
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -375,6 +375,14 @@ def teach_hue(midi, ports, port="box"):
     midi.plug()
     midi.learn(row="post.hue")
     ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+
+
+@pytest.mark.parametrize("system, ports", (("linux", ("APC MINI:APC MINI MIDI 1 20:0", "APC MINI:APC MINI MIDI 1 32:0")),
+                                           ("win32", ("APC MINI 0", "APC MINI 3")), ("darwin", ("APC MINI", "APC MINI"))))
+def test_a_box_is_the_same_wherever_it_comes_in_the_list(monkeypatch, system, ports):
+    """RtMidi puts the place in the list behind each name on Windows: another box must not cost what was learned for this."""
+    monkeypatch.setattr(sys, "platform", system)
+    assert len({device_name(port) for port in ports}) == 1
 
 
 def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):

@@ -5,6 +5,7 @@ import logging
 import os
 import queue
 import re
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ PAUSES = 16  # looks between two tries to find it again, at most
 
 
 def device_name(port):
-    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers."""
-    return re.sub(r" \d+:\d+$", "", port)
+    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, or what RtMidi
+    counts the ports of Windows by."""
+    return re.sub(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$", "", port)
 
 
 class Midi:
