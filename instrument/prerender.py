@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
-from .files import write_whole
+from .files import put, write_whole
 from .params import BY_NAME, DEFAULTS, checked
 
 FADE = 0.25  # of the frames: length of the cross-fade
@@ -266,7 +266,7 @@ def write_movie(path, pictures, size, fps):
         for picture in pictures:
             file.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
         file.mux(video.encode(None))
-    os.replace(part, path)
+    put(part, path)
 
 
 # --- files
@@ -306,4 +306,4 @@ def _save(picture, path):
 
     part = path.with_name(path.name + ".part")
     Image.fromarray(picture).save(part, format="PNG", compress_level=3)
-    os.replace(part, path)
+    put(part, path)
