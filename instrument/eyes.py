@@ -118,10 +118,14 @@ def working(make, device):
 
 
 def try_out(dreamer):
-    """Three small dreams of everything, straight on and bent; an error of PyTorch, or ValueError, where one fails."""
+    """Gradients, and three small dreams of everything, straight on and bent; an error of PyTorch, or ValueError, where they
+    are not as they should be."""
     from .dream.dreamer import Scene
+    from .dream.precision import agrees, clouds
     from .params import BY_NAME, DEFAULTS
 
+    if not agrees(dreamer.eye, clouds()):
+        raise ValueError("its gradients are wrong")
     size, spectrogram = BY_NAME["dream.size"].lo, np.full((8, 8, 4), 128, np.uint8)
     values = {**DEFAULTS, "dream.size": size, "dream.energy": 1.0, "dream.channel": 0.5, "dream.class": 0.5, "dream.spectrogram": 0.5}
     weights, bent = dict.fromkeys(list(dreamer.pictures)[:2], 0.4), float(BY_NAME["zoom.mode"].labels.index("tunnel"))

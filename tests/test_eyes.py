@@ -4,6 +4,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+import torch
 from test_dream import pictures, small_eye
 
 from instrument import eyes as module
@@ -78,6 +79,9 @@ class Hopeless:
 
     pictures = {"siren": None}
 
+    def __init__(self):
+        self.eye = small_eye()
+
     def step(self, past, scene):
         raise NotImplementedError("The operator 'aten::_upsample_bilinear2d_aa.out' is not currently implemented for\nMPS")
 
@@ -110,9 +114,19 @@ def test_an_apple_gpu_that_can_dream_does_so():
     assert module.working({"mps": dreamer}.get, "mps") is dreamer
 
 
+def test_gradients_that_are_not_those_of_the_processor_are_no_dream():
+    torch.manual_seed(1)
+    dreamer, other = Dreamer(small_eye(), pictures()), small_eye()
+    for tensor in other.parameters():
+        tensor.copy_(torch.randn_like(tensor))
+    module.try_out(dreamer)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match="gradients are wrong"):
+        patch.setattr("instrument.dream.precision.copy.deepcopy", lambda eye: other)
+        module.try_out(dreamer)
+
+
 def test_a_picture_that_is_not_finite_is_no_dream():
     dreamer = Dreamer(small_eye(), pictures())
-    for tensor in dreamer.eye.parameters():
-        tensor.fill_(float("nan"))
+    dreamer._colour.fill_(float("nan"))
     with pytest.raises(ValueError, match="not finite"):
         module.try_out(dreamer)
