@@ -30,9 +30,9 @@ PAUSES = 16  # looks between two tries to find it again, at most
 
 
 def device_name(port):
-    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, or what RtMidi
-    counts the ports of Windows by."""
-    return re.sub(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$", "", port)
+    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, or those that
+    Windows begins it with ("2- ") and that RtMidi counts the ports there by (" 3")."""
+    return re.sub(r"^\d+- | \d+$" if sys.platform == "win32" else r" \d+:\d+$", "", port)
 
 
 class Midi:
