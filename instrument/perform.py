@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .awake import awake
 from .clock import Clock
 from .console import Messages, tell
 from .control import Control
@@ -107,7 +108,7 @@ def perform(options):
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
-    with as_before(), fine_ticks(), ExitStack() as stack:
+    with as_before(), fine_ticks(), awake(), ExitStack() as stack:
         show, status = Show(options, stack), 0
         try:
             with ended_in_order():
