@@ -12,19 +12,17 @@ from ..model.joined import joined
 from ..model.packed import packed
 from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
+from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
 from .graphs import finish, player
-from .memory import Memory, recalled
+from .memory import Memory
 from .precision import fitted
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
 LONGEST = 0.25  # s; what a dream would have made in a longer pause is not made up for
 GONE = 2.0  # s of a pause in which what is remembered goes on
 NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 photographs
-COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
-SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
 TURN_FROM, TURN_TO = 0.25, 0.01  # a new mixture of classes so far from the picture's own turns it, until so near
 TURN = 0.14  # s in which a turn does two thirds of its way
-GREY = 0.45  # of a picture of nothing
 HUSH = 6.0  # how much a turn quietens the dream, which would otherwise grow the old picture's ghost again
 FADE = 3.0  # s in which the dream alone makes the picture one of the new classes
 
@@ -62,56 +60,6 @@ class Dream(NamedTuple):
     turning: bool = False  # whether it is turning to others
 
 
-class Ascent(NamedTuple):
-    """What the ascent of one step consists of."""
-
-    sizes: tuple  # (height, width) of the octaves, coarse to fine
-    iterations: int
-    terms: objective.Terms
-
-
-class Form(NamedTuple):
-    """What one step consists of: steps of the same form share a CUDA graph."""
-
-    way: str  # how the picture is carried, see flow.course
-    leak: str  # back to what is remembered: "", "even" or, while the classes change, "clouds"
-    memory: str  # how that is remembered, see flow.courses; "" for no leak
-    ascent: tuple  # of one Ascent, or none
-
-
-class Climb(NamedTuple):
-    """How much an Ascent ascends: floats, or tensors of one number inside a CUDA graph."""
-
-    amount: float
-    smoothing: tuple  # of one, or none
-    pull: objective.Strengths
-    shifts: tuple  # (y, x) px of every iteration
-
-
-class Numbers(NamedTuple):
-    """How much of each in a step: floats, or tensors of one number on a GPU."""
-
-    seconds: float
-    way: tuple  # see flow.course
-    shares: tuple  # of the class pictures in what the dream comes back to
-    memory: tuple  # see Memory.course, or none
-    leak: tuple  # its share; in clouds also how far the turn gets
-    sound: tuple  # of the spectrogram among what is seen, see `_loudness`; or none
-    tones: tuple  # mean and spread (3) each that the picture is brought to
-    climb: tuple  # of one Climb, or none
-
-
-class Parts(NamedTuple):
-    """To what: tensors."""
-
-    picture: torch.Tensor
-    views: tuple  # of the class pictures, at the size of the picture
-    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or none
-    sound: tuple  # of one spectrogram, or none
-    guides: tuple  # guides[octave][stage] has one `Guide` per class
-    goal: tuple  # of one gradient at the logits, or none
-
-
 class Dreamer:
     """Dreams with `eye`, guided by class pictures {name: (3, h, w) in 0..1}, on `device`.
 
@@ -125,10 +73,8 @@ class Dreamer:
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
         self._guides = objective.Guides(self.eye, self.pictures)
-        self._colour = torch.tensor(step.COLOUR, device=self.device)
-        self._axes = step.OPPONENT.to(self.device)
-        self._settle_times = torch.tensor(SETTLE, device=self.device)
-        self._tones = {name: _natural(step.tones(p)).tolist() for name, p in guides.items()}
+        self._work = Change(self.eye, self.device).change
+        self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
         self._player = play or player(self.device)
         self._views = {}
         finish(self.device)
@@ -136,7 +82,7 @@ class Dreamer:
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1. Any thread."""
         picture = torch.as_tensor(picture)
-        self._tones[name] = _natural(step.tones(picture)).tolist()
+        self._tones[name] = natural(step.tones(picture)).tolist()
         picture = picture.to(self.device, torch.float32)
         finish(self.device)
         self.pictures[name] = picture  # last: from here on it is dreamed
@@ -160,10 +106,10 @@ class Dreamer:
         dream = self.begin(torch.full((1, 3, *size), GREY, device=self.device), scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in dream.noise)
         views, shares = self._mixture(scene.weights, size)
-        memory = dream.memory.read(_mixed(views, shares, dream.picture))
+        memory = dream.memory.read(mixed(views, shares, dream.picture))
         sound, amounts = self._sound(scene)
         if sound:
-            memory = _sounding(memory, sound[0], amounts)
+            memory = sounding(memory, sound[0], amounts)
         return dream._replace(picture=step.limit(memory + clouds.to(self.device)))
 
     def begin(self, picture, scene):
@@ -194,7 +140,7 @@ class Dreamer:
         if not dt:
             return past
         dream, strange = self._turned(self.go_by(past, scene), dt)
-        picture, lost = self._player.play(self._change, *self._plan(dream, way, dt, strange))
+        picture, lost = self._player.play(self._work, *self._plan(dream, way, dt, strange))
         self.lost += lost
         return dream._replace(picture=picture)
 
@@ -218,37 +164,6 @@ class Dreamer:
         parts = Parts(octaves.resize(dream.picture, size), views, clouds, sound, guides, goal)
         return (Form(kind, leak, remembered, ascent),
                 Numbers(dt, numbers, shares, memory, amounts, loudness, self._wanted(scene), climb), parts)
-
-    @torch.no_grad()
-    def _change(self, form, numbers, parts):
-        """(picture, steps lost) at the end of a step: work for a player, see graphs.py."""
-        mixture = _mixed(parts.views, numbers.shares, parts.picture)
-        picture, lost = step.sound(parts.picture, mixture)
-        picture = flow.along(picture, form.way, numbers.way)
-        if form.leak:
-            picture = self._leaked(picture, mixture, form, numbers, parts)
-        if form.ascent:
-            picture, missed = yield from self._climb(picture, form.ascent[0], numbers.climb[0], parts)
-            lost = lost.long() + missed
-        return self._settled(picture, numbers, parts), lost
-
-    def _leaked(self, picture, mixture, form, numbers, parts):
-        """The picture, leaked back to the class pictures as they are remembered."""
-        memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0])
-        if parts.sound:
-            memory = _sounding(memory, parts.sound[0], numbers.sound)
-        share = numbers.leak[0]
-        if form.leak == "clouds":
-            share = 1 - (1 - share) * torch.exp(-numbers.leak[1] * parts.clouds[1])
-        return picture.lerp(memory, share)
-
-    def _settled(self, picture, numbers, parts):
-        """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""
-        wanted = _vector((*numbers.tones[0], *numbers.tones[1]), self.device).view(2, 3)
-        if parts.sound:
-            wanted = wanted.lerp(_natural(step.tones(parts.sound[0], self._axes)), numbers.sound[0])
-        share = 1 - torch.exp(-numbers.seconds / self._settle_times)
-        return step.limit(step.tone(picture, wanted, share, self._axes))
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while
@@ -294,22 +209,6 @@ class Dreamer:
         eye = self.eye
         return objective.goal(eye.answers, classes, eye.logits_count, eye.dtype, self.device)
 
-    def _climb(self, picture, ascent, climb, parts):
-        """(the picture, steps lost) after all octaves and iterations; a generator."""
-        lost, goal = 0, parts.goal[0] if parts.goal else None
-
-        def ascend(picture, octave):
-            nonlocal lost
-            for turn in range(octave * ascent.iterations, (octave + 1) * ascent.iterations):
-                grad = yield from step.gradient(self.eye, picture, ascent.terms, climb.pull, parts.guides[octave],
-                                                goal, climb.shifts[turn])
-                grad = step.refine(grad, self._colour, *climb.smoothing)
-                picture, missed = step.sound(step.limit(picture + climb.amount * grad), picture)
-                lost = lost + missed
-            return picture
-
-        return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
-
     def _seen(self, scene):
         """(how much there is to see, 0..1; the spectrogram's share of that)."""
         heard = min(1.0, sum(self._known(scene.weights).values()))
@@ -318,12 +217,12 @@ class Dreamer:
         return total, sound / total if sound else 0.0
 
     def _sound(self, scene):
-        """((the picture of the sound as it came, (1, 3, h, w) in 0..1), its `_loudness`), both empty where none is seen."""
+        """((the picture of the sound as it came, (1, 3, h, w) in 0..1), its `loudness`), both empty where none is seen."""
         share = self._seen(scene)[1]
         if not share:
             return (), ()
         pixels = torch.from_numpy(scene.spectrogram).to(self.device)[..., :3]
-        return (pixels.permute(2, 0, 1)[None].float() / 255,), _loudness(share)
+        return (pixels.permute(2, 0, 1)[None].float() / 255,), loudness(share)
 
     def _wanted(self, scene):
         """Brightness, contrast and colour of the classes that the picture is made of, as numbers ((3), (3))."""
@@ -337,7 +236,7 @@ class Dreamer:
         return {name: weight for name, weight in weights.items() if name in self.pictures}
 
     def _mixture(self, weights, size):
-        """(views, shares) of the class pictures that are heard, for `_mixed`."""
+        """(views, shares) of the class pictures that are heard, for `mixed`."""
         known = objective.heard(self._known(weights))
         total = sum(known.values())
         return tuple(self._view(name, tuple(size)) for name in known), tuple(weight / total for weight in known.values())
@@ -367,32 +266,6 @@ def _way(then, now):
     return added(Motion(), motion(now.values, now.now), min(_seconds(then, now), LONGEST))
 
 
-def _mixed(views, shares, like):
-    """Class pictures (1, 3, h, w) mixed by shares; natural grey, a picture `like` another, where nothing is known."""
-    if not views:
-        return torch.full_like(like, GREY)
-    return sum((view * share for view, share in zip(views[1:], shares[1:], strict=True)), start=views[0] * shares[0])
-
-
-def _loudness(share):
-    """Numbers of `_sounding` for the spectrogram's share of what is seen."""
-    return share, share**2, min(1.0, 2 * share) - share**2
-
-
-def _sounding(picture, sound, loudness):
-    """`picture`, made of the class pictures, under the spectrogram's share of the spectrogram.
-
-    What is loud shows from half the share on; what is silent stays clear the longest, so as not to darken.
-    """
-    sound = octaves.resize(sound, picture.shape[2:])
-    return picture.lerp(sound, loudness[1] + loudness[2] * sound.amax(1, keepdim=True))
-
-
-def _vector(numbers, device):
-    """Numbers, floats or tensors of one, as a tensor (n,)."""
-    return torch.stack(numbers) if isinstance(numbers[0], torch.Tensor) else torch.tensor(numbers, device=device)
-
-
 def _shifts(dream, ascent):
     """(y, x) px by which each iteration moves the picture."""
     chance, reach = random.Random(f"{dream.seed} step {dream.number}"), int(dream.scene.values["dream.jitter"])
@@ -406,14 +279,6 @@ def _smoothing(values):
 
 def _generator(seed, what):
     return torch.Generator().manual_seed(random.Random(f"{seed} {what}").getrandbits(32))
-
-
-def _natural(tones):
-    """Tones (2, 3) of a class picture, its contrast and colour kept to what nature has."""
-    spread = tones[1].clone()
-    spread[0] = spread[0].clamp(0.36, 0.42)
-    spread[1:] = spread[1:].clamp(max=COLOURFUL * spread[0])
-    return torch.stack((tones[0], spread))
 
 
 def _spread(noise, size):

@@ -21,7 +21,7 @@ from .sound import BANDS, SECOND, SECONDS, as_picture
 
 log = logging.getLogger(__name__)
 WARM = 3  # times work is done before it is captured, so that libraries have chosen and allocated
-TRIAL = 1.0  # s at most that a device is timed for
+TRIAL = 0.3  # s at most that a device is timed for: a restarted `listen` is waited for
 CALLS = 100  # at most, of a trial
 
 

@@ -1,0 +1,156 @@
+"""What happens to the picture in one step of the dream: carried, led back, ascended, toned.
+
+It is work as graphs.py plays it: `Form` says what is done, `Numbers` how much, `Parts` to what. The dreamer plans it.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from . import flow, objective, octaves, step
+from .memory import recalled
+
+COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
+SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
+GREY = 0.45  # of a picture of nothing
+
+
+class Ascent(NamedTuple):
+    """What the ascent of one step consists of."""
+
+    sizes: tuple  # (height, width) of the octaves, coarse to fine
+    iterations: int
+    terms: objective.Terms
+
+
+class Form(NamedTuple):
+    """What one step consists of: steps of the same form share a CUDA graph."""
+
+    way: str  # how the picture is carried, see flow.course
+    leak: str  # back to what is remembered: "", "even" or, while the classes change, "clouds"
+    memory: str  # how that is remembered, see flow.courses; "" for no leak
+    ascent: tuple  # of one Ascent, or none
+
+
+class Climb(NamedTuple):
+    """How much an Ascent ascends: floats, or tensors of one number inside a CUDA graph."""
+
+    amount: float
+    smoothing: tuple  # of one, or none
+    pull: objective.Strengths
+    shifts: tuple  # (y, x) px of every iteration
+
+
+class Numbers(NamedTuple):
+    """How much of each in a step: floats, or tensors of one number on a GPU."""
+
+    seconds: float
+    way: tuple  # see flow.course
+    shares: tuple  # of the class pictures in what the dream comes back to
+    memory: tuple  # see Memory.course, or none
+    leak: tuple  # its share; in clouds also how far the turn gets
+    sound: tuple  # of the spectrogram among what is seen, see `loudness`; or none
+    tones: tuple  # mean and spread (3) each that the picture is brought to
+    climb: tuple  # of one Climb, or none
+
+
+class Parts(NamedTuple):
+    """To what: tensors."""
+
+    picture: torch.Tensor
+    views: tuple  # of the class pictures, at the size of the picture
+    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or none
+    sound: tuple  # of one spectrogram, or none
+    guides: tuple  # guides[octave][stage] has one `Guide` per class
+    goal: tuple  # of one gradient at the logits, or none
+
+
+class Change:
+    """The work of an eye on its device: `change`."""
+
+    def __init__(self, eye, device):
+        self._eye, self._device = eye, torch.device(device)
+        self._colour = torch.tensor(step.COLOUR, device=self._device)
+        self._axes = step.OPPONENT.to(self._device)
+        self._settle_times = torch.tensor(SETTLE, device=self._device)
+
+    @torch.no_grad()
+    def change(self, form, numbers, parts):
+        """(picture, steps lost) at the end of a step; a generator."""
+        mixture = mixed(parts.views, numbers.shares, parts.picture)
+        picture, lost = step.sound(parts.picture, mixture)
+        picture = flow.along(picture, form.way, numbers.way)
+        if form.leak:
+            picture = self._leaked(picture, mixture, form, numbers, parts)
+        if form.ascent:
+            picture, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts)
+            lost = lost.long() + missed
+        return self._settled(picture, numbers, parts), lost
+
+    def _leaked(self, picture, mixture, form, numbers, parts):
+        """The picture, leaked back to the class pictures as they are remembered."""
+        memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0])
+        if parts.sound:
+            memory = sounding(memory, parts.sound[0], numbers.sound)
+        share = numbers.leak[0]
+        if form.leak == "clouds":
+            share = 1 - (1 - share) * torch.exp(-numbers.leak[1] * parts.clouds[1])
+        return picture.lerp(memory, share)
+
+    def _settled(self, picture, numbers, parts):
+        """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""
+        wanted = _vector((*numbers.tones[0], *numbers.tones[1]), self._device).view(2, 3)
+        if parts.sound:
+            wanted = wanted.lerp(natural(step.tones(parts.sound[0], self._axes)), numbers.sound[0])
+        share = 1 - torch.exp(-numbers.seconds / self._settle_times)
+        return step.limit(step.tone(picture, wanted, share, self._axes))
+
+    def _climbed(self, picture, ascent, climb, parts):
+        """(the picture, steps lost) after all octaves and iterations; a generator."""
+        lost, goal = 0, parts.goal[0] if parts.goal else None
+
+        def ascend(picture, octave):
+            nonlocal lost
+            for turn in range(octave * ascent.iterations, (octave + 1) * ascent.iterations):
+                grad = yield from step.gradient(self._eye, picture, ascent.terms, climb.pull, parts.guides[octave],
+                                                goal, climb.shifts[turn])
+                grad = step.refine(grad, self._colour, *climb.smoothing)
+                picture, missed = step.sound(step.limit(picture + climb.amount * grad), picture)
+                lost = lost + missed
+            return picture
+
+        return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
+
+
+def mixed(views, shares, like):
+    """Class pictures (1, 3, h, w) mixed by shares; natural grey, a picture `like` another, where nothing is known."""
+    if not views:
+        return torch.full_like(like, GREY)
+    return sum((view * share for view, share in zip(views[1:], shares[1:], strict=True)), start=views[0] * shares[0])
+
+
+def loudness(share):
+    """Numbers of `sounding` for the spectrogram's share of what is seen."""
+    return share, share**2, min(1.0, 2 * share) - share**2
+
+
+def sounding(picture, sound, loudness):
+    """`picture`, made of the class pictures, under the spectrogram's share of the spectrogram.
+
+    What is loud shows from half the share on; what is silent stays clear the longest, so as not to darken.
+    """
+    sound = octaves.resize(sound, picture.shape[2:])
+    return picture.lerp(sound, loudness[1] + loudness[2] * sound.amax(1, keepdim=True))
+
+
+def _vector(numbers, device):
+    """Numbers, floats or tensors of one, as a tensor (n,)."""
+    return torch.stack(numbers) if isinstance(numbers[0], torch.Tensor) else torch.tensor(numbers, device=device)
+
+
+def natural(tones):
+    """Tones (2, 3) of a class picture, its contrast and colour kept to what nature has."""
+    spread = tones[1].clone()
+    spread[0] = spread[0].clamp(0.36, 0.42)
+    spread[1:] = spread[1:].clamp(max=COLOURFUL * spread[0])
+    return torch.stack((tones[0], spread))
