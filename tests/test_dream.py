@@ -728,7 +728,7 @@ def test_illegal_octaves_are_overridden_and_shown(dreamer):
 
 
 def as_on_mps(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
-    """`grid_sample` as PyTorch has it for Apple GPUs (aten/src/ATen/native/mps/operations/GridSampler.mm, 2.6 to 2.11)."""
+    """`grid_sample` as PyTorch has it for Apple GPUs (aten/src/ATen/native/mps/operations/GridSampler.mm, 2.6 to 2.12 at least)."""
     if padding_mode == "border":
         raise RuntimeError("MPS: Unsupported Border padding mode")
     if mode == "bicubic":

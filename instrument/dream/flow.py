@@ -168,7 +168,7 @@ def _read(picture, grid, mode):
     return found if len(strips) == len(grid) else found.transpose(0, 1).flatten(1, 2)[None]
 
 
-# --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.11)
+# --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.12 at least)
 
 def read_plainly(picture, grid, mode):
     """The same as `_read`, by nothing but bilinear readings inside a picture."""
