@@ -120,7 +120,8 @@ def _perform_flags(command):
                          "or a BVLC GoogLeNet file")
     command.add_argument("--dream", choices=("live", "prerendered"), help="prerendered: play the loops that "
                          "`hearsee prerender` made, for machines too weak to dream")
-    command.add_argument("--frames", metavar="FOLDER", help="folder of these loops (default out/loops)")
+    command.add_argument("--frames", metavar="FOLDER", help="folder of these loops (default out/loops); with it "
+                         "--dream is prerendered")
     command.add_argument("--no-listen", action="store_true", help="only receive: another `hearsee listen` sends")
     _port_flags(command, 10001, _port_before_another)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
@@ -160,7 +161,15 @@ def _output(text):
 def _perform(options):
     from .perform import PerformOptions, perform
 
+    options.dream = _dream(options)
     return perform(PerformOptions(**_given(options, PerformOptions), values=_row_values(options)))
+
+
+def _dream(options):
+    """live, prerendered or None (not said); whoever names a folder of loops wants them played."""
+    if options.frames and options.dream == "live":
+        raise ValueError(f"--dream live plays no loops: leave out --frames {options.frames}, or --dream live")
+    return "prerendered" if options.frames else options.dream
 
 
 def _given(options, kind):

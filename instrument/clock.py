@@ -65,7 +65,8 @@ class Clock:
     def features(self, now):
         """Tempo and phase under the names of the feature table, to be laid over those of the sound, and BEATS.
 
-        BEATS are those since the first bar; where no tempo was ever known, FREE a minute, so that waves run all the same.
+        BEATS are those since the first bar; where no tempo was ever known, FREE a minute,
+        so that waves run all the same.
         """
         told = {"beat.bpm": self.bpm, "beat.phase": self.phase(now)} if self.source else {}
         return {**told, BEATS: self.beats(now) if self._period else now * FREE / 60}

@@ -17,7 +17,9 @@ FILES = ("README.md", "docs/osc.md", "docs/midi.md")
 MARK = re.compile(r"(<!-- made by instrument/docs\.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 KNOBS_PER_ROW = 8  # as on most boxes
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
-KEY_NAMES = {"right": "→", "left": "←", "enter": "Enter", "tab": "Tab", "f1": "F1", "escape": "Esc", "space": "Space", "up": "↑", "down": "↓", "pagedown": "Page Down", "delete": "Delete", "backspace": "Backspace"}
+KEY_NAMES = {"right": "→", "left": "←", "enter": "Enter", "tab": "Tab", "f1": "F1", "escape": "Esc",
+             "space": "Space", "up": "↑", "down": "↓", "pagedown": "Page Down", "delete": "Delete",
+             "backspace": "Backspace"}
 
 
 def fill(text):
@@ -66,8 +68,9 @@ def modulation():
         cells = [row.text(row.default) for row in (source, target, depth)]
         rows.append((code(slot), *cells, f"{source.cc}, {target.cc}, {depth.cc}"))
     slots = table(("slot", ".source", ".target", ".depth", "CC"), rows)
-    return (f"{slots}\n\n`.source` is one of {', '.join(SOURCES)} (`beat` and `bar` fall from 1 at each, `sine` rises and falls once a "
-            f"bar, `random` is another value at each beat; without a tempo these three last run at 120 a minute); `.depth` is -1 to 1 of the target's range; "
+    return (f"{slots}\n\n`.source` is one of {', '.join(SOURCES)} (`beat` and `bar` fall from 1 at each, `sine` rises "
+            "and falls once a bar, `random` is another value at each beat; without a tempo these three last run at 120 a "
+            "minute); `.depth` is -1 to 1 of the target's range; "
             f"`.target` is one of {', '.join(map(code, TARGETS))}.")
 
 

@@ -6,7 +6,7 @@ when it is broken off plays.
 
 import math
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,15 +45,16 @@ def film(options):
     sound, look = open_sound(options.sound), _look(options)
     model = load_model(options.model or DEFAULT)
     path = _place(options)
-    count = max(1, math.ceil((min(seconds(sound), options.seconds) - HAIR) * options.fps))
+    count = max(1, math.ceil((seconds(sound, options.seconds) - HAIR) * options.fps))
     _steady()
-    with as_before(), ExitStack() as stack:
+    with as_before(), _memory(look), ExitStack() as stack:
         offline = stack.enter_context(Offline(model, options.size, options.network, options.shaders))
         hearing = Hearing(sound, model, look)
         take = stack.enter_context(offline.take(look, hearing.features, look["dream.seed"], look=hearing.look,
                                                 idle=model.classes, weights=opening(sound, model, look), before=BEFORE))
         reel = Reel(path, offline.screen, sound, options.fps)
-        tell(f"{sound.description}: {_long(count / options.fps)} to {path}")
+        _tell_other(path, reel.path)
+        tell(f"{sound.description}: {_long(count / options.fps)} to {reel.path}")
         return _shoot(take, reel, count)
 
 
@@ -65,14 +66,19 @@ def _look(options):
 
 def _place(options):
     """Where to write: the name asked for, or a number behind it where that is in use."""
-    from .render.record import prepare, unused
+    from .render.record import prepare
 
     wanted = Path(options.out or FOLDER / f"{Path(options.sound).stem}.mp4")
-    path = unused(wanted)
-    prepare(path)
+    path, kept = prepare(wanted)
+    if kept:
+        tell(f"what a video that broke off left is kept as {kept}")
+    _tell_other(wanted, path)
+    return path
+
+
+def _tell_other(wanted, path):
     if path != wanted:
         tell(f"{wanted} is in use: this video becomes {path}")
-    return path
 
 
 def _steady():
@@ -100,21 +106,38 @@ def _shoot(take, reel, count):
 
 def _roll(take, reel, count):
     """Every frame with its sound, behind a progress bar."""
-    import torch
-
     from .learn.run import track
 
+    with closing(track(range(count), "rendering", note=lambda: _hears(take))) as numbers:
+        for _ in numbers:
+            take.draw(reel.time)
+            take.heard.news(reel.time)
+            reel.add()
+            if reel.broken:
+                return  # said when it is closed
+
+
+@contextmanager
+def _memory(values):
+    """ValueError in one line when the dreams of these values find no memory."""
     try:
-        with closing(track(range(count), "rendering", note=lambda: _hears(take))) as numbers:
-            for _ in numbers:
-                take.draw(reel.time)
-                take.heard.news(reel.time)
-                reel.add()
-                if reel.broken:
-                    return  # said when it is closed
-    except torch.cuda.OutOfMemoryError:
-        raise ValueError(f"out of GPU memory with dreams of {take.values['dream.size']:.0f} px: give a smaller "
-                         "--dream-size or fewer --dream-octaves") from None
+        yield
+    except (MemoryError, RuntimeError) as error:
+        kind = _lack(error)
+        if not kind:
+            raise
+        raise ValueError(f"out of {kind} with dreams of {values['dream.size']:.0f} px: give a smaller --dream-size or "
+                         "fewer --dream-octaves") from None
+
+
+def _lack(error):
+    """Which memory there was too little of; "" if an error is of another kind."""
+    import torch
+
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return "GPU memory"
+    # For the processor PyTorch has no kind of its own.
+    return "memory" if isinstance(error, MemoryError) or "can't allocate memory" in str(error) else ""
 
 
 def _hears(take):
@@ -151,6 +174,11 @@ class Reel:
         self._screen, self._rate = screen, sound.rate
         self._frames, self._given = Frames(sound.blocks), 0
         self._recorder = Recorder(path, screen.size, fps, sound.rate, sound.channels, wait=True, coding=FINE)
+
+    @property
+    def path(self):
+        """Where the video is to be: not the name asked for if another show has taken that meanwhile."""
+        return self._recorder.path
 
     @property
     def time(self):

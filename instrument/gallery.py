@@ -1,5 +1,5 @@
-"""Contact sheets, as small JPEGs: every preset and every class at a few moments, rendered offline; and one dream several
-times over, to see what a precision or what learning does to it.
+"""Contact sheets, as small JPEGs: every preset and every class at a few moments, rendered offline; and one dream
+several times over, to see what a precision or what learning does to it.
 """
 
 from pathlib import Path

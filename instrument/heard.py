@@ -1,4 +1,5 @@
-"""What the show makes of the features it receives: class weights for the dream, news for the player, and their absence."""
+"""What the show makes of the features it receives: class weights for the dream, news for the player,
+and their absence."""
 
 import math
 
@@ -89,7 +90,8 @@ class Watch:
         return quiet(features) if self._silent >= DEAF else features
 
     def _excused(self, features):
-        """Silent because its file has ended, or, before it publishes classes, because loading torch holds its threads."""
+        """Silent because its file has ended, or, before it publishes classes,
+        because loading torch holds its threads."""
         ended = self._ears is not None and self._ears.ended
         return ended or self._silent < AGAIN and not any(name.startswith(CLASS) for name in features)
 

@@ -20,7 +20,8 @@ _ROWS = tuple((f"{slot}.source", f"{slot}.target", f"{slot}.depth") for slot in 
 def modulate(values, features):
     """`values` with the targets of all slots moved by depth x feature, in knob position, kept inside the range.
 
-    features: {feature name: number}, `clock.BEATS` among them; a missing one counts as 0. Slots on the same target add up.
+    features: {feature name: number}, `clock.BEATS` among them; a missing one counts as 0.
+    Slots on the same target add up.
     """
     moves = {}
     for source, target, depth in _ROWS:

@@ -6,8 +6,8 @@ A point p = (x, y), y in -1..1 upwards and x scaled by the aspect, moves with ve
     q = p - (centre_x, centre_y)
     v = q * (expand + tunnel * |q|) + (-q.y, q.x) * (turn + spiral * (1 - |q|)) + (pan_x + strips * q.x, pan_y)
 
-so a picture warped by a short dt shows at p what was at p - v(p) * dt, mirrored at its borders; longer times are followed
-in such steps.
+so a picture warped by a short dt shows at p what was at p - v(p) * dt, mirrored at its borders; longer times are
+followed in such steps.
 `shaders/lib/field.glsl` is the same formula.
 
 A `way` is a Motion too: what a changing field adds up to over some time, as if it had all been in one second. Where a
@@ -64,8 +64,9 @@ class Place(NamedTuple):
 class Journey:
     """The way since the start, which dreams and their renderer share.
 
-    Without a new dream it comes to rest: one that hangs would be magnified without end. It is the journey that rests, and
-    not what is drawn of each dream, so that ways still add up and two dreams lie on each other however slowly they come.
+    Without a new dream it comes to rest: one that hangs would be magnified without end. It is the journey that rests,
+    and not what is drawn of each dream, so that ways still add up and two dreams lie on each other
+    however slowly they come.
     """
 
     def __init__(self):
@@ -92,7 +93,8 @@ class Journey:
 
 
 def _awake(seconds):
-    """How long something moves in so many seconds without a new dream: all of TRUE, then coming to rest a second later."""
+    """How long something moves in so many seconds without a new dream: all of TRUE,
+    then coming to rest a second later."""
     return seconds if seconds <= TRUE else TRUE + 1.0 - math.exp(TRUE - seconds)
 
 

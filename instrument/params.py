@@ -82,7 +82,8 @@ class Param:
         return f"{number} {self.unit}".rstrip()
 
     def parse(self, text):
-        """A value from text: a label, in capitals or not, or a number inside the range (else ValueError saying the range)."""
+        """A value from text: a label, in capitals or not,
+        or a number inside the range (else ValueError saying the range)."""
         label = text.strip().lower() if isinstance(text, str) else None
         if label in self.labels:
             return self.lo + self.labels.index(label)

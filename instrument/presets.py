@@ -112,7 +112,8 @@ def label(path):
 
 
 class Bank:
-    """The presets of several folders, the user's last, counted from 1 in the order of the numbers that file names begin with.
+    """The presets of several folders, the user's last,
+    counted from 1 in the order of the numbers that file names begin with.
 
     Of the same number the user's comes first: a file that begins with 01 is on the first key.
     """

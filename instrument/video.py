@@ -11,6 +11,7 @@ from .audio.ring import Ring
 
 PATIENCE = 12.0  # s to wait for sound before a recording begins without
 FOLDER = Path("out")
+OTHER = "is what another show records to"  # why a name cannot be had
 
 
 class Video:
@@ -42,12 +43,12 @@ class Video:
         self._failure = ""
         self.stop() if path else self.finish()
         asked = Path(path) if path else unused(FOLDER / time.strftime("show-%Y%m%d-%H%M%S.mp4"))
-        path = unused(asked) if os.path.lexists(asked) else asked
-        kept = prepare(path)
+        path, kept = prepare(asked)
         if kept:
             self._notice(f"what a recording that broke off left is kept as {kept}")
         if path != asked:
-            self._notice(f"{asked} is there already and stays: this recording becomes {path}")
+            why = "is there already and stays" if os.path.lexists(asked) else OTHER
+            self._notice(f"{asked} {why}: this recording becomes {path}")
         self._asked = (path, fps, time.perf_counter())
         return path
 
@@ -87,13 +88,16 @@ class Video:
             return None
         if min(self._screen.size) < 2:
             return None  # minimised: the first picture gives the video its size
-        self.path, self.began = path, now
+        self.began = now
         self._track = Track(self._ring, now) if self._ring else None
         try:
             self._recorder = Recorder(path, self._screen.size, fps, self._track.rate if self._track else 0)
         except OSError:
             self._asked = None
             raise
+        self.path = self._recorder.path
+        if self.path != path:
+            self._notice(f"{path} {OTHER}: this recording becomes {self.path}")
         return self._recorder
 
     def _attach(self):

@@ -6,8 +6,15 @@ import subprocess
 import sys
 
 import pytest
+from helpers import port_pair
 
 sys.modules.setdefault("triton", None)  # training brings it; its LLVM crashes where a test before has loaded Mesa's
+
+
+@pytest.fixture
+def free_port():
+    """A UDP port that nobody has, nor the next one."""
+    return port_pair()
 
 
 @pytest.fixture

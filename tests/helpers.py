@@ -1,11 +1,14 @@
-"""What several test files need: a headless screen, a full disk."""
+"""What several test files need: a headless screen, a full disk, free ports."""
 
+import socket
 from contextlib import contextmanager
 
 import av
 import pytest
 
 from instrument.render.window import open_screen
+
+LOCAL = "127.0.0.1"
 
 
 def screen_of(size):
@@ -32,6 +35,26 @@ def full_disk(limit):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def port_pair():
+    """A UDP port that is free, and so is the next one, which `perform` gives to its `listen`.
+
+    The system picks it, so that two suites on one machine do not meet.
+    """
+    while True:
+        with udp() as one, udp() as neighbour:
+            one.bind((LOCAL, 0))
+            port = one.getsockname()[1]
+            try:
+                neighbour.bind((LOCAL, port + 1))
+                return port
+            except (OSError, OverflowError):  # in use, or beyond 65535
+                continue
+
+
+def udp():
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
 def frames(path):

@@ -4,12 +4,12 @@ import io
 import queue
 import shutil
 import signal
-import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from helpers import port_pair, udp
 
 from instrument import __version__
 from instrument.cli import COMMANDS, main, parser
@@ -19,7 +19,8 @@ from instrument.perform import open_bank
 from instrument.signals import ENDS
 
 ROOT = Path(__file__).parents[1]
-SHORT = ["--headless", "--seconds", "0.1", "--size", "160x90", "--audio", "demo", "--port", "10041"]
+PORT = port_pair()
+SHORT = ["--headless", "--seconds", "0.1", "--size", "160x90", "--audio", "demo", "--port", str(PORT)]
 
 
 def said(arguments, capfd):
@@ -38,6 +39,16 @@ def test_every_row_has_a_flag(row):
 def test_no_flags_leave_the_defaults_alone():
     options = parser().parse_args(["perform"])
     assert all(getattr(options, row.name) is None for row in PARAMS)
+
+
+@pytest.mark.parametrize("flags, dream", [("", "live"), ("--dream live", "live"), ("--dream prerendered", "prerendered"),
+                                          ("--frames x", "prerendered"), ("--frames x --dream prerendered", "prerendered")])
+def test_whoever_names_a_folder_of_loops_sees_them(flags, dream, monkeypatch):
+    asked = []
+    monkeypatch.setattr("instrument.perform.perform", asked.append)
+    with pytest.raises(SystemExit, match="0"):
+        main(["perform", *flags.split()])
+    assert asked[0].dream == dream and (asked[0].frames == "x") == ("--frames" in flags)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -67,9 +78,11 @@ MISTAKES = [
     ("perform --host nonsense --headless", "give an address of this machine"),
     ("perform --host 192.0.2.1 --headless", "give an address of this machine"),
     ("perform --target nowhere.invalid:1 --headless", "no such host (Name"),
+    ("perform --frames nowhere --headless", "nowhere"),
+    ("perform --frames nowhere --dream live", "leave out --frames nowhere"),
     ("perform --network pyproject.toml --headless", "pyproject.toml is no network: give"),
     ("listen --sead 4", "no such argument: --sead 4"),
-    ("listen --taught pyproject.toml --audio demo --port 10041", "pyproject.toml is no model"),
+    ("listen --taught pyproject.toml --audio demo --port {port}", "pyproject.toml is no model"),
     ("devices x", "no such argument: x"),
     ("models list nowhere", "nowhere: no such folder"),
     ("models show nowhere", "no torchvision classifier 'nowhere'"),
@@ -98,7 +111,7 @@ def test_a_mistake_is_one_line(line, words, tmp_path, monkeypatch, capfd):
     for number in range(3):
         (tmp_path / "sounds" / "mine").mkdir(parents=True, exist_ok=True)
         soundfile.write(tmp_path / "sounds" / "mine" / f"{number}.wav", np.sin(np.arange(22050)), 22050)
-    arguments = line.format(out=tmp_path / "out", sounds=tmp_path / "sounds").replace("=", " ").split(" ")
+    arguments = line.format(out=tmp_path / "out", sounds=tmp_path / "sounds", port=PORT).replace("=", " ").split(" ")
     status, lines = said(arguments if line else [], capfd)
     assert status == 2 and len(lines) == 1 and words in lines[0], lines
 
@@ -107,14 +120,6 @@ def test_the_version_is_told(capfd):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert __version__ in capfd.readouterr().out
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
-    return port
 
 
 def one_line(arguments, words, capfd):
@@ -158,15 +163,15 @@ def test_a_shader_with_a_fault_names_file_and_line(tmp_path, capfd):
 
 
 def test_a_port_in_use(capfd):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 10041))
-        one_line([], ["port 10041", "choose another port"], capfd)
+    with udp() as taken:
+        taken.bind(("127.0.0.1", PORT))
+        one_line([], [f"port {PORT}", "choose another port"], capfd)
 
 
 def test_a_preset_folder_that_is_not_there_yet_is_said_and_made_by_the_first_preset(tmp_path, capfd):
     folder = tmp_path / "my" / "looks"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, pytest.raises(SystemExit):
-        taken.bind(("127.0.0.1", 10041))  # so that the show ends soon
+    with udp() as taken, pytest.raises(SystemExit):
+        taken.bind(("127.0.0.1", PORT))  # so that the show ends soon
         main(["perform", *SHORT, "--presets", str(folder)])
     assert f"{folder} is not there yet: the first preset" in capfd.readouterr().out
     path = open_bank(str(folder), new=True).save(DEFAULTS, "mine")

@@ -61,7 +61,8 @@ def box(image, colour):
     return where.mean(0), np.ptp(where, 0) + 1
 
 def untouched(seen):
-    return seen.shape[:2] == screen.size[::-1] and (seen[: len(seen) // 2] == (0, 255, 0)).all() and (seen[-len(seen) // 2:] == (0, 0, 255)).all()
+    top, bottom = seen[: len(seen) // 2], seen[-len(seen) // 2:]
+    return seen.shape[:2] == screen.size[::-1] and (top == (0, 255, 0)).all() and (bottom == (0, 0, 255)).all()
 """
 
 
@@ -113,6 +114,20 @@ at_picture = glfw.set_key_callback(picture, None)
 for callback, key in ((at_desk, glfw.KEY_TAB), (at_picture, glfw.KEY_LEFT), (at_desk, glfw.KEY_F1)):
     callback(picture, key, 0, glfw.PRESS, 0)
 assert screen.begin() == ["tab", "left", "f1"]
+""")
+
+
+def test_on_the_only_monitor_no_desk_covers_a_picture_that_fills_it(display):
+    played("""
+screen.fullscreen(True)
+frame()  # the window grows with it
+desk.toggle()
+on_desk, seen = frame()
+assert not on_desk and not desk.is_open and untouched(seen)
+assert told == ["no HUD window (one monitor: the picture fills it, leave full screen first); the HUD is over the picture"], told
+screen.fullscreen(False)
+desk.toggle()
+assert frame()[0] and len(told) == 1
 """)
 
 
@@ -321,9 +336,9 @@ def test_the_flag_asks_for_the_desk():
     assert parser().parse_args(["perform", "--hud-window"]).hud_window and not PerformOptions().hud_window
 
 
-def test_a_show_has_its_hud_on_the_desk_or_over_the_picture(display):
+def test_a_show_has_its_hud_on_the_desk_or_over_the_picture(display, free_port):
     """The whole of `perform` in real windows, without an ear."""
-    played("""
+    played(f"port = {free_port}" + """
 desk.close()
 screen.close()
 import sys, time
@@ -341,7 +356,7 @@ def seen():
     return (before[0] != before[1]).any()
 
 with ExitStack() as stack:
-    show = Show(PerformOptions(no_listen=True, size=(320, 200), port=10451, target=[], hud_window=True,
+    show = Show(PerformOptions(no_listen=True, size=(320, 200), port=port, target=[], hud_window=True,
                                values={"dream.size": 160.0}), stack)
     assert show.dash.desk.is_open
     assert not seen()
@@ -366,4 +381,6 @@ with ExitStack() as stack:
     assert not seen() and not show.dash.on  # the audience sees no HUD because a window went
     show._key("tab")
     assert seen()
+    show._key("w")  # there is one monitor only
+    assert seen() and show.screen.is_full and not show.dash.desk.is_open
 """)

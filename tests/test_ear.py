@@ -144,10 +144,10 @@ def test_without_cuda_nothing_is_timed_or_said(net, monkeypatch):
 
 @pytest.mark.parametrize("command", ["listen", "perform --headless"])
 @pytest.mark.parametrize("flag, told", [("cuda", "--device cuda: no GPU"), ("tpu", "--device: invalid choice: 'tpu'")])
-def test_a_device_that_is_not_there_is_one_line(command, flag, told, capsys, monkeypatch):
+def test_a_device_that_is_not_there_is_one_line(command, flag, told, capsys, monkeypatch, free_port):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit) as end:
-        main([*command.split(), "--audio", "demo", "--mute", "--port", "10973", "--device", flag])
+        main([*command.split(), "--audio", "demo", "--mute", "--port", str(free_port), "--device", flag])
     said = capsys.readouterr().err
     assert end.value.code == 2 and told in said and said.count("\n") == 1
 
@@ -183,7 +183,8 @@ def test_cudnn_chooses_without_tf32_and_is_left_as_it_was(net, cuda, monkeypatch
     cudnn, seen = torch.backends.cudnn, []
     monkeypatch.setattr(cudnn, "benchmark", False)
     monkeypatch.setattr(cudnn, "allow_tf32", True)
-    monkeypatch.setattr(ear, "_graph_of", lambda work: seen.append((cudnn.benchmark, cudnn.allow_tf32)) or (SimpleNamespace(replay=int), work()))
+    note = lambda: seen.append((cudnn.benchmark, cudnn.allow_tf32))
+    monkeypatch.setattr(ear, "_graph_of", lambda work: note() or (SimpleNamespace(replay=int), work()))
     Ear(net, "cuda").warm()
     assert seen == [(True, False)] * SECONDS and (cudnn.benchmark, cudnn.allow_tf32) == (False, True)
 

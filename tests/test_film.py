@@ -1,5 +1,6 @@
 """Videos of sound files: nothing is dropped, sound and picture are in step, and what there is survives."""
 
+import math
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import torch
 from helpers import frames, full_disk
 
 from instrument.audio import demo
+from instrument.audio.files import BLOCK, Sound, seconds
 from instrument.cli import main, parser
 from instrument.film import FilmOptions
 from instrument.params import PARAMS
@@ -113,6 +115,20 @@ def test_the_same_call_gives_the_same_frames_and_never_takes_a_name_in_use(made,
     assert all(np.array_equal(*pair) for pair in zip(frames(path), frames(tmp_path / "a-2.mp4"), strict=True))
 
 
+@pytest.mark.parametrize("most, read", [(0.5, 1), (5.0, 5), (30.0, 20), (math.inf, 20)])
+def test_of_a_long_sound_only_the_beginning_that_is_asked_for_is_read(most, read):
+    """A sound of 20 blocks of one second; what is looked at beyond is one block at most."""
+    blocks = []
+
+    def sound():
+        for number in range(20):
+            blocks.append(number)
+            yield np.zeros((BLOCK, 1), np.float32)
+
+    assert seconds(Sound(Path("long.wav"), BLOCK, 1, sound), most) == min(most, 20)
+    assert read <= len(blocks) <= read + 1
+
+
 def test_another_seed_gives_other_frames(made, clicks, tmp_path):
     assert render(clicks, *FLASH, "--dream-seed", 6, "--seconds", 0.2, "--out", tmp_path / "a.mp4") == 0
     here, other = frames(made / "a.mp4"), frames(tmp_path / "a.mp4")
@@ -171,6 +187,21 @@ def test_a_full_disk_ends_it_in_one_line(made, clicks, tmp_path, capfd):
         assert render(clicks, "--out", tmp_path / "a.mp4", "--post-grain", 1) == 2
     said = lines(capfd.readouterr().err)
     assert len(said) == 1 and "recording failed" in said[0] and "make room" in said[0]
+
+
+@pytest.mark.parametrize("need", [lambda: torch.empty(1 << 52), lambda: np.empty(1 << 52)])
+def test_too_little_memory_ends_it_in_one_line_and_what_there_is_plays(made, clicks, tmp_path, monkeypatch, capfd, need):
+    interrupt(monkeypatch, 5, need)
+    assert render(clicks, "--out", tmp_path / "a.mp4") == 2
+    said = lines(capfd.readouterr().err)
+    assert len(said) == 1 and "out of memory with dreams of 160 px: give a smaller --dream-size" in said[0], said
+    assert len(frames(tmp_path / "a.mp4")) == 5
+
+
+def test_another_fault_is_not_taken_for_it(made, clicks, tmp_path, monkeypatch):
+    interrupt(monkeypatch, 1, lambda: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        main(["render", *SMALL, str(clicks), "--out", str(tmp_path / "a.mp4")])
 
 
 # --- mistakes

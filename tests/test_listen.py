@@ -41,13 +41,6 @@ def clip(tmp_path):
     return str(path)
 
 
-@pytest.fixture
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def options(clip, port, *targets, **more):
     return ListenOptions(audio=clip, mute=True, port=port, target=list(targets), **more)
 

@@ -12,7 +12,7 @@ from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
 from instrument.midi.ports import AGAIN, LATE, POLL, Ear, RtPorts, device_name, listed
-from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS
+from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS, SWITCH
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
 SHIPPED = profiles.shipped()
@@ -241,6 +241,22 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
     select = ccs(99, 1) + ccs(98, 2)
     assert learned(select + ccs(6, 5, 6, 7), row="post.hue") == Binding("nrpn", 1, 130, row="post.hue")
+
+
+@pytest.mark.parametrize("row", [row for row in PARAMS if row.labels and row.labels != SWITCH], ids=lambda row: row.name)
+def test_a_pad_that_says_only_127_steps_through_the_labels(row):
+    binding = learned(ccs(9, 127, 127, 127), row=row.name)
+    assert binding == Binding("cc", 1, 9, row=row.name, mode="press")
+    rig = Rig(binding)
+    seen = [rig.cc(9, 127)[row.name] for _ in row.labels]
+    assert seen == [row.lo + (row.default - row.lo + step) % len(row.labels) for step in range(1, len(row.labels) + 1)]
+
+
+def test_an_encoder_is_no_pad():
+    """Where there are no labels to step through, or where it says more than one thing."""
+    assert learned(ccs(9, 127, 127, 127), row="dream.octaves").mode == "twos_complement"
+    assert learned(ccs(9, 127, 126, 127), row="zoom.mode").mode == "twos_complement"
+    assert learned(ccs(9, 65, 65, 65), row="zoom.mode").mode == "signed_bit"
 
 
 def test_learning_an_unknown_row_is_refused():

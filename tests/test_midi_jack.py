@@ -92,6 +92,24 @@ def test_a_knob_changes_a_row_by_the_next_frame(server):
         assert player.control.frame()["dream.octaves"] == 6
 
 
+def test_a_pad_that_says_only_127_is_learned_and_steps_through_the_labels(server, tmp_path):
+    player = Player(own=tmp_path / "midi.toml")
+    with player.midi, Knobs("knobs L") as knobs:
+        player.meet(knobs, "knobs L")
+        player.midi.learn(row="zoom.mode")
+        for _ in range(3):
+            knobs.send(0xB0, 9, 127)
+        assert "CC 9, channel 1 plays zoom.mode now (press)" in player.until("plays zoom.mode")
+        first, seen = player.control.frame()["zoom.mode"], []
+        for _ in range(3):
+            knobs.send(0xB0, 9, 127)
+            while "zoom.mode" not in (edit := player.edits.get(timeout=WAIT)):
+                pass
+            player.control.frame()  # as a show between two presses
+            seen.append(edit["zoom.mode"])
+        assert seen == [first + 1, first + 2, first + 3]
+
+
 def test_pads_and_program_changes_recall(server):
     player = Player()
     with player.midi, Knobs("knobs B") as knobs:

@@ -474,8 +474,8 @@ def test_the_help_and_the_package_name_all_outputs():
     assert flags.metavar == "|".join(KINDS) + "[:NAME]"
 
 
-def test_the_picture_goes_out_without_the_hud(screen, senders, tmp_path):
-    options = PerformOptions(headless=True, no_listen=True, size=(192, 108), port=10351, presets=str(tmp_path),
+def test_the_picture_goes_out_without_the_hud(screen, senders, tmp_path, free_port):
+    options = PerformOptions(headless=True, no_listen=True, size=(192, 108), port=free_port, presets=str(tmp_path),
                              send=[("ndi", NAME)], values={"dream.size": 160.0, "show.blackout": 1.0})
     with ExitStack() as stack:
         show = Show(options, stack)

@@ -16,6 +16,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from helpers import port_pair
 
 from instrument.cursor import turned
 from instrument.model.card import DEFAULT
@@ -26,7 +27,7 @@ from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
 
 ROOT = Path(__file__).parents[1]
-PORT = 10051
+PORT = port_pair()
 FRAMES = 20_000  # more than any of this takes; the tests wait for things, not for times
 
 
@@ -166,7 +167,7 @@ def test_shuffling_the_scene_shuffles_what_is_printed():
 def heard_in_order(seed):
     """[(time, class)] as `hearsee listen` prints them for a scene."""
     out = subprocess.run([sys.executable, "-m", "instrument", "listen", "--audio", "demo", "--scene-seed", str(seed),
-                          "--mute", "--port", str(PORT + 5), "--target", f"127.0.0.1:{PORT + 6}"],
+                          "--mute", "--port", str(port := port_pair()), "--target", f"127.0.0.1:{port + 1}"],
                          cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [(float(when), name) for when, name in re.findall(r"([\d.]+) s  (\w+) \(", out)]
 
@@ -337,9 +338,9 @@ def test_a_show_without_a_screen_says_that_it_has_no_hud_window_and_goes_on(show
     assert not show.dash.desk.is_open
 
 
-def test_without_an_ear_of_its_own_there_is_a_show(show):
+def test_without_an_ear_of_its_own_there_is_a_show(show, free_port):
     """Last here: another show makes its own graphics current."""
-    options = replace(show.options, no_listen=True, port=PORT + 40, values={"dream.size": 160.0})
+    options = replace(show.options, no_listen=True, port=free_port, values={"dream.size": 160.0})
     with ExitStack() as stack:
         deaf = Show(options, stack)
         deaf.frame(1.0, 0.1)
@@ -347,7 +348,7 @@ def test_without_an_ear_of_its_own_there_is_a_show(show):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(show, tmp_path, monkeypatch, capfd, number):
+def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(show, tmp_path, monkeypatch, capfd, number, free_port):
     """Here for the same reason."""
     def frame(self, now, dt):
         draw(self, now, dt)
@@ -359,6 +360,6 @@ def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(
     close = Recorder.close
     monkeypatch.setattr(Recorder, "close", lambda self: signal.raise_signal(number) or close(self))
     path = tmp_path / "show.mp4"
-    options = replace(show.options, no_listen=True, port=PORT + 50, record=str(path), values={"dream.size": 160.0})
+    options = replace(show.options, no_listen=True, port=free_port, record=str(path), values={"dream.size": 160.0})
     assert perform(options) == BROKEN_OFF
     assert capfd.readouterr().out.splitlines()[-1] == f"video: {path}" and path.exists()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from instrument.signals import as_before, ended_in_order
 from instrument.video import Video
 
 RATE = 22050
+ROOT = Path(__file__).parents[1]
 
 
 screen = screen_of((64, 48))
@@ -542,6 +544,55 @@ def test_no_recording_replaces_a_file(screen, tmp_path):
         assert play.said == [f"{path} is there already and stays: this recording becomes {play.path}"] * (count > 1)
     assert [len(frames(tmp_path / name)) for name in ("show.mp4", "show-2.mp4", "show-3.mp4")] == [10, 20, 30]
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_two_shows_that_record_to_one_name_get_two_whole_files(screen, tmp_path):
+    path = tmp_path / "show.mp4"
+    first = Play(screen, path)
+    first.run(10, 0.2)
+    second = Play(screen, path)  # while the first one records
+    assert second.path == tmp_path / "show-2.mp4"
+    assert second.said == [f"{path} is what another show records to: this recording becomes {second.path}"]
+    second.run(20, 0.8)
+    first.run(10, 0.2)
+    for play, name, count, level in ((second, "show-2.mp4", 20, 0.8), (first, "show.mp4", 20, 0.2)):
+        assert play.video.stop() == tmp_path / name
+        assert [round(picture.mean() / 255, 1) for picture in frames(tmp_path / name)] == [level] * count
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_two_shows_that_ask_for_one_name_before_either_records_get_two_whole_files(screen, tmp_path):
+    path = tmp_path / "show.mp4"
+    first, second = Play(screen, path), Play(screen, path)
+    assert first.path == second.path == path
+    for play, level in ((first, 0.2), (second, 0.8)):
+        play.run(10, level)
+    assert not first.said and second.said == [
+        f"{path} is what another show records to: this recording becomes {tmp_path / 'show-2.mp4'}"]
+    for play, name, level in ((first, "show.mp4", 0.2), (second, "show-2.mp4", 0.8)):
+        assert play.video.stop() == play.video.path == tmp_path / name
+        assert [round(picture.mean() / 255, 1) for picture in frames(tmp_path / name)] == [level] * 10
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_many_recordings_at_once_have_names_of_their_own(screen, tmp_path):
+    """From many threads, as from many processes: a lock is an open file's."""
+    with ThreadPoolExecutor(8) as threads:
+        made = [*threads.map(lambda _: Recorder(tmp_path / "show.mp4", screen.size), range(8))]
+    assert len({recorder.path for recorder in made}) == 8
+    for recorder in made:
+        recorder.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["show-2.mp4", *(f"show-{n}.mp4" for n in range(3, 9)), "show.mp4"]
+
+
+def test_what_another_process_records_is_not_taken_for_what_broke_off(screen, tmp_path):
+    recorder = Recorder(tmp_path / "show.mp4", screen.size, wait=True)
+    code = "import sys, pathlib; from instrument.render.record import prepare; print(*prepare(pathlib.Path(sys.argv[1])))"
+    asked = subprocess.run([sys.executable, "-c", code, recorder.path], capture_output=True, text=True, check=True, cwd=ROOT)
+    recorder.frame(screen.framebuffer, 0.0)
+    recorder.close()
+    assert asked.stdout.split() == [str(tmp_path / "show-2.mp4"), "None"]
+    assert [path.name for path in tmp_path.iterdir()] == ["show.mp4"]
 
 
 @pytest.mark.parametrize("take", [lambda path: path.write_text("mine"), lambda path: path.mkdir()])

@@ -3,7 +3,6 @@
 import json
 import queue
 import shutil
-import socket
 
 import numpy as np
 import pytest
@@ -388,19 +387,16 @@ def test_a_lesson_keeps_what_sounds_between_start_and_stop():
         Lesson().stop()
 
 
-def test_a_class_is_taught_by_osc_while_listening(base, tmp_path):
+def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port):
     """Hold, sound, release: the class is published, decided for, saved; then forgotten."""
     soundfile.write(tmp_path / "crackle.wav", crackle(3, 3.0), RATE)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
     heard = queue.SimpleQueue()
     pupil = Pupil(load_model(base), tmp_path / "own")
     with Receiver(0, on_features=heard.put) as receiver:
-        options = ListenOptions(audio=str(tmp_path / "crackle.wav"), loop=True, mute=True, port=port,
+        options = ListenOptions(audio=str(tmp_path / "crackle.wav"), loop=True, mute=True, port=free_port,
                                 target=[("127.0.0.1", receiver.port)])
         with Listener(options, lambda: Network(*pupil.heard(), pupil)):
-            remote = Remote(("127.0.0.1", port))
+            remote = Remote(("127.0.0.1", free_port))
             until(heard, lambda f: "class.hum" in f)
             remote.command("teach.start", "crackle")
             begun = until(heard, lambda f: f.get("teach.note") == "listening: crackle")["ms"]

@@ -84,7 +84,8 @@ class Decider:
 
 
 def answers(logits):
-    """(probabilities (..., classes) given that it is one of them, chance (...) that it is) of logits (..., classes + 1)."""
+    """(probabilities (..., classes) given that it is one of them, chance (...) that it is) of logits (...,
+    classes + 1)."""
     known, none = logits[..., :-1], logits[..., -1]
     top = known.max(-1, keepdims=True)
     part = np.exp(known - top)

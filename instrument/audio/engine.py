@@ -29,8 +29,8 @@ class Engine:
     """Hears a mono stream at `source_rate` Hz and publishes {feature name: value} of `features.py`.
 
     `hear` maps a window of natural-log mel, float32 (bands, frames), to logits (classes + 1,), the last of
-    them for "none of these"; None until `attach` brings a network. `publish` is called from whichever thread runs `analyse` or `decide`.
-    `values` holds the `hear.` rows; assign a new mapping to change them. Times are of `clock`.
+    them for "none of these"; None until `attach` brings a network. `publish` is called from whichever thread runs
+    `analyse` or `decide`. `values` holds the `hear.` rows; assign a new mapping to change them. Times are of `clock`.
     """
 
     def __init__(self, source_rate, hear, classes, publish, values=DEFAULTS, clock=time.perf_counter):
@@ -50,7 +50,8 @@ class Engine:
         self.attach(hear, classes)
 
     def attach(self, hear, classes, every=lambda: FRAMES_PER_DECISION):
-        """Decide with this network from now on, each time that `every()` frames have come. It is asked at each block."""
+        """Decide with this network from now on, each time that `every()` frames have come.
+        It is asked at each block."""
         self._every = every
         decider = None if hear is None else Decider(classes)
         self._ear = (hear, decider)  # one assignment, so that the deciding thread never sees half

@@ -1,5 +1,6 @@
 """Sound files: anything soundfile or PyAV can read, in float32 blocks or whole, or refused in one line."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +52,13 @@ def open_sound(path):
     raise ValueError(f"no sound in {path} ({'; '.join(dict.fromkeys(reasons))}): {LEGAL}")
 
 
-def seconds(sound):
-    """How long a Sound lasts: all of it is read once, because what a file says of its length may be wrong."""
+def seconds(sound, most=math.inf):
+    """How long a Sound lasts, at `most` so many seconds: read to there,
+    as what a file says of its length may be wrong."""
     frames, count = Frames(sound.blocks), 0
-    while part := len(frames.take(BLOCK)):
+    while count < most * sound.rate and (part := len(frames.take(BLOCK))):
         count += part
-    return count / sound.rate
+    return min(count / sound.rate, most)
 
 
 class Frames:

@@ -12,8 +12,8 @@ from .report import median_seconds
 
 SIDE = 8192  # of the matrices, and of the pictures that are copied, on a GPU
 SMALL = 2048  # on a CPU
-# Of model/packed.py, model/int8.py and model/joined.py, which torch's own count does not know: where the weights (out, in, ...) stand, and
-# whether each value that comes out takes so many products, or each that goes in.
+# Of model/packed.py, model/int8.py and model/joined.py, which torch's own count does not know: where the weights (out,
+# in, ...) stand, and whether each value that comes out takes so many products, or each that goes in.
 PACKED = {"mkldnn._convolution_pointwise.default": (1, "out"), "mkldnn._convolution_transpose_pointwise.default": (1, "in"),
           "aten.cudnn_convolution_relu.default": (1, "out"), "aten.cudnn_convolution_add_relu.default": (1, "out"),
           "onednn.qconv2d_pointwise.default": (3, "out"), "onednn.qconv2d_pointwise.binary": (3, "out")}
@@ -106,7 +106,8 @@ def name_of(precision):
 
 
 def label(precision):
-    """`name_of` what is dreamed in; says where cuDNN, left as it comes, takes float32 for TF32, which the ceilings do not."""
+    """`name_of` what is dreamed in; says where cuDNN, left as it comes, takes float32 for TF32,
+    which the ceilings do not."""
     return name_of(precision) + " (convolutions in TF32)" * (precision == torch.float32 and _has_tf32())
 
 

@@ -1,5 +1,5 @@
-"""Everything about a GPU in one call: its measured ceilings, the hand-over to OpenGL, graphs beside plain steps, Table 2,
-and what share of the ceilings a step reaches.
+"""Everything about a GPU in one call: its measured ceilings, the hand-over to OpenGL, graphs beside plain steps,
+Table 2, and what share of the ceilings a step reaches.
 """
 
 import torch

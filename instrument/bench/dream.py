@@ -23,7 +23,8 @@ OBJECTIVES = {"own": {"dream.guided": 0.0, "dream.energy": 1.0},
 
 
 def versions(eye, guides, device):
-    """(precision, eye in it, cosine of its gradient with that of float32): float32, and all that `device` is quicker in.
+    """(precision, eye in it, cosine of its gradient with that of float32): float32,
+    and all that `device` is quicker in.
 
     What has less than `precision.GOOD` is not dreamed in a show.
     """
@@ -102,7 +103,8 @@ def dream_rows(eyes, guides, sizes=(200, 400), layers=(1, 2, 3), ceilings=None):
 
 
 def table2_rows(eye, guides):
-    """The fifteen rows of the paper's Table 2 beside ours, `layers` n = stages 1..n pulling at once, in every precision."""
+    """The fifteen rows of the paper's Table 2 beside ours, `layers` n = stages 1..n pulling at once,
+    in every precision."""
     eyes, rows = versions(eye, guides, best_device()), []
     for (size, iterations, octaves, layers, paper), objective in product(TABLE2, OBJECTIVES):
         values = {"dream.octaves": octaves, "dream.iterations": iterations, "dream.layer": layers,

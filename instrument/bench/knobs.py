@@ -1,5 +1,5 @@
-"""No dead knobs: every row of the dream, the zoom and the post effects at both ends of its range (a choice: at each), and
-how much that changes the picture beside what another seed changes.
+"""No dead knobs: every row of the dream, the zoom and the post effects at both ends of its range (a choice: at each),
+and how much that changes the picture beside what another seed changes.
 """
 
 from itertools import combinations

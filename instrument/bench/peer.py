@@ -101,8 +101,8 @@ class Ours:
 
 
 def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):
-    """Both on `net`, a torchvision ResNet-50; one dict per size, layer and precision of ours (the peer has float32) with
-    `ratio` = times as fast as the peer.
+    """Both on `net`, a torchvision ResNet-50; one dict per size, layer and precision of ours (the peer has float32)
+    with `ratio` = times as fast as the peer.
 
     The peer's layer 1 is the first block of that stage, ours the whole stage.
     """

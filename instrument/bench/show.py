@@ -19,8 +19,8 @@ LARGE = {"dream.rate": 30.0, "dream.size": 768.0}  # the aim on a GPU
 
 
 def show_rows(options, seconds=10.0):
-    """Two runs of the same show in turn, `seconds` of each, then one of a quick dream and, on a GPU, of a large one; one
-    dict each. `dream` says what the governor made smaller or fewer to hold the rate."""
+    """Two runs of the same show in turn, `seconds` of each, then one of a quick dream and, on a GPU, of a large one;
+    one dict each. `dream` says what the governor made smaller or fewer to hold the rate."""
     from ..eyes import best_device
     from ..perform import Show
 
@@ -45,7 +45,8 @@ def show_rows(options, seconds=10.0):
 
 
 def _play(show, seconds, turning):
-    """(frame times in s, intervals in s, dreams a second, what was given up) of a stretch of the show at its own rate."""
+    """(frame times in s, intervals in s, dreams a second, what was given up)
+    of a stretch of the show at its own rate."""
     fps = show.options.fps or 30.0
     began = last = time.perf_counter()
     dreams, work, gaps, turned = show.rates.dreams, [], [], 0

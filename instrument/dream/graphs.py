@@ -2,8 +2,8 @@
 
 Work is a generator function `work(form, numbers, parts)` that returns tensors. `form` (hashable) says what is done,
 `numbers` (nested tuples of floats; on a GPU of tensors of one) how much, `parts` (nested tuples of tensors) to what; it
-stops, `yield`, where it may be cut. Work that goes by this rule does the same operations whenever form and shapes are the same, so they can be
-recorded once and replayed with other numbers and parts: a launch of thousands of kernels becomes one.
+stops, `yield`, where it may be cut. Work that goes by this rule does the same operations whenever form and shapes are the
+same, so they can be recorded once and replayed with other numbers and parts: a launch of thousands of kernels becomes one.
 """
 
 import logging

@@ -1,7 +1,8 @@
 """Folders of labelled clips, in the layouts that people have.
 
 UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`, or `label/*` files
-named FOLD-SOURCE-TAKE) and plain `label/*` folders (of UrbanSound8K's names only the recording is told). `.wav` names in a table may be stored in another format.
+named FOLD-SOURCE-TAKE) and plain `label/*` folders (of UrbanSound8K's names only the recording is told). `.wav` names in
+a table may be stored in another format.
 """
 
 import csv

@@ -41,7 +41,8 @@ LOST = 0.01  # share of remembered views that the new classes may take
 class Pupil:
     """A model that learns: `add` examples, `forget` classes, `save` into `folder`. Not for two threads at once.
 
-    ValueError where `folder` holds something else than a model, which would be lost. `heard()` gives (hear, classes) for an engine; what it gave before goes on answering as before.
+    ValueError where `folder` holds something else than a model, which would be lost. `heard()` gives (hear, classes) for
+    an engine; what it gave before goes on answering as before.
     """
 
     def __init__(self, model, folder):

@@ -82,7 +82,8 @@ class Hearing(nn.Module):
 def train(settings, out, run_folder, workers=None):
     """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it.
 
-    `workers` processes make the batches ahead (None: as suits the device) and change no result. A finished model that learns other classes keeps some recordings back, to know how sure it may be.
+    `workers` processes make the batches ahead (None: as suits the device) and change no result. A finished model that
+    learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
     classes = classes_of(clips)

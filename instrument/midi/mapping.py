@@ -284,7 +284,8 @@ class Mapping:
 
     def _knob(self, binding, move, now):
         row = BY_NAME[binding.row]
-        if row.labels == SWITCH and binding.mode == "absolute":  # a button: on or off, and never in need of being picked up
+        if row.labels == SWITCH and binding.mode == "absolute":
+            # A button: on or off, and never in need of being picked up.
             return self._edit(row.name, row.hi if move.value * 127 >= PRESSED * FULL[move.kind] else row.lo, now)
         hand = self._hands.setdefault((move.key, binding.row), Hand(row))
         value = self._values()[binding.row]
@@ -359,6 +360,7 @@ class Learner:
         self._heard = {}  # key of the physical control -> values
         row = BY_NAME.get(target.get("row", ""))
         self._press = "absolute" if row and row.labels != SWITCH else "press"
+        self._labelled = bool(row and row.labels)
         if "row" in target:
             Binding("cc", None, 0, **target).check()
 
@@ -380,7 +382,8 @@ class Learner:
         fine = (move.kind + "14", *move.key[1:])
         if len(self._heard.get(fine, ())) >= 2:
             return self._bind(move._replace(kind=move.kind + "14"), "absolute")
-        return self._bind(move, detect(values))
+        # An encoder can say that too, but labels are for pads, and many of those say nothing else.
+        return self._button(move) if self._labelled and set(values) == {127} else self._bind(move, detect(values))
 
     def _button(self, move):
         row = BY_NAME.get(self._target.get("row", ""))

@@ -178,7 +178,8 @@ class Midi:
             time.sleep(HEAR if self._devices else LIGHTS)
 
     def round(self):
-        """See to all that is due. What goes wrong is said once, and tried again the next time. Midi thread (or a test)."""
+        """See to all that is due. What goes wrong is said once, and tried again the next time.
+        Midi thread (or a test)."""
         try:
             self._see_to(self._now())
         except Exception as error:  # noqa: BLE001 - drivers raise what they like, and the show goes on
@@ -417,9 +418,9 @@ def _connect(port, name):
 def _end(port):
     """Close a port for good.
 
-    A port of JACK is only let go of, and the server clears it away when we end: RtMidi frees what JACK's own thread may be
-    reading at that moment (seen: a crash in `jack_ringbuffer_peek`), and after the end of a server what JACK itself has
-    freed. One idle client for each time a device goes is cheaper.
+    A port of JACK is only let go of, and the server clears it away when we end: RtMidi frees what JACK's own thread may
+    be reading at that moment (seen: a crash in `jack_ringbuffer_peek`), and after the end of a server what JACK itself
+    has freed. One idle client for each time a device goes is cheaper.
     """
     import rtmidi
 
@@ -431,7 +432,8 @@ def _end(port):
 
 
 def let_go(port):
-    """Leave a JACK port as it is for as long as the program runs: Python must not destroy it either, not even at its end."""
+    """Leave a JACK port as it is for as long as the program runs: Python must not destroy it either,
+    not even at its end."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(port))
 
 

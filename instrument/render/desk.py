@@ -52,7 +52,8 @@ class Desk:
     def draw(self, panel):
         """Show the picture that is drawn on the screen, small, and `panel` (None: the picture alone), if it is time.
 
-        Whether the desk is open: else the HUD belongs over the picture. The screen's context and framebuffer stay current.
+        Whether the desk is open: else the HUD belongs over the picture.
+        The screen's context and framebuffer stay current.
         """
         if self.is_open and not self._window.wanted:
             self.close()
@@ -89,5 +90,6 @@ class Desk:
             self._hud.release()
 
     def _tell(self, error):
-        reason = " ".join(str(error).partition("; ")[0].split()) or type(error).__name__  # the cures are for the picture's
+        # The cures are for the picture's.
+        reason = " ".join(str(error).partition("; ")[0].split()) or type(error).__name__
         self._notice(f"no HUD window ({reason}); the HUD is over the picture")

@@ -1,4 +1,5 @@
-"""The HUD: what the performer reads in a corner of the picture or in a window of its own, drawn with imgui through moderngl.
+"""The HUD: what the performer reads in a corner of the picture or in a window of its own,
+drawn with imgui through moderngl.
 
 It is handed lines and values only (`Panel`). One path draws in a window and headless, so it can be recorded.
 """
@@ -98,7 +99,8 @@ class Hud:
         self._end(size)
 
     def desk(self, panel, preview, size):
-        """Fill a framebuffer of `size` px: `preview` (uint8 RGBA (h, w, 4), row 0 on top, or None) and `panel` beside it.
+        """Fill a framebuffer of `size` px: `preview` (uint8 RGBA (h, w, 4), row 0 on top,
+        or None) and `panel` beside it.
 
         Without a panel (None) there is the preview alone. Text grows with the window.
         """
@@ -248,7 +250,8 @@ class _Paint:
         return extent.x / self.scale, extent.y / self.scale
 
     def within(self, area, width, height):
-        """A brush that begins at the corner of `area` (x, y, width, height), with units of which so many fit into it."""
+        """A brush that begins at the corner of `area` (x, y, width, height),
+        with units of which so many fit into it."""
         x, y, *room = area
         share = min(1.0, room[0] / width, room[1] / height)
         return _Paint(self._commands, *self._fonts, self.scale * max(share, 0.1), self._px(x, y))
@@ -298,7 +301,8 @@ def _sound(paint, texture, area):
 
 
 def _page(paint, page, corner):
-    """From its top left `corner`: a line for each row of the group, its value as a bar and as text; the one selected stands out."""
+    """From its top left `corner`: a line for each row of the group, its value as a bar and as text;
+    the one selected stands out."""
     rows, notes = _rows(page), [(note, GREY) for note in page.notes] + [(page.asks, ALARM)] * bool(page.asks)
     (x, y), width, line, pad = corner, PAGE, 17, 14
     paint.box(x, y, width, _page_height(page), (*DARK[:3], 0.82), 8)
@@ -377,7 +381,8 @@ def _desk_scale(panel, size):
 
 
 def _desk(paint, panel, pictures, size):
-    """The panel on the left, the picture where it is largest (beside it or above it), the sound, messages at the bottom."""
+    """The panel on the left, the picture where it is largest (beside it or above it), the sound,
+    messages at the bottom."""
     picture, sound = pictures
     width, height = size[0] / paint.scale - 2 * EDGE, size[1] / paint.scale - 2 * EDGE - FOOT
     column, strip, tall = PANEL + GAP, (STRIP + GAP if sound else 0), _height(panel)

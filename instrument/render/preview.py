@@ -38,7 +38,8 @@ class Preview:
         self._whole = self._small = self._pixels = None  # framebuffers of both sizes, the pixel buffer
 
     def take(self, framebuffer):
-        """Ask for a copy of what `framebuffer` shows; the copy asked for last time: uint8 (h, w, 4), row 0 on top, or None.
+        """Ask for a copy of what `framebuffer` shows; the copy asked for last time: uint8 (h, w, 4), row 0 on top,
+        or None.
 
         Leaves `framebuffer` bound.
         """

@@ -5,12 +5,14 @@ constant rate: frames are repeated or dropped to follow the clock. Its size is t
 picture of another size is scaled into it, whole and in proportion, with black around it, because a recording
 should neither cut off nor stretch what was shown; while there is none (a minimised window) the last one stays.
 The file is written beside its name (`x.part.mp4`) in fragments, so what a killed process leaves still plays;
-`close` gives it its name, or the next number where another file has that by then: no file is ever replaced.
+`close` gives it its name, or the next number where another file has that by then: no file is ever replaced. Until then
+it is locked: of two shows that record to one name at once the second one takes the next number.
 """
 
 import os
 import queue
 import threading
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain, count
 from pathlib import Path
@@ -21,6 +23,11 @@ from PIL import Image
 
 from ..files import put
 from .readback import Readback
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # Windows: there a file that is open can be neither moved nor removed
 
 PENDING = 12  # frames that may wait for the encoder before new ones are dropped
 SOUND = 600.0  # s of sound that may wait for it before new one is left out: 115 MB at 48 kHz
@@ -48,27 +55,48 @@ def screenshot(framebuffer, path):
 
 def unused(path):
     """`path`, or where a file has that name `x-2.png`, `x-3.png` and so on: the first that is free."""
-    names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(name for name in chain([path], names) if not (os.path.lexists(name) or os.path.lexists(_part(name))))
+    return next(name for name in _names(path) if not (os.path.lexists(name) or os.path.lexists(_part(name))))
 
 
-def prepare(path):
+def prepare(asked):
     """Make the folder of a video and see that it can be written; OSError in one line when not.
 
-    What a recording of the same name left when it broke off keeps another name: that name, or None.
+    (path, kept): the name for it, `asked` or the first number that no file and no recording that goes on has; and what
+    a recording of that name that broke off is called now, or None.
     """
-    part, kept = _part(path), None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        av.open(str(part), "w").close()  # is there such a kind of file? Writes nothing yet
-        if part.exists() and part.stat().st_size:
-            kept = unused(path.with_stem(f"{path.stem}.broken-off"))
-            os.rename(part, kept)
-        part.touch()
-        part.unlink()
+        asked.parent.mkdir(parents=True, exist_ok=True)
+        av.open(str(_part(asked)), "w").close()  # is there such a kind of file? Writes nothing yet
+        return next(filter(None, map(_room, _names(asked))))
     except (OSError, ValueError, av.FFmpegError) as error:
-        raise _no_place(path, error) from None
-    return kept
+        raise _no_place(asked, error) from None
+
+
+def _room(path):
+    """(path, what a recording that broke off is called now or None) where that name is free, else None."""
+    if os.path.lexists(path):
+        return None
+    try:
+        kept = _move_away(path)
+        with open(_part(path), "xb"):
+            pass
+    except (BlockingIOError, FileExistsError):  # another show records to it
+        return None
+    _part(path).unlink()
+    return path, kept
+
+
+def _move_away(path):
+    """Have what a recording of that name left when it broke off keep another name: that name, or None."""
+    part, kept = _part(path), unused(path.with_stem(f"{path.stem}.broken-off"))
+    try:
+        with _alone(part):
+            if part.stat().st_size:
+                return part.rename(kept)
+            part.unlink()
+    except FileNotFoundError:
+        pass
+    return None
 
 
 class Recorder:
@@ -78,11 +106,13 @@ class Recorder:
     meanwhile and `close` once it has `ended`. None but `close` waits for the encoder: a slow one loses frames, each of
     which repeats the one before (`dropped` counts), but sound (`lost` counts samples) only when SOUND seconds of it
     wait. `wait` lets it hold the caller of `frame` instead. OSError in one line when the file cannot be made.
+    Where another recording has the name by then, its own `path` has the next number.
     Sound at a rate that AAC does not know gets the next higher one.
     """
 
     def __init__(self, path, size, fps=30, rate=0, channels=1, wait=False, coding=QUICK):
-        self.path = Path(path)
+        self.path, self._held = _claim(Path(path))
+        self.part = _part(self.path)
         self.size = _even(size)
         self.fps, self.rate, self._wait = fps, rate, wait
         self.started, self.dropped, self.lost, self.error = None, 0, 0, ""
@@ -90,11 +120,18 @@ class Recorder:
         self._jobs = queue.SimpleQueue()
         self._room = threading.Semaphore(PENDING)  # for frames that wait
         self._given = self._taken = 0  # samples put into the queue, and taken out by the recording thread
-        self.part = _part(self.path)
-        self._writer = _Writer(self.part, self.path, self.size, fps, (rate, channels), coding)
+        self._writer = self._open(fps, (rate, channels), coding)
         self._going = True
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
+
+    def _open(self, *how):
+        try:
+            return _Writer(self.part, self.path, self.size, *how)
+        except OSError:
+            self._held.close()
+            self.part.unlink(missing_ok=True)
+            raise
 
     def frame(self, framebuffer, now):
         """Record what the framebuffer shows at `now` (s); the first one is the start of the video."""
@@ -142,6 +179,13 @@ class Recorder:
         self.end()
         self._thread.join()
         self._thread = None
+        try:
+            self._settle()
+        finally:
+            self._held.close()
+
+    def _settle(self):
+        """Give what was written its name; OSError when writing failed."""
         if self.error:
             rest = f"what there is plays from {self.part}" if _plays(self.part) else "none of it can be played"
             raise OSError(f"{self.path}: recording failed ({self.error}); {rest}; make room or choose another folder, "
@@ -278,6 +322,52 @@ class _Writer:
 
 def _even(size):
     return tuple(side // 2 * 2 for side in size)  # H.264 halves colours both ways
+
+
+def _names(path):
+    """`x`, `x-2`, `x-3` and so on."""
+    return chain([path], (path.with_stem(f"{path.stem}-{number}") for number in count(2)))
+
+
+def _claim(path):
+    """(the first name whose part no other recording has, that part: new, and locked for as long as it is open)."""
+    for name in _names(path):
+        try:
+            held = open(_part(name), "xb")  # x: of two that try at once one succeeds
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _no_place(name, error) from None
+        if _lock(held) and _part(name).exists():  # else another show took it for one that broke off
+            return name, held
+
+
+@contextmanager
+def _alone(part):
+    """Hold a file that somebody else may have left; BlockingIOError where a recording that goes on has it."""
+    if fcntl is None:
+        try:
+            os.rename(part, part)
+        except PermissionError:
+            raise BlockingIOError from None
+    with open(part, "r+b") as file:
+        if not _lock(file):
+            raise BlockingIOError
+        yield
+
+
+def _lock(file):
+    """Keep a file from others for as long as it is open; whether nobody has it."""
+    if fcntl is None:
+        file.close()  # nobody moves what FFmpeg has open; ours would be in our own way
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
 
 
 def _part(path):

@@ -52,9 +52,9 @@ class Renderer:
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
 
-        `frame` is a new dream, finished (pixels, the place of `journey` that it was made for, or None for here), or None;
-        `now` and `dt` in s; `motion` the field of this frame, which `journey` adds up (unless that has been done for this
-        `now`); `extras` {name of shader.HOST: number}, such as level and pulse.
+        `frame` is a new dream, finished (pixels, the place of `journey` that it was made for, or None for here), or
+        None; `now` and `dt` in s; `motion` the field of this frame, which `journey` adds up (unless that has been done
+        for this `now`); `extras` {name of shader.HOST: number}, such as level and pulse.
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
@@ -105,7 +105,8 @@ class Fader:
     """Where the two newest dreams were made, and how far the newer one has come in.
 
     A dream that arrives during a fade waits for its end (the newest waits, older ones drop), so nothing
-    ever jumps. A fade lasts about as long as dreams take to come, in the time of the journey: in a freeze it stands still.
+    ever jumps. A fade lasts about as long as dreams take to come, in the time of the journey:
+    in a freeze it stands still.
     """
 
     def __init__(self):

@@ -2,9 +2,9 @@
 
 A shader file says `#include "params"` and gets one uniform block with every row of `params.PARAMS`
 (`u_post_hue`, ...), the coefficients of the motion (`u_motion_expand`, ...), of the ways of the two newest dreams
-until now (`u_newest_expand`, `u_previous_expand`, ...) and what the host tells (`u_time`, `u_level`, ...). The block is written once a frame for all programs. A program knows by
-`HAS_GLOW` that the texture `u_glow` is there: software GL computes both sides of an `if`, so what is not
-needed must not be compiled in.
+until now (`u_newest_expand`, `u_previous_expand`, ...) and what the host tells (`u_time`, `u_level`, ...). The block is
+written once a frame for all programs. A program knows by `HAS_GLOW` that the texture `u_glow` is there: software GL
+computes both sides of an `if`, so what is not needed must not be compiled in.
 """
 
 import re
@@ -53,7 +53,8 @@ class Uniforms:
         self._buffer = ctx.buffer(self._data.tobytes())
 
     def put(self, host, motions, values):
-        """`host` {name: number} and `motions` {one of MOTIONS: Motion} (missing ones are 0), values of all parameters."""
+        """`host` {name: number} and `motions` {one of MOTIONS: Motion} (missing ones are 0),
+        values of all parameters."""
         numbers = [host.get(name, 0.0) for name in HOST]
         numbers += [part for which in MOTIONS for part in motions.get(which, Motion())]
         numbers += [values[row.name] for row in PARAMS]

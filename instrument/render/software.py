@@ -1,8 +1,9 @@
 """Waiting for OpenGL without keeping the rest of the program waiting.
 
-moderngl holds Python's interpreter lock in every call. Where the processor draws (Mesa's llvmpipe) calls wait for pictures
-that are not drawn yet, and the dream, which needs the lock for each of its many small operations, stands still: at
-640x360 for two thirds of the time. To wait for a GPU to finish holds the lock just so. PyOpenGL's calls let go of it.
+moderngl holds Python's interpreter lock in every call. Where the processor draws (Mesa's llvmpipe) calls wait for
+pictures that are not drawn yet, and the dream, which needs the lock for each of its many small operations, stands
+still: at 640x360 for two thirds of the time. To wait for a GPU to finish holds the lock just so.
+PyOpenGL's calls let go of it.
 """
 
 # Part of the name of what draws on the processor.

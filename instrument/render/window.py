@@ -138,10 +138,13 @@ class Window:
     def beside(self, size, title):
         """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
 
-        OSError, in a few words, if there can be none.
+        OSError, in a few words, if there can be none: also where it would cover a picture that fills the only monitor.
         """
         taken = self._glfw.get_window_monitor(self._handle)
-        return Beside(self._glfw, size, title, _other_monitor(self._glfw, taken) if taken else None, self._key)
+        other = _other_monitor(self._glfw, taken) if taken else None
+        if taken and not other:
+            raise OSError("one monitor: the picture fills it, leave full screen first")
+        return Beside(self._glfw, size, title, other, self._key)
 
     def close(self):
         if self._handle is not None:
@@ -281,7 +284,8 @@ def _headless_context():
 
 
 def _cuda_device(extension=None):
-    """Which EGL device is CUDA's first, where the dream is: one GPU cannot draw from another's memory. 0 if none says so.
+    """Which EGL device is CUDA's first, where the dream is: one GPU cannot draw from another's memory.
+    0 if none says so.
 
     glcontext takes the environment's GLCONTEXT_DEVICE_INDEX instead, if that is set.
     """
@@ -375,7 +379,8 @@ def _cure(linux):
 
 
 def _key_name(glfw, key, scancode):
-    """The name of a key: a digit by its place, what else it prints on this keyboard in lower case, or a name such as "f1"."""
+    """The name of a key: a digit by its place, what else it prints on this keyboard in lower case,
+    or a name such as "f1"."""
     for constant, name in _NAMED.items():
         if key == getattr(glfw, "KEY_" + constant):
             return name
