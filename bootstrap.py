@@ -11,9 +11,11 @@ On Windows say `py bootstrap.py run`. Everything lands in `.venv`; delete that f
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -22,6 +24,8 @@ VENV = ROOT / ".venv"
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 COMMANDS = ("run", "test", "setup")
 MIDI, BUILT = "python-rtmidi", (3, 13)  # from this Python on there are no wheels of it
+# PyPI's torch for Windows knows no GPU. These run on every driver for CUDA 12, and on an RTX 50.
+CUDA_WHEELS = "https://download.pytorch.org/whl/cu128"
 
 # Debian and Ubuntu packages. libportaudio2 brings libasound2, whose name changed to libasound2t64.
 LIBRARIES = (
@@ -57,6 +61,9 @@ def main(arguments):
         return 2
     if sys.version_info[:2] not in PYTHONS:
         return other_python(arguments)
+    if unfit := unfit_machine():
+        print(f"bootstrap: {unfit}", file=sys.stderr)
+        return 1
     command, rest = arguments[0], arguments[1:]
     setup(test=command == "test")
     os.chdir(ROOT)
@@ -66,16 +73,29 @@ def main(arguments):
 
 
 def other_python(arguments):
-    """Hands over to a Python on the PATH that fits, or says in one line what is needed."""
-    for major, minor in reversed(PYTHONS):
-        python = shutil.which(f"python{major}.{minor}")
-        # Version managers leave launchers of absent versions on the PATH: ask before trusting one.
-        if python and quiet([python, "-c", "pass"]).returncode == 0:
-            return hand_over([python, __file__, *arguments])
+    """Hands over to a Python on this machine that fits, or says in one line what is needed."""
+    for major, minor in sorted(PYTHONS, key=lambda each: (each < BUILT, each), reverse=True):  # with MIDI first
+        version = f"{major}.{minor}"
+        # On Windows none is called python3.12: there a launcher knows them all.
+        for python in ([shutil.which(f"python{version}")], [shutil.which("py"), f"-{version}"]):
+            # Version managers leave launchers of absent versions on the PATH: ask before trusting one.
+            if python[0] and quiet([*python, "-c", "pass"]).returncode == 0:
+                return hand_over([*python, __file__, *arguments])
     have = ".".join(map(str, sys.version_info[:3]))
     print(f"bootstrap: this is Python {have}; Hear & See needs 3.11, 3.12 or 3.13: install one from python.org "
           "and run bootstrap.py with it", file=sys.stderr)
     return 1
+
+
+def unfit_machine():
+    """One line saying why there are no packages for this Python, or an empty string."""
+    cure = "install the one of python.org and run bootstrap.py with it"
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        return ("this Python is for Intel, and PyTorch has ended its packages for Intel Macs. On a Mac with Apple silicon "
+                f"{cure}")
+    if sys.platform == "win32" and sysconfig.get_platform() != "win-amd64":
+        return f"this Python is not for 64-bit Windows (x86-64), for which there are packages: {cure}"
+    return ""
 
 
 def setup(test):
@@ -145,16 +165,26 @@ def make_venv():
 
 def install(test):
     """One pip command, so that torch and torchvision are chosen to fit each other."""
-    extras = (["test"] if test else []) + (["cuda"] if shutil.which("nvidia-smi") else [])
-    project = f".[{','.join(extras)}]" if extras else "."
-    # Without a terminal there is nobody to look at bars and at warnings about pip's own settings.
-    quietness = [] if sys.stdout.isatty() else ["-qq"]
-    pip = [venv_python(), "-m", "pip", "install", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
-    if subprocess.call([*map(str, pip), *quietness, "-e", project], cwd=ROOT, stdin=subprocess.DEVNULL):
+    cuda = shutil.which("nvidia-smi") is not None
+    extras = ["test"] * test + ["cuda"] * cuda
+    if cuda and sys.platform == "win32" and pip_install("torch", "torchvision", "--index-url", CUDA_WHEELS):
+        say(f"no dream on the NVIDIA GPU: {CUDA_WHEELS} gave no PyTorch for this Python")
+    if pip_install("-e", f".[{','.join(extras)}]" if extras else "."):
         raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
-    if sys.version_info >= BUILT and quiet([*pip, MIDI]).returncode:
+    if sys.version_info >= BUILT and quiet([*pip(), MIDI]).returncode:
         say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install a C++ compiler, or Python 3.12, "
             "and run this again")
+
+
+def pip():
+    return [venv_python(), "-m", "pip", "install", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
+
+
+def pip_install(*what):
+    """Have pip install it and say how far it is; its exit status."""
+    # Without a terminal there is nobody to look at bars and at warnings about pip's own settings.
+    quietness = [] if sys.stdout.isatty() else ["-qq"]
+    return subprocess.call([*map(str, pip()), *quietness, *what], cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
 def check():
@@ -239,7 +269,8 @@ def hand_over(command):
 def quiet(command):
     """A finished process with its output as text; a program that is not there counts as failed."""
     try:
-        return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace")  # a path may have letters that the console's code page has not
     except OSError as error:
         return subprocess.CompletedProcess(command, 127, "", str(error))
 

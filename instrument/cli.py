@@ -18,6 +18,7 @@ SEEDS = 2**32 - 1  # what every generator of random numbers takes
 
 def main(arguments=None):
     """Run `hearsee`; ends with status 2 and one line for a user's mistake."""
+    _settle_in()
     arguments = sys.argv[1:] if arguments is None else arguments
     top = parser()
     options, unknown = top.parse_known_args(arguments)
@@ -34,6 +35,15 @@ def main(arguments=None):
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(BROKEN_OFF)
+
+
+def _settle_in():
+    """What systems other than Linux need, before anything else is imported or printed."""
+    # PyTorch reads it when it is imported: what an Apple GPU lacks is done by the processor.
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console or pipe of cp1252 has not every letter of a name
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _line(mistake):

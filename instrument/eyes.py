@@ -1,5 +1,6 @@
 """What dreams: a model and the network that dreams for it, exchanged beside the show while the old ones dream on."""
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import numpy as np
 
 from .latest import Latest
 
+log = logging.getLogger(__name__)
 OWN = "own"  # the network of the model itself
 
 
@@ -92,7 +94,46 @@ def load(model=None, network=None):
     eye = open_eye(None if network == OWN else network, model)
     hash_ = f"{model.folder.name}, weights {model.weights_hash}"
     news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
-    return Loaded(model, network, Dreamer(eye, read_pictures(model), best_device()), news)
+    dreamer = working(lambda device: Dreamer(eye, read_pictures(model), device), best_device())
+    return Loaded(model, network, dreamer, news)
+
+
+def working(make, device):
+    """`make(device)`, or `make("cpu")` where that GPU cannot dream, which the log says.
+
+    A PyTorch of today has nothing for an old NVIDIA GPU, and lacks for Apple's what differs from version to version: those
+    are tried before the show begins.
+    """
+    if device == "cpu":
+        return make(device)
+    try:
+        dreamer = make(device)
+        if device == "mps":
+            try_out(dreamer)
+        return dreamer
+    except Exception as error:  # noqa: BLE001 - drivers raise what they like; a mistake of the user's comes again
+        dreamer = make("cpu")
+        log.warning("the GPU cannot dream (%s): the processor does", " ".join(str(error).split())[:160])
+        return dreamer
+
+
+def try_out(dreamer):
+    """Gradients, and three small dreams of everything, straight on and bent; an error of PyTorch, or ValueError, where they
+    are not as they should be."""
+    from .dream.dreamer import Scene
+    from .dream.precision import agrees, clouds
+    from .params import BY_NAME, DEFAULTS
+
+    if not agrees(dreamer.eye, clouds()):
+        raise ValueError("its gradients are wrong")
+    size, spectrogram = BY_NAME["dream.size"].lo, np.full((8, 8, 4), 128, np.uint8)
+    values = {**DEFAULTS, "dream.size": size, "dream.energy": 1.0, "dream.channel": 0.5, "dream.class": 0.5, "dream.spectrogram": 0.5}
+    weights, bent = dict.fromkeys(list(dreamer.pictures)[:2], 0.4), float(BY_NAME["zoom.mode"].labels.index("tunnel"))
+    dream = None
+    for now, mode in ((0.0, 0.0), (0.1, 0.0), (0.2, bent)):
+        dream = dreamer.step(dream, Scene({**values, "zoom.mode": mode}, weights, now, spectrogram=spectrogram))
+    if int(dreamer.lost) or not bool(dream.picture.isfinite().all()):
+        raise ValueError("what it makes is not finite")
 
 
 def best_device():

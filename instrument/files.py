@@ -1,7 +1,25 @@
 """Writing a file whole or not at all."""
 
 import os
+import sys
+import time
 from pathlib import Path
+
+PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
+
+
+def put(source, target):
+    """Give the file or folder `source` the name `target`, in place of a file that has it.
+
+    On Windows nothing that is open can be renamed, and a virus scanner opens what has just been written: that moment is
+    waited for. OSError where it takes longer.
+    """
+    for pause in PAUSES if sys.platform == "win32" else ():
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            time.sleep(pause)
+    os.replace(source, target)
 
 
 def write_whole(path, text):
@@ -14,6 +32,6 @@ def write_whole(path, text):
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
-        os.replace(part, path)
+        put(part, path)
     finally:
         part.unlink(missing_ok=True)

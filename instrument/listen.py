@@ -27,6 +27,7 @@ from .features import CLASS
 from .osc import Receiver, Sender
 from .params import COMMANDS, PARAMS
 from .signals import as_before
+from .ticks import fine_ticks
 
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
@@ -69,7 +70,7 @@ def run(options):
     Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
     """
     load = lambda: load_network(options.model, options.taught, options.device)
-    with as_before(), Listener(options, load, _reporter(options)) as listener:
+    with as_before(), fine_ticks(), Listener(options, load, _reporter(options)) as listener:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: listener.stop(STOPPED))
         try:

@@ -16,7 +16,7 @@ from .audio.files import Frames
 from .audio.onset import HALF_LIFE
 from .audio.player import mono
 from .clock import Clock
-from .eyes import best_device, read_pictures
+from .eyes import best_device, read_pictures, working
 from .features import CLASS, EVENTS
 from .heard import IDLE, Heard
 from .modulation import modulate, strengths
@@ -45,7 +45,8 @@ class Offline:
         self.shaders = Path(shaders or ROOT / "shaders")
         # Before OpenGL: a torchvision network brings triton's LLVM, which crashes where Mesa's was loaded first.
         # As it comes: what is recorded for replay is ready, and made of what algorithms, as time will have it.
-        self.dreamer = Dreamer(open_eye(network, model), read_pictures(model), best_device(), Plain())
+        make = lambda device: Dreamer(open_eye(network, model), read_pictures(model), device, Plain())
+        self.dreamer = working(make, best_device())
         self.screen = _screen(size)
 
     def __enter__(self):

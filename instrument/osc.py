@@ -225,12 +225,18 @@ class Remote:
         """Send {row name: value}."""
         by_name = {row.name: row for row in PARAMS}
         for packet in bundles([encode(by_name[name].address, float(value)) for name, value in edits.items()]):
-            self._socket.sendto(packet, self._target)
+            self._send(packet)
 
     def command(self, name, argument=None):
         """Send a command of the table, with a text or a number if there is one."""
         address = next(command.address for command in COMMANDS if command.name == name)
-        self._socket.sendto(encode(address, *[argument] * (argument is not None)), self._target)
+        self._send(encode(address, *[argument] * (argument is not None)))
+
+    def _send(self, packet):
+        try:
+            self._socket.sendto(packet, self._target)
+        except ConnectionError:  # Windows tells so that an earlier one met a closed port, and does not send this
+            self._socket.sendto(packet, self._target)
 
     def answers(self, seconds=ANSWER):
         """Whether a program of ours is there: it answers a ping within so many seconds."""

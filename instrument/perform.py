@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .awake import awake
 from .clock import Clock
 from .console import Messages, tell
 from .control import Control
@@ -28,6 +29,7 @@ from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
 from .teaching import Teaching
+from .ticks import fine_ticks
 from .video import Video
 
 log = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ def perform(options):
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
-    with as_before(), ExitStack() as stack:
+    with as_before(), fine_ticks(), awake(), ExitStack() as stack:
         show, status = Show(options, stack), 0
         try:
             with ended_in_order():

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
-from .files import write_whole
+from .files import put, write_whole
 from .params import BY_NAME, DEFAULTS, checked
 
 FADE = 0.25  # of the frames: length of the cross-fade
@@ -180,7 +180,7 @@ def _dreamer(settings, index, workers):
     import torch
 
     from .dream.dreamer import Dreamer
-    from .eyes import best_device, read_pictures
+    from .eyes import best_device, read_pictures, working
     from .model.card import DEFAULT, load_model
     from .model.zoo import open_eye
 
@@ -189,7 +189,7 @@ def _dreamer(settings, index, workers):
         seat = int(os.environ.get("LOCAL_RANK", "0")) * workers + index
         device = f"cuda:{seat % torch.cuda.device_count()}"
     model = load_model(settings.model or DEFAULT)
-    return Dreamer(open_eye(settings.network, model), read_pictures(model), device)
+    return working(lambda device: Dreamer(open_eye(settings.network, model), read_pictures(model), device), device)
 
 
 def _loop(dreamer, settings, name):
@@ -266,7 +266,7 @@ def write_movie(path, pictures, size, fps):
         for picture in pictures:
             file.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
         file.mux(video.encode(None))
-    os.replace(part, path)
+    put(part, path)
 
 
 # --- files
@@ -306,4 +306,4 @@ def _save(picture, path):
 
     part = path.with_name(path.name + ".part")
     Image.fromarray(picture).save(part, format="PNG", compress_level=3)
-    os.replace(part, path)
+    put(part, path)

@@ -1,11 +1,11 @@
-"""Signals from outside, such as `kill` or a terminal that closes: the end they bring is one in order."""
+"""Signals from outside, such as `kill`, Ctrl-Break on Windows or a terminal that closes: the end they bring is one in order."""
 
 import signal
 import threading
 from contextlib import contextmanager
 
 BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
-ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 @contextmanager

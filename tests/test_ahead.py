@@ -1,6 +1,7 @@
 """Work done ahead: processes make batches and threads read files, and no result is another one for it."""
 
 import os
+import pickle
 import signal
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from instrument.learn.dataset import classes_of, find_clips
 from instrument.learn.distill import batch_of
 from instrument.learn.pictures import read_squares
 from instrument.learn.run import Losses
-from instrument.learn.train import Average, Settings, gather, train
+from instrument.learn.train import Average, Batches, Settings, gather, train
 from instrument.model.net import HearSee
 
 RATE = FrontEnd().rate
@@ -39,6 +40,13 @@ def fail_at(last, number):
     if number == last:
         raise ValueError(f"{number} is broken")
     return number
+
+
+def flat(made):
+    """The tensors of nested tuples."""
+    if isinstance(made, torch.Tensor):
+        return [made]
+    return [tensor for part in made or () for tensor in flat(part)]
 
 
 @pytest.fixture
@@ -101,6 +109,20 @@ def test_threads_keep_the_order_and_the_first_error():
 
 def test_beside_a_processor_nobody_works_ahead_unasked():
     assert usual_workers("cpu") == 0 and usual_workers("cuda") == min(8, os.cpu_count() - 1)
+
+
+@pytest.mark.parametrize("system", ("win32", "darwin"))
+def test_there_are_none_either_where_each_would_get_a_copy_of_all_clips(monkeypatch, system):
+    monkeypatch.setattr("instrument.learn.ahead.sys.platform", system)
+    assert usual_workers("cuda") == 0
+
+
+def test_what_makes_batches_can_be_sent_to_a_process_that_is_not_forked(sounds):
+    clips = find_clips(sounds)
+    settings = Settings(str(sounds), steps=3, batch=4)
+    made = Batches(settings, gather(clips, classes_of(clips), settings.foreign, 0)[1], None)
+    sent = pickle.loads(pickle.dumps(made))
+    assert all(torch.equal(one, other) for one, other in zip(flat(made(0)), flat(sent(0)), strict=True))
 
 
 def test_workers_give_the_weights_that_none_give_and_may_change_on_the_way(sounds, tmp_path, monkeypatch):

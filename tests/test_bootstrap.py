@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -132,6 +133,54 @@ def test_without_midi_one_line_says_so_and_the_rest_is_set_up(bootstrap, monkeyp
     bootstrap.install(test=False)
     line = capsys.readouterr().out.strip()
     assert "no MIDI" in line and "Python 3.12" in line and "\n" not in line
+
+
+@pytest.fixture
+def on_windows(bootstrap, monkeypatch):
+    """bootstrap.py as it is on 64-bit Windows; the command lines that it would run."""
+    lines = []
+    monkeypatch.setattr(bootstrap.sys, "platform", "win32")
+    monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: "win-amd64")
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, **_: lines.append(list(map(str, command))) or 0)
+    monkeypatch.setattr(bootstrap, "quiet", lambda command: lines.append(list(map(str, command))) or SimpleNamespace(returncode=0))
+    return lines
+
+
+@pytest.mark.parametrize("found", (True, False))
+def test_windows_gets_a_pytorch_that_knows_the_gpu_where_there_is_one(bootstrap, on_windows, monkeypatch, found):
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: f"C:\\{name}.exe" if found else None)
+    bootstrap.install(test=False)
+    fetched = [line for line in on_windows if "torch" in line]
+    assert len(fetched) == found and all("/whl/cu" in line[-1] for line in fetched)
+    assert any("-e" in line for line in on_windows)
+
+
+def test_windows_finds_a_fitting_python_by_its_launcher(bootstrap, on_windows, monkeypatch):
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "C:\\py.exe" if name == "py" else None)
+    taken = []
+    monkeypatch.setattr(bootstrap, "hand_over", lambda command: taken.append(command) or 0)
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 15, 0))
+    assert bootstrap.main(["run"]) == 0
+    assert taken[0][:2] == ["C:\\py.exe", "-3.12"] and taken[0][-1] == "run"
+
+
+@pytest.mark.parametrize("system, machine, of", (("darwin", "x86_64", "macosx-10.9-universal2"), ("win32", "ARM64", "win-arm64"),
+                                                 ("win32", "AMD64", "win32")))
+def test_a_machine_without_packages_is_one_line(bootstrap, monkeypatch, capsys, system, machine, of):
+    monkeypatch.setattr(bootstrap.sys, "platform", system)
+    monkeypatch.setattr(bootstrap.platform, "machine", lambda: machine)
+    monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: of)
+    assert bootstrap.main(["setup"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("system, machine, of", (("darwin", "arm64", "macosx-10.9-universal2"), ("win32", "ARM64", "win-amd64"),
+                                                 ("linux", "x86_64", "linux-x86_64")))
+def test_other_machines_have_packages(bootstrap, monkeypatch, system, machine, of):
+    monkeypatch.setattr(bootstrap.sys, "platform", system)
+    monkeypatch.setattr(bootstrap.platform, "machine", lambda: machine)
+    monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: of)
+    assert not bootstrap.unfit_machine()
 
 
 def test_only_missing_packages_are_named(bootstrap):

@@ -1,5 +1,6 @@
 """The command line: flags are the table's, and a mistake is one line."""
 
+import io
 import queue
 import shutil
 import signal
@@ -198,6 +199,16 @@ def test_sound_that_is_not_there(audio, words, capfd):
 def test_a_file_that_is_no_sound(tmp_path, capfd):
     (tmp_path / "text.wav").write_text("this is not a sound")
     one_line(["--audio", str(tmp_path / "text.wav")], ["text.wav"], capfd)
+
+
+def test_a_console_without_a_letter_ends_nothing(monkeypatch):
+    """Windows gives a pipe or a file the letters of cp1252: a class or a device may have a name of others."""
+    console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", console)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    print("7.0 s  \u5504", file=console, flush=True)
+    assert b"\\u5504" in console.buffer.getvalue()
 
 
 def test_teaching_by_ear_where_nobody_is_there_says_what_to_start(free_port, capfd, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
@@ -721,3 +722,34 @@ def test_illegal_octaves_are_overridden_and_shown(dreamer):
     wanted = values(octaves=6, octave_scale=2.0)
     loop.turn(Scene(wanted, {"a": 1.0}, 0.0, 1.0))
     assert "octaves 6 > " in frames.take().note
+
+
+# --- what an Apple GPU lacks
+
+
+def as_on_mps(picture, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
+    """`grid_sample` as PyTorch has it for Apple GPUs (aten/src/ATen/native/mps/operations/GridSampler.mm, 2.6 to 2.12 at least)."""
+    if padding_mode == "border":
+        raise RuntimeError("MPS: Unsupported Border padding mode")
+    if mode == "bicubic":
+        raise RuntimeError("MPS: Unsupported Bicubic interpolation")
+    return torch.grid_sampler(picture, grid, ("bilinear", "nearest").index(mode), ("zeros", "border", "reflection").index(padding_mode),
+                              bool(align_corners))
+
+
+@pytest.mark.parametrize("mode, far", (("bilinear", 9.0), ("bicubic", 1.0)))
+def test_an_apple_gpu_reads_a_picture_as_others_do(mode, far, monkeypatch):
+    dice = torch.Generator().manual_seed(0)
+    picture = torch.rand(1, 3, 21, 34, generator=dice)
+    grid = far * (2 * torch.rand(1, 40, 30, 2, generator=dice) - 1)
+    wanted = flow._read(picture, grid, mode)
+    monkeypatch.setattr(F, "grid_sample", as_on_mps)
+    assert torch.allclose(flow.read_plainly(picture, grid, mode), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("way", ({"zoom.rotate": 20.0}, {"zoom.mode": 4.0}), ids=("straight", "tunnel"))
+def test_a_dream_is_carried_on_an_apple_gpu_as_elsewhere(dreamer, monkeypatch, way):
+    wanted = dream(dreamer, 4, {"a": 1.0}, **way).picture
+    monkeypatch.setattr(F, "grid_sample", as_on_mps)
+    monkeypatch.setattr(flow, "_read", flow.read_plainly)
+    assert torch.allclose(dream(dreamer, 4, {"a": 1.0}, **way).picture, wanted, atol=1e-2)

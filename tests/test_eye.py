@@ -43,6 +43,14 @@ def test_folded_eye_equals_the_network(net):
     assert eye.answers == {"a": (0,), "b": (1,), "c": (2,)}
 
 
+def test_it_sees_the_same_whichever_way_its_numbers_lie(net):
+    picture, eye = torch.rand(1, 3, 64, 96), hearsee_eye(net)
+    wanted = eye.activations(picture, 4)
+    seen = eye.lie(torch.contiguous_format).activations(picture, 4)
+    assert all(one.is_contiguous() for one in (*seen, *eye.parameters()))
+    assert all(torch.allclose(one, other, atol=1e-3) for one, other in zip(seen, wanted, strict=True))
+
+
 def test_only_the_stages_asked_for_are_run(net):
     eye = hearsee_eye(net)
     assert len(eye.activations(torch.rand(1, 3, 64, 64), 2)) == 2

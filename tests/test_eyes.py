@@ -4,8 +4,11 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+import torch
+from test_dream import pictures, small_eye
 
 from instrument import eyes as module
+from instrument.dream import Dreamer
 from instrument.eyes import Eyes, Loaded
 
 
@@ -69,3 +72,61 @@ def test_a_model_keeps_the_network_and_a_network_the_model(loads):
 def test_a_wish_needs_a_name(loads, name):
     with pytest.raises(ValueError, match="show.network needs a name"):
         Eyes("urban", "own").ask("network", name, pytest.fail)
+
+
+class Hopeless:
+    """A dreamer on a GPU that lacks an operation."""
+
+    pictures = {"siren": None}
+
+    def __init__(self):
+        self.eye = small_eye()
+
+    def step(self, past, scene):
+        raise NotImplementedError("The operator 'aten::_upsample_bilinear2d_aa.out' is not currently implemented for\nMPS")
+
+
+def test_an_apple_gpu_that_cannot_dream_leaves_it_to_the_processor(caplog):
+    made = {"mps": Hopeless(), "cpu": object()}
+    assert module.working(made.get, "mps") is made["cpu"]
+    assert "_upsample_bilinear2d_aa" in caplog.text and "the processor does" in caplog.text
+
+
+def test_a_gpu_too_old_for_this_pytorch_leaves_it_to_the_processor(caplog):
+    def make(device):
+        if device == "cuda":
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+        return device
+
+    assert module.working(make, "cuda") == "cpu" and "no kernel image" in caplog.text
+
+
+def test_a_mistake_of_the_user_is_told_whatever_the_device():
+    def make(device):
+        raise ValueError("siren.jpg is no whole picture")
+
+    with pytest.raises(ValueError, match="no whole picture"):
+        module.working(make, "mps")
+
+
+def test_an_apple_gpu_that_can_dream_does_so():
+    dreamer = Dreamer(small_eye(), pictures())
+    assert module.working({"mps": dreamer}.get, "mps") is dreamer
+
+
+def test_gradients_that_are_not_those_of_the_processor_are_no_dream():
+    torch.manual_seed(1)
+    dreamer, other = Dreamer(small_eye(), pictures()), small_eye()
+    for tensor in other.parameters():
+        tensor.copy_(torch.randn_like(tensor))
+    module.try_out(dreamer)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match="gradients are wrong"):
+        patch.setattr("instrument.dream.precision.copy.deepcopy", lambda eye: other)
+        module.try_out(dreamer)
+
+
+def test_a_picture_that_is_not_finite_is_no_dream(monkeypatch):
+    dreamer = Dreamer(small_eye(), pictures())
+    monkeypatch.setattr("instrument.dream.step.refine", lambda grad, *_: grad * float("nan"))
+    with pytest.raises(ValueError, match="not finite"):
+        module.try_out(dreamer)

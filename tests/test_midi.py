@@ -11,7 +11,7 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import LATE, POLL, Ear, RtPorts, listed
+from instrument.midi.ports import AGAIN, LATE, POLL, Ear, RtPorts, device_name, listed
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS, SWITCH
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -271,12 +271,13 @@ class Bench:
 
     def __init__(self):
         self.there, self.played, self.sent = [], [], []
+        self.held = "broken"  # part of the names that do not open
 
     def names(self):
         return list(self.there)
 
     def listen(self, name):
-        if "broken" in name:
+        if self.held in name:
             raise OSError(f"MIDI: cannot open {name}")
         return self
 
@@ -329,6 +330,23 @@ def test_a_port_that_does_not_open_is_said_once_and_tried_when_it_returns():
     ports.there = ["broken"]
     midi.plug()
     assert len(notices) == 2
+
+
+def test_a_port_that_another_program_held_is_opened_once_it_is_free():
+    """Windows lends a MIDI port to one program only: that one may end during the show."""
+    ports, notices, time = Bench(), [], [0.0]
+    midi = Midi(lambda edits: None, lambda *command: None, lambda: DEFAULTS, ports=ports, notice=notices.append, now=lambda: time[0])
+    ports.there, ports.held = ["box"], "box"
+    for time[0] in (0.0, 2.0, 2.0 + AGAIN):
+        midi.plug()
+    assert len(notices) == 1 and not midi.devices()
+    ports.held = "nothing"
+    time[0] += 1.0
+    midi.plug()
+    assert not midi.devices()
+    time[0] += AGAIN
+    midi.plug()
+    assert len(midi.devices()) == 1 and len(notices) == 2
 
 
 def test_malformed_messages_are_survived():
@@ -391,6 +409,14 @@ def teach_hue(midi, ports, port="box"):
     midi.plug()
     midi.learn(row="post.hue")
     ports.play(midi, *([0xB0, 3, value] for value in (70, 69, 68)))
+
+
+@pytest.mark.parametrize("system, ports", (("linux", ("APC MINI:APC MINI MIDI 1 20:0", "APC MINI:APC MINI MIDI 1 32:0")),
+                                           ("win32", ("APC MINI 0", "2- APC MINI 3")), ("darwin", ("APC MINI", "APC MINI"))))
+def test_a_box_is_the_same_wherever_it_comes_in_the_list(monkeypatch, system, ports):
+    """RtMidi puts the place in the list behind each name on Windows: another box must not cost what was learned for this."""
+    monkeypatch.setattr(sys, "platform", system)
+    assert len({device_name(port) for port in ports}) == 1
 
 
 def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):

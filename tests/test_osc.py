@@ -507,6 +507,29 @@ def test_a_remote_knows_whether_anybody_is_there(ear):
     assert not remote.answers()  # at once: the port is closed
 
 
+def test_a_remote_outlives_a_listener_that_was_away(ear):
+    """Windows tells with the next packet that the one before met a closed port, and leaves that next one out."""
+
+    class Reset:
+        def __init__(self, real):
+            self._real, self._met = real, False
+
+        def sendto(self, packet, target):
+            self._met = not self._met
+            if self._met:
+                raise ConnectionResetError(10054, "forcibly closed")
+            self._real.sendto(packet, target)
+
+        def close(self):
+            self._real.close()
+
+    remote = Remote(ear.address)
+    remote._socket = Reset(remote._socket)
+    remote.command("tap")
+    assert ear.messages() == [("/hs/tap", [])]
+    remote.close()
+
+
 def test_query_sends_every_value_within_the_packet_limit(ear):
     with Receiver(0, submit=dict, values=lambda: DEFAULTS) as receiver:
         ear.send(("127.0.0.1", receiver.port), "/hs/query")

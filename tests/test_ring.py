@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from instrument.audio import ring as ring_module
 from instrument.audio.ring import Ring, _path
 
 
@@ -125,6 +127,25 @@ def test_a_map_that_is_written_over_in_place_is_a_new_writer_too(name, monkeypat
         samples, position, lost = reader.read(position)
         assert np.array_equal(samples, counting(10, 14)) and (position, lost) == (4, 0)
         new.close()
+
+
+def test_what_dead_writers_left_is_swept_up_on_windows(name, monkeypatch, tmp_path):
+    """There `listen` is ended before it can tidy up; what is in use cannot be removed."""
+    monkeypatch.setattr(ring_module, "_path", lambda name: tmp_path / f"hearsee-me-{name}.ring")
+    dead, used = (tmp_path / f"hearsee-me-{each}.ring" for each in ("dead", "used"))
+    unlink = Path.unlink
+
+    def windows(path, missing_ok=False):
+        if path == used:
+            raise PermissionError(32, "in use", str(path))
+        unlink(path, missing_ok)
+
+    for path in (dead, used):
+        path.write_bytes(b"left")
+    monkeypatch.setattr(ring_module.sys, "platform", "win32")
+    monkeypatch.setattr("pathlib.Path.unlink", windows)
+    with Ring.create(name, 8000) as ring:
+        assert ring.live and used.exists() and not dead.exists()
 
 
 def test_the_old_writers_late_close_does_not_hurt_the_new(name):

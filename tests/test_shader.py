@@ -1,6 +1,7 @@
 """Shaders from files: includes, uniforms of the table, faults with file and line, hot reload."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_no_shader_ends_in_a_directive(screen, monkeypatch):
         shaders._compile(path.stem, ("picture",), [])
     assert any('#include "lib/blur.glsl"' in path.read_text().splitlines()[-1] for path in ROOT.glob("*.frag"))
     assert len(texts) >= 20 and not any(text.rstrip().splitlines()[-1].startswith("#") for text in texts)
+
+
+def test_no_function_has_the_name_of_one_of_glsl():
+    """The compiler of macOS takes it for that one, of whatever types: gtk-demo's `noise2` did not compile there."""
+    built_in = {f"noise{number}" for number in (1, 2, 3, 4)} | set(
+        "sin cos tan pow exp log sqrt abs sign floor trunc round ceil fract mod min max clamp mix step smoothstep length "
+        "distance dot cross normalize reflect refract transpose inverse texture any all not equal".split())
+    texts = [path.read_text(encoding="utf-8") for path in ROOT.rglob("*.*")]
+    named = {name for text in texts for name in re.findall(r"^(?:float|u?int|bool|[iu]?vec\d|mat\d) (\w+)\(", text, re.MULTILINE)}
+    assert {"noise", "carried"} <= named and not named & built_in
 
 
 def test_a_fault_names_file_and_line(screen, tmp_path):

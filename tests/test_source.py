@@ -293,9 +293,58 @@ def test_devices_are_found_by_number_and_name(spec, index):
 
 
 def test_the_same_device_under_two_host_systems():
-    twice = [device(0, "Mic", api="MME"), device(1, "Mic", api="WASAPI")]
+    twice = [device(0, "Mic", api="Core Audio"), device(1, "Mic", api="ALSA")]
     assert sources.pick_input("Mic", twice).index == 0
     assert sources.pick_input(twice[1].full_name, twice).index == 1
+
+
+LONG = "Microphone (Scarlett 2i2 USB Audio)"
+WINDOWS = [device(0, "Microsoft Sound Mapper - Input", api="MME"), device(1, LONG[:31], api="MME", default=True),
+           device(2, LONG, api="Windows DirectSound"), device(3, "Line (Other)", api="Windows DirectSound"),
+           device(4, LONG, api="Windows WASAPI"), device(5, LONG, api="Windows WASAPI", inputs=0)]
+
+
+@pytest.mark.parametrize("spec, index", [("scarlett", 4), (LONG, 4), (WINDOWS[1].full_name, 1), ("line", 3), ("2", 2), ("mic", 1)])
+def test_windows_lists_a_device_once_for_each_host_system_and_one_of_them_is_taken(spec, index):
+    """A name, or a part of one, takes the quickest; a number or a full name takes what it says."""
+    assert sources.pick_input(spec, WINDOWS).index == index
+
+
+def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(monkeypatch):
+    import sounddevice
+
+    tried = []
+
+    class Stream:
+        def __init__(self, device, **_):
+            tried.append(device)
+            if device == 4:
+                raise sounddevice.PortAudioError("Invalid device")
+
+        def start(self):
+            pass
+
+    for name in ("_terminate", "_initialize"):
+        monkeypatch.setattr(sounddevice, name, lambda: None)
+    monkeypatch.setattr(sounddevice, "InputStream", Stream)
+    monkeypatch.setattr(sources, "devices", lambda: WINDOWS)
+    assert sources._open_input("scarlett", 48000, lambda *_: None)
+    assert tried == [4, 2]
+
+
+@pytest.mark.parametrize("system, told", (("darwin", True), ("win32", True), ("linux", False)))
+def test_a_microphone_of_nothing_but_zeros_may_not_be_allowed(monkeypatch, system, told):
+    """macOS gives silence, and no error, to a program that may not hear."""
+    monkeypatch.setattr(sources.sys, "platform", system)
+    jack = Jack()
+    with microphone(jack) as source:
+        for now in (0.0, 2.0, 6.0):
+            jack.heard(np.zeros(10, np.float32), False)
+            source.tick(now)
+            assert bool(source.note) == (told and now > sources.MUTE)
+        jack.heard(np.full(10, 1e-6, np.float32), False)
+        source.tick(6.1)
+        assert source.note == ""
 
 
 @pytest.mark.parametrize("spec", ["7", "3", "HDMI", "loop", "nothing"])

@@ -205,6 +205,23 @@ def test_what_the_user_put_beside_or_into_a_model_stays(taught, tmp_path):
     assert not (folder / "taught.safetensors").exists() and not (folder / "pictures" / "crackle.png").exists()
 
 
+def test_a_model_that_cannot_take_its_place_leaves_the_one_before(taught, tmp_path, monkeypatch):
+    """As on Windows, where a folder cannot be renamed while anything in it is open."""
+    taught.save()
+    before = sorted(path.name for path in taught.folder.rglob("*"))
+    real = teach.put
+
+    def put(source, target):
+        if source.name.endswith(".part"):
+            raise PermissionError(13, "in use", str(source))
+        real(source, target)
+
+    monkeypatch.setattr(teach, "put", put)
+    with pytest.raises(PermissionError):
+        taught.save()
+    assert sorted(path.name for path in taught.folder.rglob("*")) == before
+
+
 @pytest.mark.parametrize("make", [lambda path: path.write_text("mine"),
                                   lambda path: (path.mkdir(), (path / "song.wav").write_text("mine"))])
 def test_a_place_that_is_no_model_is_refused_and_stays(base, tmp_path, make):

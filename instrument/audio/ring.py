@@ -8,6 +8,7 @@ any attached process ends, and after a crash it may remove the new writer's segm
 import mmap
 import os
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 
@@ -144,6 +145,8 @@ def _path(name):
 
 def _new_map(path, size):
     """A fresh file under that name, mapped."""
+    if sys.platform == "win32":
+        _sweep(path.parent)
     kept = _clear(path) if os.path.lexists(path) else None
     if kept is not None and len(kept) == size:
         return kept
@@ -158,6 +161,12 @@ def _new_map(path, size):
         return mmap.mmap(handle, size)
     finally:
         os.close(handle)
+
+
+def _sweep(folder):
+    """Remove what dead writers left: Windows ends `listen` before it can, and keeps only those files that are in use."""
+    for path in folder.glob("hearsee-*.ring"):
+        _unlinked(path)
 
 
 def _clear(path):
@@ -197,6 +206,6 @@ def _retire(path, memory):
 def _unlinked(path):
     try:
         path.unlink(missing_ok=True)
-    except PermissionError:  # Windows, while a reader has it mapped
+    except OSError:  # Windows, while anybody has it mapped
         return False
     return True

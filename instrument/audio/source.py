@@ -3,6 +3,7 @@
 `open_source(spec)` is a context manager; `read()` inside it waits for sound and gives all that came.
 """
 
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,11 @@ from .ring import Ring
 __all__ = ["Device", "Microphone", "Paced", "Source", "decode", "devices", "open_source"]
 
 BLOCK = 0.01  # seconds between two blocks
+# Windows offers each device by several host systems: those worth having, the quickest first. MME cuts names off.
+APIS, CUT = ("Windows WASAPI", "Windows DirectSound", "MME"), 31
+MUTE = 5.0  # seconds of nothing but zeros after which a system is suspected that must allow the microphone
+ALLOW = {"darwin": "System Settings > Privacy & Security > Microphone, for the terminal",
+         "win32": "Settings > Privacy & security > Microphone, for desktop apps"}
 QUIET, RETRY = 0.5, 1.0  # seconds without a callback before a device counts as gone; between two tries to re-open it
 
 
@@ -73,7 +79,8 @@ class Microphone(Source):
         super().__init__(name, description, rate, ring_name, clock)
         self._open_stream, self._stream = open_stream, None
         self._calls = self._seen = 0
-        self._alive = self._silent_to = self._tried = 0.0
+        self._alive = self._silent_to = self._tried = self._opened = 0.0
+        self._sounded = False  # whether anything but zeros has ever come
         self.reopened = 0
 
     def __enter__(self):
@@ -95,6 +102,7 @@ class Microphone(Source):
             self._retry(now)
         elif self._calls != self._seen:
             self._seen, self._alive = self._calls, now
+            self.note = self._muted(now)
         elif now - self._alive > QUIET:
             self._close()
             self._silent_to, self._tried = self._alive, float("-inf")  # the first try is at once
@@ -103,11 +111,19 @@ class Microphone(Source):
 
     def _heard(self, block, overflowed):
         self._calls += 1
+        self._sounded = self._sounded or bool(block.any())
         self._dropped += overflowed
         self._write(block)
 
+    def _muted(self, now):
+        """What to look at where nothing but zeros comes: a system that does not allow the microphone gives those."""
+        if self._sounded or sys.platform not in ALLOW or now - self._opened < MUTE:
+            return ""
+        return f"{self.name} gives nothing but silence: if it should not, allow it in {ALLOW[sys.platform]}, and begin again"
+
     def _open(self, now):
         self._stream = self._open_stream(self._heard)
+        self._opened = now
         self._seen, self._alive = self._calls, now
 
     def _close(self):
@@ -229,6 +245,9 @@ def devices():
 def _default(kind):
     import sounddevice
 
+    for api in sounddevice.query_hostapis():
+        if api["name"] == APIS[0] and api[f"default_{kind}_device"] >= 0:
+            return api[f"default_{kind}_device"]
     try:
         return sounddevice.query_devices(kind=kind)["index"]
     except (sounddevice.PortAudioError, ValueError):
@@ -287,19 +306,26 @@ def pick_input(spec, listed):
     OSError lists the choice.
     """
     inputs = [device for device in listed if device.inputs]
+    named = [device for device in inputs if device.name == spec]
     choices = (
         [device for device in inputs if device.default_input] or inputs[:1] if spec == "mic" else [],
         [device for device in inputs if str(device.index) == spec],
         [device for device in inputs if device.full_name == spec],
-        [device for device in inputs if device.name == spec][:1],
+        ways(named[0], named)[:1] if named else [],
         [device for device in inputs if spec.lower() in device.name.lower()],
     )
     fitting = next((some for some in choices if some), [])
-    if len(fitting) == 1:
-        return fitting[0]
+    if fitting and len(ways(fitting[0], fitting)) == len(fitting):
+        return ways(fitting[0], fitting)[0]
     problem = "several audio inputs fit" if fitting else "no audio input or file"
     listed = "; ".join(device.text for device in fitting or inputs) or "none"
     raise OSError(f"{problem} {spec!r}; inputs are: {listed}. Name one of them, a file, or demo")
+
+
+def ways(device, listed):
+    """The same device by each of the host systems that Windows offers it by, the quickest first; elsewhere itself."""
+    same = [other for other in listed if other.api in APIS and other.name[:CUT] == device.name[:CUT]]
+    return sorted(same, key=lambda other: APIS.index(other.api)) if device in same else [device]
 
 
 def _open_input(name, rate, heard):
@@ -308,7 +334,21 @@ def _open_input(name, rate, heard):
 
     sounddevice._terminate()  # PortAudio sees plugged devices only on initialising
     sounddevice._initialize()
-    device = pick_input(name, devices())
+    listed = devices()
+    chosen = pick_input(name, listed)
+    tries = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]
+    for device in tries:
+        try:
+            return _started(device, rate, heard)
+        except sounddevice.PortAudioError as problem:
+            error = problem
+    raise OSError(f"audio input {chosen.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others")
+
+
+def _started(device, rate, heard):
+    """A running stream of a device, at `rate` Hz; sounddevice.PortAudioError where it does not open."""
+    import sounddevice
+
     # sound servers offer 32 channels or more, nearly all silent: averaging those would only make it quieter
     channels = device.inputs if device.inputs <= 8 else 2
     average = np.zeros(int(rate), np.float32)
@@ -317,19 +357,21 @@ def _open_input(name, rate, heard):
         np.mean(block, axis=1, out=average[:frames])
         heard(average[:frames], status.input_overflow)
 
+    # WASAPI takes the rate and the channels of the device only, unless it is asked to convert.
+    extra = sounddevice.WasapiSettings(auto_convert=True) if device.api == APIS[0] else None
+    stream = sounddevice.InputStream(
+        samplerate=rate,
+        blocksize=int(rate * BLOCK),
+        device=device.index,
+        channels=channels,
+        dtype="float32",
+        latency="low",
+        callback=copy,
+        extra_settings=extra,
+    )
     try:
-        stream = sounddevice.InputStream(
-            samplerate=rate,
-            blocksize=int(rate * BLOCK),
-            device=device.index,
-            channels=channels,
-            dtype="float32",
-            latency="low",
-            callback=copy,
-        )
         stream.start()
-    except sounddevice.PortAudioError as error:
-        raise OSError(
-            f"audio input {device.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others"
-        ) from None
+    except sounddevice.PortAudioError:
+        stream.close()
+        raise
     return stream

@@ -14,6 +14,7 @@ from ..motion import Motion
 
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
+MARGIN, SHARP = 2, -0.75  # px that a cubic reading may reach outside; how PyTorch's overshoots
 STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; where it costs nothing
 
 
@@ -157,9 +158,45 @@ def _folded(grid):
 
 def _read(picture, grid, mode):
     """Picture (1, c, h, w) read at a grid (n, h', w', 2), mirrored outside, (n, c, h', w')."""
+    if picture.device.type == "mps":
+        return read_plainly(picture, grid, mode)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
     parts = torch.get_num_threads() if picture.device.type == "cpu" and len(grid) == 1 else 1
     strips = grid.unflatten(1, (parts, -1)).flatten(0, 1) if grid.shape[1] % parts == 0 else grid
     outside = "border" if mode == "bicubic" else "reflection"
     found = F.grid_sample(picture.expand(len(strips), -1, -1, -1), strips, mode, outside, align_corners=False)
     return found if len(strips) == len(grid) else found.transpose(0, 1).flatten(1, 2)[None]
+
+
+# --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.12 at least)
+
+def read_plainly(picture, grid, mode):
+    """The same as `_read`, by nothing but bilinear readings inside a picture."""
+    size = picture.shape[2:]
+    wide = F.pad(picture, (MARGIN,) * 4, mode="replicate").expand(len(grid), -1, -1, -1)
+    x, y = (((_folded(grid[..., axis]) + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
+    if mode == "bilinear":
+        return _inside(wide, x, y)
+    rows, columns = _cubic(y), _cubic(x)
+    return sum(_inside(wide, column, row) * (across * down)[:, None] for row, down in rows for column, across in columns)
+
+
+def _cubic(at):
+    """Three (px, share) whose bilinear readings add up to a cubic one of four pixels: those of the middle are read at once."""
+    first = at.floor()
+    part = at - first
+    before, after = _outer(1 + part), _outer(2 - part)
+    middle = 1 - before - after
+    next_ = ((SHARP + 2) * (1 - part) - (SHARP + 3)) * (1 - part).square() + 1
+    return (first - 1, before), (first + next_ / middle, middle), (first + 2, after)
+
+
+def _outer(far):
+    """The share of a pixel 1 to 2 px away in the cubic of PyTorch."""
+    return ((SHARP * far - 5 * SHARP) * far + 8 * SHARP) * far - 4 * SHARP
+
+
+def _inside(picture, x, y):
+    """Pictures (n, c, h, w) read between pixels, at px (n, h', w') that are none of them outside."""
+    places = [(at * 2 + 1) / count - 1 for at, count in zip((x, y), (picture.shape[3], picture.shape[2]), strict=True)]
+    return F.grid_sample(picture, torch.stack(places, -1), "bilinear", "zeros", align_corners=False)

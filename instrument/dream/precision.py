@@ -23,13 +23,21 @@ SIDE = 192  # px of the pictures that are judged by
 
 def fitted(eye, pictures, device):
     """`eye` on `device`, in its quickest good precision; `pictures` {name: (3, h, w) in 0..1} to look at."""
-    eye, precisions = eye.to(device), quick_precisions(device)
+    eye, precisions = exact(eye, pictures, device), quick_precisions(device)
     return quickest(eye, shown(pictures, device), precisions) if precisions else eye
 
 
 def exact(eye, pictures, device):
     """`eye` on `device` as it is; in the place of `fitted`."""
-    return eye.to(device)
+    # What PyTorch makes of channels last on an Apple GPU has failed or been wrong in one version after another (its issues
+    # 140902, 142344, 188371).
+    return eye.to(device).lie(torch.contiguous_format) if torch.device(device).type == "mps" else eye.to(device)
+
+
+def agrees(eye, picture):
+    """Whether the gradients of an eye, where it is, are those that the processor finds at a `picture` (3, h, w) in 0..1."""
+    there = _gradients(eye, picture.to(eye.mean.device))
+    return torch.cosine_similarity(there, _gradients(copy.deepcopy(eye).to("cpu"), picture), 1).min().item() >= GOOD
 
 
 def shown(pictures, device):
@@ -84,12 +92,12 @@ def lowered(eye, precision, pictures):
 
 @torch.no_grad()
 def _gradients(eye, picture):
-    """Where every stage alone would move the picture, (stages, values), in float64."""
+    """Where every stage alone would move the picture, (stages, values), float64 in main memory: Apple GPUs have none."""
     count, found = len(eye.stages), []
     for number in range(count):
         alone = tuple(float(number == each) for each in range(count))
         pull = objective.Pull(guided=0.0, likeness=0.0, energy=1.0, channel=0.0, answer=0.0, index=0, stages=alone, classes=())
         grad = whole(step.gradient(eye, picture[None], objective.terms(pull), objective.strengths(pull),
                                    ((),) * count, None, (0, 0)))
-        found.append(grad.flatten().double())
+        found.append(grad.flatten().cpu().double())
     return torch.stack(found)

@@ -46,6 +46,8 @@ def _look(function, x):
 
 
 def _back(seen, grad):
+    # Apple GPUs go back wrongly through a convolution with what does not lie in its own order (PyTorch's issue 142344).
+    grad = grad.contiguous() if grad.device.type == "mps" else grad
     return torch.autograd.grad(seen[1], seen[0], grad)[0]
 
 

@@ -11,8 +11,9 @@ MOST = 8  # processes beside a GPU; more gain nothing
 
 
 def usual_workers(device):
-    """How many processes make batches for `device` where nobody says: none beside a CPU, which computes itself."""
-    return min(MOST, (os.cpu_count() or 1) - 1) if device == "cuda" else 0
+    """How many processes make batches for `device` where nobody says: none beside a CPU, which computes itself, and none
+    where they cannot be forked (Windows, macOS): each would get a copy of all clips."""
+    return min(MOST, (os.cpu_count() or 1) - 1) if device == "cuda" and sys.platform == "linux" else 0
 
 
 def ahead(make, items, workers=0, pin=False):

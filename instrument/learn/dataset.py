@@ -63,7 +63,7 @@ def _urbansound(folder):
     table = folder / "metadata" / "UrbanSound8K.csv"
     if not table.exists():
         return
-    with table.open(newline="") as file:
+    with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             path = _stored(folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"])
             if path:
@@ -72,7 +72,7 @@ def _urbansound(folder):
 
 def _esc(folder):
     for table in (folder / "meta").glob("*.csv"):
-        with table.open(newline="") as file:
+        with table.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 path = _stored(folder / "audio" / row["filename"])
                 if path:

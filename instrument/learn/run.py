@@ -1,7 +1,6 @@
 """What every training run shares: seeds per step, checkpoints that survive a kill, progress bars."""
 
 import json
-import os
 from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic
@@ -10,7 +9,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import load_file
 
-from ..files import write_whole
+from ..files import put, write_whole
 from ..model.cpu import has_bf16
 
 SHOWN = 0.5  # s between two notes at the end of a progress bar: reading a loss has a GPU waited for
@@ -72,7 +71,7 @@ class Run:
         state = {name: part.state_dict() for name, part in parts.items()}
         part = self.folder / "checkpoint.part"
         torch.save({"step": step, **state}, part)
-        os.replace(part, self.folder / "checkpoint.pt")
+        put(part, self.folder / "checkpoint.pt")
 
     def resume(self, **parts):
         """Load the checkpoint into `parts`; returns the step to go on with, 0 for a new run."""
@@ -104,7 +103,7 @@ def read_tensors(path):
 
 def _read(path):
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
 

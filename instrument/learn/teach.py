@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
+from ..files import put
 from ..model.card import OWN, PICTURES
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, save_taught
@@ -258,7 +259,7 @@ def own_folder(model_folder, root=None, beside=None):
     `listen` and the show come to the same.
     """
     path = Path(model_folder)
-    if json.loads((path / "card.json").read_text()).get("taught"):
+    if json.loads((path / "card.json").read_text(encoding="utf-8")).get("taught"):
         return path
     if beside:
         return Path(beside).with_name(f"{Path(beside).name}+{path.name}")
@@ -300,8 +301,13 @@ def _put_in_place(part, folder):
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
-        folder.rename(old)
-    part.rename(folder)
+        put(folder, old)
+    try:
+        put(part, folder)
+    except OSError:
+        if old.exists():
+            put(old, folder)
+        raise
     for path in _besides(old):
         path.rename(folder / path.relative_to(old))
     shutil.rmtree(old, ignore_errors=True)
@@ -311,7 +317,7 @@ def _besides(folder):
     """What is in a model folder besides the model."""
     if not (folder / "card.json").exists():
         return []
-    card = json.loads((folder / "card.json").read_text())
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     names = (*card["classes"], *card.get("taught", ()))
     return ([path for path in folder.iterdir() if path.name not in PARTS]
             + [path for path in (folder / "pictures").glob("*") if path.stem not in names])

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from ..audio.frontend import FrontEnd, band_centres
+from ..files import put
 from . import sound_teacher
 from .answers import linear_head
 from .run import track
@@ -105,7 +106,7 @@ def _lessons(ask, names, sounds, cache):
     if missing:
         part = cache.with_suffix(f".{os.getpid()}.npz")
         np.savez(part, **kept)
-        os.replace(part, cache)
+        put(part, cache)
     return [{seconds: kept[f"{name} {seconds}"] for seconds in FITTED} for name in names]
 
 

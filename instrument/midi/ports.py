@@ -2,9 +2,11 @@
 
 import ctypes
 import logging
+import math
 import os
 import queue
 import re
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from .profiles import Lights, Own, Profile, choose, shipped
 
 log = logging.getLogger(__name__)
 POLL = 1.0  # s between two looks at the list of devices: no library reports that one came or went
+AGAIN = 5.0  # s between two tries to open a port that another program holds
 LIGHTS = 0.1  # s between two looks at the lamps
 HEAR = 0.002  # s between two looks at what devices have sent
 LATE = 0.01  # s that a message may have waited for such a look
@@ -29,8 +32,9 @@ PAUSES = 16  # looks between two tries to find it again, at most
 
 
 def device_name(port):
-    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers."""
-    return re.sub(r" \d+:\d+$", "", port)
+    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, or those that
+    Windows begins it with ("2- ") and that RtMidi counts the ports there by (" 3")."""
+    return re.sub(r"^\d+- | \d+$" if sys.platform == "win32" else r" \d+:\d+$", "", port)
 
 
 class Midi:
@@ -52,7 +56,7 @@ class Midi:
         self.reason = ""
         self._ports = ports or self._machine(api)
         self._devices = {}  # port -> Device
-        self._refused = set()  # ports that would not open: said once
+        self._refused = {}  # port that would not open, said once -> when it was last tried
         self._away = ""  # why there are no ports at all
         self._fault = ""  # what went wrong last
         self._looked = self._lit = -POLL  # when the ports and the lamps were last seen to
@@ -125,9 +129,9 @@ class Midi:
         for port in [port for port in self._devices if port not in names]:
             self._lose(port)
             self._notice(f"MIDI: {port} is gone")
-        self._refused &= set(names)
+        self._refused = {port: when for port, when in self._refused.items() if port in names}
         for port in names:
-            if port not in self._devices and port not in self._refused:
+            if port not in self._devices and self._now() - self._refused.get(port, -math.inf) >= AGAIN:
                 self._find(port)
 
     def _names(self):
@@ -196,10 +200,12 @@ class Midi:
     def _find(self, port):
         try:
             self._devices[port] = self._open(port)
+            self._refused.pop(port, None)
             self._notice(f"MIDI: {port} ({self._devices[port].profile.name})")
         except OSError as error:
-            self._refused.add(port)
-            self._notice(str(error))
+            if port not in self._refused:
+                self._notice(str(error))
+            self._refused[port] = self._now()
 
     def _open(self, port):
         name = device_name(port)

@@ -45,7 +45,7 @@ class Eye(nn.Module):
         self.answers = dict(answers or {})
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        self.requires_grad_(False).eval().lie(torch.channels_last)
         self.precision = self.dtype
         self._measure()
 
@@ -70,7 +70,7 @@ class Eye(nn.Module):
     def stage(self, number, x):
         """Output of one stage, counted from 0, for that of the stage before; stage 0 takes the picture."""
         if number == 0:
-            x = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
+            x = ((x - self.mean) / self.std).to(self.dtype, memory_format=self.layout)
         return self.stages[number](x)
 
     def logits(self, activation):
@@ -80,6 +80,11 @@ class Eye(nn.Module):
     @property
     def dtype(self):
         return next(self.stages.parameters()).dtype
+
+    def lie(self, layout):
+        """The same eye, its weights and activations from now on in a memory format of PyTorch."""
+        self.layout = layout
+        return self.to(memory_format=layout)
 
     def lower(self, dtype=torch.bfloat16):
         """The same eye, from now on in a lower precision; the picture stays float32."""

@@ -21,6 +21,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from ..files import put
 from .readback import Readback
 
 try:
@@ -46,7 +47,7 @@ def screenshot(framebuffer, path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture.reshape(framebuffer.height, framebuffer.width, 3)[::-1]).save(part, format="PNG")
-        os.replace(part, path)
+        put(part, path)
     except OSError as error:
         raise OSError(f"{path}: screenshot not saved ({error.strerror or error}); choose a folder that can be "
                       "written") from None
@@ -200,7 +201,7 @@ class Recorder:
     def _name(self):
         path = unused(self.path) if os.path.lexists(self.path) else self.path
         try:
-            os.replace(self.part, path)
+            put(self.part, path)
         except OSError as error:
             raise OSError(f"{path}: the recording cannot have that name ({_reason(error)}); it is complete in "
                           f"{self.part}") from None

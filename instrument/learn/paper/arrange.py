@@ -79,5 +79,5 @@ def _rows(data):
 
 
 def _length(table):
-    with table.open(newline="") as file:
+    with table.open(newline="", encoding="utf-8") as file:
         return sum(1 for _ in csv.DictReader(file))
