@@ -10,8 +10,9 @@ import pytest
 
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
+from instrument.midi.jack import Door
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import AGAIN, LATE, POLL, Ear, RtPorts, device_name, listed
+from instrument.midi.ports import AGAIN, LATE, MISSED, POLL, Ear, Pulse, RtPorts, device_name, listed
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS, SWITCH
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -638,3 +639,69 @@ def test_a_missing_library_of_the_system_costs_midi_and_not_the_show(monkeypatch
 def test_a_button_on_a_switch_works_with_its_first_press():
     rig, cc = Rig(), BY_NAME["show.blackout"].cc
     assert [rig.cc(cc, value)["show.blackout"] for value in (127, 0, 127, 63, 64)] == [1, 0, 1, 0, 1]
+
+
+class StuckLibrary:
+    """A JACK library whose server takes a call and answers only when told to."""
+
+    def __init__(self):
+        self.answer, self.calls, self.closed = threading.Event(), 0, []
+
+    def jack_client_open(self, *_):
+        self.calls += 1
+        self.answer.wait()
+        return 7
+
+    def jack_client_close(self, client):
+        self.closed.append(client)
+
+
+def test_a_jack_server_that_is_stuck_is_told_from_one_that_answers():
+    library = StuckLibrary()
+    door = Door(library)
+    assert not door.answers(0) and not door.answers(0)
+    assert library.calls == 1  # nobody queues up before it
+    library.answer.set()
+    assert door.answers() and library.closed == [7]
+    assert door.answers() and library.closed == [7, 7]
+    assert Door(None).answers()
+
+
+class LateJack:
+    """Both listing clients of rtmidi on a server that lists a new port a moment after it was made, as PipeWire does."""
+
+    def __init__(self):
+        self.listed, self.made, self.joined, self.sent = [], [], None, []
+
+    def ignore_types(self, **_):
+        pass
+
+    def open_virtual_port(self, name):
+        self.made.append(f"hearsee-44:{name}")
+
+    def get_ports(self):
+        return self.listed
+
+    def open_port(self, place, name):
+        assert self.joined is None
+        self.joined = self.listed[place]
+
+    def send_message(self, data):
+        if self.joined:
+            self.sent.append(data)
+
+    def get_message(self):
+        return self.sent.pop() if self.sent else None
+
+
+def test_a_pulse_is_felt_though_its_port_is_listed_late():
+    pytest.importorskip("rtmidi")
+    jack = LateJack()
+    pulse = Pulse(jack, jack)
+    assert pulse.beats() and jack.joined is None
+    jack.listed = ["another program:out", *jack.made]
+    for _ in range(2 * MISSED):
+        assert pulse.beats()
+    assert jack.joined == jack.made[0]
+    jack.joined = None  # the server ends
+    assert [pulse.beats() for _ in range(MISSED + 1)] == [True] * MISSED + [False]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import mido
 
+from . import jack
 from .mapping import Learner, Mapping
 from .profiles import Lights, Own, Profile, choose, shipped
 
@@ -25,7 +26,7 @@ LATE = 0.01  # s that a message may have waited for such a look
 PATIENCE = 5.0  # s to wait at the end for a driver that does not answer
 FINGER = 0.5  # s after its last move that a finger counts as being on a control
 TRIES = 5  # looks at the list of ports, which may change under the eyes
-CLIENT = "hearsee"
+CLIENT, JACK = "hearsee", "UNIX_JACK"
 PULSE = (0xF0, 0x7D, 0xF7)  # what we send ourselves through JACK: a system exclusive message of no maker
 MISSED = 5  # looks in a row without one after which JACK has gone
 PAUSES = 16  # looks between two tries to find it again, at most
@@ -279,6 +280,8 @@ class RtPorts:
     """
 
     def __init__(self, api=""):
+        api = api or os.environ.get("HEARSEE_MIDI_API", "")
+        self._door = jack.Door(jack.load() if api == JACK else None)
         try:
             import rtmidi
         except ModuleNotFoundError:
@@ -287,7 +290,7 @@ class RtPorts:
         except ImportError as error:  # a library of the system's that it needs
             raise OSError(f"no MIDI: {error} (on Debian and Ubuntu: apt-get install libasound2); plays on without") from None
 
-        self._api = _api(rtmidi, api or os.environ.get("HEARSEE_MIDI_API", ""))
+        self._api = _api(rtmidi, api)
         self._wait = self._pause = 0  # looks until the next try to find JACK again, and looks between tries
         self._pulse = None
         self._open()
@@ -295,6 +298,8 @@ class RtPorts:
     def _open(self):
         import rtmidi
 
+        if not self._door.answers():
+            raise OSError("no MIDI: the JACK server is there but does not answer; plays on without; restart it")
         inputs, outputs = self._client(rtmidi.MidiIn), self._client(rtmidi.MidiOut)
         if inputs.get_current_api() == outputs.get_current_api() == rtmidi.API_UNIX_JACK:
             self._pulse = self._felt(inputs, outputs)
@@ -448,14 +453,22 @@ class Pulse:
         let_go(outputs)
         self._inputs, self._outputs, self._proven, self._missed = inputs, outputs, proven, 0
         inputs.ignore_types(sysex=False)
-        before, name = listed(inputs), f"pulse {os.getpid()}"
-        outputs.open_virtual_port(name)
-        own = [port for port in listed(inputs) if port not in before and port.endswith(name)]
+        self._before, self._name = listed(inputs), f"pulse {os.getpid()}"
+        self._joined = False
+        outputs.open_virtual_port(self._name)
+        self._join()
+
+    def _join(self):
+        """Connect the two, once the port is listed: with PipeWire that may be a moment after it was made."""
+        own = [port for port in listed(self._inputs) if port not in self._before and port.endswith(self._name)]
         if own:
-            _connect(inputs, own[0])
+            self._joined = True
+            _connect(self._inputs, own[0])
 
     def beats(self):
         """A look: False once nothing has come for MISSED looks in a row."""
+        if not self._joined:
+            self._join()
         came = self._inputs.get_message()
         while self._inputs.get_message():
             pass
