@@ -18,7 +18,7 @@ def report():
 def _audio():
     from .audio.source import devices
 
-    return devices()
+    return [device.text for device in devices()]
 
 
 def _midi():

@@ -21,9 +21,11 @@ __all__ = ["Device", "Microphone", "Paced", "Source", "decode", "devices", "open
 BLOCK = 0.01  # seconds between two blocks
 # Windows offers each device by several host systems: those worth having, the quickest first. MME cuts names off.
 APIS, CUT = ("Windows WASAPI", "Windows DirectSound", "MME"), 31
-MUTE = 5.0  # seconds of nothing but zeros after which a system is suspected that must allow the microphone
-ALLOW = {"darwin": "System Settings > Privacy & Security > Microphone, for the terminal",
-         "win32": "Settings > Privacy & security > Microphone, for desktop apps"}
+MUTE = 5.0  # seconds of nothing but zeros after which it is told where to look
+# macOS and Windows give zeros to a program that may not hear, a Linux sound server where there is no microphone at all.
+HEARD_BY = {"darwin": "allow it in System Settings > Privacy & Security > Microphone, for the terminal, and begin again",
+            "win32": "allow it in Settings > Privacy & security > Microphone, for desktop apps, and begin again",
+            "linux": "plug in a microphone, or choose and unmute it in the sound settings of the desktop"}
 QUIET, RETRY = 0.5, 1.0  # seconds without a callback before a device counts as gone; between two tries to re-open it
 
 
@@ -116,10 +118,10 @@ class Microphone(Source):
         self._write(block)
 
     def _muted(self, now):
-        """What to look at where nothing but zeros comes: a system that does not allow the microphone gives those."""
-        if self._sounded or sys.platform not in ALLOW or now - self._opened < MUTE:
+        """What to look at where nothing but zeros has ever come."""
+        if self._sounded or sys.platform not in HEARD_BY or now - self._opened < MUTE:
             return ""
-        return f"{self.name} gives nothing but silence: if it should not, allow it in {ALLOW[sys.platform]}, and begin again"
+        return f"{self.name} gives nothing but silence: if it should not, {HEARD_BY[sys.platform]}"
 
     def _open(self, now):
         self._stream = self._open_stream(self._heard)
@@ -145,8 +147,7 @@ class Microphone(Source):
             self._open(now)
         except OSError:
             return
-        self.note = ""
-        self.reopened += 1
+        self.reopened += 1  # the note stays until sound comes: a sound server may open what it cannot connect
 
 
 class Paced(Source):
