@@ -34,6 +34,12 @@ LIBRARIES = (
 )
 TEST_PACKAGES = ("xvfb", "pulseaudio", "pulseaudio-utils", "jackd2", "jack-midi-clock", "liblo-tools")
 SHARED_OBJECTS = ("libEGL.so.1", "libGL.so.1", "libportaudio.so.2")  # what other Linuxes are asked for
+PLUGINS = ("pipewire", "pulse")  # of ALSA: PortAudio reaches the desktop's sound server by one of these
+MANAGERS = {  # of other Linuxes; the last word is the plugin, for PipeWire and for PulseAudio
+    "dnf": ("dnf install mesa-libEGL mesa-libGL mesa-dri-drivers portaudio", "pipewire-alsa", "alsa-plugins-pulseaudio"),
+    "pacman": ("pacman -S --needed mesa libglvnd portaudio", "pipewire-alsa", "pulseaudio-alsa"),
+    "zypper": ("zypper install Mesa-libEGL1 Mesa-libGL1 Mesa-dri libportaudio2", "pipewire-alsa", "alsa-plugins-pulse"),
+}
 APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 
 # Runs inside the venv: every file that a package says it installed is there, and torchvision fits torch.
@@ -202,12 +208,30 @@ def system_libraries(packages):
         return  # the wheels for macOS and Windows carry their libraries
     if not shutil.which("apt-get") or not shutil.which("dpkg-query"):
         missing = [name for name in SHARED_OBJECTS if not loads(name)]
+        if not has_plugin():
+            missing.append("ALSA's plugin for the sound server")
         if missing:
-            say(f"please install Mesa (EGL, GL) and PortAudio by your package manager: {' '.join(missing)} missing")
+            say(f"please install Mesa (EGL, GL) and PortAudio{by_manager()}: {', '.join(missing)} missing")
         return
     missing = missing_packages(packages)
     if missing and not apt_install(missing):
         say(f"please install the missing system packages: sudo apt-get install -y {' '.join(missing)}")
+
+
+def by_manager():
+    """The command that installs them on this Linux, as far as we know it."""
+    manager = next(filter(shutil.which, MANAGERS), None)
+    if not manager:
+        return " by your package manager"
+    command, *plugins = MANAGERS[manager]
+    return f" by `sudo {command} {plugins[not shutil.which('pipewire')]}`"
+
+
+def has_plugin():
+    """Whether ALSA can reach PipeWire or PulseAudio; True too where its plugins are kept elsewhere."""
+    folders = list(Path("/usr").glob("lib*/alsa-lib"))
+    wanted = [f"libasound_module_pcm_{name}.so" for name in PLUGINS]
+    return not folders or any((folder / name).exists() for folder in folders for name in wanted)
 
 
 def missing_packages(packages):

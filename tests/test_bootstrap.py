@@ -188,6 +188,37 @@ def test_only_missing_packages_are_named(bootstrap):
     assert missing[-1] == "no-such-package-of-hearsee" and "dpkg" not in missing
 
 
+@pytest.mark.parametrize("there, told", [
+    ({"dnf", "pipewire"}, "`sudo dnf install mesa-libEGL mesa-libGL mesa-dri-drivers portaudio pipewire-alsa`"),
+    ({"pacman", "pipewire"}, "`sudo pacman -S --needed mesa libglvnd portaudio pipewire-alsa`"),
+    ({"pacman"}, "pulseaudio-alsa`"),
+    (set(), "by your package manager"),
+])
+def test_other_linuxes_are_told_their_own_command(bootstrap, monkeypatch, capsys, there, told):
+    monkeypatch.setattr(bootstrap.sys, "platform", "linux")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(bootstrap, "loads", lambda name: name != "libportaudio.so.2")
+    monkeypatch.setattr(bootstrap, "has_plugin", lambda: True)
+    bootstrap.system_libraries(bootstrap.LIBRARIES)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert told in line and line.endswith(": libportaudio.so.2 missing")
+    monkeypatch.setattr(bootstrap, "loads", lambda name: True)
+    bootstrap.system_libraries(bootstrap.LIBRARIES)
+    assert not capsys.readouterr().out
+    monkeypatch.setattr(bootstrap, "has_plugin", lambda: False)
+    bootstrap.system_libraries(bootstrap.LIBRARIES)
+    assert "plugin for the sound server missing" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="not a Debian")
+def test_pulseaudio_is_never_put_beside_pipewire(bootstrap, monkeypatch):
+    wanted = ("pulseaudio", "no-such-package-of-hearsee")
+    which = bootstrap.shutil.which
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name == "pipewire" else which(name))
+    monkeypatch.setattr(bootstrap, "quiet", lambda command: SimpleNamespace(stdout="", command=command))
+    assert "pulseaudio" not in bootstrap.missing_packages(wanted)
+
+
 def test_make_has_a_target_for_every_command(bootstrap):
     makefile = (ROOT / "Makefile").read_text()
     for command in bootstrap.COMMANDS:
