@@ -57,9 +57,11 @@ def server():
         pytest.skip("needs pipewire and pipewire-jack")
     with tempfile.TemporaryDirectory(prefix="hs-") as folder:  # a socket's name may have only 107 characters
         one = Server(folder)
-        one.start()
-        yield one
-        one.kill()
+        try:
+            one.start()
+            yield one
+        finally:
+            one.kill()
 
 
 @contextmanager
@@ -69,8 +71,10 @@ def program(server, *command):
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.lines = queue.SimpleQueue()
         threading.Thread(target=lambda: list(map(process.lines.put, process.stdout)), daemon=True).start()
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def say(process, text):
