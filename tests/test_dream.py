@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
@@ -223,6 +224,26 @@ def test_a_roll_changes_nothing_but_the_place(eye):
     still, rolled = gradient(eye, picture, wanted), gradient(eye, picture, wanted, shift=(8, -16))
     inner = (..., slice(4, 20), slice(20, 36))  # away from the borders of both
     assert torch.allclose(still[inner] / still.std(), rolled[inner] / still.std(), atol=0.2)
+
+
+class AsCuda(TorchDispatchMode):
+    """Multiplies as CUDA does: what has no dimension is brought to the type of the other one first."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if "aten.mul" in str(function) and isinstance(args[1], torch.Tensor) and not args[1].dim() and args[0].dim():
+            args = args[0], args[1].to(args[0].dtype)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [3e-6, 1.0, 1000.0])
+def test_directions_have_the_size_that_is_asked_for_however_small_or_large_they_were(precision, size):
+    """On a GPU in float16 too: the gradient of an answer is small, and that of none is nothing."""
+    direction = (size * torch.randn(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))).to(precision)
+    with AsCuda():
+        found = objective.unit(direction, 2.0)
+        assert found.dtype == precision and abs(found.float().square().mean().sqrt() - 2.0) < 0.05
+        assert not objective.unit(torch.zeros_like(direction), torch.tensor(2.0)).any()
 
 
 def test_refined_gradients_have_unit_size_and_natural_spectrum():
