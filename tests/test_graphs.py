@@ -244,6 +244,15 @@ def test_nothing_around_the_ascent_waits_for_the_gpu():
         assert dreamer.step(last, replace(scene, now=2 / 12)).picture.shape == (1, 3, 32, 40)
 
 
+def test_a_dream_goes_on_on_another_device():
+    """A network may find no room on the GPU where the last one dreamed."""
+    scene = Scene(values(**{"return": 0.1}), {"a": 0.6, "b": 0.4}, 0.0, 1.25)
+    here, there = Dreamer(small_eye(), pictures(), fit=exact), dreamer_of_nothing()
+    last = here.step(here.start(scene), replace(scene, now=1 / 12))
+    for weights in ({"a": 0.6, "b": 0.4}, {"b": 1.0}):  # and while it turns
+        assert there.step(last, replace(scene, now=2 / 12, weights=weights)).picture.is_meta
+
+
 # --- CUDA, pretended
 
 class Graph:

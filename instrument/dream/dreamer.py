@@ -161,7 +161,8 @@ class Dreamer:
         ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
         views, shares = self._mixture(scene.weights, size)
         sound, loudness = self._sound(scene)
-        parts = Parts(octaves.resize(dream.picture, size), views, clouds, sound, guides, goal)
+        picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
+        parts = Parts(octaves.resize(picture, size), views, clouds, sound, guides, goal)
         return (Form(kind, leak, remembered, ascent),
                 Numbers(dt, numbers, shares, memory, amounts, loudness, self._wanted(scene), climb), parts)
 
