@@ -698,14 +698,36 @@ def test_a_frame_that_cannot_be_made_is_a_dream_that_failed(dreamer, monkeypatch
     assert good and frames.take() is not None
 
 
-def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch):
+def test_recordings_give_way_before_an_octave_does(dreamer, monkeypatch):
+    """An octave given up for want of memory does not come back."""
+    loop, wanted, kept, seen = DreamLoop(dreamer, Latest()), values(octaves=3, octave_scale=1.2), [True], []
+
+    def step(past, scene):
+        seen.append(int(scene.values["dream.octaves"]))
+        raise torch.cuda.OutOfMemoryError("too much")
+
+    monkeypatch.setattr(dreamer, "step", step)
+    monkeypatch.setattr(dreamer, "forget", lambda: bool(kept) and kept.pop())
+    for number in range(3):
+        loop.turn(Scene(wanted, {"a": 1.0}, number / 4, 1.25))
+    assert seen[0] == seen[1] > seen[2]
+
+
+SHORT = [torch.cuda.OutOfMemoryError("too much"), RuntimeError("CUDA error: out of memory"),
+         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")]
+
+
+@pytest.mark.parametrize("fault", SHORT, ids=("torch", "driver", "cuBLAS"))
+def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch, fault):
+    """Whoever found none, and even where what is kept for later cannot be given back."""
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: (_ for _ in ()).throw(RuntimeError("captures_underway")))
     dreamer, frames = Dreamer(eye, pictures()), Latest()
     loop, wanted, octaves_seen = DreamLoop(dreamer, frames), values(octaves=3, octave_scale=1.2), []
 
     def step(past, scene):
         octaves_seen.append(int(scene.values["dream.octaves"]))
         if octaves_seen[-1] > 1:
-            raise torch.cuda.OutOfMemoryError("too much")
+            raise fault
         return Dreamer.step(dreamer, past, scene)
 
     monkeypatch.setattr(dreamer, "step", step)

@@ -97,8 +97,8 @@ class Dreamer:
         self._player.settle()
 
     def forget(self):
-        """Free the memory of what was prepared."""
-        self._player.forget()
+        """Free the memory of what was prepared; whether there was any."""
+        return self._player.forget()
 
     def start(self, scene):
         """A first dream: the class pictures mixed, different with each seed."""
