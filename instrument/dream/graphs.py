@@ -363,16 +363,12 @@ class Captured:
     def _next(self, work, every):
         graph = torch.cuda.CUDAGraph()
         self._graphs.append(graph)
+        # Not torch.cuda.graph: it empties the cache first, and the dream that goes on would have to fill it again.
+        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
         try:
-            # Not torch.cuda.graph: it empties the cache first, and the dream that goes on would have to fill it again.
-            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-            try:
-                return _stretch(work, every)
-            finally:
-                graph.capture_end()
-        except BaseException:
-            _call_off(self._pool)
-            raise
+            return _stretch(work, every)
+        finally:
+            _end(graph, self._pool)
 
     def replays(self):
         """Replay one after the other; stops after each."""
@@ -381,13 +377,21 @@ class Captured:
             yield
 
 
-def _call_off(pool):
-    """Have torch's allocator take a capture that failed as ended.
+def _end(graph, pool):
+    """End a capture; where CUDA broke it off, for torch's allocator too.
 
-    Where CUDA ended it with an error nobody tells the allocator (torch 2.14), which from then on gives no memory back for
-    those that find none, and in older versions fails when it is asked to.
+    Before pytorch#180395 nobody tells that one, which from then on gives no memory back to those that find none, and fails
+    when it is asked to.
     """
-    device = torch.cuda.current_device()
+    try:
+        graph.capture_end()
+    except Exception:
+        _tell(torch.cuda.current_device(), pool)
+        raise
+
+
+def _tell(device, pool):
+    """Tell torch's allocator that a capture into `pool` has ended."""
     end = getattr(torch._C, "_cuda_endAllocateToPool", None) or torch._C._cuda_endAllocateCurrentStreamToPool
     try:
         end(device, pool)
