@@ -280,6 +280,19 @@ def test_a_dream_goes_on_on_another_device():
         assert there.step(last, replace(scene, now=2 / 12, weights=weights)).picture.is_meta
 
 
+def test_a_precision_that_a_gpu_has_nothing_for_is_passed_over():
+    class Older(type(small_eye())):
+        def stage(self, number, x):
+            if self.dtype == torch.bfloat16:
+                raise RuntimeError("GET was unable to find an engine to execute this computation")
+            return super().stage(number, x)
+
+    eye, picture = small_eye(), torch.rand(1, 3, 64, 64)
+    eye.__class__ = Older
+    assert [precision for precision, *_ in trials(eye, picture, (torch.bfloat16, torch.float16))] == [torch.float16]
+    assert quickest(eye, picture, (torch.bfloat16,)) is eye
+
+
 # --- CUDA, pretended
 
 class Graph:
