@@ -18,9 +18,10 @@ from instrument.dream import flow
 from instrument.motion import Journey, Motion, added, motion
 from instrument.params import DEFAULTS, MODES, ROWS
 from instrument.render import NEUTRAL, Renderer
+from instrument.render import upload as upload_module
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
-from instrument.render.upload import CudaRoute, Upload
+from instrument.render.upload import CudaRoute, HostRoute, Upload
 from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension, _key_name
 
 FOLDER = Path(__file__).parent.parent / "shaders"
@@ -372,6 +373,24 @@ def test_a_route_that_fails_twice_gives_way_and_says_why(screen):
     assert upload.put(dream(3)).read() == dream(3).tobytes()
     assert upload.route == "host" and "cuda-gl" in upload.reason and "no such device" in upload.reason
     assert upload.put(dream(4)).read() == dream(4).tobytes() and route.asked == route.released == 2
+    upload.release()
+
+
+class OnGpu(np.ndarray):
+    """A picture that says it is on a GPU."""
+
+    is_cuda = True
+
+
+def test_pictures_may_come_from_a_gpu_and_from_main_memory_in_turn(screen, monkeypatch):
+    """Where another network finds no room on the GPU, the processor dreams on."""
+    route = Broken(())
+    monkeypatch.setattr(upload_module, "_routes", lambda on_gpu: [route] if on_gpu else [HostRoute()])
+    upload = Upload(screen.ctx)
+    for seed, name in enumerate(("cuda-gl", "cuda-gl", "host", "host", "cuda-gl")):
+        pixels = dream(seed).view(OnGpu) if name == "cuda-gl" else dream(seed)
+        assert upload.put(pixels).read() == dream(seed).tobytes() and upload.route == name and upload.reason == ""
+    assert route.asked == 3 and route.released == 1
     upload.release()
 
 

@@ -16,7 +16,7 @@ class Upload:
     def __init__(self, ctx):
         self._ctx = ctx
         self.newest, self.previous = self._texture((1, 1)), self._texture((1, 1))
-        self._routes = None  # opened by the first picture, which says where pictures live
+        self._routes, self._on_gpu = (), None  # opened by a picture that lives elsewhere than the one before
         self._failed = 0  # times in a row that the best of them did
         self.reason = ""
 
@@ -30,12 +30,19 @@ class Upload:
 
         A numpy array, or a CUDA tensor that is finished: what wrote it has been waited for.
         """
-        if self._routes is None:
-            self._routes = _routes(pixels)
+        self._open(getattr(pixels, "is_cuda", False))
         texture = self._fitting(self.previous, (pixels.shape[1], pixels.shape[0]))
         self._copy(pixels, texture)
         self.newest, self.previous = texture, self.newest
         return texture
+
+    def _open(self, on_gpu):
+        """The routes for pictures on a GPU, or in main memory: another network may dream where the last one did not."""
+        if on_gpu == self._on_gpu:
+            return
+        for route in self._routes:
+            route.release()
+        self._routes, self._on_gpu, self._failed, self.reason = _routes(on_gpu), on_gpu, 0, ""
 
     def _copy(self, pixels, texture):
         best, *others = self._routes
@@ -69,14 +76,12 @@ class Upload:
         return texture
 
     def release(self):
-        for part in (self.newest, self.previous, *(self._routes or ())):
+        for part in (self.newest, self.previous, *self._routes):
             part.release()
 
 
-def _routes(pixels):
-    if getattr(pixels, "is_cuda", False):
-        return [CudaRoute(), PinnedRoute()]
-    return [HostRoute()]
+def _routes(on_gpu):
+    return [CudaRoute(), PinnedRoute()] if on_gpu else [HostRoute()]
 
 
 class HostRoute:
