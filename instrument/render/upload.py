@@ -137,9 +137,10 @@ class CudaRoute:
             self._register(ctx, pixels, size)
         self._turn = 1 - self._turn
         slot = self._slots[self._turn]
-        slot.pixels = pixels  # keeps the memory until this slot is used again
+        slot.keep(pixels)
         with slot.resource.map(stream=self._stream) as mapped:
             mapped.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=self._stream)
+        slot.copied = self._stream.record()
         texture.write(slot.buffer)
         if first:
             _prove(pixels, texture)
@@ -170,7 +171,7 @@ class _Slot:
     def __init__(self, ctx, size):
         from cuda.core import GraphicsResource
 
-        self.pixels = None
+        self.pixels = self.copied = None  # what was handed over last, and when it will have been copied
         self.buffer = ctx.buffer(reserve=size)
         try:
             self.resource = GraphicsResource.from_gl_buffer(self.buffer.glo, flags="write_discard")
@@ -178,10 +179,16 @@ class _Slot:
             self.buffer.release()
             raise
 
+    def keep(self, pixels):
+        """Keep a picture until it has been copied; the one before is let go, so that the dream may write there again."""
+        if self.copied:
+            self.copied.sync()  # of two pictures ago: done long since, unless OpenGL is that far behind
+        self.pixels, self.copied = pixels, None
+
     def release(self):
+        self.keep(None)
         self.resource.close()  # before the buffer goes: CUDA must not hold a deleted name
         self.buffer.release()
-        self.pixels = None
 
 
 def _prove(pixels, texture):
