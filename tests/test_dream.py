@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
@@ -223,6 +224,26 @@ def test_a_roll_changes_nothing_but_the_place(eye):
     still, rolled = gradient(eye, picture, wanted), gradient(eye, picture, wanted, shift=(8, -16))
     inner = (..., slice(4, 20), slice(20, 36))  # away from the borders of both
     assert torch.allclose(still[inner] / still.std(), rolled[inner] / still.std(), atol=0.2)
+
+
+class AsCuda(TorchDispatchMode):
+    """Multiplies as CUDA does: what has no dimension is brought to the type of the other one first."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if "aten.mul" in str(function) and isinstance(args[1], torch.Tensor) and not args[1].dim() and args[0].dim():
+            args = args[0], args[1].to(args[0].dtype)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [3e-6, 1.0, 1000.0])
+def test_directions_have_the_size_that_is_asked_for_however_small_or_large_they_were(precision, size):
+    """On a GPU in float16 too: the gradient of an answer is small, and that of none is nothing."""
+    direction = (size * torch.randn(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))).to(precision)
+    with AsCuda():
+        found = objective.unit(direction, 2.0)
+        assert found.dtype == precision and abs(found.float().square().mean().sqrt() - 2.0) < 0.05
+        assert not objective.unit(torch.zeros_like(direction), torch.tensor(2.0)).any()
 
 
 def test_refined_gradients_have_unit_size_and_natural_spectrum():
@@ -677,14 +698,36 @@ def test_a_frame_that_cannot_be_made_is_a_dream_that_failed(dreamer, monkeypatch
     assert good and frames.take() is not None
 
 
-def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch):
+def test_recordings_give_way_before_an_octave_does(dreamer, monkeypatch):
+    """An octave given up for want of memory does not come back."""
+    loop, wanted, kept, seen = DreamLoop(dreamer, Latest()), values(octaves=3, octave_scale=1.2), [True], []
+
+    def step(past, scene):
+        seen.append(int(scene.values["dream.octaves"]))
+        raise torch.cuda.OutOfMemoryError("too much")
+
+    monkeypatch.setattr(dreamer, "step", step)
+    monkeypatch.setattr(dreamer, "forget", lambda: bool(kept) and kept.pop())
+    for number in range(3):
+        loop.turn(Scene(wanted, {"a": 1.0}, number / 4, 1.25))
+    assert seen[0] == seen[1] > seen[2]
+
+
+SHORT = [torch.cuda.OutOfMemoryError("too much"), RuntimeError("CUDA error: out of memory"),
+         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")]
+
+
+@pytest.mark.parametrize("fault", SHORT, ids=("torch", "driver", "cuBLAS"))
+def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch, fault):
+    """Whoever found none, and even where what is kept for later cannot be given back."""
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: (_ for _ in ()).throw(RuntimeError("captures_underway")))
     dreamer, frames = Dreamer(eye, pictures()), Latest()
     loop, wanted, octaves_seen = DreamLoop(dreamer, frames), values(octaves=3, octave_scale=1.2), []
 
     def step(past, scene):
         octaves_seen.append(int(scene.values["dream.octaves"]))
         if octaves_seen[-1] > 1:
-            raise torch.cuda.OutOfMemoryError("too much")
+            raise fault
         return Dreamer.step(dreamer, past, scene)
 
     monkeypatch.setattr(dreamer, "step", step)

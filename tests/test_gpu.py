@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from instrument.dream import Dreamer, Scene
-from instrument.dream.graphs import SETTLED, Graphs, Plain, dream_stream
+from instrument.dream.graphs import SETTLED, Graphs, Plain, Recorder, dream_stream
 from instrument.dream.loop import DreamLoop, rgba
+from instrument.dream.objective import unit
 from instrument.dream.precision import GOOD, HALVES, exact, quick_precisions, shown, trials
 from instrument.eyes import read_pictures
 from instrument.latest import Latest
@@ -146,6 +147,50 @@ def test_half_precision_is_good_enough(model, pictures):
     assert quick_precisions(CUDA) == HALVES
     found = {precision: cosine for precision, _, cosine in trials(open_eye(None, model).to(CUDA), shown(pictures, CUDA))}
     assert max(found.values()) >= GOOD
+
+
+@pytest.mark.parametrize("size", (0.0, 1e-6, 1.0, 1000.0))
+def test_directions_of_any_size_are_brought_to_theirs_in_half_precision(size):
+    direction = (size * torch.randn(1, 64, 48, 80, device=CUDA)).half()
+    found = unit(direction, torch.tensor(2.0, device=CUDA)).float().square().mean().sqrt()
+    assert abs(found - 2.0 * bool(size)) < 0.1
+
+
+def test_classes_without_an_answer_cost_no_step(model, pictures):
+    eye = open_eye(None, model)
+    eye.answers = {}
+    dreamer, last = Dreamer(eye, pictures, "cuda", Plain()), None
+    for number in range(4):
+        last = dreamer.step(last, Scene({**DEFAULTS, "dream.class": 1.0}, {"siren": 1.0}, number / 12))
+    assert int(dreamer.lost) == 0
+
+
+def test_a_dream_goes_on_on_the_processor_and_comes_back(model, pictures):
+    there, here = (Dreamer(open_eye(None, model), pictures, device, Plain(), exact) for device in ("cuda", "cpu"))
+    last = None
+    for number, dreamer in enumerate((there, there, here, here, there)):
+        last = dreamer.step(last, Scene({**DEFAULTS, "dream.size": 160.0}, {"siren": 1.0}, number / 12))
+        assert last.picture.device.type == dreamer.device.type
+
+
+def test_a_recording_that_cuda_broke_off_leaves_memory_as_free_as_it_was():
+    def bad():
+        x = torch.ones(2**24, device=CUDA)
+        yield
+        if torch.cuda.is_current_stream_capturing():
+            x.sum().item()  # waits for the GPU, which no capture bears
+        return x,
+
+    gc.collect()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    with pytest.raises(RuntimeError):
+        Recorder(CUDA)(bad)
+    big = torch.ones(2**28, device=CUDA)
+    del big
+    gc.collect()
+    torch.cuda.empty_cache()  # of the general pool, which waits for every capture's end
+    assert torch.cuda.memory_reserved() < before + 2**29
 
 
 def test_knobs_may_be_turned_while_graphs_are_recorded(model, pictures):

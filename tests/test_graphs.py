@@ -3,6 +3,7 @@ is played all the same. Recording here is doing the work again on tensors that s
 """
 
 import threading
+import weakref
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
@@ -141,6 +142,32 @@ def test_what_cannot_be_recorded_is_played_as_it_comes(fault):
     assert graphs.note.startswith("no CUDA graph (o") and "\n" not in graphs.note
 
 
+def test_where_memory_is_short_what_was_recorded_before_gives_way(monkeypatch):
+    """All that can be is free when the cache is emptied; what the failed recording held too."""
+    class Held:
+        pass
+
+    held, emptied = [], []
+
+    def record(work):
+        if not held:
+            mine = Held()
+            held.append(weakref.ref(mine))
+            raise RuntimeError("CUDA error: out of memory")
+        return again(work)
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(held[0]() is None and not graphs_._kept))
+    graphs_ = Graphs(Counting())
+    play(graphs_, SETTLED + 1)
+    graphs_._record = record
+    for _ in range(SETTLED + 1):
+        graphs_.play(scaled, 2, (2.0,), (torch.full((3,), 5.0),))
+        graphs_._worker.submit(int).result()  # the worker has let go of what was before
+    assert emptied == [True]
+    assert play(graphs_, 2 * SETTLED, form=2) == [12.0] * 3
+    assert graphs_.note == "" and len(graphs_._kept) == 1
+
+
 def test_what_failed_once_is_recorded_the_next_time():
     record = Counting(RuntimeError("operation not permitted when stream is capturing"), faults=1)
     graphs = Graphs(record)
@@ -244,20 +271,46 @@ def test_nothing_around_the_ascent_waits_for_the_gpu():
         assert dreamer.step(last, replace(scene, now=2 / 12)).picture.shape == (1, 3, 32, 40)
 
 
+def test_a_dream_goes_on_on_another_device():
+    """A network may find no room on the GPU where the last one dreamed."""
+    scene = Scene(values(**{"return": 0.1}), {"a": 0.6, "b": 0.4}, 0.0, 1.25)
+    here, there = Dreamer(small_eye(), pictures(), fit=exact), dreamer_of_nothing()
+    last = here.step(here.start(scene), replace(scene, now=1 / 12))
+    for weights in ({"a": 0.6, "b": 0.4}, {"b": 1.0}):  # and while it turns
+        assert there.step(last, replace(scene, now=2 / 12, weights=weights)).picture.is_meta
+
+
+def test_a_precision_that_a_gpu_has_nothing_for_is_passed_over():
+    class Older(type(small_eye())):
+        def stage(self, number, x):
+            if self.dtype == torch.bfloat16:
+                raise RuntimeError("GET was unable to find an engine to execute this computation")
+            return super().stage(number, x)
+
+    eye, picture = small_eye(), torch.rand(1, 3, 64, 64)
+    eye.__class__ = Older
+    assert [precision for precision, *_ in trials(eye, picture, (torch.bfloat16, torch.float16))] == [torch.float16]
+    assert quickest(eye, picture, (torch.bfloat16,)) is eye
+
+
 # --- CUDA, pretended
 
 class Graph:
     """In the place of torch's: what becomes of it goes to its `diary`."""
 
-    diary, stream, loud = [], [None], False
+    diary, stream, loud, broken, awaited = [], [None], False, False, []
 
     def capture_begin(self, pool, capture_error_mode):
-        self.on = self.stream[-1]
+        self.on, self.pool = self.stream[-1], pool
+        self.awaited.append(pool)
         if self.loud:
             raise RuntimeError("no capture")
 
     def capture_end(self):
         assert self.stream[-1] == self.on
+        if self.broken:
+            raise RuntimeError("operation failed due to a previous error during capture")
+        self.awaited.remove(self.pool)
 
     def replay(self):
         self.diary.append(("replay", self.on))
@@ -280,14 +333,23 @@ def cuda(monkeypatch):
             Graph.diary.append(("given", stream))
             super().give(device, stream)
 
+    def ended(device, pool):
+        if pool not in Graph.awaited:
+            raise RuntimeError("not currently recording to mempool_id")
+        Graph.awaited.remove(pool)
+
     seconds, handed = [0.001], count()
     event = lambda **_: SimpleNamespace(record=lambda: None, synchronize=lambda: None, elapsed_time=lambda _: 1000 * seconds[0])
     for name, fake in (("device", lambda _: nullcontext()), ("stream", on), ("CUDAGraph", Graph), ("Event", event),
                        ("graph_pool_handle", object), ("current_stream", lambda *_: SimpleNamespace(synchronize=lambda: None))):
         monkeypatch.setattr(torch.cuda, name, fake)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", ended)
+    monkeypatch.setattr(torch._C, "_cuda_releasePool", lambda _, pool: Graph.diary.append(("released", pool)))
     monkeypatch.setattr(graphs, "STREAMS", Given(lambda _: next(handed) % POOL))
     graphs._beside.cache_clear()
     Graph.diary.clear()
+    Graph.awaited.clear()
     yield Graph.diary, seconds
     graphs._beside.cache_clear()
 
@@ -342,6 +404,30 @@ def test_what_cannot_be_captured_gives_its_stream_back(cuda, monkeypatch):
         with pytest.raises(RuntimeError, match="no capture"):
             Recorder("gpu")(sliced)
     assert sum(what == "given" for what, _ in diary) == 3 * POOL
+
+
+def test_of_a_capture_that_cuda_broke_off_nothing_is_left(cuda, monkeypatch):
+    """Torch's allocator would wait for its end for ever, and give no memory back any more (pytorch#180395)."""
+    diary, _ = cuda
+    monkeypatch.setattr(Graph, "broken", True)
+    with pytest.raises(RuntimeError, match="capture"):
+        Recorder("gpu")(sliced)
+    assert not Graph.awaited and [kind for kind, _ in diary].count("released") == 1
+
+
+def test_a_capture_that_ended_is_released_once_whatever_failed_in_it(cuda):
+    """By torch itself."""
+    diary, turns = cuda[0], count()
+
+    def failing():
+        yield
+        if next(turns) >= graphs.WARM:
+            raise RuntimeError("no memory")
+        return torch.zeros(1),
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        Recorder("gpu")(failing)
+    assert not Graph.awaited and "released" not in [kind for kind, _ in diary]
 
 
 def test_no_stream_is_handed_out_twice():

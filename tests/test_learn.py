@@ -13,7 +13,7 @@ from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
-from instrument.learn.run import Run, epoch_indices
+from instrument.learn.run import Run, epoch_indices, mixed
 from instrument.learn.train import Settings, lend_pictures, settle, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
@@ -340,3 +340,9 @@ def test_a_sure_and_right_network_is_calibrated():
 def test_evaluate_reads_real_files(saved, plain):
     found = evaluate(load_model(saved), plain, window=0.5)
     assert found["n"] >= 6 and set(found["per_class"]) == {"hum", "whistle"}
+
+
+def test_a_gpu_that_would_only_play_bfloat16_learns_in_float32(monkeypatch):
+    """PyTorch says of older ones too that they have it; cuDNN has no convolution for them."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert not isinstance(mixed("cuda"), torch.autocast)

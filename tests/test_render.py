@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
+from contextlib import contextmanager
+from itertools import count, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,9 +19,10 @@ from instrument.dream import flow
 from instrument.motion import Journey, Motion, added, motion
 from instrument.params import DEFAULTS, MODES, ROWS
 from instrument.render import NEUTRAL, Renderer
+from instrument.render import upload as upload_module
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
-from instrument.render.upload import CudaRoute, Upload
+from instrument.render.upload import CudaRoute, HostRoute, Upload
 from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension, _key_name
 
 FOLDER = Path(__file__).parent.parent / "shaders"
@@ -375,6 +377,24 @@ def test_a_route_that_fails_twice_gives_way_and_says_why(screen):
     upload.release()
 
 
+class OnGpu(np.ndarray):
+    """A picture that says it is on a GPU."""
+
+    is_cuda = True
+
+
+def test_pictures_may_come_from_a_gpu_and_from_main_memory_in_turn(screen, monkeypatch):
+    """Where another network finds no room on the GPU, the processor dreams on."""
+    route = Broken(())
+    monkeypatch.setattr(upload_module, "_routes", lambda on_gpu: [route] if on_gpu else [HostRoute()])
+    upload = Upload(screen.ctx)
+    for seed, name in enumerate(("cuda-gl", "cuda-gl", "host", "host", "cuda-gl")):
+        pixels = dream(seed).view(OnGpu) if name == "cuda-gl" else dream(seed)
+        assert upload.put(pixels).read() == dream(seed).tobytes() and upload.route == name and upload.reason == ""
+    assert route.asked == 3 and route.released == 1
+    upload.release()
+
+
 def test_a_route_that_fails_now_and_then_stays(screen):
     upload, route = Upload(screen.ctx), Broken((0, 2, 4))
     upload.put(dream(1))
@@ -394,6 +414,34 @@ def test_the_stream_of_the_hand_over_waits_for_nothing_else(monkeypatch):
     context = SimpleNamespace(buffer=lambda reserve: SimpleNamespace(glo=0))
     CudaRoute()._register(context, torch.zeros(1), 4)
     assert asked == [{"nonblocking": True, "priority": -1}]
+
+
+def test_a_picture_is_kept_until_it_has_been_copied(monkeypatch):
+    """The dream gets its memory back then, and writes the next one there."""
+    diary, copies = [], count()
+
+    @contextmanager
+    def mapped(stream):
+        yield SimpleNamespace(copy_from=lambda source, stream: diary.append(("copy", source)))
+
+    def record():
+        number = next(copies)
+        return SimpleNamespace(sync=lambda: diary.append(("copied", number)))
+
+    monkeypatch.setitem(sys.modules, "cuda.core", SimpleNamespace(
+        Buffer=SimpleNamespace(from_handle=lambda place, size, owner: int(owner[0]))))
+    route, nothing = CudaRoute(), lambda: None
+    route._stream, route._size = SimpleNamespace(record=record, close=nothing), 1
+    for _ in range(2):
+        slot = object.__new__(upload_module._Slot)
+        slot.pixels = slot.copied = None
+        slot.buffer, slot.resource = SimpleNamespace(release=nothing), SimpleNamespace(map=mapped, close=nothing)
+        route._slots.append(slot)
+    for number in range(4):
+        route.copy(None, torch.tensor([number], dtype=torch.uint8), SimpleNamespace(write=lambda buffer: None))
+    route.release()
+    assert diary[:6] == [("copy", 0), ("copy", 1), ("copied", 0), ("copy", 2), ("copied", 1), ("copy", 3)]
+    assert sorted(diary[6:]) == [("copied", 2), ("copied", 3)]
 
 
 @pytest.mark.parametrize("numbers, expected", (((1, 0), 1), ((None, 2, 0, 1), 2), ((0, 1), 0), ((None,), 0), ((), 0)))

@@ -97,8 +97,8 @@ class Dreamer:
         self._player.settle()
 
     def forget(self):
-        """Free the memory of what was prepared."""
-        self._player.forget()
+        """Free the memory of what was prepared; whether there was any."""
+        return self._player.forget()
 
     def start(self, scene):
         """A first dream: the class pictures mixed, different with each seed."""
@@ -161,7 +161,8 @@ class Dreamer:
         ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
         views, shares = self._mixture(scene.weights, size)
         sound, loudness = self._sound(scene)
-        parts = Parts(octaves.resize(dream.picture, size), views, clouds, sound, guides, goal)
+        picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
+        parts = Parts(octaves.resize(picture, size), views, clouds, sound, guides, goal)
         return (Form(kind, leak, remembered, ascent),
                 Numbers(dt, numbers, shares, memory, amounts, loudness, self._wanted(scene), climb), parts)
 

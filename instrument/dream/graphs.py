@@ -25,6 +25,7 @@ TRIES = 2  # of recording the same work: a thread that waits for the whole GPU s
 WARM = 3  # times work is done before it is recorded, so that libraries have chosen and allocated
 SLICE = 0.004  # s; longer work is cut, so that drawing comes in between
 AHEAD = 1  # slices that wait on the GPU while one runs
+OUT = ("out of memory", "ALLOC_FAILED")  # of the driver and of cuBLAS and cuDNN
 POOL = 32  # streams that torch has of one priority on a device
 
 
@@ -53,7 +54,8 @@ class Plain:
         return whole(work(form, brought(numbers, parts), parts))
 
     def forget(self):
-        """Nothing is kept."""
+        """Nothing is kept: False."""
+        return False
 
     def settle(self):
         """Nothing is under way."""
@@ -99,21 +101,27 @@ class Graphs:
         if self._coming is None or not self._coming[1].done():
             return
         (key, future), self._coming = self._coming, None
+        short = False
         try:
             self._kept[key] = future.result()
             del self._failed[key]
         except Exception as error:  # noqa: BLE001 - drivers and libraries raise what they like; the show goes on
-            self._missed(key, error)
+            short = is_short(error)
+            self._missed(key, str(error))
+        if short:
+            del future  # its error held what is to be freed
+            self._kept.clear()  # what was dreamed before gives way to what is dreamed now
+            empty_cache()  # no thread can do so while one records
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
     def _missed(self, key, error):
-        """Work could not be recorded."""
+        """Work could not be recorded; what the error says."""
         log.warning("a step could not be recorded: %s", error)
         self._failed[key] += 1
         self._met = 0  # not at once again: what was in the way may stay a little
         if self._failed[key] >= TRIES:
-            self.note = f"no CUDA graph ({' '.join(str(error).split())[:80]})"
+            self.note = f"no CUDA graph ({' '.join(error.split())[:80]})"
 
     def settle(self):
         """Wait for the recording under way."""
@@ -122,10 +130,12 @@ class Graphs:
         self._collect()
 
     def forget(self):
-        """Drop all recordings and their memory."""
+        """Drop all recordings and their memory; whether there were any."""
+        found = bool(self._kept)
         self._kept.clear()
         self._failed.clear()
         self._last = None
+        return found
 
 
 class Recording:
@@ -223,6 +233,20 @@ def shape(tree):
     if isinstance(tree, tuple):
         return tuple([shape(branch) for branch in tree])
     return (tree.shape, tree.dtype) if isinstance(tree, torch.Tensor) else None
+
+
+def is_short(error):
+    """Whether an error says that a GPU's memory ran out: only torch's own allocator has a class for that."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in OUT)
+
+
+def empty_cache():
+    """Give back to the GPU what torch keeps for later. An error changes nothing: some versions of torch refuse while a
+    graph is recorded."""
+    try:
+        torch.cuda.empty_cache()
+    except RuntimeError as error:
+        log.warning("memory of the GPU could not be given back: %s", error)
 
 
 # --- CUDA
@@ -344,13 +368,36 @@ class Captured:
         try:
             return _stretch(work, every)
         finally:
-            graph.capture_end()
+            _end(graph, self._pool)
 
     def replays(self):
         """Replay one after the other; stops after each."""
         for graph in self._graphs:
             graph.replay()
             yield
+
+
+def _end(graph, pool):
+    """End a capture; where CUDA broke it off, for torch's allocator too.
+
+    Before pytorch#180395 nobody tells that one, which from then on gives no memory back to those that find none, and fails
+    when it is asked to.
+    """
+    try:
+        graph.capture_end()
+    except Exception:
+        _tell(torch.cuda.current_device(), pool)
+        raise
+
+
+def _tell(device, pool):
+    """Tell torch's allocator that a capture into `pool` has ended."""
+    end = getattr(torch._C, "_cuda_endAllocateToPool", None) or torch._C._cuda_endAllocateCurrentStreamToPool
+    try:
+        end(device, pool)
+    except RuntimeError:  # it knows
+        return
+    torch._C._cuda_releasePool(device, pool)
 
 
 def _seconds(captured):

@@ -10,7 +10,7 @@ import torch
 from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
-from .graphs import dream_stream
+from .graphs import dream_stream, empty_cache, is_short
 from .octaves import most_octaves
 
 log = logging.getLogger(__name__)
@@ -84,20 +84,18 @@ class Loop:
         short = False
         try:
             self._turn(scene)
-        except torch.cuda.OutOfMemoryError:
-            short, self._fault = True, "out of GPU memory"
-            self.faults += 1
         except Exception as error:  # the show goes on
-            if not self.faults:
+            short = is_short(error)
+            if not short and not self.faults:
                 log.exception("a dream failed; the last picture stays")
-            self._fault = f"dream failed: {error}"
+            self._fault = "out of GPU memory" if short else f"dream failed: {error}"
             self.faults += 1
         if short:  # only now: the error held what is to be freed
             self._free()
 
     def _free(self):
         """Memory ran out: need less of it."""
-        torch.cuda.empty_cache()
+        empty_cache()
 
     def _run(self):
         due = self._clock()
@@ -190,8 +188,8 @@ class DreamLoop(Loop):
         return replace(scene, values={**values, **changed})
 
     def _free(self):
-        self._governor.out_of_memory()
-        self._dreamer.forget()
+        if not self._dreamer.forget():  # what was recorded before gives way first: an octave is gone for good
+            self._governor.out_of_memory()
         super()._free()
 
     def _frame(self, dream, scene):

@@ -117,10 +117,10 @@ class Clouds:
         self._kept = {}
 
     def __call__(self, size, device):
-        if size not in self._kept:
+        if (size, device) not in self._kept:
             wide = F.interpolate(self._noise, size, mode="bicubic", align_corners=False)
-            self._kept = {size: (CLOUD * torch.tanh(wide)).to(device)}
-        return self._kept[size]
+            self._kept = {(size, device): (CLOUD * torch.tanh(wide)).to(device)}
+        return self._kept[size, device]
 
 
 def _framing(chance, wander):

@@ -177,11 +177,19 @@ def guided(activation, guide, likeness=None):
 
 def unit(direction, size=1.0):
     """A direction at root mean square `size`; nothing stays nothing."""
-    # The norm of a large activation is more than float16 can hold; to convert bfloat16 first takes a CPU eight times as long.
-    wide = torch.float32 if direction.dtype == torch.float16 else None
-    norm = torch.linalg.vector_norm(direction, dtype=wide).float()
-    root = direction.numel() ** 0.5
+    if direction.dtype == torch.float16:
+        return _unit_in_half(direction, size)
+    # To convert bfloat16 first takes a CPU eight times as long.
+    norm, root = torch.linalg.vector_norm(direction).float(), direction.numel() ** 0.5
     return direction * (size * root / (norm + 1e-12 * root))
+
+
+def _unit_in_half(direction, size):
+    """`unit` of float16, which holds neither the norm of a large activation nor the inverse of a small gradient's."""
+    root = direction.numel() ** 0.5
+    factor = size * root / (torch.linalg.vector_norm(direction, dtype=torch.float32) + 1e-12 * root)
+    # With no dimension CUDA would bring the factor to float16 first, where it may be infinite (pytorch#98691).
+    return torch.mul(direction, factor.view(1), out=torch.empty_like(direction))
 
 
 def few(activation, most):

@@ -6,6 +6,7 @@ bfloat16 holds larger numbers (the squares that GoogLeNet's normalisation takes,
 """
 
 import copy
+import logging
 
 import torch
 from torch.nn import functional as F
@@ -15,6 +16,7 @@ from ..model.cpu import has_bf16
 from . import objective, step
 from .graphs import whole
 
+log = logging.getLogger(__name__)
 HALVES = (torch.float16, torch.bfloat16)  # in the order in which they are tried
 GOOD = 0.95  # cosine between the gradient and that of float32
 MEASURED = 4  # pictures that the ranges of bytes are measured on
@@ -77,10 +79,19 @@ def trials(eye, pictures, precisions=HALVES):
     exact = _gradients(eye, pictures[0]) if precisions else None
     for precision in precisions:
         lower = lowered(eye, precision, pictures)
-        if lower is not None:
-            rough = _gradients(lower, pictures[0])
+        rough = None if lower is None else _tried(lower, pictures[0])
+        if rough is not None:
             cosine = torch.cosine_similarity(exact, rough, 1).min().item() if rough.isfinite().all() else 0.0
             yield precision, lower, cosine
+
+
+def _tried(eye, picture):
+    """Its gradients, or None where this GPU has nothing for its precision (before 2020 none has bfloat16 in cuDNN)."""
+    try:
+        return _gradients(eye, picture)
+    except RuntimeError as error:
+        log.warning("no dreams in %s: %s", eye.precision, " ".join(str(error).split())[:160])
+        return None
 
 
 def lowered(eye, precision, pictures):

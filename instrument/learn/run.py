@@ -37,7 +37,7 @@ def epoch_indices(count, step, batch, seed):
 def mixed(device):
     """A context of mixed precision (autocast to bfloat16) where `device` computes that faster, else a plain one."""
     kind = torch.device(device).type
-    quick = torch.cuda.is_bf16_supported() if kind == "cuda" else has_bf16()
+    quick = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else has_bf16()
     return torch.autocast(kind, torch.bfloat16) if quick else nullcontext()
 
 

@@ -16,7 +16,7 @@ class Upload:
     def __init__(self, ctx):
         self._ctx = ctx
         self.newest, self.previous = self._texture((1, 1)), self._texture((1, 1))
-        self._routes = None  # opened by the first picture, which says where pictures live
+        self._routes, self._on_gpu = (), None  # opened by a picture that lives elsewhere than the one before
         self._failed = 0  # times in a row that the best of them did
         self.reason = ""
 
@@ -30,12 +30,19 @@ class Upload:
 
         A numpy array, or a CUDA tensor that is finished: what wrote it has been waited for.
         """
-        if self._routes is None:
-            self._routes = _routes(pixels)
+        self._open(getattr(pixels, "is_cuda", False))
         texture = self._fitting(self.previous, (pixels.shape[1], pixels.shape[0]))
         self._copy(pixels, texture)
         self.newest, self.previous = texture, self.newest
         return texture
+
+    def _open(self, on_gpu):
+        """The routes for pictures on a GPU, or in main memory: another network may dream where the last one did not."""
+        if on_gpu == self._on_gpu:
+            return
+        for route in self._routes:
+            route.release()
+        self._routes, self._on_gpu, self._failed, self.reason = _routes(on_gpu), on_gpu, 0, ""
 
     def _copy(self, pixels, texture):
         best, *others = self._routes
@@ -69,14 +76,12 @@ class Upload:
         return texture
 
     def release(self):
-        for part in (self.newest, self.previous, *(self._routes or ())):
+        for part in (self.newest, self.previous, *self._routes):
             part.release()
 
 
-def _routes(pixels):
-    if getattr(pixels, "is_cuda", False):
-        return [CudaRoute(), PinnedRoute()]
-    return [HostRoute()]
+def _routes(on_gpu):
+    return [CudaRoute(), PinnedRoute()] if on_gpu else [HostRoute()]
 
 
 class HostRoute:
@@ -132,9 +137,10 @@ class CudaRoute:
             self._register(ctx, pixels, size)
         self._turn = 1 - self._turn
         slot = self._slots[self._turn]
-        slot.pixels = pixels  # keeps the memory until this slot is used again
+        slot.keep(pixels)
         with slot.resource.map(stream=self._stream) as mapped:
             mapped.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=self._stream)
+        slot.copied = self._stream.record()
         texture.write(slot.buffer)
         if first:
             _prove(pixels, texture)
@@ -165,7 +171,7 @@ class _Slot:
     def __init__(self, ctx, size):
         from cuda.core import GraphicsResource
 
-        self.pixels = None
+        self.pixels = self.copied = None  # what was handed over last, and when it will have been copied
         self.buffer = ctx.buffer(reserve=size)
         try:
             self.resource = GraphicsResource.from_gl_buffer(self.buffer.glo, flags="write_discard")
@@ -173,10 +179,16 @@ class _Slot:
             self.buffer.release()
             raise
 
+    def keep(self, pixels):
+        """Keep a picture until it has been copied; the one before is let go, so that the dream may write there again."""
+        if self.copied:
+            self.copied.sync()  # of two pictures ago: done long since, unless OpenGL is that far behind
+        self.pixels, self.copied = pixels, None
+
     def release(self):
+        self.keep(None)
         self.resource.close()  # before the buffer goes: CUDA must not hold a deleted name
         self.buffer.release()
-        self.pixels = None
 
 
 def _prove(pixels, texture):
