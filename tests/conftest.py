@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 from helpers import port_pair
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell leaves it to what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.modules.setdefault("triton", None)  # training brings it; its LLVM crashes where a test before has loaded Mesa's
 
 
