@@ -9,6 +9,7 @@ import torch
 
 from . import flow, objective, octaves, step
 from .memory import recalled
+from .territory import divided
 
 COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
 SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
@@ -46,7 +47,7 @@ class Numbers(NamedTuple):
 
     seconds: float
     way: tuple  # see flow.course
-    shares: tuple  # of the class pictures in what the dream comes back to
+    odds: tuple  # of each class in what the dream comes back to, see Territories
     memory: tuple  # see Memory.course, or none
     leak: tuple  # its share; in clouds also how far the turn gets
     sound: tuple  # of the spectrogram among what is seen, see `loudness`; or none
@@ -59,6 +60,7 @@ class Parts(NamedTuple):
 
     picture: torch.Tensor
     views: tuple  # of the class pictures, at the size of the picture
+    fields: tuple  # chance of each, see Territories
     clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or none
     sound: tuple  # of one spectrogram, or none
     guides: tuple  # guides[octave][stage] has one `Guide` per class
@@ -77,7 +79,7 @@ class Change:
     @torch.no_grad()
     def change(self, form, numbers, parts):
         """(picture, steps lost) at the end of a step; a generator."""
-        mixture = mixed(parts.views, numbers.shares, parts.picture)
+        mixture = mixed(parts.views, parts.fields, numbers.odds, parts.picture)
         picture, lost = step.sound(parts.picture, mixture)
         picture = flow.along(picture, form.way, numbers.way)
         if form.leak:
@@ -122,11 +124,14 @@ class Change:
         return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
 
 
-def mixed(views, shares, like):
-    """Class pictures (1, 3, h, w) mixed by shares; natural grey, a picture `like` another, where nothing is known."""
+def mixed(views, fields, odds, like):
+    """Class pictures (1, 3, h, w) in their territories; natural grey, a picture `like` another, where nothing is known."""
     if not views:
         return torch.full_like(like, GREY)
-    return sum((view * share for view, share in zip(views[1:], shares[1:], strict=True)), start=views[0] * shares[0])
+    if len(views) == 1:
+        return views[0]
+    shown = divided(torch.stack(fields), _vector(odds, like.device).view(-1, 1, 1, 1, 1))
+    return sum((view * share for view, share in zip(views[1:], shown[1:], strict=True)), start=views[0] * shown[0])
 
 
 def loudness(share):

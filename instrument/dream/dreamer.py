@@ -16,6 +16,7 @@ from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness,
 from .graphs import finish, player
 from .memory import Memory
 from .precision import fitted
+from .territory import Territories
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
 LONGEST = 0.25  # s; what a dream would have made in a longer pause is not made up for
@@ -56,6 +57,7 @@ class Dream(NamedTuple):
     number: int  # steps since it began
     noise: tuple  # three of (1, 3, cells, 2 * cells), coarse to fine
     memory: Memory
+    territories: Territories
     made: Mapping  # shares of the classes in the picture
     turning: bool = False  # whether it is turning to others
 
@@ -105,8 +107,7 @@ class Dreamer:
         size = self.size(scene)
         dream = self.begin(torch.full((1, 3, *size), GREY, device=self.device), scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in dream.noise)
-        views, shares = self._mixture(scene.weights, size)
-        memory = dream.memory.read(mixed(views, shares, dream.picture))
+        memory = dream.memory.read(mixed(*self._mixture(dream, size), dream.picture))
         sound, amounts = self._sound(scene)
         if sound:
             memory = sounding(memory, sound[0], amounts)
@@ -117,7 +118,7 @@ class Dreamer:
         seed = int(scene.values["dream.seed"])
         noise = tuple(torch.randn(1, 3, cells, 2 * cells, generator=_generator(seed, f"noise {cells}")) for cells in (3, 6, 12))
         memory = Memory(seed, motion(scene.values, scene.now), scene.values["dream.wander"])
-        return Dream(picture, scene, seed, 0, noise, memory, _shares(self._known(scene.weights)))
+        return Dream(picture, scene, seed, 0, noise, memory, Territories(seed), _shares(self._known(scene.weights)))
 
     def _clouds(self, dream, size):
         """Soft shapes around 1 (1, 1, h, w): where the picture turns sooner or later."""
@@ -159,12 +160,12 @@ class Dreamer:
         clouds = (dream.memory.clouds(size, self.device),) if leak else ()
         clouds += (self._clouds(dream, size),) if leak == "clouds" else ()
         ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
-        views, shares = self._mixture(scene.weights, size)
+        views, fields, odds = self._mixture(dream, size)
         sound, loudness = self._sound(scene)
         picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
-        parts = Parts(octaves.resize(picture, size), views, clouds, sound, guides, goal)
+        parts = Parts(octaves.resize(picture, size), views, fields, clouds, sound, guides, goal)
         return (Form(kind, leak, remembered, ascent),
-                Numbers(dt, numbers, shares, memory, amounts, loudness, self._wanted(scene), climb), parts)
+                Numbers(dt, numbers, odds, memory, amounts, loudness, self._wanted(scene), climb), parts)
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while
@@ -236,11 +237,12 @@ class Dreamer:
         """The weights of classes that have a picture."""
         return {name: weight for name, weight in weights.items() if name in self.pictures}
 
-    def _mixture(self, weights, size):
-        """(views, shares) of the class pictures that are heard, for `mixed`."""
-        known = objective.heard(self._known(weights))
-        total = sum(known.values())
-        return tuple(self._view(name, tuple(size)) for name in known), tuple(weight / total for weight in known.values())
+    def _mixture(self, dream, size):
+        """(views, fields, odds) of the class pictures that are heard, for `mixed`."""
+        known = objective.heard(self._known(dream.scene.weights))
+        total, land = sum(known.values()), dream.territories
+        odds = land.odds({name: weight / total for name, weight in known.items()}) if known else ()
+        return tuple(self._view(name, tuple(size)) for name in known), land.fields(known, size, self.device), odds
 
     def _view(self, name, size):
         """A class picture at the size of the dream, whole in height, mirrored beyond its sides."""
