@@ -795,4 +795,4 @@ def test_a_dream_is_carried_on_an_apple_gpu_as_elsewhere(dreamer, monkeypatch, w
     wanted = dream(dreamer, 4, {"a": 1.0}, **way).picture
     monkeypatch.setattr(F, "grid_sample", as_on_mps)
     monkeypatch.setattr(flow, "_read", flow.read_plainly)
-    assert torch.allclose(dream(dreamer, 4, {"a": 1.0}, **way).picture, wanted, atol=1e-2)
+    assert torch.allclose(dream(dreamer, 4, {"a": 1.0}, **way).picture, wanted, atol=2e-2)

@@ -130,7 +130,7 @@ def mixed(views, fields, odds, like):
         return torch.full_like(like, GREY)
     if len(views) == 1:
         return views[0]
-    shown = divided(torch.stack(fields), _vector(odds, like.device).view(-1, 1, 1, 1, 1))
+    shown = divided(torch.stack(fields), _vector(odds, like.device))
     return sum((view * share for view, share in zip(views[1:], shown[1:], strict=True)), start=views[0] * shown[0])
 
 

@@ -26,8 +26,8 @@ ASIDE = (1.0, 0.6)  # (x, y), in half heights, beyond the picture, which is mirr
 TILT = 18.0  # degrees
 STRETCH = 0.4  # in width against height, as a logarithm
 LEAN = 0.4  # to the side, for each of height
-EDGE = 8.0  # how many times faster a place passes from one copy to the other than their lives do
-CLOUD = 1.8  # how much sooner or later than others, as a share of that
+EDGE = 4.0  # how many times faster a place passes from one copy to the other than their lives do
+CLOUD = 1.2  # how much sooner or later than others, as a share of that
 
 
 class Framing(NamedTuple):

@@ -9,49 +9,64 @@ with Gumbel-Softmax", 2017). Chance is a smooth field for each class, so that a 
 import math
 import random
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 CELLS = (4, 7)  # of chance, down and across
 COAST = 0.3  # temperature of the choice: how wide pictures pass into each other
 SURVEY = (18, 32)  # places at which areas are measured
-ROUNDS = 4  # of measuring and correcting
+ROUNDS = 8  # of measuring and correcting
+SMALLEST = 1e-3  # area that is corrected for
 
 
 class Territories:
-    """The territories of one dream; they are the same for the same seed."""
+    """The territories in one dream; the same seed gives the same."""
 
     def __init__(self, seed):
-        self._seed, self._kept = seed, {}
+        self._seed, self._surveyed, self._kept = seed, {}, {}
 
     def fields(self, names, size, device):
         """The chance of each class, (1, 1, h, w)."""
-        return tuple(self._field(name, tuple(size)).to(device) for name in names)
+        size = tuple(size)
+        if next(iter(self._kept), ("", size))[1] != size:
+            self._kept.clear()
+        return tuple(self._field(name, size, device) for name in names)
 
     def odds(self, shares):
         """For shares {name: 0..1} that sum to 1, what `divided` is to add to each field, as floats.
 
-        Corrected until the areas, of few countries by chance never quite so, are what the shares say.
+        Corrected until the areas, by chance never quite so, are what the shares say.
         """
-        chance = torch.stack([self._field(name, SURVEY) for name in shares])
-        wanted = torch.tensor(list(shares.values()))
-        odds = wanted.log()
-        for _ in range(ROUNDS if len(shares) > 1 else 0):
-            areas = divided(chance, odds.view(-1, 1, 1, 1, 1)).mean((1, 2, 3, 4))
-            odds = odds + (wanted / areas.clamp(min=1e-3)).log()
+        wanted = np.array(list(shares.values()))
+        odds = np.log(wanted)
+        if len(shares) > 1:
+            chance = np.stack([self._survey(name) for name in shares])
+            for _ in range(ROUNDS):
+                pulls = np.exp((chance + odds[:, None]) / COAST)
+                areas = (pulls / pulls.sum(0)).mean(1)
+                odds = odds + np.log(wanted / areas.clip(SMALLEST))
         return tuple(odds.tolist())
 
-    def _field(self, name, size):
-        if (name, size) not in self._kept:
-            seed = random.Random(f"{self._seed} territory {name}").getrandbits(32)
-            noise = torch.randn(1, 1, *CELLS, generator=torch.Generator().manual_seed(seed))
-            self._kept[name, size] = _gumbel(F.interpolate(noise, size, mode="bicubic", align_corners=False))
-        return self._kept[name, size]
+    def _field(self, name, size, device):
+        if (name, size, device) not in self._kept:
+            self._kept[name, size, device] = self._chance(name, size).to(device)
+        return self._kept[name, size, device]
+
+    def _survey(self, name):
+        if name not in self._surveyed:
+            self._surveyed[name] = self._chance(name, SURVEY).numpy().ravel()
+        return self._surveyed[name]
+
+    def _chance(self, name, size):
+        seed = random.Random(f"{self._seed} territory {name}").getrandbits(32)
+        noise = torch.randn(1, 1, *CELLS, generator=torch.Generator().manual_seed(seed))
+        return _gumbel(F.interpolate(noise, size, mode="bicubic", align_corners=False))
 
 
 def divided(fields, odds):
-    """How much of each class is seen where, (classes, 1, 1, h, w), of fields (classes, 1, 1, h, w) and their odds."""
-    return ((fields + odds) / COAST).softmax(0)
+    """How much of each class is seen where, of fields (classes, 1, 1, h, w) and their odds (classes,)."""
+    return ((fields + odds.view(-1, 1, 1, 1, 1)) / COAST).softmax(0)
 
 
 def _gumbel(field):

@@ -1,0 +1,62 @@
+"""The scenes that class pictures are made of: solids in GLSL, drawn once, in OpenGL without a window.
+
+`shaders/scenes/CLASS.frag` says what is there and what it looks like; `world.glsl` has the solids, `light.glsl` the
+camera, sun and sky.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..params import DEFAULTS
+from ..perform import ROOT
+
+SCENES = ROOT / "shaders" / "scenes"
+FINER = 2  # times, across and down: then averaged
+STRIP = 64  # px drawn at once: systems take a GPU away from whoever keeps it for seconds
+
+
+def scenes():
+    """Names of all scenes."""
+    return sorted(path.stem for path in SCENES.glob("*.frag"))
+
+
+def drawn(name, size, finer=FINER):
+    """(picture, subject) of a scene: uint8 (h, w, 3), row 0 on top, and (h, w) bool, where the things of its class are.
+
+    ValueError for an unknown scene or a faulty shader, OSError where there is no OpenGL.
+    """
+    if not (SCENES / f"{name}.frag").exists():
+        raise ValueError(f"{SCENES} has no scene {name!r}: expected one of {', '.join(scenes())}")
+    width, height = (edge * finer for edge in size)
+    pixels = _pixels(name, (width, height))
+    small = Image.fromarray(pixels).resize(size, Image.Resampling.BOX)
+    seen = np.asarray(small)
+    return seen[..., :3].copy(), seen[..., 3] > 127
+
+
+def _pixels(name, size):
+    """RGBA of a scene, row 0 on top."""
+    from ..render.shader import Shaders, Uniforms
+    from ..render.window import Headless
+
+    screen = Headless(size)
+    try:
+        Uniforms(screen.ctx).put({"aspect": size[0] / size[1]}, {}, DEFAULTS)
+        shaders = Shaders(screen.ctx, SCENES)
+        for top in range(0, size[1], STRIP):
+            screen.framebuffer.scissor = (0, top, size[0], min(STRIP, size[1] - top))
+            shaders.run(name, screen.framebuffer)
+            screen.ctx.finish()
+        rows = np.frombuffer(screen.framebuffer.read(components=4), np.uint8)
+    finally:
+        screen.close()
+    return rows.reshape(size[1], size[0], 4)[::-1]
+
+
+def save(picture, path):
+    """Write uint8 (h, w, 3) as a picture file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, **({"quality": 92} if path.suffix.lower() in (".jpg", ".jpeg") else {}))

@@ -1,0 +1,59 @@
+"""Where in a mixture each class is seen."""
+
+import pytest
+import torch
+
+from instrument.dream.change import GREY, mixed
+from instrument.dream.territory import Territories, divided
+
+SIZE = (90, 160)
+MIXTURES = [{"dog": 0.5, "siren": 0.5}, {"dog": 0.9, "siren": 0.1}, {"dog": 0.6, "siren": 0.3, "drill": 0.1},
+            {name: 0.1 for name in "abcdefghij"}]
+
+
+def shown(shares, seed=0):
+    """How much of each class is seen at each place, (classes, 1, 1, h, w)."""
+    territories = Territories(seed)
+    return divided(torch.stack(territories.fields(shares, SIZE, "cpu")), torch.tensor(territories.odds(shares)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shares", MIXTURES, ids=str)
+def test_areas_are_as_large_as_the_shares(shares, seed):
+    areas = shown(shares, seed).mean((1, 2, 3, 4))
+    assert torch.allclose(areas, torch.tensor(list(shares.values())), atol=0.02)
+
+
+@pytest.mark.parametrize("shares", MIXTURES[:3], ids=str)
+def test_nearly_everywhere_one_class_is_seen_and_not_a_mixture(shares):
+    assert (shown(shares).amax(0) > 0.8).float().mean() > 0.7
+
+
+def test_a_louder_class_takes_land_and_gives_none():
+    quiet, loud = shown({"dog": 0.4, "siren": 0.6})[0], shown({"dog": 0.6, "siren": 0.4})[0]
+    assert (loud >= quiet).all()
+
+
+def test_a_place_keeps_its_class_while_shares_change_a_little():
+    assert (shown({"dog": 0.5, "siren": 0.5}) - shown({"dog": 0.52, "siren": 0.48})).abs().max() < 0.1
+
+
+def test_another_seed_divides_otherwise_and_the_same_the_same():
+    assert torch.equal(shown(MIXTURES[0]), shown(MIXTURES[0]))
+    assert (shown(MIXTURES[0]) - shown(MIXTURES[0], seed=1)).abs().mean() > 0.1
+
+
+def test_another_size_is_divided_alike():
+    shares, territories = MIXTURES[2], Territories(0)
+    odds = torch.tensor(territories.odds(shares))
+    small, large = (divided(torch.stack(territories.fields(shares, size, "cpu")), odds) for size in ((45, 80), SIZE))
+    assert torch.allclose(torch.nn.functional.avg_pool2d(large[:, 0], 2), small[:, 0], atol=0.05)
+
+
+def test_a_mixture_of_pictures_has_their_contrast():
+    views = [torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    territories = Territories(0)
+    fields, odds = territories.fields("abc", SIZE, "cpu"), territories.odds({name: 1 / 3 for name in "abc"})
+    assert mixed(views, fields, odds, views[0]).std() > 0.9 * views[0].std()
+    assert mixed(views[:1], fields[:1], odds[:1], views[0]) is views[0]
+    assert torch.equal(mixed((), (), (), views[0]), torch.full_like(views[0], GREY))
