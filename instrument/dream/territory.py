@@ -16,7 +16,7 @@ from torch.nn import functional as F
 CELLS = (4, 7)  # of chance, down and across
 COAST = 0.3  # temperature of the choice: how wide pictures pass into each other
 SURVEY = (18, 32)  # places at which areas are measured
-ROUNDS = 8  # of measuring and correcting
+ROUNDS, STRIDE = 6, 0.7  # of measuring and correcting; longer strides miss, back and forth
 SMALLEST = 1e-3  # area that is corrected for
 
 
@@ -45,7 +45,7 @@ class Territories:
             for _ in range(ROUNDS):
                 pulls = np.exp((chance + odds[:, None]) / COAST)
                 areas = (pulls / pulls.sum(0)).mean(1)
-                odds = odds + np.log(wanted / areas.clip(SMALLEST))
+                odds = odds + STRIDE * np.log(wanted / areas.clip(SMALLEST))
         return tuple(odds.tolist())
 
     def _field(self, name, size, device):
