@@ -535,15 +535,17 @@ def _evaluate(options):
 
 def _paint_flags(command):
     command.add_argument("classes", nargs="*", metavar="CLASS", help="default: all ten")
-    command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
-    command.add_argument("--pictures", required=True, metavar="DIR", help="photographs: only statistics of them are used")
     command.add_argument("--out", required=True, metavar="DIR", help="writes CLASS.jpg here")
+    command.add_argument("--size", type=_size, default=(1152, 768), metavar="WxH")
 
 
 def _paint(options):
-    from .learn.paint import RECIPES, paint_all
+    from .learn.scene import drawn, save, scenes
 
-    paint_all(options.teacher, options.pictures, options.out, options.classes or tuple(RECIPES))
+    for name in options.classes or scenes():
+        path = Path(options.out) / f"{name}.jpg"
+        save(drawn(name, options.size)[0], path)
+        print(path, flush=True)
 
 
 def _bench_flags(command):
@@ -644,7 +646,7 @@ COMMANDS = {
     "prerender": (_prerender_flags, _prerender, "Dream seamless loops of every class beforehand, for weak machines."),
     "gallery": (_gallery_flags, _gallery, "Draw contact sheets of presets and classes, or compare dreams."),
     "distill": (_distill_flags, _distill, "Teach a fresh network to see, from photographs and a teacher."),
-    "paint": (_paint_flags, _paint, "Paint the class pictures, by feature visualisation."),
+    "paint": (_paint_flags, _paint, "Draw the class pictures anew, from the scenes in shaders/scenes."),
     "data": (_data_flags, _data, "Prepare clips as the paper did: folders, splits, sets, figures."),
     "train": (_train_flags, _train, "Teach a network to hear your classes, or repeat the paper."),
     "bench": (_bench_flags, _bench, "Measure speed on this machine."),

@@ -91,7 +91,7 @@ MISTAKES = [
     ("gallery --out pyproject.toml", "pyproject.toml"),
     ("distill --pictures docs --teacher nowhere --out {out}", "nowhere: no such file; give BVLC GoogLeNet"),
     ("distill --pictures docs --teacher x --out {out} --side 1", "whole number from 32"),
-    ("paint --pictures docs/gallery --teacher nowhere --out {out}", "nowhere: no such file; give BVLC GoogLeNet"),
+    ("paint whale --out {out}", "no scene 'whale': expected one of air_conditioner, "),
     ("train --data nowhere --out {out} --run {out}", "no clips in nowhere"),
     ("train --data nowhere --out {out} --seed 99999999999999999999", "whole number from 0"),
     ("train --data nowhere --out {out} --steps -1", "whole number from 0"),

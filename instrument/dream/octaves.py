@@ -27,7 +27,7 @@ def climb(picture, sizes, ascend):
         base = resize(picture, size)
         start = base if change is None else base + resize(change, size)
         change = (yield from ascend(start, octave)) - base
-    return picture + change
+    return picture + resize(change, picture.shape[2:])
 
 
 def resize(picture, size):

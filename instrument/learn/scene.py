@@ -31,9 +31,8 @@ def drawn(name, size, finer=FINER):
         raise ValueError(f"{SCENES} has no scene {name!r}: expected one of {', '.join(scenes())}")
     width, height = (edge * finer for edge in size)
     pixels = _pixels(name, (width, height))
-    small = Image.fromarray(pixels).resize(size, Image.Resampling.BOX)
-    seen = np.asarray(small)
-    return seen[..., :3].copy(), seen[..., 3] > 127
+    picture, subject = (Image.fromarray(part).resize(size, Image.Resampling.BOX) for part in (pixels[..., :3], pixels[..., 3]))
+    return np.asarray(picture), np.asarray(subject) > 127
 
 
 def _pixels(name, size):
@@ -52,7 +51,7 @@ def _pixels(name, size):
         rows = np.frombuffer(screen.framebuffer.read(components=4), np.uint8)
     finally:
         screen.close()
-    return rows.reshape(size[1], size[0], 4)[::-1]
+    return np.ascontiguousarray(rows.reshape(size[1], size[0], 4)[::-1])
 
 
 def save(picture, path):
