@@ -72,7 +72,7 @@ def gradient(eye, picture, wanted, side=32, guides=None, shift=(0, 0)):
     names = [name for name, _ in wanted.classes] if terms.guided else []
     together = guides.together(names, side, terms.stages) if guides else ((),) * 4
     goal = objective.goal(eye.answers, wanted.classes, eye.logits_count, eye.dtype, "cpu")
-    return whole(step.gradient(eye, picture, terms, objective.strengths(wanted), together, goal, shift))
+    return whole(step.gradient(eye, picture, terms, step.Aims(objective.strengths(wanted), together, goal), shift))
 
 
 def climbed(eye, score, amount=0.005, count=6, **changes):
@@ -130,6 +130,31 @@ def test_two_guides_pull_in_proportion(eye):
 
     alone_a, alone_b = direction(1.0, 0.0), direction(0.0, 1.0)
     assert torch.allclose(direction(0.75, 0.25), 0.75 * alone_a + 0.25 * alone_b, atol=1e-5)
+
+
+def test_each_guide_pulls_in_its_own_land_and_as_much_as_one_alone():
+    torch.manual_seed(2)
+    activation = torch.rand(1, 16, 4, 6)
+    guides = [objective.prepare(torch.rand(16, 30)) for _ in "ab"]
+    west = torch.zeros(1, 1, 4, 6)
+    west[..., :3] = 1
+
+    def direction(weights, guides, lands=None):
+        wanted = objective.pull(values(guided=1, energy=0), weights)
+        return objective.stage_direction(activation, objective.terms(wanted), objective.strengths(wanted), guides, lands)
+
+    both = direction({"a": 0.3, "b": 0.7}, guides, torch.cat((west, 1 - west), 1))
+    for guide, land in zip(guides, (west, 1 - west)):
+        assert torch.allclose(both * land, direction({"a": 1.0}, [guide]) * land, atol=1e-5)
+
+
+def test_a_mixture_dreams_of_each_class_where_it_is_remembered(eye):
+    """With all of the picture from memory, two plain class pictures give two countries; a guide of each reaches its own."""
+    changes = {"return": 0.5, "step": 0.0, "wander": 0.0, "zoom.speed": 0.0}
+    plain = {"a": torch.zeros(3, 48, 64), "b": torch.ones(3, 48, 64)}
+    last = dream(Dreamer(eye, plain), 12, {"a": 0.5, "b": 0.5}, **changes)
+    bright = last.picture.mean(1)
+    assert bright.std() > 0.6 * bright.mean()  # land of each, not grey
 
 
 def test_what_no_class_claims_goes_to_the_own_features():

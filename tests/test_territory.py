@@ -12,15 +12,15 @@ MIXTURES = [{"dog": 0.5, "siren": 0.5}, {"dog": 0.9, "siren": 0.1}, {"dog": 0.6,
 
 
 def shown(shares, seed=0):
-    """How much of each class is seen at each place, (classes, 1, 1, h, w)."""
+    """How much of each class is seen at each place, (classes, 1, h, w)."""
     territories = Territories(seed)
-    return divided(torch.stack(territories.fields(shares, SIZE, "cpu")), torch.tensor(territories.odds(shares)))
+    return divided(territories.fields(shares, SIZE, "cpu"), territories.odds(shares))
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("shares", MIXTURES, ids=str)
 def test_areas_are_as_large_as_the_shares(shares, seed):
-    areas = shown(shares, seed).mean((1, 2, 3, 4))
+    areas = shown(shares, seed).mean((1, 2, 3))
     assert torch.allclose(areas, torch.tensor(list(shares.values())), atol=0.02)
 
 
@@ -31,7 +31,7 @@ def test_nearly_everywhere_one_class_is_seen_and_not_a_mixture(shares):
 
 def test_a_louder_class_takes_land_and_gives_none():
     quiet, loud = shown({"dog": 0.4, "siren": 0.6})[0], shown({"dog": 0.6, "siren": 0.4})[0]
-    assert (loud >= quiet).all()
+    assert (loud >= quiet - 1e-6).all()
 
 
 def test_a_place_keeps_its_class_while_shares_change_a_little():
@@ -45,15 +45,15 @@ def test_another_seed_divides_otherwise_and_the_same_the_same():
 
 def test_another_size_is_divided_alike():
     shares, territories = MIXTURES[2], Territories(0)
-    odds = torch.tensor(territories.odds(shares))
-    small, large = (divided(torch.stack(territories.fields(shares, size, "cpu")), odds) for size in ((45, 80), SIZE))
-    assert torch.allclose(torch.nn.functional.avg_pool2d(large[:, 0], 2), small[:, 0], atol=0.05)
+    odds = territories.odds(shares)
+    small, large = (divided(territories.fields(shares, size, "cpu"), odds) for size in ((45, 80), SIZE))
+    assert torch.allclose(torch.nn.functional.avg_pool2d(large, 2), small, atol=0.05)
 
 
 def test_a_mixture_of_pictures_has_their_contrast():
     views = [torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
     territories = Territories(0)
-    fields, odds = territories.fields("abc", SIZE, "cpu"), territories.odds({name: 1 / 3 for name in "abc"})
-    assert mixed(views, fields, odds, views[0]).std() > 0.9 * views[0].std()
-    assert mixed(views[:1], fields[:1], odds[:1], views[0]) is views[0]
-    assert torch.equal(mixed((), (), (), views[0]), torch.full_like(views[0], GREY))
+    lands = divided(territories.fields("abc", SIZE, "cpu"), territories.odds({name: 1 / 3 for name in "abc"}))
+    assert mixed(views, lands, views[0]).std() > 0.9 * views[0].std()
+    assert mixed(views[:1], None, views[0]) is views[0]
+    assert torch.equal(mixed((), None, views[0]), torch.full_like(views[0], GREY))

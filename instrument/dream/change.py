@@ -6,6 +6,7 @@ It is work as graphs.py plays it: `Form` says what is done, `Numbers` how much, 
 from typing import NamedTuple
 
 import torch
+from torch.nn import functional as F
 
 from . import flow, objective, octaves, step
 from .memory import recalled
@@ -14,6 +15,7 @@ from .territory import divided
 COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
 SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
 GREY = 0.45  # of a picture of nothing
+COARSE = 8  # px of a picture for one of the map of who guides where
 
 
 class Ascent(NamedTuple):
@@ -29,7 +31,7 @@ class Form(NamedTuple):
 
     way: str  # how the picture is carried, see flow.course
     leak: str  # back to what is remembered: "", "even" or, while the classes change, "clouds"
-    memory: str  # how that is remembered, see flow.courses; "" for no leak
+    memory: str  # how that is remembered, see flow.courses; "" where nobody asks
     ascent: tuple  # of one Ascent, or none
 
 
@@ -61,7 +63,7 @@ class Parts(NamedTuple):
     picture: torch.Tensor
     views: tuple  # of the class pictures, at the size of the picture
     fields: tuple  # chance of each, see Territories
-    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or none
+    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or fewer
     sound: tuple  # of one spectrogram, or none
     guides: tuple  # guides[octave][stage] has one `Guide` per class
     goal: tuple  # of one gradient at the logits, or none
@@ -79,13 +81,15 @@ class Change:
     @torch.no_grad()
     def change(self, form, numbers, parts):
         """(picture, steps lost) at the end of a step; a generator."""
-        mixture = mixed(parts.views, parts.fields, numbers.odds, parts.picture)
+        lands = divided(parts.fields, numbers.odds)
+        mixture = mixed(parts.views, lands, parts.picture)
         picture, lost = step.sound(parts.picture, mixture)
         picture = flow.along(picture, form.way, numbers.way)
         if form.leak:
             picture = self._leaked(picture, mixture, form, numbers, parts)
         if form.ascent:
-            picture, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts)
+            lands = self._carried(lands, form, numbers, parts)
+            picture, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts, lands)
             lost = lost.long() + missed
         return self._settled(picture, numbers, parts), lost
 
@@ -107,15 +111,22 @@ class Change:
         share = 1 - torch.exp(-numbers.seconds / self._settle_times)
         return step.limit(step.tone(picture, wanted, share, self._axes))
 
-    def _climbed(self, picture, ascent, climb, parts):
+    def _carried(self, lands, form, numbers, parts):
+        """Where in the picture each class guides, (1, classes, h, w): where it is remembered; None where one guides alone."""
+        if form.ascent[0].terms.guided < 2:
+            return None
+        lands, clouds = (F.avg_pool2d(each, COARSE) for each in (lands.transpose(0, 1), parts.clouds[0]))
+        return recalled(lands, form.memory, numbers.memory, clouds)
+
+    def _climbed(self, picture, ascent, climb, parts, lands):
         """(the picture, steps lost) after all octaves and iterations; a generator."""
         lost, goal = 0, parts.goal[0] if parts.goal else None
 
         def ascend(picture, octave):
             nonlocal lost
             for turn in range(octave * ascent.iterations, (octave + 1) * ascent.iterations):
-                grad = yield from step.gradient(self._eye, picture, ascent.terms, climb.pull, parts.guides[octave],
-                                                goal, climb.shifts[turn])
+                aims = step.Aims(climb.pull, parts.guides[octave], goal, lands)
+                grad = yield from step.gradient(self._eye, picture, ascent.terms, aims, climb.shifts[turn])
                 grad = step.refine(grad, self._colour, *climb.smoothing)
                 picture, missed = step.sound(step.limit(picture + climb.amount * grad), picture)
                 lost = lost + missed
@@ -124,14 +135,12 @@ class Change:
         return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
 
 
-def mixed(views, fields, odds, like):
-    """Class pictures (1, 3, h, w) in their territories; natural grey, a picture `like` another, where nothing is known."""
-    if not views:
-        return torch.full_like(like, GREY)
-    if len(views) == 1:
-        return views[0]
-    shown = divided(torch.stack(fields), _vector(odds, like.device))
-    return sum((view * share for view, share in zip(views[1:], shown[1:], strict=True)), start=views[0] * shown[0])
+def mixed(views, lands, like):
+    """Class pictures (1, 3, h, w) where `lands` (classes, 1, h, w) say; one alone everywhere; where nothing is known natural
+    grey, a picture `like` another."""
+    if len(views) < 2:
+        return views[0] if views else torch.full_like(like, GREY)
+    return sum((view * land for view, land in zip(views[1:], lands[1:], strict=True)), start=views[0] * lands[0])
 
 
 def loudness(share):

@@ -16,7 +16,7 @@ from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness,
 from .graphs import finish, player
 from .memory import Memory
 from .precision import fitted
-from .territory import Territories
+from .territory import Territories, divided
 
 REFERENCE = 12.0  # dreams per second at which `dream.step` and `dream.return` are meant
 LONGEST = 0.25  # s; what a dream would have made in a longer pause is not made up for
@@ -107,7 +107,8 @@ class Dreamer:
         size = self.size(scene)
         dream = self.begin(torch.full((1, 3, *size), GREY, device=self.device), scene)
         clouds = 0.06 * sum(_spread(noise, size) for noise in dream.noise)
-        memory = dream.memory.read(mixed(*self._mixture(dream, size), dream.picture))
+        views, fields, odds = self._mixture(dream, size)
+        memory = dream.memory.read(mixed(views, divided(fields, odds), dream.picture))
         sound, amounts = self._sound(scene)
         if sound:
             memory = sounding(memory, sound[0], amounts)
@@ -156,10 +157,11 @@ class Dreamer:
         scene, size = dream.scene, self.size(dream.scene)
         kind, numbers = flow.course(way)
         leak, amounts = self._leak(dream, dt)
-        remembered, memory = dream.memory.course() if leak else ("", ())
-        clouds = (dream.memory.clouds(size, self.device),) if leak else ()
-        clouds += (self._clouds(dream, size),) if leak == "clouds" else ()
         ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
+        asked = leak or (ascent and ascent[0].terms.guided > 1)
+        remembered, memory = dream.memory.course() if asked else ("", ())
+        clouds = (dream.memory.clouds(size, self.device),) if asked else ()
+        clouds += (self._clouds(dream, size),) if leak == "clouds" else ()
         views, fields, odds = self._mixture(dream, size)
         sound, loudness = self._sound(scene)
         picture = dream.picture.to(self.device)  # another dreamer may have made it where it is

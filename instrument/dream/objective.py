@@ -237,12 +237,20 @@ class Guides:
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
 
 
-def stage_direction(activation, terms, strengths, guides):
-    """The mixed direction at one stage; `guides` has one `Guide` there per class that guides."""
+def stage_direction(activation, terms, strengths, guides, lands=None):
+    """The mixed direction at one stage; `guides` has one `Guide` there per class that guides.
+
+    With `lands` (1, classes, h, w), as large as the activation, each guides in its own and none with less than the whole pull.
+    """
     likeness = strengths.likeness if terms.likeness else None
-    parts = [lambda: energy(activation)] * terms.energy + [lambda: channel(activation, terms.index)] * terms.channel
-    parts += [lambda guide=guide: guided(activation, guide, likeness) for guide in guides]
-    directions = [unit(part(), weight) for part, weight in zip(parts, strengths.mix, strict=True)]
+    own = [lambda: energy(activation)] * terms.energy + [lambda: channel(activation, terms.index)] * terms.channel
+    directions = [unit(part(), weight) for part, weight in zip(own, strengths.mix, strict=False)]
+    weights = strengths.mix[len(own):]
+    if lands is not None:
+        weights = [sum(weights) * land for land in lands.split(1, 1)]
+    for guide, weight in zip(guides, weights, strict=True):
+        direction = guided(activation, guide, likeness)
+        directions.append(unit(direction, weight) if lands is None else unit(direction).mul_(weight))
     return sum(directions[1:], start=directions[0])
 
 

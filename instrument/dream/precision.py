@@ -108,7 +108,7 @@ def _gradients(eye, picture):
     for number in range(count):
         alone = tuple(float(number == each) for each in range(count))
         pull = objective.Pull(guided=0.0, likeness=0.0, energy=1.0, channel=0.0, answer=0.0, index=0, stages=alone, classes=())
-        grad = whole(step.gradient(eye, picture[None], objective.terms(pull), objective.strengths(pull),
-                                   ((),) * count, None, (0, 0)))
+        aims = step.Aims(objective.strengths(pull), ((),) * count)
+        grad = whole(step.gradient(eye, picture[None], objective.terms(pull), aims, (0, 0)))
         found.append(grad.flatten().cpu().double())
     return torch.stack(found)

@@ -3,10 +3,12 @@
 Nothing here copies to the CPU, so a GPU never waits.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch.nn import functional as F
 
-from .objective import stage_direction, unit
+from .objective import Strengths, stage_direction, unit
 from .octaves import resize
 
 # Square root of the covariance of red, green and blue in 800 natural photographs (measured): a gradient
@@ -18,21 +20,31 @@ BANDS = 5
 KNEE = 0.8  # the limiter leaves this share of the range alone
 
 
-def gradient(eye, picture, terms, strengths, guides, goal, shift):
+class Aims(NamedTuple):
+    """What a gradient climbs to, beside its `Terms`."""
+
+    strengths: Strengths
+    guides: tuple  # guides[stage] has a `Guide` per class
+    goal: torch.Tensor | None = None  # the gradient at the logits
+    lands: torch.Tensor | None = None  # (1, classes, h, w) of any size: where each guides; None where all do
+
+
+def gradient(eye, picture, terms, aims, shift):
     """Gradient (1, 3, h, w) of a pull at a picture (1, 3, h, w) in 0..1; a generator that stops between stages.
 
-    `terms` and `strengths` as in objective.py; `guides[stage]` holds a `Guide` per class, `goal` the gradient at the
-    logits; `shift` (y, x) px rolls what the network looks at, so that its grid never rests on the same pixels.
+    `shift` (y, x) px rolls what the network looks at, so that its grid never rests on the same pixels.
     """
     seen, x = [], roll(picture, shift)
+    if aims.lands is not None:
+        aims = aims._replace(lands=roll(resize(aims.lands, picture.shape[2:]), shift))
     for number in range(terms.deepest):
         seen.append(_look(lambda x, number=number: eye.stage(number, x), x))
         x = seen[-1][1]
         yield
-    grad = _back(_look(eye.logits, x), goal) if terms.answer else None
+    grad = _back(_look(eye.logits, x), aims.goal) if terms.answer else None
     for number in reversed(range(terms.deepest)):
         if terms.stages[number]:
-            grad = _joined(grad, seen[number][1], terms, strengths, guides[number], number)
+            grad = _joined(grad, seen[number][1], terms, aims, number)
         grad = _back(seen[number], grad)
         yield
     return roll(grad, (-shift[0], -shift[1]))
@@ -51,11 +63,14 @@ def _back(seen, grad):
     return torch.autograd.grad(seen[1], seen[0], grad)[0]
 
 
-def _joined(grad, activation, terms, strengths, guides, stage):
+def _joined(grad, activation, terms, aims, stage):
     """What comes from above and what pulls here; brought to unit size, so that a weight is a share of the pull."""
-    direction = stage_direction(activation.detach(), terms, strengths, guides)
-    direction = unit(direction, strengths.masses[stage])
-    return direction if grad is None else unit(grad, strengths.above[stage]) + direction
+    lands = aims.lands
+    if lands is not None:
+        lands = F.adaptive_avg_pool2d(lands, activation.shape[2:]).to(activation.dtype)
+    direction = stage_direction(activation.detach(), terms, aims.strengths, aims.guides[stage], lands)
+    direction = unit(direction, aims.strengths.masses[stage])
+    return direction if grad is None else unit(grad, aims.strengths.above[stage]) + direction
 
 
 def roll(picture, shift):

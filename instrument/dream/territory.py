@@ -65,8 +65,13 @@ class Territories:
 
 
 def divided(fields, odds):
-    """How much of each class is seen where, of fields (classes, 1, 1, h, w) and their odds (classes,)."""
-    return ((fields + odds.view(-1, 1, 1, 1, 1)) / COAST).softmax(0)
+    """Lands (classes, 1, h, w): how much of each class is seen where, 0..1; None for fewer than two.
+
+    `fields` are one (1, 1, h, w) a class, `odds` as many floats or tensors of one.
+    """
+    if len(fields) < 2:
+        return None
+    return torch.cat([(field + odd) / COAST for field, odd in zip(fields, odds, strict=True)]).softmax(0)
 
 
 def _gumbel(field):
