@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .offline import Offline, script
+from .offline import LAPTOP, Offline, script
 from .params import DEFAULTS
 
 SIZE, TILE = (640, 360), (320, 180)  # px, rendered and shown
@@ -27,7 +27,7 @@ LOOKS = {"precisions": {**STRONG, "dream.layer": 3.6, "dream.return": 0.1, "drea
 def gallery(model, presets, folder, seed=1, sound="dog_bark", times=TIMES, size=SIZE, sheets=("presets", "classes")):
     """Write sheets of all `presets` (hearing `sound`) and of all classes (first preset); yields each path."""
     sound = sound if sound in model.classes else model.classes[0]
-    with Offline(model, size) as offline:
+    with Offline(model, size, sight=LAPTOP) as offline:
         if "presets" in sheets:
             rows = [(f"{number}  {preset.title}: {preset.note}", moments(offline, preset.values, sound, seed, times))
                     for number, preset in enumerate(presets, 1)]

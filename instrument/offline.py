@@ -27,21 +27,23 @@ from .spectrogram import Played
 
 TICKS = 60  # feature packets a second, as `listen` sends
 SURE = 0.5  # s after a sound is known until the ear no longer changes its mind
+LAPTOP = 216  # px at which the network looks where a laptop holds the rate
 HAIR = 1e-6  # s by which a moment that was added up or divided may miss what it is to be
 
 
 class Offline:
     """A model's dreamer and a headless screen of `size` (width, height) px; close it, or use it in `with`.
 
+    `sight` is that of its scenes, see dreamer.Scene.
     ValueError for a damaged model or shader, OSError where there is no OpenGL.
     """
 
-    def __init__(self, model, size=(640, 360), network=None, shaders=None):
+    def __init__(self, model, size=(640, 360), network=None, shaders=None, sight=None):
         from .dream.dreamer import Dreamer
         from .dream.graphs import Plain
         from .model.zoo import open_eye
 
-        self.classes = model.classes
+        self.classes, self.sight = model.classes, sight
         self.shaders = Path(shaders or ROOT / "shaders")
         # Before OpenGL: a torchvision network brings triton's LLVM, which crashes where Mesa's was loaded first.
         # As it comes: what is recorded for replay is ready, and made of what algorithms, as time will have it.
@@ -79,7 +81,7 @@ class Take:
     def __init__(self, offline, values, features, look=None, idle=(), weights=(), before=0.0):
         from .render.renderer import Renderer
 
-        self._dreamer, self._screen, self._features = offline.dreamer, offline.screen, features
+        self._dreamer, self._screen, self._features, self._sight = offline.dreamer, offline.screen, features, offline.sight
         self.values = values
         self.heard, self._clock = Heard(), Clock()
         self.heard.weights = dict(weights)
@@ -129,7 +131,7 @@ class Take:
         width, height = self._screen.size
         weights = self.heard.dreamt(self._idle, max(now, 0.0))
         scene = Scene(values, weights, now, aspect(width, height), self._spectrogram(values, now),
-                      self._renderer.journey.here)
+                      self._renderer.journey.here, self._sight)
         self._last = self._dreamer.step(self._last, scene)
         self._due = now + 1 / values["dream.rate"]
         return rgba(self._last.picture).cpu().numpy(), scene.place

@@ -1,6 +1,6 @@
 """The shipped presets, rendered offline: their figures, and whether any two differ more than two seeds of one."""
 
-from ..offline import Offline, script
+from ..offline import LAPTOP, Offline, script
 from .looks import apart, look, measures
 
 SIZE = (456, 256)  # px; as high as the dream, so that no scaling hides or adds noise
@@ -18,7 +18,7 @@ def scene(classes):
 def look_rows(model, presets, seconds=SECONDS, size=SIZE):
     """`looks.measures` of each `presets.Preset`, over the second half of its run."""
     rows = []
-    with Offline(model, size) as offline:
+    with Offline(model, size, sight=LAPTOP) as offline:
         for preset in presets:
             frames = list(offline.render(preset.values, seconds, FPS, scene(offline.classes), SEEDS[0]))
             rows.append({"preset": preset.title, **measures(frames[len(frames) // 2:])})
@@ -30,7 +30,7 @@ def apart_rows(model, presets, seconds=SECONDS, size=SIZE):
 
     `ratio` compares with the larger of the two presets' own differences between seeds; 1 is enough.
     """
-    with Offline(model, size) as offline:
+    with Offline(model, size, sight=LAPTOP) as offline:
         looks = [[look(list(offline.render({**preset.values, **STEADY}, seconds, FPS, scene(offline.classes), seed)))
                   for seed in SEEDS] for preset in presets]
     seeds = [apart(*pair) for pair in looks]

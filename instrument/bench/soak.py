@@ -14,7 +14,7 @@ from ..dream.loop import DreamLoop
 from ..heard import Heard
 from ..latest import Latest
 from ..motion import Journey, motion
-from ..offline import script
+from ..offline import LAPTOP, script
 from ..params import DEFAULTS
 from .looks import clipped_share, luma, oklab, shrink
 
@@ -80,7 +80,7 @@ class Soak:
         self._heard.update(script({name: 0.9})(self.now), period)
         self._journey.advance(motion(self._values, self.now), self.now)
         weights = self._heard.dreamt(self._classes, self.now)
-        self._loop.turn(Scene(self._values, weights, self.now, ASPECT, place=self._journey.here))
+        self._loop.turn(Scene(self._values, weights, self.now, ASPECT, place=self._journey.here, sight=LAPTOP))
         self.now += period
         frame = self._frames.take()
         if frame is not None:

@@ -1,8 +1,8 @@
 """The governor: holds the wanted rate by dreaming less, in a declared order, and gives it back.
 
-Order of what is given up: size in steps down to 192 px (the renderer's filters hide it), then octaves
-down to one, then iterations down to one, then size down to the smallest of the table. Times come in
-as arguments.
+Order of what is given up: the size at which the network looks in steps down to 192 px (the picture keeps its detail: it
+is up to FINER times as large), then octaves down to one, then iterations down to one, then size down to the smallest of
+the table. Times come in as arguments.
 """
 
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from ..params import BY_NAME
 SMALLEST = int(BY_NAME["dream.size"].lo)
 HANDSOME = 192  # px; above it size is given up first
 SHRINK = 0.87  # one step of size
+FINER = 2  # how many times as high as what the network looks at the picture may be
 SLOW = 1.1  # a dream may take this much longer than its share
 ROOMY = 0.85  # what is given back must fit this share of the time
 PATIENCE = 4  # dreams over the budget before something is given up
@@ -23,7 +24,11 @@ class Plan(NamedTuple):
 
     octaves: int
     iterations: int
-    size: int
+    size: int  # px at which the network looks
+
+    def picture(self, wanted):
+        """Height of the picture in px, where `wanted` is asked for."""
+        return min(wanted, FINER * self.size)
 
     def work(self, scale):
         return self.iterations * self.size**2 * sum(scale ** (-2 * k) for k in range(self.octaves))

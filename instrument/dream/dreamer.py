@@ -33,7 +33,8 @@ class Scene:
     """What to dream: all values, class weights {name: 0..1}, time in s, width over height.
 
     `spectrogram` is the sound as a picture, uint8 (h, w, 3 or 4), row 0 on top, or None. `place` is where a motion.Journey
-    is now, None where the field of now may stand for the time since the last scene.
+    is now, None where the field of now may stand for the time since the last scene. `sight` is the height in px at which
+    the network looks, where that is less than `dream.size`: what is finer comes from what is remembered.
     """
 
     values: Mapping[str, float]
@@ -42,6 +43,7 @@ class Scene:
     aspect: float = 16 / 9
     spectrogram: object = None
     place: Place | None = None
+    sight: int | None = None
 
 
 class Dream(NamedTuple):
@@ -130,6 +132,11 @@ class Dreamer:
         height = int(scene.values["dream.size"])
         return height, max(self.eye.smallest, round(height * scene.aspect))
 
+    def _sight(self, scene, size):
+        """(height, width) at which the network looks at a picture of a size."""
+        height = min(scene.sight or size[0], size[0])
+        return height, max(min(self.eye.smallest, size[1]), round(size[1] * height / size[0]))
+
     @torch.no_grad()
     def step(self, past, scene):
         """The dream at the time of `scene`, `past` carried on to it; without one (None), or with another seed, the first.
@@ -199,8 +206,9 @@ class Dreamer:
         terms = objective.terms(wanted)
         if amount <= 0 or not terms.deepest:
             return (), (), (), ()
-        count = octaves.most_octaves(min(size), values["dream.octave_scale"], self.eye.smallest, int(values["dream.octaves"]))
-        sizes = tuple(octaves.octave_sizes(*size, count, values["dream.octave_scale"]))
+        scale, finest = values["dream.octave_scale"], self._sight(dream.scene, size)
+        count = octaves.most_octaves(min(finest), scale, self.eye.smallest, int(values["dream.octaves"]))
+        sizes = tuple(octaves.octave_sizes(*finest, count, scale))
         ascent = Ascent(sizes, int(values["dream.iterations"]), terms)
         climb = Climb(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, ascent))
         return (ascent,), (climb,), self._guiding(ascent, wanted), (self._goal(wanted.classes),) if terms.answer else ()

@@ -184,8 +184,9 @@ class DreamLoop(Loop):
         short = values["dream.size"] * min(1.0, scene.aspect)
         most = most_octaves(short, values["dream.octave_scale"], self._dreamer.eye.smallest, int(values["dream.octaves"]))
         plan = self._governor.plan(values, most)
-        changed = {f"dream.{name}": value for name, value in plan._asdict().items()}
-        return replace(scene, values={**values, **changed})
+        changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations,
+                   "dream.size": plan.picture(int(values["dream.size"]))}
+        return replace(scene, values={**values, **changed}, sight=min(plan.size, scene.sight or plan.size))
 
     def _free(self):
         if not self._dreamer.forget():  # what was recorded before gives way first: an octave is gone for good

@@ -12,7 +12,7 @@ def most_octaves(size, scale, smallest, wanted):
 
 
 def octave_sizes(height, width, count, scale):
-    """[(h, w)] of `count` octaves, coarse to fine; the last is the picture itself."""
+    """[(h, w)] of `count` octaves, coarse to fine; the last is (height, width) itself."""
     return [(round(height / scale**k), round(width / scale**k)) for k in reversed(range(count))]
 
 
@@ -20,7 +20,8 @@ def climb(picture, sizes, ascend):
     """Dream from coarse to fine, carrying the detail of each octave up to the next; a generator.
 
     `ascend(picture, octave)` dreams at one size, and is a generator too: both stop where a step may be cut. Only the
-    change travels upwards, so nothing of the picture's own detail is lost (Mordvintsev et al., "Inceptionism", 2015).
+    change travels upwards, so nothing of the picture's own detail is lost (Mordvintsev et al., "Inceptionism", 2015), also
+    where the picture is finer than the last octave.
     """
     change = None
     for octave, size in enumerate(sizes):
