@@ -130,7 +130,7 @@ ROWS = (
     Param("dream.layers", 2, 1, 4, "", "step", 18, "How many stages pull at once."),
     Param("dream.step", 0.03, 0.002, 0.3, "", "exp", 19, "How far one gradient step moves the picture."),
     Param("dream.jitter", 16.0, 0.0, 64.0, "px", "lin", 20, "Random shift per step, against the grid of the network."),
-    Param("dream.smoothing", 0.5, 0.0, 1.0, "", "lin", 21, "Smooths the gradient, against speckle."),
+    Param("dream.smoothing", 0.7, 0.0, 1.0, "", "lin", 21, "Smooths the gradient, against speckle."),
     Param("dream.guided", 1.0, 0.0, 1.0, "", "lin", 22, "Pull towards the pictures of the classes heard."),
     Param("dream.likeness", 0.5, 0.0, 1.0, "", "lin", 76, "How far guided dreams keep to what is in those pictures; 0 exaggerates."),
     Param("dream.energy", 0.05, 0.0, 1.0, "", "lin", 23, "Pull towards whatever the network already sees."),

@@ -637,16 +637,16 @@ def test_fast_enough_stays_as_wanted():
 
 def test_too_slow_gives_up_and_says_so():
     governor = Governor()
-    assert spend(governor, 0.13, PATIENCE + 1).size < 256
-    assert governor.note(WANTED).startswith("size 256 > ")
+    assert spend(governor, 0.13, PATIENCE + 1).sight < 256
+    assert governor.note(WANTED).startswith("sight 256 > ")
     assert spend(governor, 0.15, 4 * PATIENCE).octaves < 3
     assert governor.note(WANTED).startswith("octaves 3 > ")
 
 
 def test_the_picture_stays_finer_than_what_the_network_looks_at():
     plans = ladder(Plan(1, 1, 432))
-    assert all(plan.picture(432) == min(432, 2 * plan.size) for plan in plans)
-    assert plans[-1].size == 160 and plans[-1].picture(432) == 320 and plans[-1].picture(200) == 200
+    assert all(plan.picture(432) == min(432, 2 * plan.sight) for plan in plans)
+    assert plans[-1].sight == 160 and plans[-1].picture(432) == 320 and plans[-1].picture(200) == 200
 
 
 def test_far_too_slow_gives_up_everything_at_once():
@@ -694,7 +694,7 @@ def test_out_of_memory_costs_an_octave():
     governor.out_of_memory()
     assert governor.plan(WANTED).octaves == 1
     governor.out_of_memory()
-    assert governor.plan(WANTED).octaves == 1 and governor.plan(WANTED).size < 256
+    assert governor.plan(WANTED).octaves == 1 and governor.plan(WANTED).sight < 256
 
 
 # --- the thread

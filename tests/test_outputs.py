@@ -202,9 +202,11 @@ class Sender:
 
 
 @pytest.fixture
-def senders(monkeypatch):
+def senders(monkeypatch, tmp_path):
+    """A double of NDI on a machine where it can be found."""
     senders = Senders()
     monkeypatch.setitem(sys.modules, "cyndilib", senders.module())
+    monkeypatch.setattr(outputs, "AVAHI", tmp_path)
     return senders
 
 

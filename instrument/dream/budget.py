@@ -12,6 +12,7 @@ from ..params import BY_NAME
 SMALLEST = int(BY_NAME["dream.size"].lo)
 HANDSOME = 192  # px; above it size is given up first
 SHRINK = 0.87  # one step of size
+WISHES = {"octaves": "dream.octaves", "iterations": "dream.iterations", "sight": "dream.size"}  # fields of a Plan: rows
 FINER = 2  # how many times as high as what the network looks at the picture may be
 SLOW = 1.1  # a dream may take this much longer than its share
 ROOMY = 0.85  # what is given back must fit this share of the time
@@ -24,26 +25,26 @@ class Plan(NamedTuple):
 
     octaves: int
     iterations: int
-    size: int  # px at which the network looks
+    sight: int  # px at which the network looks
 
     def picture(self, wanted):
         """Height of the picture in px, where `wanted` is asked for."""
-        return min(wanted, FINER * self.size)
+        return min(wanted, FINER * self.sight)
 
     def work(self, scale):
-        return self.iterations * self.size**2 * sum(scale ** (-2 * k) for k in range(self.octaves))
+        return self.iterations * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves))
 
 
 def ladder(wanted):
     """All plans from `wanted` down, in the order in which things are given up."""
-    sizes = [wanted.size]
+    sizes = [wanted.sight]
     while sizes[-1] > SMALLEST:
         sizes.append(max(SMALLEST, round(sizes[-1] * SHRINK)))
     first = [size for size in sizes if size >= HANDSOME] or sizes[:1]
-    plans = [wanted._replace(size=size) for size in first]
+    plans = [wanted._replace(sight=size) for size in first]
     plans += [plans[-1]._replace(octaves=octaves) for octaves in range(wanted.octaves - 1, 0, -1)]
     plans += [plans[-1]._replace(iterations=iterations) for iterations in range(wanted.iterations - 1, 0, -1)]
-    return plans + [plans[-1]._replace(size=size) for size in sizes if size < first[-1]]
+    return plans + [plans[-1]._replace(sight=size) for size in sizes if size < first[-1]]
 
 
 class Governor:
@@ -116,5 +117,5 @@ class Governor:
     def note(self, values):
         """What is overridden now, for the HUD; empty when nothing is."""
         plan = self._plans[self._rung]
-        pairs = [(name, int(values[f"dream.{name}"]), getattr(plan, name)) for name in Plan._fields]
+        pairs = [(name, int(values[row]), getattr(plan, name)) for name, row in WISHES.items()]
         return ", ".join(f"{name} {wanted} > {given}" for name, wanted, given in pairs if wanted != given)

@@ -186,7 +186,7 @@ class DreamLoop(Loop):
         plan = self._governor.plan(values, most)
         changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations,
                    "dream.size": plan.picture(int(values["dream.size"]))}
-        return replace(scene, values={**values, **changed}, sight=min(plan.size, scene.sight or plan.size))
+        return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
     def _free(self):
         if not self._dreamer.forget():  # what was recorded before gives way first: an octave is gone for good
