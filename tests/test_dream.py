@@ -623,15 +623,15 @@ def spend(governor, seconds, count):
 
 
 def test_what_is_given_up_first():
-    plans = ladder(Plan(3, 2, 256))
-    assert plans == [Plan(3, 2, 256), Plan(3, 2, 223), Plan(3, 2, 194), Plan(2, 2, 194), Plan(1, 2, 194),
-                     Plan(1, 1, 194), Plan(1, 1, 169), Plan(1, 1, 160)]
-    assert ladder(Plan(2, 1, 160)) == [Plan(2, 1, 160), Plan(1, 1, 160)]
+    assert ladder(Plan(3, 2, 256, 256)) == [
+        Plan(3, 2, 256, 256), Plan(3, 2, 223, 256), Plan(3, 2, 194, 256), Plan(2, 2, 194, 256), Plan(1, 2, 194, 256),
+        Plan(1, 1, 194, 256), Plan(1, 1, 169, 256), Plan(1, 1, 160, 256), Plan(1, 1, 160, 240), Plan(1, 1, 160, 160)]
+    assert ladder(Plan(2, 1, 160, 160)) == [Plan(2, 1, 160, 160), Plan(1, 1, 160, 160)]
 
 
 def test_fast_enough_stays_as_wanted():
     governor = Governor()
-    assert spend(governor, 0.05, 50) == Plan(3, 2, 256)
+    assert spend(governor, 0.05, 50) == Plan(3, 2, 256, 256)
     assert governor.note(WANTED) == ""
 
 
@@ -644,21 +644,22 @@ def test_too_slow_gives_up_and_says_so():
 
 
 def test_the_picture_stays_finer_than_what_the_network_looks_at():
-    plans = ladder(Plan(1, 1, 432))
-    assert all(plan.picture(432) == min(432, 2 * plan.sight) for plan in plans)
-    assert plans[-1].sight == 160 and plans[-1].picture(432) == 320 and plans[-1].picture(200) == 200
+    plans = ladder(Plan(1, 1, 432, 432))
+    *before, last = plans[:-2]
+    assert all(plan.size == min(432, 2 * plan.sight) for plan in before)
+    assert last == Plan(1, 1, 160, 320) and [plan.size for plan in plans[-2:]] == [240, 160]
 
 
 def test_far_too_slow_gives_up_everything_at_once():
     governor = Governor()
-    assert spend(governor, 2.0, PATIENCE + 1) == Plan(1, 1, 160)
+    assert spend(governor, 2.0, PATIENCE + 1) == Plan(1, 1, 160, 160)
 
 
 def test_one_stall_gives_up_nothing():
     governor = Governor()
     spend(governor, 0.06, 5)
-    assert spend(governor, 5.0, 1) == Plan(3, 2, 256)
-    assert spend(governor, 0.06, 10) == Plan(3, 2, 256)
+    assert spend(governor, 5.0, 1) == Plan(3, 2, 256, 256)
+    assert spend(governor, 0.06, 10) == Plan(3, 2, 256, 256)
 
 
 def test_room_gives_it_back_one_step_at_a_time():
@@ -667,7 +668,7 @@ def test_room_gives_it_back_one_step_at_a_time():
     low = governor.plan(WANTED)
     spend(governor, 0.01, TRUST - 2)
     assert governor.plan(WANTED) == low
-    assert spend(governor, 0.005, 40 * TRUST) == Plan(3, 2, 256)
+    assert spend(governor, 0.005, 40 * TRUST) == Plan(3, 2, 256, 256)
 
 
 def test_it_does_not_swing():
@@ -675,7 +676,7 @@ def test_it_does_not_swing():
     governor, seen = Governor(), []
     for _ in range(300):
         plan = governor.plan(WANTED)
-        governor.spent(0.125 * plan.work(1.4) / Plan(3, 2, 256).work(1.4))
+        governor.spent(0.125 * plan.work(1.4) / Plan(3, 2, 256, 256).work(1.4))
         seen.append(plan)
     assert len(set(seen[20:])) == 1
 

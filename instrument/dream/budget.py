@@ -1,8 +1,8 @@
 """The governor: holds the wanted rate by dreaming less, in a declared order, and gives it back.
 
-Order of what is given up: the size at which the network looks in steps down to 192 px (the picture keeps its detail: it
-is up to FINER times as large), then octaves down to one, then iterations down to one, then size down to the smallest of
-the table. Times come in as arguments.
+Order of what is given up: the sight, at which the network looks, in steps down to 192 px (the picture keeps its detail: it
+is up to twice as high), then octaves down to one, then iterations down to one, then sight down to the smallest size of the
+table, at last the picture's own size. Times come in as arguments.
 """
 
 from typing import NamedTuple
@@ -10,10 +10,11 @@ from typing import NamedTuple
 from ..params import BY_NAME
 
 SMALLEST = int(BY_NAME["dream.size"].lo)
-HANDSOME = 192  # px; above it size is given up first
-SHRINK = 0.87  # one step of size
-WISHES = {"octaves": "dream.octaves", "iterations": "dream.iterations", "sight": "dream.size"}  # fields of a Plan: rows
-FINER = 2  # how many times as high as what the network looks at the picture may be
+HANDSOME = 192  # px; above it sight is given up first
+SHRINK = 0.87  # one step of sight
+WISHES = {"octaves": "dream.octaves", "iterations": "dream.iterations", "sight": "dream.size", "size": "dream.size"}
+FINER = (2, 1.5, 1)  # how many times as high as the sight a picture may be; given up one after the other
+PLAIN = 0.1  # what a pixel of the picture costs beside one that the network looks at (docs/benchmarks.md)
 SLOW = 1.1  # a dream may take this much longer than its share
 ROOMY = 0.85  # what is given back must fit this share of the time
 PATIENCE = 4  # dreams over the budget before something is given up
@@ -25,26 +26,27 @@ class Plan(NamedTuple):
 
     octaves: int
     iterations: int
-    sight: int  # px at which the network looks
-
-    def picture(self, wanted):
-        """Height of the picture in px, where `wanted` is asked for."""
-        return min(wanted, FINER * self.sight)
+    sight: int  # height in px at which the network looks
+    size: int  # height of the picture in px
 
     def work(self, scale):
-        return self.iterations * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves))
+        looked = self.iterations * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves))
+        return looked + PLAIN * self.size**2
 
 
 def ladder(wanted):
     """All plans from `wanted` down, in the order in which things are given up."""
-    sizes = [wanted.sight]
-    while sizes[-1] > SMALLEST:
-        sizes.append(max(SMALLEST, round(sizes[-1] * SHRINK)))
-    first = [size for size in sizes if size >= HANDSOME] or sizes[:1]
-    plans = [wanted._replace(sight=size) for size in first]
+    sights = [wanted.sight]
+    while sights[-1] > SMALLEST:
+        sights.append(max(SMALLEST, round(sights[-1] * SHRINK)))
+    first = [sight for sight in sights if sight >= HANDSOME] or sights[:1]
+    plans = [wanted._replace(sight=sight) for sight in first]
     plans += [plans[-1]._replace(octaves=octaves) for octaves in range(wanted.octaves - 1, 0, -1)]
     plans += [plans[-1]._replace(iterations=iterations) for iterations in range(wanted.iterations - 1, 0, -1)]
-    return plans + [plans[-1]._replace(sight=size) for size in sizes if size < first[-1]]
+    plans += [plans[-1]._replace(sight=sight) for sight in sights if sight < first[-1]]
+    plans = [plan._replace(size=min(wanted.size, FINER[0] * plan.sight)) for plan in plans]
+    least = plans[-1]
+    return plans + [least._replace(size=int(finer * least.sight)) for finer in FINER if finer * least.sight < least.size]
 
 
 class Governor:
@@ -52,7 +54,7 @@ class Governor:
 
     def __init__(self):
         self._rung = 0
-        self._plans = [Plan(1, 1, SMALLEST)]
+        self._plans = [Plan(1, 1, SMALLEST, SMALLEST)]
         self._scale, self._rate = 1.4, 1.0
         self._cost = None  # s of the present plan, smoothed
         self._late = self._early = 0
@@ -62,7 +64,8 @@ class Governor:
     def plan(self, values, most=6):
         """The plan for these values with at most `most` legal octaves."""
         most = min(most, self._most)
-        wanted = Plan(min(int(values["dream.octaves"]), most), int(values["dream.iterations"]), int(values["dream.size"]))
+        size = int(values["dream.size"])
+        wanted = Plan(min(int(values["dream.octaves"]), most), int(values["dream.iterations"]), size, size)
         self._rate = values["dream.rate"]
         scale = values["dream.octave_scale"]
         if wanted != self._plans[0] or scale != self._scale:

@@ -184,8 +184,7 @@ class DreamLoop(Loop):
         short = values["dream.size"] * min(1.0, scene.aspect)
         most = most_octaves(short, values["dream.octave_scale"], self._dreamer.eye.smallest, int(values["dream.octaves"]))
         plan = self._governor.plan(values, most)
-        changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations,
-                   "dream.size": plan.picture(int(values["dream.size"]))}
+        changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations, "dream.size": plan.size}
         return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
     def _free(self):
