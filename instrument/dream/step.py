@@ -67,7 +67,7 @@ def _joined(grad, activation, terms, aims, stage):
     """What comes from above and what pulls here; brought to unit size, so that a weight is a share of the pull."""
     lands = aims.lands
     if lands is not None:
-        lands = F.adaptive_avg_pool2d(lands, activation.shape[2:]).to(activation.dtype)
+        lands = resize(lands, activation.shape[2:]).to(activation.dtype)
     direction = stage_direction(activation.detach(), terms, aims.strengths, aims.guides[stage], lands)
     direction = unit(direction, aims.strengths.masses[stage])
     return direction if grad is None else unit(grad, aims.strengths.above[stage]) + direction
