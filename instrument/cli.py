@@ -118,6 +118,8 @@ def _perform_flags(command):
     command.add_argument("--dream-threads", type=_whole(1, os.cpu_count() or 1), metavar="N", help="cores the dream may use (CPU)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")
+    command.add_argument("--pictures", metavar="FOLDER", help="dream of your own pictures: CLASS.jpg there is taken in the place of "
+                         "the model's")
     command.add_argument("--dream", choices=("live", "prerendered"), help="prerendered: play the loops that "
                          "`hearsee prerender` made, for machines too weak to dream")
     command.add_argument("--frames", metavar="FOLDER", help="folder of these loops (default out/loops); with it "
@@ -169,7 +171,10 @@ def _dream(options):
     """live, prerendered or None (not said); whoever names a folder of loops wants them played."""
     if options.frames and options.dream == "live":
         raise ValueError(f"--dream live plays no loops: leave out --frames {options.frames}, or --dream live")
-    return "prerendered" if options.frames else options.dream
+    found = "prerendered" if options.frames else options.dream
+    if options.pictures and found == "prerendered":
+        raise ValueError(f"loops made beforehand show their own pictures: leave out --pictures {options.pictures}, or dream live")
+    return found
 
 
 def _given(options, kind):
@@ -194,6 +199,7 @@ def _render_flags(command):
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
+    command.add_argument("--pictures", metavar="FOLDER", help="dream of your own pictures (see `perform --pictures`)")
     command.add_argument("--seed", dest="dream.seed", type=_parser_of(BY_NAME["dream.seed"]), metavar="N",
                          help="short for --dream-seed")
     _row_flags(command, "values of the table (see `hearsee params`), over those of the preset")

@@ -26,11 +26,12 @@ class Loaded:
 class Eyes:
     """Loads a model and a network at once, and others later: `ask`, then `arrived`. One thread calls.
 
-    `network`: a torchvision name, a GoogLeNet file, or None for that of the model. ValueError, OSError for mistakes.
+    `network`: a torchvision name, a GoogLeNet file, or None for that of the model; `pictures`: the player's own, see
+    read_pictures. ValueError, OSError for mistakes.
     """
 
-    def __init__(self, model, network=None):
-        self.now = load(model, network)
+    def __init__(self, model, network=None, pictures=None):
+        self.now, self._pictures = load(model, network, pictures), pictures
         self._pair = (self.now.model.folder, self.now.network)  # what was loaded last
         self._ready = Latest()
         self._lock = threading.Lock()
@@ -67,7 +68,7 @@ class Eyes:
     def _load(self, what, name, say):
         wanted = (self._pair[0], name) if what == "network" else (name, self._pair[1])
         try:
-            loaded = load(*wanted)
+            loaded = load(*wanted, self._pictures)
         except Exception as mistake:  # whatever a strange file does: this thread must live for the next wish
             say(str(mistake) or f"{name}: {type(mistake).__name__}")
         else:
@@ -84,8 +85,8 @@ class Eyes:
 EXAMPLES = {"network": "resnet50, bvlc_googlenet.caffemodel or own", "model": "urban, or a model folder"}
 
 
-def load(model=None, network=None):
-    """The Loaded of a model (name, folder, or None for the shipped one) and a network (see Eyes)."""
+def load(model=None, network=None, pictures=None):
+    """The Loaded of a model (name, folder, or None for the shipped one), a network and pictures (see Eyes)."""
     from .dream.dreamer import Dreamer
     from .model.card import DEFAULT, load_model
     from .model.zoo import open_eye
@@ -94,7 +95,7 @@ def load(model=None, network=None):
     eye = open_eye(None if network == OWN else network, model)
     hash_ = f"{model.folder.name}, weights {model.weights_hash}"
     news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
-    dreamer = working(lambda device: Dreamer(eye, read_pictures(model), device), best_device())
+    dreamer = working(lambda device: Dreamer(eye, read_pictures(model, pictures), device), best_device())
     return Loaded(model, network, dreamer, news)
 
 
@@ -145,13 +146,17 @@ def best_device():
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def read_pictures(model):
-    """{class: (3, h, w) float tensor in 0..1} of a model's pictures."""
+def read_pictures(model, own=None):
+    """{class: (3, h, w) float tensor in 0..1} of a model's pictures, in whose place those in the folder `own` come that
+    are named as a class.
+
+    ValueError for a damaged picture, and for a folder without any.
+    """
     import torch
     from PIL import Image
 
     pictures = {}
-    for name, path in model.picture_files().items():
+    for name, path in _picture_files(model, own).items():
         try:
             with Image.open(path) as picture:
                 pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
@@ -159,3 +164,15 @@ def read_pictures(model):
             raise ValueError(f"{path} is no whole picture ({error}): put another one there") from None
         pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
     return pictures
+
+
+def _picture_files(model, own):
+    from .model.card import pictures_in
+
+    files = model.picture_files()
+    if own:
+        found = pictures_in(own)
+        if not found:
+            raise ValueError(f"{own}: no pictures there; name one {next(iter(files))}.jpg, or as another class")
+        files |= {name: path for name, path in found.items() if name in files}
+    return files

@@ -32,6 +32,7 @@ class FilmOptions:
     model: str | None = None
     network: str | None = None
     shaders: str | None = None
+    pictures: str | None = None
     size: tuple[int, int] = (1920, 1080)
     fps: float = 30.0
     seconds: float = math.inf
@@ -48,7 +49,8 @@ def film(options):
     count = max(1, math.ceil((seconds(sound, options.seconds) - HAIR) * options.fps))
     _steady()
     with as_before(), _memory(look), ExitStack() as stack:
-        offline = stack.enter_context(Offline(model, options.size, options.network, options.shaders))
+        offline = stack.enter_context(Offline(model, options.size, options.network, options.shaders,
+                                              pictures=options.pictures))
         hearing = Hearing(sound, model, look)
         take = stack.enter_context(offline.take(look, hearing.features, look["dream.seed"], look=hearing.look,
                                                 idle=model.classes, weights=opening(sound, model, look), before=BEFORE))

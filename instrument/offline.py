@@ -34,11 +34,11 @@ HAIR = 1e-6  # s by which a moment that was added up or divided may miss what it
 class Offline:
     """A model's dreamer and a headless screen of `size` (width, height) px; close it, or use it in `with`.
 
-    `sight` is that of its scenes, see dreamer.Scene.
+    `sight` is that of its scenes, see dreamer.Scene; `pictures` is the folder of one's own, see eyes.read_pictures.
     ValueError for a damaged model or shader, OSError where there is no OpenGL.
     """
 
-    def __init__(self, model, size=(640, 360), network=None, shaders=None, sight=None):
+    def __init__(self, model, size=(640, 360), network=None, shaders=None, sight=None, pictures=None):
         from .dream.dreamer import Dreamer
         from .dream.graphs import Plain
         from .model.zoo import open_eye
@@ -47,7 +47,7 @@ class Offline:
         self.shaders = Path(shaders or ROOT / "shaders")
         # Before OpenGL: a torchvision network brings triton's LLVM, which crashes where Mesa's was loaded first.
         # As it comes: what is recorded for replay is ready, and made of what algorithms, as time will have it.
-        make = lambda device: Dreamer(open_eye(network, model), read_pictures(model), device, Plain())
+        make = lambda device: Dreamer(open_eye(network, model), read_pictures(model, pictures), device, Plain())
         self.dreamer = working(make, best_device())
         self.screen = _screen(size)
 

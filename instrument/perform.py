@@ -71,6 +71,7 @@ class PerformOptions:
     shaders: str | None = None
     dream_threads: int | None = None
     network: str | None = None
+    pictures: str | None = None
     dream: str = "live"
     frames: str | None = None
     no_listen: bool = False
@@ -207,7 +208,8 @@ class Show:
 
         see_device(self.options.device)  # as `listen` would, but before a window opens
         self._scene, self.frames = Scene, Latest()
-        self.eyes = None if self.options.dream == "prerendered" else Eyes(self.options.model, self.options.network)
+        live, wanted = self.options.dream != "prerendered", (self.options.model, self.options.network, self.options.pictures)
+        self.eyes = Eyes(*wanted) if live else None
         self._model = self.eyes.now.model if self.eyes else load_model(self.options.model or DEFAULT)
         self.classes, self._taught = self._model.classes, own_folder(self._model.folder)
         self.dream = self._dream_loop() if self.eyes else self._playback()

@@ -5,22 +5,25 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 from test_dream import pictures, small_eye
 
 from instrument import eyes as module
 from instrument.dream import Dreamer
 from instrument.eyes import Eyes, Loaded
+from instrument.model.card import load_model
 
 
 @pytest.fixture
 def loads(monkeypatch):
     """Loading that waits for `gate` and fails for a network called "bad"; `asked` tells what was loaded."""
-    seen = SimpleNamespace(asked=[], gate=threading.Event())
+    seen = SimpleNamespace(asked=[], pictures=[], gate=threading.Event())
 
-    def load(model, network=None):
+    def load(model, network=None, pictures=None):
         if seen.asked:
             seen.gate.wait(10)
         seen.asked.append((model, network))
+        seen.pictures.append(pictures)
         if network == "bad":
             raise ValueError("no network bad")
         return Loaded(SimpleNamespace(folder=model), network, None, "")
@@ -99,6 +102,30 @@ def test_a_gpu_too_old_for_this_pytorch_leaves_it_to_the_processor(caplog):
         return device
 
     assert module.working(make, "cuda") == "cpu" and "no kernel image" in caplog.text
+
+
+def test_ones_own_pictures_come_in_the_place_of_the_models(tmp_path):
+    shipped = load_model()
+    Image.new("RGB", (64, 48), (255, 0, 0)).save(tmp_path / "siren.png")
+    Image.new("RGB", (64, 48), (255, 0, 0)).save(tmp_path / "holiday.jpg")
+    found, before = module.read_pictures(shipped, tmp_path), module.read_pictures(shipped)
+    assert list(found) == list(before) == shipped.classes
+    assert found["siren"].shape == (3, 48, 64) and found["siren"][0].min() == 1
+    assert all(torch.equal(found[name], before[name]) for name in found if name != "siren")
+
+
+@pytest.mark.parametrize("folder", ("nowhere", "."))
+def test_a_folder_without_pictures_is_explained(folder, tmp_path):
+    with pytest.raises(ValueError, match="no pictures there; name one air_conditioner.jpg"):
+        module.read_pictures(load_model(), tmp_path / folder)
+
+
+def test_ones_own_pictures_stay_when_the_model_changes(loads):
+    eyes = Eyes("urban", "own", "mine")
+    loads.gate.set()
+    eyes.ask("model", "other", pytest.fail)
+    arrived(eyes, "own")
+    assert loads.pictures == ["mine", "mine"]
 
 
 def test_a_mistake_of_the_user_is_told_whatever_the_device():

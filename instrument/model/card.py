@@ -65,13 +65,17 @@ class Model:
 
     def picture_files(self):
         """{class: path of its picture}; ValueError names the classes that have none."""
-        found = {path.stem: path for path in sorted((self.folder / "pictures").glob("*"))
-                 if path.suffix.lower() in PICTURES}
+        found = pictures_in(self.folder / "pictures")
         missing = [name for name in self.classes if name not in found]
         if missing:
             raise ValueError(f"{self.folder / 'pictures'}: no picture for {', '.join(missing)}; "
                              f"put one there named {missing[0]}.jpg")
         return {name: found[name] for name in self.classes}
+
+
+def pictures_in(folder):
+    """{name without its ending: path} of the picture files in a folder."""
+    return {path.stem: path for path in sorted(Path(folder).glob("*")) if path.suffix.lower() in PICTURES}
 
 
 def find_model(name):
