@@ -170,9 +170,12 @@ def _picture_files(model, own):
     from .model.card import pictures_in
 
     files = model.picture_files()
-    if own:
-        found = pictures_in(own)
-        if not found:
-            raise ValueError(f"{own}: no pictures there; name one {next(iter(files))}.jpg, or as another class")
-        files |= {name: path for name, path in found.items() if name in files}
-    return files
+    if not own:
+        return files
+    found = pictures_in(own)
+    if not found:
+        raise ValueError(f"{own}: no pictures there; name one {next(iter(files))}.jpg, or as another class")
+    mine = {name: path for name, path in found.items() if name in files}
+    if not mine:  # no mistake where a model with other classes comes during a show
+        log.warning("%s: no picture is named as a class (%s); ours are dreamed", own, ", ".join(files))
+    return files | mine

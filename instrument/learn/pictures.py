@@ -15,18 +15,16 @@ from .ahead import in_threads
 KINDS = (".jpg", ".jpeg", ".png")
 
 
-def read_squares(folder, side=96, split="train", progress=lambda items, _: items, limit=None):
+def read_squares(folder, side=96, split="train", progress=lambda items, _: items):
     """Centre squares of every picture below `folder` (zip files included), as uint8 (n, 3, side, side).
 
     `split` keeps the pictures whose path names it; a folder without such names gives all of them.
-    `limit` keeps about that many, evenly spread.
     Raises ValueError where there is no picture.
     """
     names = sorted(_names(Path(folder)), key=str)
     kept = [name for name in names if split in name[1].split("/")] or names
     if not kept:
         raise ValueError(f"no pictures in {folder}: expected {', '.join(KINDS)} files or zips of them")
-    kept = kept[::max(1, len(kept) // limit)] if limit else kept
     squares = np.empty((len(kept), 3, side, side), np.uint8)
     with ExitStack() as open_files:
         zips = {path: open_files.enter_context(zipfile.ZipFile(path)) for path in {archive for archive, _ in kept} - {None}}
