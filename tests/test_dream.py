@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -39,11 +39,12 @@ def small_eye():
     return Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
 
 
-def pictures():
+def pictures(names="ab"):
     dice = torch.Generator().manual_seed(3)
-    noise = torch.rand(2, 3, 5, 5, generator=dice)
+    noise = torch.rand(len(names), 3, 5, 5, generator=dice)
     smooth = nn.functional.interpolate(noise, (40, 40), mode="bicubic", align_corners=False).clamp(0, 1)
-    return {"a": smooth[0], "b": smooth[1].flip(0)}
+    smooth[1] = smooth[1].flip(0)
+    return dict(zip(names, smooth, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -662,13 +663,24 @@ def test_one_stall_gives_up_nothing():
     assert spend(governor, 0.06, 10) == Plan(3, 2, 256, 256)
 
 
-def test_room_gives_it_back_one_step_at_a_time():
+def test_room_gives_back_all_that_fits_once_it_is_trusted():
     governor = Governor()
     spend(governor, 0.5, PATIENCE + 1)
     low = governor.plan(WANTED)
-    spend(governor, 0.01, TRUST - 2)
-    assert governor.plan(WANTED) == low
-    assert spend(governor, 0.005, 40 * TRUST) == Plan(3, 2, 256, 256)
+    assert spend(governor, 0.01, TRUST - 2) == low
+    assert spend(governor, 0.01, 12).sight > low.sight
+    assert spend(governor, 0.01, 40 * TRUST) == Plan(3, 2, 256, 256)
+
+
+def test_where_memory_was_short_it_comes_back_step_by_step():
+    governor = Governor()
+    for _ in range(5):
+        governor.plan(WANTED)
+        governor.out_of_memory()
+    low, seen = governor.plan(WANTED), set()
+    for _ in range(1000):
+        seen.add(spend(governor, 0.001, 1))
+    assert len(seen) > 2 and low in seen
 
 
 def test_it_does_not_swing():
@@ -714,6 +726,17 @@ def test_the_loop_dreams_what_it_is_given(dreamer):
     frame = frames.take()
     assert frame.pixels.shape == (32, 40, 4) and frame.pixels.flags["C_CONTIGUOUS"]
     assert frame.place == Place(2.0)
+
+
+def test_while_a_recording_makes_the_next_dreams_quicker_nothing_is_given_up(dreamer, monkeypatch):
+    clock = count(step=10.0)  # s that each look at the time takes
+    wanted = values(rate=10, size=64)
+    for settled, given_up in ((False, False), (True, True)):
+        loop = DreamLoop(dreamer, Latest(), clock=lambda: next(clock))
+        monkeypatch.setattr(type(dreamer), "settled", settled)
+        for number in range(2 * PATIENCE):
+            loop.turn(Scene(wanted, {"a": 1.0}, number / 10, 1.25))
+        assert bool(loop.note(wanted)) == given_up
 
 
 def test_a_failing_dream_keeps_the_last_frame_and_is_counted(dreamer):

@@ -122,6 +122,30 @@ def test_a_turning_knob_is_not_recorded():
     assert record.count == 0
 
 
+def test_work_that_changes_to_and_fro_is_recorded():
+    record = Counting()
+    graphs = Graphs(record)
+    for turn in range(3 * SETTLED):
+        play(graphs, 1, size=turn % 2 + 1)
+    assert record.count == 2
+
+
+def test_steps_have_settled_when_they_are_recorded_or_never_will_be():
+    graphs = Graphs(Counting())
+    assert graphs.settled
+    for _ in range(SETTLED):  # it is recorded at the end of the last of these
+        graphs.play(scaled, 1, (2.0,), (torch.zeros(3),))
+        assert not graphs.settled
+    graphs.settle()
+    play(graphs, 1)
+    assert graphs.settled
+    turning = [play(graphs, 1, size=turn + 1) and graphs.settled for turn in range(4 * SETTLED)]
+    assert not turning[0] and turning[-1]  # a hand that goes on and on
+    hopeless = Graphs(Counting(RuntimeError("no")))
+    play(hopeless, 4 * SETTLED)
+    assert hopeless.settled
+
+
 def test_the_old_path_goes_on_while_it_is_recorded():
     gate = threading.Event()
     graphs = Graphs(Counting(gate=gate))
@@ -223,6 +247,28 @@ def test_a_recorded_dream_is_the_same_dream(changes):
     plain, recorded = dreams(Plain()), dreams(Graphs(record))
     assert record.count == 1
     assert torch.allclose(plain, recorded, atol=1e-4)
+
+
+def test_few_recordings_serve_however_many_are_heard():
+    """And dream the same: others than those heard have next to nothing."""
+    def dreams(play):
+        dreamer, last = Dreamer(small_eye(), pictures("abcde"), play=play, fit=exact), None
+        for i in range(3 * SETTLED):
+            weights = {"a": 0.5, "b": 0.3, "c": 0.2, **({"d": 0.1} if i % 3 else {})}
+            last = dreamer.step(last, Scene(values(**{"return": 0.1}), weights, i / 12, 1.25))
+            dreamer.settle()
+        return last.picture
+
+    record = Counting()
+    plain, recorded = dreams(Plain()), dreams(Graphs(record))
+    assert record.count == 1
+    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+
+
+@pytest.mark.parametrize("count", range(11))
+def test_a_step_is_made_for_no_fewer_than_are_heard(count):
+    assert Plain().places(count) == count
+    assert count <= Graphs(Counting()).places(count) < max(2 * count, 1)
 
 
 class Recordable(TorchDispatchMode):
@@ -428,6 +474,78 @@ def test_a_capture_that_ended_is_released_once_whatever_failed_in_it(cuda):
     with pytest.raises(RuntimeError, match="no memory"):
         Recorder("gpu")(failing)
     assert not Graph.awaited and "released" not in [kind for kind, _ in diary]
+
+
+def in_thread(context, inside, leave):
+    """A thread that enters a context, says so by the event `inside`, and stays until `leave`."""
+    def stay():
+        with context():
+            inside.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=stay, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("first, second", (("step", "capture"), ("load", "capture"), ("capture", "step"), ("capture", "load"),
+                                           ("capture", "capture")))
+def test_a_capture_is_kept_apart_from_what_may_meet_new_kernels(first, second):
+    calm, events = graphs.Calm(), [threading.Event() for _ in range(3)]
+    one_inside, other_inside, leave = events
+    one = in_thread(getattr(calm, first), one_inside, leave)
+    assert one_inside.wait(60)
+    other = in_thread(getattr(calm, second), other_inside, leave)
+    assert not other_inside.wait(0.05)
+    leave.set()
+    assert other_inside.wait(60)
+    for thread in (one, other):
+        thread.join(60)
+
+
+def test_steps_and_loads_do_not_wait_for_each_other_nor_for_a_capture_that_waits_for_a_load():
+    calm, leave, loaded, captured = graphs.Calm(), *(threading.Event() for _ in range(3))
+    threads = [in_thread(calm.load, loaded, leave)]
+    assert loaded.wait(60)
+    threads.append(in_thread(calm.capture, captured, leave))
+    for _ in range(3):
+        with calm.step():
+            assert not captured.is_set()
+    leave.set()
+    assert captured.wait(60)
+    for thread in threads:
+        thread.join(60)
+
+
+def test_what_captures_and_what_dreams_are_kept_apart(cuda, monkeypatch):
+    """The recorder's captures, whole and cut, and the dreamer's steps on a GPU."""
+    seen = []
+
+    class Watched(graphs.Calm):
+        @contextmanager
+        def capture(self):
+            seen.append("capture")
+            with super().capture():
+                yield
+
+        @contextmanager
+        def step(self):
+            seen.append("step")
+            with super().step():
+                yield
+
+    monkeypatch.setattr(graphs, "CALM", Watched())
+    cuda[1][0] = 0.012
+    Recorder("gpu")(sliced)
+    assert seen == ["capture", "capture"]
+    with graphs.stepping(torch.device("cuda")):
+        pass
+    assert seen == ["capture", "capture", "step"]
+    dreamer = Dreamer(small_eye(), pictures(), fit=exact)
+    monkeypatch.setattr(dreamer, "device", torch.device("cuda"))
+    with suppress(Exception):  # there is none
+        dreamer.step(None, Scene(values(), {"a": 1.0}, 0.0, 1.25))
+    assert seen[3:] == ["step"]
 
 
 def test_no_stream_is_handed_out_twice():

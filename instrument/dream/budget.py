@@ -94,7 +94,7 @@ class Governor:
         if self._late >= PATIENCE and self._rung < len(self._plans) - 1:
             self._give_up(wanted)
         elif self._early >= self._trust:
-            self._move(self._rung - 1)
+            self._give_back(wanted)
 
     def _costs(self, rung):
         return self._cost * self._plans[rung].work(self._scale) / self._plans[self._rung].work(self._scale)
@@ -104,6 +104,11 @@ class Governor:
         while rung < len(self._plans) - 1 and self._costs(rung) > wanted:
             rung += 1
         self._move(rung)
+
+    def _give_back(self, wanted):
+        """All that there is room for; where memory was short one step, for nobody knows what fits."""
+        first = 0 if self._trust == TRUST else self._rung - 1
+        self._move(next(rung for rung in range(first, self._rung) if self._costs(rung) < ROOMY * wanted))
 
     def _move(self, rung):
         self._cost = self._cost and self._costs(rung)

@@ -30,7 +30,7 @@ class Form(NamedTuple):
     """What one step consists of: steps of the same form share a CUDA graph."""
 
     way: str  # how the picture is carried, see flow.course
-    leak: str  # back to what is remembered: "", "even" or, while the classes change, "clouds"
+    leaks: bool  # whether it comes back to what is remembered
     memory: str  # how that is remembered, see flow.courses; "" where nobody asks
     ascent: tuple  # of one Ascent, or none
 
@@ -51,7 +51,7 @@ class Numbers(NamedTuple):
     way: tuple  # see flow.course
     odds: tuple  # of each class in what the dream comes back to, see Territories
     memory: tuple  # see Memory.course, or none
-    leak: tuple  # its share; in clouds also how far the turn gets
+    leak: tuple  # its share, and how far a turn gets, nothing while there is none; or none
     sound: tuple  # of the spectrogram among what is seen, see `loudness`; or none
     tones: tuple  # mean and spread (3) each that the picture is brought to
     climb: tuple  # of one Climb, or none
@@ -63,7 +63,7 @@ class Parts(NamedTuple):
     picture: torch.Tensor
     views: tuple  # of the class pictures, at the size of the picture
     fields: tuple  # chance of each, see Territories
-    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does; or fewer
+    clouds: tuple  # where what is remembered changes sooner or later, and where a turn does, if it leaks; or none
     sound: tuple  # of one spectrogram, or none
     guides: tuple  # guides[octave][stage] has one `Guide` per class
     goal: tuple  # of one gradient at the logits, or none
@@ -85,7 +85,7 @@ class Change:
         mixture = mixed(parts.views, lands, parts.picture)
         picture, lost = step.sound(parts.picture, mixture)
         picture = flow.along(picture, form.way, numbers.way)
-        if form.leak:
+        if form.leaks:
             picture = self._leaked(picture, mixture, form, numbers, parts)
         if form.ascent:
             lands = self._carried(lands, form, numbers, parts)
@@ -98,10 +98,8 @@ class Change:
         memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0])
         if parts.sound:
             memory = sounding(memory, parts.sound[0], numbers.sound)
-        share = numbers.leak[0]
-        if form.leak == "clouds":
-            share = 1 - (1 - share) * torch.exp(-numbers.leak[1] * parts.clouds[1])
-        return picture.lerp(memory, share)
+        share, turned = numbers.leak
+        return picture.lerp(memory, 1 - (1 - share) * torch.exp(-turned * parts.clouds[1]))
 
     def _settled(self, picture, numbers, parts):
         """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""

@@ -13,7 +13,7 @@ from ..model.packed import packed
 from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
-from .graphs import finish, player
+from .graphs import finish, loading, player, stepping
 from .memory import Memory
 from .precision import fitted
 from .territory import Territories, divided
@@ -25,6 +25,7 @@ NATURAL = ((0.753, 0.047, -0.009), (0.364, 0.078, 0.033))  # step.tones of 600 p
 TURN_FROM, TURN_TO = 0.25, 0.06  # a new mixture of classes so far from the picture's own turns it, until so near
 TURN = 0.14  # s in which a turn does two thirds of its way
 HUSH = 6.0  # how much a turn quietens the dream, which would otherwise grow the old picture's ghost again
+NEXT_TO_NONE = 1e-6
 FADE = 3.0  # s in which the dream alone makes the picture one of the new classes
 
 
@@ -72,15 +73,19 @@ class Dreamer:
 
     def __init__(self, eye, guides, device="cpu", play=None, fit=fitted):
         """`play` is a player of graphs.py, None the one for the device; `fit` chooses the precision (precision.py)."""
-        self.eye = joined(packed(fit(eye, guides, device)))
         self.device = torch.device(device)
+        with loading(self.device):
+            self._open(eye, guides, play, fit)
+
+    def _open(self, eye, guides, play, fit):
+        self.eye = joined(packed(fit(eye, guides, self.device)))
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
         self._guides = objective.Guides(self.eye, self.pictures)
         self._work = Change(self.eye, self.device).change
         self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
         self._player = play or player(self.device)
-        self._views = {}
+        self._views, self._shapes = {}, {}
         finish(self.device)
 
     def learn(self, name, picture):
@@ -95,6 +100,11 @@ class Dreamer:
     def note(self):
         """What the HUD should say of how it is played; empty as a rule."""
         return self._player.note
+
+    @property
+    def settled(self):
+        """Whether the last step took the time that the next ones will."""
+        return self._player.settled
 
     def settle(self):
         """Wait for what is prepared in the background (benches)."""
@@ -124,8 +134,11 @@ class Dreamer:
         return Dream(picture, scene, seed, 0, noise, memory, Territories(seed), _shares(self._known(scene.weights)))
 
     def _clouds(self, dream, size):
-        """Soft shapes around 1 (1, 1, h, w): where the picture turns sooner or later."""
-        return _spread(dream.noise[1][:, :1], size).mul(0.6).exp().to(self.device)
+        """Soft shapes around 1 (1, 1, h, w): where the picture turns sooner or later. They stay through a dream."""
+        key = dream.seed, tuple(size)
+        if key not in self._shapes:
+            self._shapes = {key: _spread(dream.noise[1][:, :1], size).mul(0.6).exp().to(self.device)}
+        return self._shapes[key]
 
     def size(self, scene):
         """(height, width) of the picture of this scene."""
@@ -143,6 +156,10 @@ class Dreamer:
 
         The same inputs give the same.
         """
+        with stepping(self.device):
+            return self._step(past, scene)
+
+    def _step(self, past, scene):
         if past is None or past.seed != int(scene.values["dream.seed"]):
             return self.start(scene)
         way, dt = _way(past.scene, scene), min(_seconds(past.scene, scene), LONGEST)
@@ -163,18 +180,18 @@ class Dreamer:
         """(Form, Numbers, Parts) of the step that carries a dream along its way to the time of its scene."""
         scene, size = dream.scene, self.size(dream.scene)
         kind, numbers = flow.course(way)
-        leak, amounts = self._leak(dream, dt)
+        leak = self._leak(dream, dt)
         ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
         asked = leak or (ascent and ascent[0].terms.guided > 1)
         remembered, memory = dream.memory.course() if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
-        clouds += (self._clouds(dream, size),) if leak == "clouds" else ()
+        clouds += (self._clouds(dream, size),) if leak else ()
         views, fields, odds = self._mixture(dream, size)
         sound, loudness = self._sound(scene)
         picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
         parts = Parts(octaves.resize(picture, size), views, fields, clouds, sound, guides, goal)
-        return (Form(kind, leak, remembered, ascent),
-                Numbers(dt, numbers, odds, memory, amounts, loudness, self._wanted(scene), climb), parts)
+        return (Form(kind, bool(leak), remembered, ascent),
+                Numbers(dt, numbers, odds, memory, leak, loudness, self._wanted(scene), climb), parts)
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while
@@ -190,18 +207,17 @@ class Dreamer:
         return dream._replace(made=made, turning=turning), far if turning else 0.0
 
     def _leak(self, dream, dt):
-        """How the picture comes back to the class pictures (see Form), and how much; within a few frames and in clouds
-        while the classes change."""
+        """How much the picture comes back to the class pictures, see Numbers; within a few frames, sooner here and later
+        there, while the classes change."""
         known = self._seen(dream.scene)[0]
         share = known * (1 - (1 - dream.scene.values["dream.return"]) ** (dt * REFERENCE))
-        if dream.turning:
-            return "clouds", (share, dt / TURN)
-        return ("even", (share,)) if share > 0 else ("", ())
+        return (share, dt / TURN if dream.turning else 0.0) if share > 0 or dream.turning else ()
 
     def _ascent(self, dream, size, dt, strange):
         """(of one Ascent, of one Climb, guides, goal) of a step, all of them empty where nothing pulls."""
         values = dream.scene.values
         wanted = objective.pull(values, self._known(dream.scene.weights), len(self.eye.stages))
+        wanted = wanted._replace(classes=tuple(self._accompanied(dict(wanted.classes)).items()))
         amount = values["dream.step"] * dt * REFERENCE * max(0.0, 1 - HUSH * strange)
         terms = objective.terms(wanted)
         if amount <= 0 or not terms.deepest:
@@ -247,11 +263,18 @@ class Dreamer:
         """The weights of classes that have a picture."""
         return {name: weight for name, weight in weights.items() if name in self.pictures}
 
+    def _accompanied(self, shares):
+        """Shares of classes, and next to none of others, until they are as many as the player makes a step for."""
+        others = [name for name in self.pictures if name not in shares]
+        wanted = self._player.places(len(shares)) - len(shares)
+        return {**shares, **dict.fromkeys(others[:wanted], NEXT_TO_NONE)}
+
     def _mixture(self, dream, size):
         """(views, fields, odds) of the class pictures that are heard, for `mixed`."""
         known = objective.heard(self._known(dream.scene.weights))
         total, land = sum(known.values()), dream.territories
-        odds = land.odds({name: weight / total for name, weight in known.items()}) if known else ()
+        known = self._accompanied({name: weight / total for name, weight in known.items()})
+        odds = land.odds(known) if known else ()
         return tuple(self._view(name, tuple(size)) for name in known), land.fields(known, size, self.device), odds
 
     def _view(self, name, size):

@@ -8,9 +8,9 @@ same, so they can be recorded once and replayed with other numbers and parts: a 
 
 import logging
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from statistics import median
 
@@ -19,7 +19,8 @@ import torch
 from ..model.joined import joining
 
 log = logging.getLogger(__name__)
-SETTLED = 8  # times in a row that work was the same before it is worth recording: a turning knob makes new work each time
+SETTLED = 8  # times that work was the same, of RECENT, before it is worth recording: a turning knob makes new work each time
+RECENT = 2 * SETTLED
 KEPT = 8  # recordings; each keeps the memory of a whole step
 TRIES = 2  # of recording the same work: a thread that waits for the whole GPU spoils what another one records
 WARM = 3  # times work is done before it is recorded, so that libraries have chosen and allocated
@@ -47,7 +48,11 @@ def whole(work, between=lambda: None):
 class Plain:
     """Plays work as it comes."""
 
-    note = ""
+    note, settled = "", True
+
+    def places(self, count):
+        """For how many classes a step is made that hears `count`."""
+        return count
 
     def play(self, work, form, numbers, parts):
         """What `work` returns."""
@@ -74,8 +79,18 @@ class Graphs:
         self._failed = Counter()  # key: times that it could not be recorded
         self._worker = ThreadPoolExecutor(1, "record")
         self._coming = None  # (key, future) of the recording under way
-        self._last, self._met = None, 0
+        self._recent = deque(maxlen=RECENT)  # hashes of keys
+        self._loose = 0  # steps in a row that were played as they came, while none of them was being recorded
         self.note = ""
+
+    @property
+    def settled(self):
+        """Whether the last step took the time that the next ones will: while one is about to be recorded, no."""
+        return self._loose == 0 or self._loose > RECENT
+
+    def places(self, count):
+        """For how many classes a step is made that hears `count`: a few numbers, so that few recordings serve them all."""
+        return 1 << (count - 1).bit_length() if count else 0
 
     def play(self, work, form, numbers, parts):
         """What `work` returns, in new tensors."""
@@ -84,14 +99,16 @@ class Graphs:
         recording = self._kept.get(key)
         if recording:
             self._kept.move_to_end(key)
+            self._loose = 0
             return recording.play(numbers, parts, self._between)
         self._meet(key, work, form, numbers, parts)
         return whole(work(form, brought(numbers, parts), parts), self._between)
 
     def _meet(self, key, work, form, numbers, parts):
-        self._met = self._met + 1 if key == self._last else 1
-        self._last = key
-        if self._met >= SETTLED and self._coming is None and self._failed[key] < TRIES:
+        hopeless = self._failed[key] >= TRIES
+        self._loose = 0 if hopeless else 1 if self._coming else self._loose + 1
+        self._recent.append(hash(key))
+        if self._coming is None and not hopeless and self._recent.count(hash(key)) >= SETTLED:
             recording = Recording(numbers, parts)
             make = lambda: recording.make(self._record, lambda: work(form, recording.numbers, recording.parts))
             self._coming = key, self._worker.submit(make)
@@ -119,7 +136,7 @@ class Graphs:
         """Work could not be recorded; what the error says."""
         log.warning("a step could not be recorded: %s", error)
         self._failed[key] += 1
-        self._met = 0  # not at once again: what was in the way may stay a little
+        self._recent.clear()  # not at once again: what was in the way may stay a little
         if self._failed[key] >= TRIES:
             self.note = f"no CUDA graph ({' '.join(error.split())[:80]})"
 
@@ -134,7 +151,7 @@ class Graphs:
         found = bool(self._kept)
         self._kept.clear()
         self._failed.clear()
-        self._last = None
+        self._recent.clear()
         return found
 
 
@@ -314,6 +331,73 @@ def _beside(device):
     return STREAMS.take(device)
 
 
+class Calm:
+    """Keeps captures of CUDA graphs apart from what may meet new kernels, in other threads.
+
+    CUDA loads a kernel when it is first met, and waits for the whole GPU then; a capture anywhere makes that an error for both
+    (cudaErrorStreamCaptureUnsupported; "Lazy Loading" in NVIDIA's CUDA programming guide). A capture takes some hundredths of
+    a second, and what meets kernels waits for it; a capture waits for a step, and is not begun while a network loads.
+    """
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._steps = self._loads = 0
+        self._is_held = False  # by a capture, or one that only waits for steps to end
+
+    @contextmanager
+    def step(self):
+        """For what takes no longer than a dream. Not inside itself."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_held)
+            self._steps += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._steps -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def load(self):
+        """For what takes longer."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_held)
+            self._loads += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._loads -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def capture(self):
+        """For a capture; one at a time."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_held and not self._loads)
+            self._is_held = True
+            self._changed.wait_for(lambda: not self._steps)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_held = False
+                self._changed.notify_all()
+
+
+CALM = Calm()
+
+
+def stepping(device):
+    """The context of what may meet new kernels of a device and is soon over."""
+    return CALM.step() if device.type == "cuda" else nullcontext()
+
+
+def loading(device):
+    """The context of what may meet new kernels of a device for longer."""
+    return CALM.load() if device.type == "cuda" else nullcontext()
+
+
 class Recorder:
     """Records work as CUDA graphs."""
 
@@ -355,7 +439,7 @@ class Captured:
     def all(self, work, every):
         """Capture a generator, cut at each `every`th of its stops; its output."""
         output = None
-        with torch.cuda.stream(self._stream):
+        with CALM.capture(), torch.cuda.stream(self._stream):
             while output is None:
                 output = self._next(work, every)
         return output

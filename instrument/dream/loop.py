@@ -10,7 +10,7 @@ import torch
 from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
-from .graphs import dream_stream, empty_cache, is_short
+from .graphs import dream_stream, empty_cache, is_short, stepping
 from .octaves import most_octaves
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class DreamLoop(Loop):
         self._fault = ""
         frame = self._frame(dream, scene)
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
-        if not begins:  # to begin is no whole dream
+        if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
             self._governor.spent(self._clock() - began)
         self._frames.put(frame)
 
@@ -210,7 +210,8 @@ class DreamLoop(Loop):
 def rgba(picture):
     """A picture (1, 3, h, w) in 0..1 as uint8 (h, w, 4) on its device, opaque, row 0 on top."""
     height, width = picture.shape[2:]
-    pixels = torch.empty(height, width, 4, dtype=torch.uint8, device=picture.device)
-    pixels[..., :3] = (picture[0] * 255 + 0.5).clamp(0, 255).permute(1, 2, 0)
-    pixels[..., 3] = 255
+    with stepping(picture.device):
+        pixels = torch.empty(height, width, 4, dtype=torch.uint8, device=picture.device)
+        pixels[..., :3] = (picture[0] * 255 + 0.5).clamp(0, 255).permute(1, 2, 0)
+        pixels[..., 3] = 255
     return pixels
