@@ -350,6 +350,8 @@ def _train_flags(command):
                          "run of `hearsee distill`, or from 'none'")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of no class, to be told from yours")
     command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
+    command.add_argument("--elder", default="", metavar="MODEL", help="an older model of these classes, whose answers are "
+                         "learnt beside that teacher's")
     command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
     command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--leave-out", type=_whole(0), default=0, metavar="FOLD", help="keep a fold for testing")

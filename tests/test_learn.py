@@ -175,7 +175,8 @@ def stop_after_one(settings, run_folder):
     clips = find_clips(settings.data)
     run = Run(run_folder, {**asdict(settings), "classes": classes_of(clips), "clips": len(clips)})
     torch.manual_seed(settings.seed)
-    course = Course(settings, *gather(clips, classes_of(clips)), "cpu", run.folder.parent)
+    classes = classes_of(clips)
+    course = Course(settings, *gather(clips, classes), "cpu", run.folder.parent, classes)
     course.learn(*course.batches(0))
     run.save(1, course=course)
 
@@ -234,6 +235,7 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
             ({"start": "nowhere"}, "nowhere to start from: neither"),
             ({"sound_teacher": str(tmp_path / "hello")}, "hello is damaged, or no file of weights"),
             ({"sound_teacher": str(tmp_path / "other")}, "other is not EfficientAT mn04"),
+            ({"elder": "urban"}, "--elder needs --sound-teacher FILE"),
             ({"pictures": str(plain)}, "needs --picture-teacher"),
             ({"pictures": str(plain), "picture_teacher": "nowhere.caffemodel"}, "nowhere.caffemodel: no such file")):
         with pytest.raises(ValueError, match=words) as caught:

@@ -7,13 +7,14 @@ import pytest
 import soundfile
 import torch
 
-from instrument.audio.frontend import FrontEnd
+from instrument.audio.frontend import FrontEnd, log_mel
 from instrument.learn import augment
 from instrument.learn import train as module
 from instrument.learn.augment import Sounds, TorchMel
 from instrument.learn.sound_teacher import BLOCKS, EMBEDDING, MIDDLE, MIDDLE_CHANNELS, band_centres, load_sound_teacher
 from instrument.learn.train import Hearing, Settings, train
-from instrument.learn.tutor import Tutor, as_student
+from instrument.learn.tutor import Elder, Tutor, as_student
+from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 
 RATE = FrontEnd().rate
@@ -86,6 +87,32 @@ def test_a_lesson_is_of_the_samples_it_is_asked_for(teacher, tmp_path):
         assert (maps.square().mean((0, 2, 3)) < 1.01).all()
     again = tutor(asked)
     assert torch.equal(again.features, lesson.features)
+
+
+def elder(folder, classes=("low", "high")):
+    """An older model of ours that knows next to nothing, as an Elder."""
+    torch.manual_seed(1)
+    save_model(folder, HearSee(2), {"classes": list(classes), "scenes": 1000})
+    return Elder(folder, ["low", "high"], TorchMel())
+
+
+def test_an_elder_has_an_equal_say_in_the_answers_and_none_in_the_rest(teacher, tmp_path):
+    names, older = [f"clip {number}" for number in range(5)], elder(tmp_path / "older")
+    alone, both = (Tutor(teacher, names, sounds(), tmp_path, elder=each) for each in (None, older))
+    asked = torch.from_numpy(np.stack([tone(200, 1.0), tone(3000, 1.0)]))
+    assert torch.allclose(both(asked).answers, (alone(asked).answers + older(asked)) / 2)
+    assert torch.equal(both(asked).features, alone(asked).features)
+
+
+def test_an_elder_answers_as_the_model_does_softer(tmp_path):
+    older, asked = elder(tmp_path / "older"), tone(440, 1.0)
+    heard = load_model(tmp_path / "older").hear(log_mel(asked))
+    assert np.allclose(older(torch.from_numpy(asked)[None])[0], np.exp(heard / 2) / np.exp(heard / 2).sum(), atol=0.02)
+
+
+def test_an_elder_of_other_classes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="knows rain, wind: give a model of low, high"):
+        elder(tmp_path / "older", ("rain", "wind"))
 
 
 def test_the_student_answers_on_the_same_map_as_the_teacher():

@@ -80,13 +80,8 @@ class Graphs:
         self._worker = ThreadPoolExecutor(1, "record")
         self._coming = None  # (key, future) of the recording under way
         self._recent = deque(maxlen=RECENT)  # hashes of keys
-        self._loose = 0  # steps in a row that were played as they came, while none of them was being recorded
+        self.settled = True  # whether the last step took the time that the next ones will: one about to be recorded does not
         self.note = ""
-
-    @property
-    def settled(self):
-        """Whether the last step took the time that the next ones will: while one is about to be recorded, no."""
-        return self._loose == 0 or self._loose > RECENT
 
     def places(self, count):
         """For how many classes a step is made that hears `count`: a few numbers, so that few recordings serve them all."""
@@ -99,14 +94,14 @@ class Graphs:
         recording = self._kept.get(key)
         if recording:
             self._kept.move_to_end(key)
-            self._loose = 0
+            self.settled = True
             return recording.play(numbers, parts, self._between)
         self._meet(key, work, form, numbers, parts)
         return whole(work(form, brought(numbers, parts), parts), self._between)
 
     def _meet(self, key, work, form, numbers, parts):
         hopeless = self._failed[key] >= TRIES
-        self._loose = 0 if hopeless else 1 if self._coming else self._loose + 1
+        self.settled = hopeless or hash(key) not in self._recent  # where a hand goes on turning, all are new
         self._recent.append(hash(key))
         if self._coming is None and not hopeless and self._recent.count(hash(key)) >= SETTLED:
             recording = Recording(numbers, parts)

@@ -32,7 +32,7 @@ from .pictures import crops, read_squares
 from .run import Losses, Run, epoch_indices, generator, mixed, read_tensors, track
 from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
-from .tutor import Tutor
+from .tutor import Elder, Tutor
 
 SETTLED = 40  # batches of clean windows for the final statistics
 
@@ -45,6 +45,7 @@ class Settings:
     start: str = ""  # a run of `distill`, a model folder, or empty for random weights
     foreign: str = ""  # sounds of no class
     sound_teacher: str = ""
+    elder: str = ""  # a model folder, whose answers are learnt too
     pictures: str = ""
     picture_teacher: str = ""
     leave_out: int = 0  # a fold kept for testing
@@ -93,7 +94,7 @@ def train(settings, out, run_folder, workers=None):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
     names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
-    course = Course(settings, names, sounds, device, run.folder.parent)
+    course = Course(settings, names, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
     first = run.resume(course=course)
@@ -215,15 +216,14 @@ def _floats(net):
 class Course:
     """Everything that changes while training: student, optimiser, averaged weights."""
 
-    def __init__(self, settings, names, sounds, device, cache):
+    def __init__(self, settings, names, sounds, device, cache, classes):
         self.settings, self.sounds, self.device = settings, sounds, device
         steps = max(1, settings.steps)
         net = begin(settings.start, sounds.classes)
         if _is_own(settings):
             _keep_convolutions(net)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
-        teacher = settings.sound_teacher
-        self.tutor = Tutor(teacher, names, sounds, cache, device) if teacher else None
+        self.tutor = self._tutor(names, classes, cache)
         self.seeing, squares = self._see(net) if settings.pictures else (None, None)
         self.batches = Batches(settings, sounds, squares)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
@@ -233,6 +233,15 @@ class Course:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rates, steps, pct_start=0.15)
         self.losses = Losses()
         self.model.train()
+
+    def _tutor(self, names, classes, cache):
+        elder, teacher = self.settings.elder, self.settings.sound_teacher
+        if elder and not teacher:
+            raise ValueError("--elder needs --sound-teacher FILE, which it teaches beside")
+        if not teacher:
+            return None
+        elder = Elder(elder, classes, self.sounds.mel, self.device) if elder else None
+        return Tutor(teacher, names, self.sounds, cache, self.device, elder)
 
     @property
     def averaged(self):
@@ -363,6 +372,6 @@ def _card(settings, classes, folds):
         "network": "HearSee: residual, 4 stages of 2 basic blocks (64, 128, 256, 384), one normalisation per sense",
         "classes": classes, "scenes": 1000, "front_end": asdict(FrontEnd()), "window_s": WINDOW,
         "training": {name: value for name, value in asdict(settings).items()
-                     if name not in ("data", "start", "foreign", "sound_teacher", "pictures", "picture_teacher")},
+                     if name not in ("data", "start", "foreign", "sound_teacher", "elder", "pictures", "picture_teacher")},
         "folds": folds,
     }

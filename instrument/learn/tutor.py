@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 from ..audio.frontend import FrontEnd, band_centres
 from ..files import put
+from ..model.card import load_model
+from ..model.sound import as_picture
 from . import sound_teacher
 from .answers import linear_head
-from .run import track
+from .run import mixed, track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 
 EVIDENCE = 0.003  # of each window, see `linear_head`
@@ -30,6 +32,29 @@ class Lesson(NamedTuple):
     maps: tuple
 
 
+class Elder:
+    """An older model of ours of the same classes, which knows what long runs have taught it: its answers to what the student
+    hears (Furlanello et al., "Born-Again Neural Networks", ICML 2018).
+
+    ValueError where its classes are others.
+    """
+
+    def __init__(self, folder, classes, mel, device="cpu"):
+        model = load_model(folder)
+        if model.card["classes"] != classes:
+            raise ValueError(f"--elder {folder} knows {', '.join(model.card['classes'])}: give a model of {', '.join(classes)}")
+        self._net = model.net.use("sound").eval().to(device, memory_format=torch.channels_last)
+        self._mel, self._device = mel, device
+
+    @torch.no_grad()
+    def __call__(self, samples):
+        """Answers softened as in a `Lesson` (n, classes + 1) to samples (n, length)."""
+        log_mel = self._mel(samples).to(self._device, non_blocking=True)
+        with mixed(self._device):
+            embedding = self._net.embed(as_picture(log_mel))
+        return (self._net.heads["sound"](embedding.float()) / 2.0).softmax(1)
+
+
 class Tutor:
     """A sound teacher that hears the same mixtures as the student: its features of them, and a linear head on
     those for our classes, fitted once on whole clips.
@@ -38,8 +63,9 @@ class Tutor:
     a good teacher is patient and consistent", 2022). The fitted clips' features are kept in `cache` (a folder).
     """
 
-    def __init__(self, path, names, sounds, cache, device="cpu"):
-        self._teacher, self._device = load_sound_teacher(path).to(device), device
+    def __init__(self, path, names, sounds, cache, device="cpu", elder=None):
+        """`elder`, an Elder, has an equal say in the answers."""
+        self._teacher, self._device, self._elder = load_sound_teacher(path).to(device), device, elder
         lessons = _lessons(self._ask, names, sounds, Path(cache) / "lessons.npz")
         features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
         labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
@@ -53,7 +79,10 @@ class Tutor:
         """The `Lesson` of samples (n, length)."""
         middle, end = self._teacher.maps(self._as_teacher(samples))
         features = (self._tagged(end) - self._mean) / self._std
-        return Lesson((self._head(features) / 2.0).softmax(1), features[:, :EMBEDDING], (_even(as_student(middle)), _even(as_student(end))))
+        answers = (self._head(features) / 2.0).softmax(1)
+        if self._elder:
+            answers = (answers + self._elder(samples)) / 2
+        return Lesson(answers, features[:, :EMBEDDING], (_even(as_student(middle)), _even(as_student(end))))
 
     def _as_teacher(self, samples):
         return to_teacher_rate(samples.to(self._device, non_blocking=True) * 0.1)
