@@ -329,6 +329,7 @@ def _distill_flags(command):
     command.add_argument("--teacher", required=True, metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
     command.add_argument("--out", required=True, metavar="RUN", help="run folder; give it again to resume")
     command.add_argument("--steps", type=_whole(1), default=3000)
+    command.add_argument("--batch", type=_whole(2), default=32, help="crops a step; 128 suits a large GPU")
     command.add_argument("--side", type=_whole(32, 512), default=96, help="crop size in pixels")
     command.add_argument("--seed", type=_whole(0, SEEDS), default=0)
     _workers_flag(command)
@@ -337,7 +338,7 @@ def _distill_flags(command):
 def _distill(options):
     from .learn.distill import distill
 
-    distill(options.pictures, options.teacher, options.out, options.steps, side=options.side, seed=options.seed,
+    distill(options.pictures, options.teacher, options.out, options.steps, options.batch, options.side, seed=options.seed,
             workers=options.workers)
 
 

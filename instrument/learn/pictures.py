@@ -59,15 +59,16 @@ def _square(data, side):
 
 
 def crops(squares, indices, generator, side=96, smallest=0.75):
-    """Random crops of `smallest`..1 of the edge, flipped and brightened, float (n, 3, side, side) in 0..1."""
-    n = len(indices)
+    """Random crops of `smallest`..1 of the edge, flipped and brightened, float (n, 3, side, side) in 0..1, made where
+    `squares` are."""
+    n, device = len(indices), squares.device
     scale = torch.empty(n).uniform_(smallest, 1, generator=generator)
     shift = torch.empty(n, 2).uniform_(-1, 1, generator=generator) * (1 - scale)[:, None]
     flip = torch.randint(0, 2, (n,), generator=generator) * 2 - 1
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = scale * flip, scale, shift
-    batch = squares[indices].float() / 255
-    grid = F.affine_grid(theta, (n, 3, side, side), align_corners=False)
+    batch = squares[indices.to(device)].float() / 255
+    grid = F.affine_grid(theta.to(device), (n, 3, side, side), align_corners=False)
     batch = F.grid_sample(batch, grid, padding_mode="reflection", align_corners=False)
     gain = torch.empty(n, 1, 1, 1).uniform_(0.7, 1.3, generator=generator)
-    return (batch * gain).clamp(0, 1)
+    return (batch * gain.to(device)).clamp(0, 1)
