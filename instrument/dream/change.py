@@ -126,7 +126,7 @@ class Change:
                 aims = step.Aims(climb.pull, parts.guides[octave], goal, lands)
                 grad = yield from step.gradient(self._eye, picture, ascent.terms, aims, climb.shifts[turn])
                 grad = step.refine(grad, self._colour, *climb.smoothing)
-                picture, missed = step.sound(step.limit(picture + climb.amount * grad), picture)
+                picture, missed = step.moved(picture, grad, climb.amount)
                 lost = lost + missed
             return picture
 

@@ -179,9 +179,14 @@ def unit(direction, size=1.0):
     """A direction at root mean square `size`; nothing stays nothing."""
     if direction.dtype == torch.float16:
         return _unit_in_half(direction, size)
+    return direction * to_unit(direction, size)
+
+
+def to_unit(direction, size=1.0):
+    """The factor, float32, that brings a direction to root mean square `size`."""
     # To convert bfloat16 first takes a CPU eight times as long.
     norm, root = torch.linalg.vector_norm(direction).float(), direction.numel() ** 0.5
-    return direction * (size * root / (norm + 1e-12 * root))
+    return size * root / (norm + 1e-12 * root)
 
 
 def _unit_in_half(direction, size):

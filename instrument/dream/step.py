@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from .objective import Strengths, stage_direction, unit
+from .objective import Strengths, stage_direction, to_unit, unit
 from .octaves import resize
 
 # Square root of the covariance of red, green and blue in 800 natural photographs (measured): a gradient
@@ -83,14 +83,20 @@ def roll(picture, shift):
 
 
 def refine(grad, colour, smoothing=None):
-    """The gradient as a picture would change: natural spectrum, natural colours, mean size 1.
+    """The gradient as a picture would change: natural spectrum, natural colours; of any size.
 
     `smoothing` None leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3).
     """
     grad = mix(grad, colour)
-    if smoothing is not None:
-        grad = spread(grad, smoothing)
-    return grad / (grad.abs().mean() + 1e-12)
+    return grad if smoothing is None else spread(grad, smoothing)
+
+
+def moved(picture, grad, amount):
+    """(the picture, moved along a gradient by `amount` in the mean, inside 0..1; whether it stays, for the gradient was not
+    finite), decided on the device."""
+    size = grad.abs().mean()
+    good = (size - size) == 0  # what is not finite leaves no nought
+    return torch.where(good, limit(torch.addcmul(picture, grad, amount / (size + 1e-12))), picture), ~good
 
 
 def spread(grad, smoothing):
@@ -107,8 +113,8 @@ def spread(grad, smoothing):
     tilt = 1 - 0.85 * smoothing
     total = unit(rest)
     for level in reversed(range(len(bands))):
-        band = unit(bands[level], tilt ** (len(bands) - level - 1))
-        total = resize(total, band.shape[2:]).add_(band)
+        total = resize(total, bands[level].shape[2:])
+        total.addcmul_(bands[level], to_unit(bands[level], tilt ** (len(bands) - level - 1)))
     return total
 
 
@@ -116,7 +122,7 @@ def limit(picture):
     """Bend what nears black or white back inside 0..1; the middle stays as it is."""
     inner = picture.clamp((1 - KNEE) / 2, (1 + KNEE) / 2)
     over = picture - inner
-    return over.div_(over.abs().mul_(2 / (1 - KNEE)).add_(1)).add_(inner)
+    return inner.addcdiv_(over, over.abs().mul_(2 / (1 - KNEE)).add_(1))
 
 
 def tones(picture, axes=OPPONENT):
