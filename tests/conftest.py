@@ -11,6 +11,8 @@ from helpers import port_pair
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell leaves it to what it starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # and nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.modules.setdefault("triton", None)  # training brings it; its LLVM crashes where a test before has loaded Mesa's
 
 
