@@ -336,42 +336,36 @@ class Calm:
 
     def __init__(self):
         self._changed = threading.Condition()
-        self._steps = self._loads = 0
+        self._under_way = Counter()  # steps and loads
         self._is_held = False  # by a capture, or one that only waits for steps to end
 
-    @contextmanager
     def step(self):
-        """For what takes no longer than a dream. Not inside itself."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._is_held)
-            self._steps += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._steps -= 1
-                self._changed.notify_all()
+        """The context of what takes no longer than a dream. Not inside itself."""
+        return self._counted("step")
+
+    def load(self):
+        """The context of what takes longer."""
+        return self._counted("load")
 
     @contextmanager
-    def load(self):
-        """For what takes longer."""
+    def _counted(self, kind):
         with self._changed:
             self._changed.wait_for(lambda: not self._is_held)
-            self._loads += 1
+            self._under_way[kind] += 1
         try:
             yield
         finally:
             with self._changed:
-                self._loads -= 1
+                self._under_way[kind] -= 1
                 self._changed.notify_all()
 
     @contextmanager
     def capture(self):
         """For a capture; one at a time."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_held and not self._loads)
+            self._changed.wait_for(lambda: not self._is_held and not self._under_way["load"])
             self._is_held = True
-            self._changed.wait_for(lambda: not self._steps)
+            self._changed.wait_for(lambda: not self._under_way["step"])
         try:
             yield
         finally:
