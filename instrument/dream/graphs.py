@@ -100,10 +100,10 @@ class Graphs:
         return whole(work(form, brought(numbers, parts), parts), self._between)
 
     def _meet(self, key, work, form, numbers, parts):
-        hopeless = self._failed[key] >= TRIES
-        self.settled = hopeless or hash(key) not in self._recent  # where a hand goes on turning, all are new
-        self._recent.append(hash(key))
-        if self._coming is None and not hopeless and self._recent.count(hash(key)) >= SETTLED:
+        hopeless, short = self._failed[key] >= TRIES, hash(key)
+        self.settled = hopeless or short not in self._recent  # where a hand goes on turning, all are new
+        self._recent.append(short)
+        if self._coming is None and not hopeless and self._recent.count(short) >= SETTLED:
             recording = Recording(numbers, parts)
             make = lambda: recording.make(self._record, lambda: work(form, recording.numbers, recording.parts))
             self._coming = key, self._worker.submit(make)
