@@ -328,8 +328,7 @@ class Show:
         spectrogram = self._look(values)
         self.dream.scene.put(self._scene(values, weights, now, aspect(width, height), spectrogram, self.renderer.journey.here))
         dreamt = self.frames.take()
-        if dreamt:
-            self.rates.dreamt(dreamt)
+        self.rates.dreamt(dreamt, self.dream.fault, now)
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from instrument.console import SHOWN
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
 from instrument.dream.budget import PATIENCE, TRUST, Governor, Plan, ladder
@@ -21,6 +22,7 @@ from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
 from instrument.motion import Motion, Place, motion
 from instrument.params import DEFAULTS
+from instrument.rates import Rates
 
 torch.set_num_threads(1)
 TINY = {"dream.size": 32.0, "dream.octaves": 2.0, "dream.jitter": 2.0, "dream.layer": 3.0}
@@ -759,12 +761,63 @@ def test_a_failing_dream_keeps_the_last_frame_and_is_counted(dreamer):
     loop = DreamLoop(dreamer, frames)
     loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.0))
     assert frames.take() is not None
-    broken = {**values(), "zoom.mode": 99.0}
-    loop.turn(Scene(broken, {"a": 1.0}, 0.1, 1.0))
-    assert frames.take() is None
-    assert loop.faults == 1 and "dream failed" in loop.note(broken)
+    loop.turn(Scene({**values(), "zoom.mode": 99.0}, {"a": 1.0}, 0.1, 1.0))
+    assert frames.take() is None and loop.faults == 1
     loop.turn(Scene(values(), {"a": 1.0}, 0.2, 1.0))
-    assert frames.take() is not None and "failed" not in loop.note(values())
+    assert frames.take() is not None
+
+
+class Stage:
+    """What the performer sees of a loop, at hand-fed times."""
+
+    def __init__(self, dreamer):
+        self.now, self.frames, self.rates = 0.0, Latest(), Rates()
+        self.rates._dreamt = 0.0
+        self.loop = DreamLoop(dreamer, self.frames, clock=lambda: self.now)
+
+    def play(self, seconds, rate=10, **changes):
+        """Dream for some seconds, as often a second; the HUD's words afterwards."""
+        for _ in range(round(seconds * rate)):
+            self.now += 1 / rate
+            self.loop.turn(Scene({**values(), **changes}, {"a": 1.0}, self.now, 1.25))
+            self.rates.dreamt(self.frames.take(), self.loop.fault, self.now)
+        return "; ".join(self.rates.notes())
+
+
+def failing(monkeypatch, dreamer, error):
+    """Let each dream fail."""
+    def step(past, scene):
+        raise error
+
+    monkeypatch.setattr(dreamer, "step", step)
+
+
+SHORT = [torch.cuda.OutOfMemoryError("too much"), RuntimeError("CUDA error: out of memory"),
+         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+         RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to")]
+
+
+@pytest.mark.parametrize("error, words", [(ValueError("odd"), "dream failed: odd"), (SHORT[0], "out of GPU memory"),
+                                          (SHORT[3], "out of memory")])
+def test_the_performer_sees_that_dreams_fail_and_for_some_seconds_that_they_did(dreamer, monkeypatch, caplog, error, words):
+    stage = Stage(dreamer)
+    assert stage.play(2) == "" and stage.rates.dream_rate == pytest.approx(10)
+    with monkeypatch.context() as broken:
+        failing(broken, dreamer, error)
+        assert words in stage.play(30)
+    assert stage.rates.dream_rate < 0.1 and len(caplog.records) == 1 and words in caplog.text
+    assert words in stage.play(SHOWN - 1)
+    assert words not in stage.play(2)
+
+
+def test_dreams_that_fail_again_later_are_logged_again(dreamer, monkeypatch, caplog):
+    stage = Stage(dreamer)
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            failing(broken, dreamer, ValueError("odd"))
+            stage.play(1)
+        stage.play(SHOWN + 1)
+    assert len(caplog.records) == 2
 
 
 def test_the_dream_after_one_that_failed_makes_up_for_its_way(dreamer, monkeypatch):
@@ -807,11 +860,7 @@ def test_recordings_give_way_before_an_octave_does(dreamer, monkeypatch):
     assert seen[0] == seen[1] > seen[2]
 
 
-SHORT = [torch.cuda.OutOfMemoryError("too much"), RuntimeError("CUDA error: out of memory"),
-         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")]
-
-
-@pytest.mark.parametrize("fault", SHORT, ids=("torch", "driver", "cuBLAS"))
+@pytest.mark.parametrize("fault", SHORT, ids=("torch", "driver", "cuBLAS", "processor"))
 def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch, fault):
     """Whoever found none, and even where what is kept for later cannot be given back."""
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: (_ for _ in ()).throw(RuntimeError("captures_underway")))

@@ -1,6 +1,5 @@
 """The dream thread: takes the newest scene, dreams at the wanted rate, hands over frames."""
 
-import logging
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -10,10 +9,10 @@ import torch
 from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
-from .graphs import dream_stream, empty_cache, is_short, stepping
+from .graphs import dream_stream, empty_cache, lack, stepping
 from .octaves import most_octaves
+from .trouble import Trouble, one_line
 
-log = logging.getLogger(__name__)
 WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
 
 
@@ -54,7 +53,7 @@ class Loop:
     def __init__(self, frames, clock=time.perf_counter):
         self.scene = Inbox()
         self.faults = 0
-        self._fault = ""  # what the HUD should say of the last one
+        self._trouble = Trouble(clock)
         self._frames = frames
         self._clock = clock
         self._stop = threading.Event()
@@ -79,19 +78,27 @@ class Loop:
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1; loops made beforehand have no use for it. Any thread."""
 
+    @property
+    def fault(self):
+        """What the HUD should say of frames that fail, until some seconds after; "" while none does. Any thread."""
+        return self._trouble.text
+
     def turn(self, scene):
         """A frame of a scene is put; whatever goes wrong, the last good one stays. The loop's thread."""
-        short = False
+        short = ""
         try:
             self._turn(scene)
+            self._trouble.passed()
         except Exception as error:  # the show goes on
-            short = is_short(error)
-            if not short and not self.faults:
-                log.exception("a dream failed; the last picture stays")
-            self._fault = "out of GPU memory" if short else f"dream failed: {error}"
+            short = lack(error)
+            self._trouble.came(f"out of {short}" if short else self._complaint(error), error)
             self.faults += 1
         if short:  # only now: the error held what is to be freed
             self._free()
+
+    def _complaint(self, error):
+        """A line about a frame that failed."""
+        return f"dream failed: {one_line(error)}"
 
     def _free(self):
         """Memory ran out: need less of it."""
@@ -164,7 +171,6 @@ class DreamLoop(Loop):
             self._last = None
         begins = self._last is None
         dream = self._dreamer.step(self._last, self._affordable(scene))
-        self._fault = ""
         frame = self._frame(dream, scene)
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
         if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
@@ -203,8 +209,8 @@ class DreamLoop(Loop):
         return Frame(pixels, self._rate(), self.note(scene.values), scene.place)
 
     def note(self, values):
-        """What the HUD should say: overridden values and faults."""
-        return "; ".join(text for text in (self._governor.note(values), self._dreamer.note, self._fault) if text)
+        """What the HUD should say of a frame: what was overridden, and how it was played."""
+        return "; ".join(text for text in (self._governor.note(values), self._dreamer.note) if text)
 
 
 def rgba(picture):
