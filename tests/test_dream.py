@@ -880,6 +880,37 @@ def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch, fault):
     assert frames.take() is not None and loop.faults == len([count for count in octaves_seen if count > 1]) > 0
 
 
+def first_pictures(dreamer, seeds, draw):
+    """The first picture that the stage shows with each of `seeds`; before each but the first, R."""
+    frames, shown = Latest(), []
+    loop = DreamLoop(dreamer, frames, draw=draw)
+    for seed in seeds:
+        loop.turn(Scene(values(seed=seed), {"a": 1.0}, 0.0, 1.25))
+        shown.append(frames.take().pixels)
+        loop.reseed()
+    return shown
+
+
+def test_with_seed_0_each_dream_on_stage_is_another_and_can_be_had_again(dreamer):
+    one, other, again = first_pictures(dreamer, (0, 0, 7), iter((7, 8)).__next__)
+    assert (one == again).all() and not (one == other).all()
+
+
+def test_with_any_other_seed_and_without_a_stage_each_dream_is_the_same(dreamer):
+    for seed, draw in ((5, iter((7, 8)).__next__), (0, None)):
+        one, again = first_pictures(dreamer, (seed, seed), draw)
+        assert (one == again).all()
+
+
+def test_a_seed_that_was_drawn_lasts_as_long_as_its_dream(dreamer):
+    """Until R, and until the knob goes elsewhere and comes back."""
+    drawn, numbers = [], count(7)
+    loop = DreamLoop(dreamer, Latest(), draw=lambda: drawn.append(next(numbers)) or drawn[-1])
+    for now, seed in enumerate((0, 0, 0, 3, 3, 0, 0)):
+        loop.turn(Scene(values(seed=seed), {"a": 1.0}, now / 10, 1.25))
+    assert drawn == [7, 8]
+
+
 def test_what_was_taught_is_dreamed_by_the_next_dreamer_too(dreamer, eye):
     loop, taught = DreamLoop(dreamer, Latest()), pictures()["b"]
     other, another = Dreamer(eye, pictures()), Dreamer(eye, pictures())

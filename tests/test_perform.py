@@ -311,6 +311,13 @@ def test_the_hud_says_what_is_switched_on(show):
     assert show.dash.states() == show.rates.notes()
 
 
+def test_r_brings_another_dream_and_tells_its_seed(show):
+    seeds = lambda: {text for text in show.messages.fresh(time.perf_counter()) if "a fresh dream, dream.seed" in text}
+    before = seeds()
+    show._key("r")
+    play(show, lambda: seeds() - before)
+
+
 def test_the_hud_says_that_dreams_fail(show, monkeypatch):
     def fail(past, scene):
         raise ValueError("odd")

@@ -135,9 +135,11 @@ class DreamLoop(Loop):
     keeps torch to one thread.
     """
 
-    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter):
+    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter, draw=None):
+        """`draw()` gives each fresh dream its seed where `dream.seed` is 0; without it 0 is a seed like others."""
         super().__init__(frames, clock)
         self._dreamer = dreamer
+        self._draw, self._drawn = draw, None
         self._next = Latest()
         self._threads = threads
         self._governor = Governor()
@@ -168,9 +170,9 @@ class DreamLoop(Loop):
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()
-            self._last = None
+            self._last = self._drawn = None
         begins = self._last is None
-        dream = self._dreamer.step(self._last, self._affordable(scene))
+        dream = self._dreamer.step(self._last, self._affordable(self._seeded(scene)))
         frame = self._frame(dream, scene)
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
         if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
@@ -183,6 +185,14 @@ class DreamLoop(Loop):
             for name, picture in list(self._learnt.items()):
                 dreamer.learn(name, picture)
             self._dreamer, self._governor = dreamer, Governor()
+
+    def _seeded(self, scene):
+        """The scene, with a seed drawn in place of 0: for each fresh dream, and when the knob comes back to 0."""
+        if self._draw is None or scene.values["dream.seed"]:
+            self._drawn = None
+            return scene
+        self._drawn = self._drawn or self._draw()
+        return replace(scene, values={**scene.values, "dream.seed": float(self._drawn)})
 
     def _affordable(self, scene):
         """The scene with what the governor and the network's smallest input allow."""
