@@ -142,13 +142,19 @@ class Dreamer:
 
     def size(self, scene):
         """(height, width) of the picture of this scene."""
-        height = int(scene.values["dream.size"])
-        return height, max(self.eye.smallest, round(height * scene.aspect))
+        return self.shape(scene.aspect).size(int(scene.values["dream.size"]))
 
-    def _sight(self, scene, size):
-        """(height, width) at which the network looks at a picture of a size."""
-        height = min(scene.sight or size[0], size[0])
-        return height, max(min(self.eye.smallest, size[1]), round(size[1] * height / size[0]))
+    def shape(self, aspect):
+        """The `Shape` of its dreams in this proportion."""
+        return octaves.Shape(aspect, self.eye.smallest)
+
+    def _octaves(self, scene):
+        """Sizes at which the network looks at a scene, coarse to fine."""
+        values, shape = scene.values, self.shape(scene.aspect)
+        size, scale = int(values["dream.size"]), values["dream.octave_scale"]
+        sight = scene.sight or size
+        count = shape.octaves(size, sight, scale, int(values["dream.octaves"]))
+        return tuple(octaves.octave_sizes(*shape.looked(size, sight), count, scale))
 
     @torch.no_grad()
     def step(self, past, scene):
@@ -181,7 +187,7 @@ class Dreamer:
         scene, size = dream.scene, self.size(dream.scene)
         kind, numbers = flow.course(way)
         leak = self._leak(dream, dt)
-        ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
+        ascent, climb, guides, goal = self._ascent(dream, dt, strange)
         asked = leak or (ascent and ascent[0].terms.guided > 1)
         remembered, memory = dream.memory.course() if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
@@ -213,7 +219,7 @@ class Dreamer:
         share = known * (1 - (1 - dream.scene.values["dream.return"]) ** (dt * REFERENCE))
         return (share, dt / TURN if dream.turning else 0.0) if share > 0 or dream.turning else ()
 
-    def _ascent(self, dream, size, dt, strange):
+    def _ascent(self, dream, dt, strange):
         """(of one Ascent, of one Climb, guides, goal) of a step, all of them empty where nothing pulls."""
         values = dream.scene.values
         wanted = objective.pull(values, self._known(dream.scene.weights), len(self.eye.stages))
@@ -222,10 +228,7 @@ class Dreamer:
         terms = objective.terms(wanted)
         if amount <= 0 or not terms.deepest:
             return (), (), (), ()
-        scale, finest = values["dream.octave_scale"], self._sight(dream.scene, size)
-        count = octaves.most_octaves(min(finest), scale, self.eye.smallest, int(values["dream.octaves"]))
-        sizes = tuple(octaves.octave_sizes(*finest, count, scale))
-        ascent = Ascent(sizes, int(values["dream.iterations"]), terms)
+        ascent = Ascent(self._octaves(dream.scene), int(values["dream.iterations"]), terms)
         climb = Climb(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, ascent))
         return (ascent,), (climb,), self._guiding(ascent, wanted), (self._goal(wanted.classes),) if terms.answer else ()
 

@@ -10,7 +10,6 @@ from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
 from .graphs import dream_stream, empty_cache, lack, stepping
-from .octaves import most_octaves
 from .trouble import Trouble, one_line
 
 WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
@@ -197,9 +196,7 @@ class DreamLoop(Loop):
     def _affordable(self, scene):
         """The scene with what the governor and the network's smallest input allow."""
         values = scene.values
-        short = values["dream.size"] * min(1.0, scene.aspect)
-        most = most_octaves(short, values["dream.octave_scale"], self._dreamer.eye.smallest, int(values["dream.octaves"]))
-        plan = self._governor.plan(values, most)
+        plan = self._governor.plan(values, self._dreamer.shape(scene.aspect))
         changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations, "dream.size": plan.size}
         return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
