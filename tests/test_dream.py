@@ -490,6 +490,16 @@ def test_a_turn_to_other_classes_ends_when_the_picture_is_made_of_them(dreamer):
     assert turned[-1] > 0.9  # begun, it goes on until the picture is nearly made of them
 
 
+def test_a_turn_in_which_nothing_known_is_heard_any_more_is_over(dreamer):
+    """Else every dream would be pulled to grey for as long as that lasts."""
+    last = dream(dreamer, 3, {"a": 1.0})
+    begun = dreamer.step(last, replace(last.scene, weights={"b": 1.0}, now=last.scene.now + 1 / 12))
+    over = dreamer.step(begun, replace(begun.scene, weights={"nobody": 1.0}, now=begun.scene.now + 1 / 12))
+    assert begun.turning and not over.turning and over.made == begun.made
+    back = dreamer.step(over, replace(over.scene, weights={"b": 1.0}, now=over.scene.now + 1 / 12))
+    assert back.turning
+
+
 def test_silence_keeps_what_the_picture_is_made_of(dreamer):
     last = dream(dreamer, 3, {"a": 1.0})
     assert dreamer.step(last, replace(last.scene, weights={}, now=9.0)).made == last.made

@@ -204,7 +204,7 @@ class Dreamer:
         it turns, else 0)."""
         wanted = _shares(self._known(dream.scene.weights))
         if not wanted:
-            return dream, 0.0
+            return dream._replace(turning=False), 0.0
         far = _distance(wanted, dream.made)
         turning = far > (TURN_TO if dream.turning else TURN_FROM) and dream.scene.values["dream.guided"] > 0
         share = 1 - math.exp(-dt / (TURN if turning else FADE))
