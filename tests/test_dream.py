@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import count, pairwise
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -1020,6 +1021,40 @@ def test_what_was_taught_is_dreamed_by_the_next_dreamer_too(dreamer, eye):
     loop.change(another, other_classes=True)
     loop.turn(Scene(values(), {"a": 1.0}, 0.1, 1.25))
     assert set(another.pictures) == {"a", "b"}
+
+
+def test_what_is_taught_in_the_midst_of_a_dream_is_in_the_next_one(eye):
+    class Spy(Plain):
+        def places(self, count):
+            dreamer.learn("clap", pictures()["b"])
+            return count
+
+    dreamer = Dreamer(eye, pictures(), play=Spy())
+    heard = {"a": 0.5, "b": 0.3, "clap": 0.2}
+    first = dreamer.step(None, Scene(values(), heard, 0.0, 1.25))
+    dreamer = Dreamer(eye, pictures(), play=Spy())
+    then = dreamer.step(first, replace(first.scene, now=0.1))
+    assert set(then.made) == {"a", "b"}
+    assert set(dreamer.step(then, replace(first.scene, now=0.2)).made) == {"a", "b", "clap"}
+
+
+def test_what_is_taught_while_another_dreamer_takes_over_is_not_lost(dreamer, eye, monkeypatch):
+    loop, other, taught = DreamLoop(dreamer, Latest()), Dreamer(eye, pictures()), pictures()["b"]
+    teacher = Thread(target=loop.learn, args=("snap", taught))
+
+    def learn(name, picture):
+        if not teacher.ident:
+            teacher.start()
+            teacher.join(0.2)
+        Dreamer.learn(other, name, picture)
+
+    monkeypatch.setattr(other, "learn", learn)
+    loop.learn("clap", taught)
+    loop.change(other)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.25))
+    teacher.join()
+    loop.turn(Scene(values(), {"a": 1.0}, 0.1, 1.25))
+    assert {"clap", "snap"} <= set(other.pictures)
 
 
 def test_freeze_holds_the_picture(dreamer):

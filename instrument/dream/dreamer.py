@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -85,16 +86,22 @@ class Dreamer:
         self._work = Change(self.eye, self.device).change
         self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
         self._player = play or player(self.device)
-        self._views, self._shapes = {}, {}
+        self._views, self._shapes, self._learnt = {}, {}, deque()
         finish(self.device)
 
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1. Any thread."""
         picture = torch.as_tensor(picture)
-        self._tones[name] = natural(step.tones(picture)).tolist()
+        tones = natural(step.tones(picture)).tolist()
         picture = picture.to(self.device, torch.float32)
         finish(self.device)
-        self.pictures[name] = picture  # last: from here on it is dreamed
+        self._learnt.append((name, picture, tones))
+
+    def _take_up(self):
+        """What was learnt is dreamed from here on: in the midst of a step it would be there for a part of it."""
+        while self._learnt:
+            name, picture, tones = self._learnt.popleft()
+            self.pictures[name], self._tones[name] = picture, tones
 
     @property
     def note(self):
@@ -166,6 +173,7 @@ class Dreamer:
             return self._step(past, scene)
 
     def _step(self, past, scene):
+        self._take_up()
         if past is None or past.seed != int(scene.values["dream.seed"]):
             return self.start(scene)
         way, dt = _way(past.scene, scene), min(_seconds(past.scene, scene), LONGEST)

@@ -144,16 +144,19 @@ class DreamLoop(Loop):
         self._governor = Governor()
         self._last = None  # the newest dream
         self._learnt = {}
+        self._learning = threading.Lock()  # what is learnt meanwhile waits until another dreamer has taken over
 
     def learn(self, name, picture):
-        self._learnt[name] = picture
-        self._dreamer.learn(name, picture)
+        with self._learning:
+            self._learnt[name] = picture
+            self._dreamer.learn(name, picture)
 
     def change(self, dreamer, other_classes=False):
         """Go on with another dreamer, from the dream there is, and with the pictures learnt unless it is one of
         `other_classes`. Any thread."""
-        self._learnt = {} if other_classes else self._learnt
-        self._next.put(dreamer)
+        with self._learning:
+            self._learnt = {} if other_classes else self._learnt
+            self._next.put(dreamer)
 
     def _run(self):
         if self._threads:
@@ -165,7 +168,7 @@ class DreamLoop(Loop):
         """One dream of a scene, unless the picture is held."""
         if scene.values["show.freeze"] and self._last is not None:
             return
-        self._exchange(self._next.take())
+        self._exchange()
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()
@@ -178,12 +181,14 @@ class DreamLoop(Loop):
             self._governor.spent(self._clock() - began)
         self._frames.put(frame)
 
-    def _exchange(self, dreamer):
+    def _exchange(self):
         """Another dreamer, if there is one, has everything to show: its speed, and that it finds memory."""
-        if dreamer is not None:
-            for name, picture in list(self._learnt.items()):
-                dreamer.learn(name, picture)
-            self._dreamer, self._governor = dreamer, Governor()
+        with self._learning:
+            dreamer = self._next.take()
+            if dreamer is not None:
+                for name, picture in self._learnt.items():
+                    dreamer.learn(name, picture)
+                self._dreamer, self._governor = dreamer, Governor()
 
     def _seeded(self, scene):
         """The scene, with a seed drawn in place of 0: for each fresh dream, and when the knob comes back to 0."""
