@@ -944,8 +944,7 @@ def test_a_frame_that_cannot_be_made_is_a_dream_that_failed(dreamer, monkeypatch
     assert good and frames.take() is not None
 
 
-def test_recordings_give_way_before_an_octave_does(dreamer, monkeypatch):
-    """An octave given up for want of memory does not come back."""
+def test_what_is_kept_for_later_gives_way_before_an_octave_does(dreamer, monkeypatch):
     loop, wanted, kept, seen = DreamLoop(dreamer, Latest()), values(octaves=3, octave_scale=1.2), [True], []
 
     def step(past, scene):
@@ -953,10 +952,19 @@ def test_recordings_give_way_before_an_octave_does(dreamer, monkeypatch):
         raise torch.cuda.OutOfMemoryError("too much")
 
     monkeypatch.setattr(dreamer, "step", step)
-    monkeypatch.setattr(dreamer, "forget", lambda: bool(kept) and kept.pop())
+    monkeypatch.setattr(dreamer, "forget", lambda: bool(kept))  # there is always something again, of what failed
     for number in range(3):
         loop.turn(Scene(wanted, {"a": 1.0}, number / 4, 1.25))
     assert seen[0] == seen[1] > seen[2]
+
+
+def test_what_is_kept_for_later_can_be_forgotten_and_the_dream_goes_on(dreamer):
+    last = dream(dreamer, 3, {"a": 0.6, "b": 0.4})
+    later = replace(last.scene, now=0.5)
+    wanted = dreamer.step(last, later).picture
+    assert dreamer._guides._kept and dreamer.forget()
+    assert not dreamer._guides._kept and not dreamer.forget()
+    assert torch.equal(dreamer.step(last, later).picture, wanted)
 
 
 @pytest.mark.parametrize("fault", SHORT, ids=("torch", "driver", "cuBLAS", "processor"))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from ..model.joined import joined
-from ..model.packed import packed
+from ..model.packed import kept_by, packed
 from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
@@ -118,8 +118,10 @@ class Dreamer:
         self._player.settle()
 
     def forget(self):
-        """Free the memory of what was prepared; whether there was any."""
-        return self._player.forget()
+        """Free the memory of what was prepared, and comes again when it is needed; whether there was any. Between steps."""
+        self._views, self._shapes = {}, {}
+        found = [self._player.forget(), self._guides.forget(), *(layouts.forget() for layouts in kept_by(self.eye))]
+        return any(found)
 
     def start(self, scene):
         """A first dream: the class pictures mixed, different with each seed."""

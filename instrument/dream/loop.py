@@ -13,6 +13,7 @@ from .graphs import dream_stream, empty_cache, lack, stepping
 from .trouble import Trouble, one_line
 
 WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
+LASTS = 100  # dreams that memory set free must last for
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ class DreamLoop(Loop):
         self._threads = threads
         self._governor = Governor()
         self._last = None  # the newest dream
+        self._well = LASTS  # dreams since memory was short
         self._learnt = {}
         self._learning = threading.Lock()  # what is learnt meanwhile waits until another dreamer has taken over
 
@@ -176,6 +178,7 @@ class DreamLoop(Loop):
         begins = self._last is None
         dream = self._dreamer.step(self._last, self._affordable(self._seeded(scene)))
         frame = self._frame(dream, scene)
+        self._well += 1
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
         if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
             self._governor.spent(self._clock() - began)
@@ -206,8 +209,10 @@ class DreamLoop(Loop):
         return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
     def _free(self):
-        if not self._dreamer.forget():  # what was recorded before gives way first: an octave is gone for good
+        """What is kept for later gives way first; where that did not last, some of what is dreamed."""
+        if not self._dreamer.forget() or self._well < LASTS:
             self._governor.out_of_memory()
+        self._well = 0
         super()._free()
 
     def _frame(self, dream, scene):
