@@ -122,6 +122,45 @@ def test_the_match_with_the_guide_rises(eye):
     assert after > before
 
 
+def scores(eye):
+    """What each objective ascends, as a function of a picture."""
+    guide = objective.Guides(eye, pictures()).at("a", 32, 3)[2]
+    places = lambda picture: eye.activations(picture, 3)[2]
+    return {"energy": lambda p: float(places(p).var((2, 3)).mean()),
+            "channel": lambda p: float(places(p)[:, 4].mean()),
+            "guided": lambda p: float((guide.match @ places(p)[0].flatten(1) + guide.bias[:, None]).max(0).values.mean()),
+            "class": lambda p: float(eye.logits(eye.activations(p, 4)[3])[0, 0])}
+
+
+TOGETHER = [("energy", "channel"), ("guided", "class"), ("guided", "channel"), ("energy", "class")]
+
+
+def sharing(one, other, share):
+    """Values with `share` of the weight on one objective and the rest on another."""
+    return {**only(one), one: share, other: 1 - share, "channel_index": 4, "likeness": 0.0}
+
+
+@pytest.mark.parametrize("one, other", TOGETHER)
+def test_two_objectives_rise_together(eye, one, other):
+    for name in (one, other):
+        before, after = climbed(eye, scores(eye)[name], **sharing(one, other, 0.5))
+        assert after > before, name
+
+
+@pytest.mark.parametrize("one, other", TOGETHER)
+def test_the_more_weight_an_objective_has_the_more_of_the_pull_is_its_own(eye, one, other):
+    torch.manual_seed(5)
+    picture, guides = 0.3 + 0.4 * torch.rand(1, 3, 32, 40), objective.Guides(eye, pictures())
+
+    def pulled(share):
+        wanted = objective.pull(values(**sharing(one, other, share)), {"a": 1.0})
+        return gradient(eye, picture, wanted, 32, guides).flatten()
+
+    for alone, shares in ((1.0, (0.0, 0.2, 0.5, 0.8, 1.0)), (0.0, (1.0, 0.8, 0.5, 0.2, 0.0))):
+        likeness = [float(torch.cosine_similarity(pulled(share), pulled(alone), 0)) for share in shares]
+        assert likeness == sorted(likeness) and likeness[0] < 0.9 and likeness[-1] > 0.999
+
+
 def test_two_guides_pull_in_proportion(eye):
     torch.manual_seed(2)
     activation = torch.rand(1, 16, 4, 5)
