@@ -37,13 +37,13 @@ class Eyes:
         self._lock = threading.Lock()
         self._wish, self._loading = None, False
 
-    def loop(self, frames, threads=None):
-        """The dream thread, not yet started, that puts into the mailbox `frames`."""
+    def loop(self, frames, threads=None, draw=None):
+        """The dream thread, not yet started, that puts into the mailbox `frames`; `draw` as in DreamLoop."""
         from .dream.loop import DreamLoop
 
         # A core is left to hearing and drawing: threads that wait for each other at every layer wait for the slowest
         # (two cores: 5.5 dreams a second with one thread, 3.0 with two).
-        return DreamLoop(self.now.dreamer, frames, threads or max(1, os.cpu_count() - 1))
+        return DreamLoop(self.now.dreamer, frames, threads or max(1, os.cpu_count() - 1), draw=draw)
 
     def ask(self, what, name, say):
         """Begin to load `name`, a "network" or a "model", beside the show; `say` tells mistakes, from a thread."""

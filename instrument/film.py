@@ -122,24 +122,16 @@ def _roll(take, reel, count):
 @contextmanager
 def _memory(values):
     """ValueError in one line when the dreams of these values find no memory."""
+    from .dream.graphs import lack
+
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        kind = _lack(error)
+        kind = lack(error)
         if not kind:
             raise
         raise ValueError(f"out of {kind} with dreams of {values['dream.size']:.0f} px: give a smaller --dream-size or "
                          "fewer --dream-octaves") from None
-
-
-def _lack(error):
-    """Which memory there was too little of; "" if an error is of another kind."""
-    import torch
-
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        return "GPU memory"
-    # For the processor PyTorch has no kind of its own.
-    return "memory" if isinstance(error, MemoryError) or "can't allocate memory" in str(error) else ""
 
 
 def _hears(take):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from .midi.ports import Midi
 from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import COMMANDS, PARAMS
+from .params import BY_NAME, COMMANDS, PARAMS
 from .presets import Bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
@@ -224,7 +225,13 @@ class Show:
 
     def _dream_loop(self):
         tell(self.eyes.now.news)
-        return self.eyes.loop(self.frames, self.options.dream_threads)
+        return self.eyes.loop(self.frames, self.options.dream_threads, self._draw_seed)
+
+    def _draw_seed(self):
+        """A seed by chance, told so that the player can have this dream again. The dream's thread."""
+        seed = random.randint(1, int(BY_NAME["dream.seed"].hi))
+        self.say(f"a fresh dream, dream.seed {seed}")
+        return seed
 
     def _open_eyes(self, stack):
         from .render.outputs import Outputs
@@ -328,8 +335,7 @@ class Show:
         spectrogram = self._look(values)
         self.dream.scene.put(self._scene(values, weights, now, aspect(width, height), spectrogram, self.renderer.journey.here))
         dreamt = self.frames.take()
-        if dreamt:
-            self.rates.dreamt(dreamt)
+        self.rates.dreamt(dreamt, self.dream.fault, now)
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)

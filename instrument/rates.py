@@ -2,6 +2,8 @@
 
 import time
 
+LATE = 2.0  # times as long as from one dream to the next: then the next is late, and the rate falls
+
 
 class Rates:
     """Frames a second over the last two seconds, and dreams."""
@@ -9,14 +11,20 @@ class Rates:
     def __init__(self):
         self.began = time.perf_counter()
         self._times = []
-        self.dreams, self.dream_rate, self.note = 0, 0.0, ""
+        self.dreams, self.dream_rate, self.note, self.fault = 0, 0.0, "", ""
+        self._dreamt = self.began
 
     def drawn(self, now):
         self._times = [t for t in self._times if t > now - 2.0] + [now]
 
-    def dreamt(self, frame):
-        self.dreams += 1
-        self.dream_rate, self.note = frame.steps_per_s, frame.note
+    def dreamt(self, frame, fault, now):
+        """What came of the dream: a frame or None, and what is wrong with it, "" if nothing."""
+        self.fault = fault
+        if frame:
+            self.dreams += 1
+            self.dream_rate, self.note, self._dreamt = frame.steps_per_s, frame.note, now
+        elif (now - self._dreamt) * self.dream_rate > LATE:
+            self.dream_rate = 1 / (now - self._dreamt)
 
     def lines(self, features):
         """Two lines for the HUD."""
@@ -30,8 +38,12 @@ class Rates:
         return (len(self._times) - 1) / span if span else 0.0
 
     def text(self):
-        note = f" ({self.note})" if self.note else ""
-        return f"display {self.frame_rate:.1f} fps, dream {self.dream_rate:.1f} steps/s{note}"
+        notes = "; ".join(self.notes())
+        return f"display {self.frame_rate:.1f} fps, dream {self.dream_rate:.1f} steps/s{notes and f' ({notes})'}"
+
+    def notes(self):
+        """What there is to say of the dream."""
+        return [text for text in (self.note, self.fault) if text]
 
 
 def pause(until):

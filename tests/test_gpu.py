@@ -210,7 +210,7 @@ def test_knobs_may_be_turned_while_graphs_are_recorded(model, pictures):
     assert frame.pixels.float().std() > 10
 
 
-def test_memory_that_is_short_costs_an_octave_and_the_show_goes_on(model, pictures):
+def test_memory_that_is_short_costs_some_of_the_dream_and_the_show_goes_on(model, pictures):
     """Real memory: all but a little of it is taken away."""
     frames, dreamer = Latest(), Dreamer(open_eye(None, model), pictures, "cuda")
     loop = DreamLoop(dreamer, frames)
@@ -224,7 +224,7 @@ def test_memory_that_is_short_costs_an_octave_and_the_show_goes_on(model, pictur
             loop.turn(Scene(values, {"siren": 1.0}, number / 12))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert loop.faults > 0 and "octave" in loop.note(values)
+    assert loop.faults > 0 and "(memory)" in loop.note(values)
     loop.turn(Scene({**values, "dream.size": 160.0}, {"siren": 1.0}, 2.0))
     assert frames.take().pixels.shape[0] == 160
 

@@ -16,7 +16,7 @@ from instrument.model.card import DEFAULT, load_model
 from instrument.model.eye import classifier_eye, hearsee_eye, torchvision_eye
 from instrument.model.int8 import Run, in_bytes, step_of
 from instrument.model.net import HearSee
-from instrument.model.packed import KEPT, Transposed, packed
+from instrument.model.packed import KEPT, Transposed, kept_by, packed
 from instrument.model.zoo import open_eye
 from instrument.params import DEFAULTS
 
@@ -99,6 +99,8 @@ def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept(eye):
     finally:
         torch.set_num_threads(threads)
     assert len(run._blocks[0]._convs[0]._ahead.kept) == KEPT
+    assert all(map(len, kept_by(quick)[:2])) and any([each.forget() for each in kept_by(quick)])
+    assert not any(map(len, kept_by(quick)))
 
 
 @needs_it

@@ -7,7 +7,7 @@ from torch import nn
 from instrument.bench.ceiling import Work
 from instrument.model import packed as module
 from instrument.model.eye import torchvision_eye
-from instrument.model.packed import KEPT, Packed, fits, packed
+from instrument.model.packed import KEPT, Packed, fits, kept_by, packed
 
 SHAPES = {"3x3": {"kernel_size": 3, "padding": 1}, "1x1": {"kernel_size": 1}, "5x5 without a border": {"kernel_size": 5},
           "wide": {"kernel_size": 3, "padding": 2, "dilation": 2}, "uneven": {"kernel_size": (1, 3), "padding": (0, 1)}}
@@ -59,6 +59,7 @@ def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept():
     finally:
         torch.set_num_threads(threads)
     assert len(ours._ahead.kept) == KEPT
+    assert any([each.forget() for each in kept_by(ours)]) and not any(each.forget() for each in kept_by(ours))
 
 
 @needs_it

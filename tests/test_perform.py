@@ -308,7 +308,26 @@ def test_the_hud_says_what_is_switched_on(show):
     assert "hold, blackout" in show.dash.panel(time.perf_counter(), None).messages
     show.control.submit({"show.blackout": 0.0, "hear.hold": 0.0})
     play(show, lambda: not show.values["show.blackout"])
-    assert show.dash.states() == [show.rates.note] * bool(show.rates.note)
+    assert show.dash.states() == show.rates.notes()
+
+
+def test_r_brings_another_dream_and_tells_its_seed(show):
+    seeds = lambda: {text for text in show.messages.fresh(time.perf_counter()) if "a fresh dream, dream.seed" in text}
+    before = seeds()
+    show._key("r")
+    play(show, lambda: seeds() - before)
+
+
+def test_the_hud_says_that_dreams_fail(show, monkeypatch):
+    def fail(past, scene):
+        raise ValueError("odd")
+
+    monkeypatch.setattr(show.dream._dreamer, "step", fail)
+    play(show, lambda: "dream failed: odd" in show.dash.panel(time.perf_counter(), None).messages)
+    monkeypatch.undo()
+    before = show.rates.dreams
+    play(show, lambda: show.rates.dreams > before)
+    assert "dream failed: odd" in show.dash.panel(time.perf_counter(), None).messages
 
 
 def test_learning_without_a_device_says_so(show, monkeypatch):

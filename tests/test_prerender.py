@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from instrument.console import SHOWN
 from instrument.dream import Scene
 from instrument.dream.loop import Inbox
 from instrument.dream.playback import CARD, Loops, Playback, blend, frame_path, read_picture
@@ -190,6 +191,21 @@ def test_a_lost_frame_does_not_end_the_show(made, tmp_path):
     player = Playback(loops, frames)
     player.turn(scene({"bell": 1.0}, 0.0))
     assert frames.take() is None and player.faults == 1
+
+
+def test_the_performer_sees_that_a_frame_is_lost_and_for_some_seconds_that_it_was(made, tmp_path):
+    frames, loops, now = Latest(), Loops(made), 0.0
+    player = Playback(loops, frames, clock=lambda: now)
+    loops.folder = tmp_path
+    player.turn(scene({"bell": 1.0}, 0.0))
+    assert player.fault.startswith("a frame cannot be played: ")
+    loops.folder = made
+    for now in (0.1, SHOWN):
+        player.turn(scene({"bell": 1.0}, now))
+        assert player.fault and frames.take()
+    now = SHOWN + 0.2
+    player.turn(scene({"bell": 1.0}, now))
+    assert player.fault == "" and frames.take().note == ""
 
 
 def test_playback_is_a_thread_like_the_dream(made):

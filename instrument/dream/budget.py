@@ -1,28 +1,37 @@
-"""The governor: holds the wanted rate by dreaming less, in a declared order, and gives it back.
+"""The governor: holds the wanted rate, and what memory there is, by dreaming less, in a declared order, and gives it back.
 
-Order of what is given up: the sight, at which the network looks, in steps down to 192 px (the picture keeps its detail: it
-is up to twice as high), then octaves down to one, then iterations down to one, then sight down to the smallest size of the
-table, at last the picture's own size. Times come in as arguments.
+Order of what is given up: the sight, at which the network looks, in steps down to 192 px, then octaves down to one, then
+iterations down to one, then sight down to the smallest size of the table. The picture is up to twice as high as the sight:
+one larger than 384 px shrinks with it before octaves are given up, a smaller one keeps its size until all else is at its
+least. Times come in as arguments.
 """
 
+import math
 from typing import NamedTuple
 
 from ..params import BY_NAME
+from .octaves import Shape
 
 SMALLEST = int(BY_NAME["dream.size"].lo)
 HANDSOME = 192  # px; above it sight is given up first
 SHRINK = 0.87  # one step of sight
-WISHES = {"octaves": "dream.octaves", "iterations": "dream.iterations", "sight": "dream.size", "size": "dream.size"}
 FINER = (2, 1.5, 1)  # how many times as high as the sight a picture may be; given up one after the other
 PLAIN = 0.1  # what a pixel of the picture costs beside one that the network looks at (docs/benchmarks.md)
 SLOW = 1.1  # a dream may take this much longer than its share
 ROOMY = 0.85  # what is given back must fit this share of the time
 PATIENCE = 4  # dreams over the budget before something is given up
 TRUST = 24  # dreams inside the budget before something comes back
+FAR = 3  # times over its share of the time, twice in a row, is no stall: something is given up at once
+FIRST = 3.0  # s over which that goes for the first dream too, which has everything to prepare and else teaches nothing
+DOUBT = 6  # dreams after that in which it comes back as quickly
+LESS = 0.7  # of what found no memory may find some
+WAIT = 240  # dreams without a shortage before more is tried, twice as many after each time that it was in vain,
+LONGEST = 16 * WAIT  # up to so many
+ANY = Shape(16 / 9, 1)
 
 
 class Plan(NamedTuple):
-    """What a dream is made with; `work` compares plans: picture areas looked at."""
+    """What a dream is made with."""
 
     octaves: int
     iterations: int
@@ -30,12 +39,19 @@ class Plan(NamedTuple):
     size: int  # height of the picture in px
 
     def work(self, scale):
-        looked = self.iterations * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves))
-        return looked + PLAIN * self.size**2
+        """What compares the time of plans: picture areas looked at."""
+        return self._areas(scale, self.iterations)
+
+    def held(self, scale):
+        """What compares their memory, which is free again after each iteration."""
+        return self._areas(scale, 1)
+
+    def _areas(self, scale, times):
+        return times * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves)) + PLAIN * self.size**2
 
 
-def ladder(wanted):
-    """All plans from `wanted` down, in the order in which things are given up."""
+def ladder(wanted, octaves=lambda plan: plan.octaves):
+    """All plans from `wanted` down, in the order in which things are given up; `octaves(plan)` are those that are legal."""
     sights = [wanted.sight]
     while sights[-1] > SMALLEST:
         sights.append(max(SMALLEST, round(sights[-1] * SHRINK)))
@@ -46,84 +62,150 @@ def ladder(wanted):
     plans += [plans[-1]._replace(sight=sight) for sight in sights if sight < first[-1]]
     plans = [plan._replace(size=min(wanted.size, FINER[0] * plan.sight)) for plan in plans]
     least = plans[-1]
-    return plans + [least._replace(size=int(finer * least.sight)) for finer in FINER if finer * least.sight < least.size]
+    plans += [least._replace(size=int(finer * least.sight)) for finer in FINER if finer * least.sight < least.size]
+    return list(dict.fromkeys(plan._replace(octaves=octaves(plan)) for plan in plans))
+
+
+class Room:
+    """How much finds memory, learnt from what did not; more is tried after a while without a shortage."""
+
+    def __init__(self):
+        self._most = math.inf  # see Plan.held
+        self._safe = math.inf  # the most before more was tried
+        self._wait, self._well = WAIT, 0
+
+    def first(self, plans, scale):
+        """Number of the first of `plans` that finds memory, else of the last."""
+        return next((i for i, plan in enumerate(plans) if plan.held(scale) <= self._most), len(plans) - 1)
+
+    def short(self, held):
+        """So much did not find any."""
+        if held > self._safe:
+            self._most, self._wait = self._safe, min(2 * self._wait, LONGEST)
+        else:
+            self._most = LESS * held
+        self._safe, self._well = math.inf, 0
+
+    def found(self, more):
+        """The most that is allowed did; next time `more` is."""
+        self._well += 1
+        if self._well >= self._wait:
+            self._wait = WAIT if self._safe < math.inf else self._wait
+            self._safe, self._most, self._well = self._most, more, 0
 
 
 class Governor:
-    """Chooses the plan: `plan(values, most)` before a dream, `spent(seconds)` after it."""
+    """Chooses the plan: `plan(values, shape)` before a dream, `spent(seconds)` after it."""
 
     def __init__(self):
-        self._rung = 0
-        self._plans = [Plan(1, 1, SMALLEST, SMALLEST)]
+        self._plans, self._rung = [Plan(1, 1, SMALLEST, SMALLEST)], 0
+        self._wish = None  # what the plans were made for
         self._scale, self._rate = 1.4, 1.0
         self._cost = None  # s of the present plan, smoothed
-        self._late = self._early = 0
-        self._trust = TRUST
-        self._most = int(BY_NAME["dream.octaves"].hi)
+        self._before = None  # s of the dream before, 0 if it had another plan
+        self._late = self._early = self._doubt = 0
+        self._calm = TRUST  # dreams since something was given up at once
+        self._room = Room()
 
-    def plan(self, values, most=6):
-        """The plan for these values with at most `most` legal octaves."""
-        most = min(most, self._most)
+    def plan(self, values, shape=ANY):
+        """The plan for these values and the `Shape` of the dream."""
         size = int(values["dream.size"])
-        wanted = Plan(min(int(values["dream.octaves"]), most), int(values["dream.iterations"]), size, size)
+        wanted = Plan(int(values["dream.octaves"]), int(values["dream.iterations"]), size, size)
         self._rate = values["dream.rate"]
-        scale = values["dream.octave_scale"]
-        if wanted != self._plans[0] or scale != self._scale:
-            self._turn_to(wanted, scale)
+        wish = wanted, values["dream.octave_scale"], shape
+        if wish != self._wish:
+            self._wish = wish
+            self._turn_to(*wish)
         return self._plans[self._rung]
 
-    def _turn_to(self, wanted, scale):
-        """Other wishes: keep what was learnt about this machine's speed."""
-        before = self._plans[self._rung].work(self._scale)
-        speed = before / self._cost if self._cost else None
-        self._plans, self._scale, self._rung = ladder(wanted), scale, 0
-        self._late = self._early = 0
-        if speed:
-            self._rung = next((i for i, plan in enumerate(self._plans) if plan.work(scale) / speed <= SLOW / self._rate),
-                              len(self._plans) - 1)
-            self._cost = self._plans[self._rung].work(scale) / speed
+    def _turn_to(self, wanted, scale, shape):
+        """Other wishes: keep what was learnt about this machine's speed and memory."""
+        speed = self._plans[self._rung].work(self._scale) / self._cost if self._cost else math.inf
+        self._plans = ladder(wanted, lambda plan: shape.octaves(plan.size, plan.sight, scale, plan.octaves))
+        self._scale = scale
+        self._rung = next((rung for rung in range(self._least, len(self._plans))
+                           if self._plans[rung].work(scale) / speed <= SLOW / self._rate), len(self._plans) - 1)
+        self._cost = self._cost and self._plans[self._rung].work(scale) / speed
+        self._begin()
+
+    @property
+    def _least(self):
+        """The first rung that finds memory."""
+        return self._room.first(self._plans, self._scale)
 
     def spent(self, seconds):
         """Learn what a dream of the present plan took."""
+        before, self._before = self._before, seconds
+        wanted, self._calm = 1 / self._rate, self._calm + 1
+        self._try_more()
+        if before is None:
+            if seconds > max(FIRST, FAR * wanted):
+                self._hurry(seconds)
+            return
+        self._learn(seconds, wanted)
+        if min(seconds, before) > FAR * wanted:
+            self._hurry(min(seconds, before))
+        elif self._late >= PATIENCE:
+            self._give_up(wanted)
+        elif self._early >= (1 if self._doubt else TRUST):
+            self._give_back(wanted)
+
+    def _learn(self, seconds, wanted):
         # A stall of the machine is no reason to dream less: one long dream counts as three times the usual.
         cost = self._cost or seconds
-        self._cost = cost + 0.3 * (min(seconds, 3 * cost) - cost)
-        wanted = 1 / self._rate
+        self._cost = seconds if self._doubt else cost + 0.3 * (min(seconds, 3 * cost) - cost)
+        self._doubt = max(0, self._doubt - 1)
         self._late = self._late + 1 if self._cost > SLOW * wanted else 0
-        self._early = self._early + 1 if self._rung and self._costs(self._rung - 1) < ROOMY * wanted else 0
-        if self._late >= PATIENCE and self._rung < len(self._plans) - 1:
-            self._give_up(wanted)
-        elif self._early >= self._trust:
-            self._give_back(wanted)
+        has_room = self._rung > self._least and self._costs(self._rung - 1) < ROOMY * wanted
+        self._early = self._early + 1 if has_room else 0
 
     def _costs(self, rung):
         return self._cost * self._plans[rung].work(self._scale) / self._plans[self._rung].work(self._scale)
 
+    def _hurry(self, seconds):
+        """A dream took so much too long that nothing more is waited for; nor where that was wrong, unless it was lately too."""
+        self._cost, self._doubt = seconds, DOUBT if self._calm >= TRUST else 0
+        self._calm = 0
+        self._give_up(1 / self._rate)
+
     def _give_up(self, wanted):
-        rung = self._rung + 1
-        while rung < len(self._plans) - 1 and self._costs(rung) > wanted:
-            rung += 1
-        self._move(rung)
+        rest = range(self._rung + 1, len(self._plans))
+        if rest:
+            self._move(next((rung for rung in rest if self._costs(rung) <= wanted), rest[-1]))
 
     def _give_back(self, wanted):
-        """All that there is room for; where memory was short one step, for nobody knows what fits."""
-        first = 0 if self._trust == TRUST else self._rung - 1
-        self._move(next(rung for rung in range(first, self._rung) if self._costs(rung) < ROOMY * wanted))
+        """All that there is room for."""
+        self._move(next(rung for rung in range(self._least, self._rung) if self._costs(rung) < ROOMY * wanted))
 
     def _move(self, rung):
         self._cost = self._cost and self._costs(rung)
-        self._rung, self._late, self._early = rung, 0, 0
+        self._rung = rung
+        self._begin()
+
+    def _begin(self):
+        """Of another plan nothing is counted yet."""
+        self._late = self._early = 0
+        self._before = self._before and 0.0
 
     def out_of_memory(self):
-        """One octave fewer from now on; at a single octave, a smaller picture, and twice the trust until it grows again."""
-        plan = self._plans[self._rung]
-        self._most = max(1, plan.octaves - 1)
-        if plan.octaves == 1 and self._rung < len(self._plans) - 1:
-            self._move(self._rung + 1)
-            self._trust *= 2
+        """Dream with less from now on, whatever is asked for, until more is tried after a while."""
+        self._room.short(self._plans[self._rung].held(self._scale))
+        if self._least > self._rung:
+            self._move(self._least)
+
+    def _try_more(self):
+        if self._rung == self._least > 0:
+            self._room.found(self._plans[self._rung - 1].held(self._scale))
 
     def note(self, values):
-        """What is overridden now, for the HUD; empty when nothing is."""
-        plan = self._plans[self._rung]
-        pairs = [(name, int(values[row]), getattr(plan, name)) for name, row in WISHES.items()]
-        return ", ".join(f"{name} {wanted} > {given}" for name, wanted, given in pairs if wanted != given)
+        """What is overridden now and why, for the HUD; empty when nothing is."""
+        plan, size = self._plans[self._rung], int(values["dream.size"])
+        pairs = [("network looks at", plan.sight, size, " px"), ("octaves", plan.octaves, int(values["dream.octaves"]), ""),
+                 ("iterations", plan.iterations, int(values["dream.iterations"]), ""), ("picture", plan.size, size, " px")]
+        cut = ", ".join(f"{name} {given} of {wanted}{unit}" for name, given, wanted, unit in pairs if given != wanted)
+        return cut and f"{cut} ({self._reason()})"
+
+    def _reason(self):
+        if not self._rung:
+            return "too small for more"
+        return "memory" if self._rung == self._least else "slow"

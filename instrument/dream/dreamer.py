@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from ..model.joined import joined
-from ..model.packed import packed
+from ..model.packed import kept_by, packed
 from ..motion import Motion, Place, added, between, motion
 from . import flow, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
@@ -85,16 +86,22 @@ class Dreamer:
         self._work = Change(self.eye, self.device).change
         self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
         self._player = play or player(self.device)
-        self._views, self._shapes = {}, {}
+        self._views, self._shapes, self._learnt = {}, {}, deque()
         finish(self.device)
 
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1. Any thread."""
         picture = torch.as_tensor(picture)
-        self._tones[name] = natural(step.tones(picture)).tolist()
+        tones = natural(step.tones(picture)).tolist()
         picture = picture.to(self.device, torch.float32)
         finish(self.device)
-        self.pictures[name] = picture  # last: from here on it is dreamed
+        self._learnt.append((name, picture, tones))
+
+    def _take_up(self):
+        """What was learnt is dreamed from here on: in the midst of a step it would be there for a part of it."""
+        while self._learnt:
+            name, picture, tones = self._learnt.popleft()
+            self.pictures[name], self._tones[name] = picture, tones
 
     @property
     def note(self):
@@ -111,8 +118,10 @@ class Dreamer:
         self._player.settle()
 
     def forget(self):
-        """Free the memory of what was prepared; whether there was any."""
-        return self._player.forget()
+        """Free the memory of what was prepared, and comes again when it is needed; whether there was any. Between steps."""
+        self._views, self._shapes = {}, {}
+        found = [self._player.forget(), self._guides.forget(), *(layouts.forget() for layouts in kept_by(self.eye))]
+        return any(found)
 
     def start(self, scene):
         """A first dream: the class pictures mixed, different with each seed."""
@@ -142,13 +151,19 @@ class Dreamer:
 
     def size(self, scene):
         """(height, width) of the picture of this scene."""
-        height = int(scene.values["dream.size"])
-        return height, max(self.eye.smallest, round(height * scene.aspect))
+        return self.shape(scene.aspect).size(int(scene.values["dream.size"]))
 
-    def _sight(self, scene, size):
-        """(height, width) at which the network looks at a picture of a size."""
-        height = min(scene.sight or size[0], size[0])
-        return height, max(min(self.eye.smallest, size[1]), round(size[1] * height / size[0]))
+    def shape(self, aspect):
+        """The `Shape` of its dreams in this proportion."""
+        return octaves.Shape(aspect, self.eye.smallest)
+
+    def _octaves(self, scene):
+        """Sizes at which the network looks at a scene, coarse to fine."""
+        values, shape = scene.values, self.shape(scene.aspect)
+        size, scale = int(values["dream.size"]), values["dream.octave_scale"]
+        sight = scene.sight or size
+        count = shape.octaves(size, sight, scale, int(values["dream.octaves"]))
+        return tuple(octaves.octave_sizes(*shape.looked(size, sight), count, scale))
 
     @torch.no_grad()
     def step(self, past, scene):
@@ -160,6 +175,7 @@ class Dreamer:
             return self._step(past, scene)
 
     def _step(self, past, scene):
+        self._take_up()
         if past is None or past.seed != int(scene.values["dream.seed"]):
             return self.start(scene)
         way, dt = _way(past.scene, scene), min(_seconds(past.scene, scene), LONGEST)
@@ -181,7 +197,7 @@ class Dreamer:
         scene, size = dream.scene, self.size(dream.scene)
         kind, numbers = flow.course(way)
         leak = self._leak(dream, dt)
-        ascent, climb, guides, goal = self._ascent(dream, size, dt, strange)
+        ascent, climb, guides, goal = self._ascent(dream, dt, strange)
         asked = leak or (ascent and ascent[0].terms.guided > 1)
         remembered, memory = dream.memory.course() if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
@@ -198,7 +214,7 @@ class Dreamer:
         it turns, else 0)."""
         wanted = _shares(self._known(dream.scene.weights))
         if not wanted:
-            return dream, 0.0
+            return dream._replace(turning=False), 0.0
         far = _distance(wanted, dream.made)
         turning = far > (TURN_TO if dream.turning else TURN_FROM) and dream.scene.values["dream.guided"] > 0
         share = 1 - math.exp(-dt / (TURN if turning else FADE))
@@ -213,7 +229,7 @@ class Dreamer:
         share = known * (1 - (1 - dream.scene.values["dream.return"]) ** (dt * REFERENCE))
         return (share, dt / TURN if dream.turning else 0.0) if share > 0 or dream.turning else ()
 
-    def _ascent(self, dream, size, dt, strange):
+    def _ascent(self, dream, dt, strange):
         """(of one Ascent, of one Climb, guides, goal) of a step, all of them empty where nothing pulls."""
         values = dream.scene.values
         wanted = objective.pull(values, self._known(dream.scene.weights), len(self.eye.stages))
@@ -222,10 +238,7 @@ class Dreamer:
         terms = objective.terms(wanted)
         if amount <= 0 or not terms.deepest:
             return (), (), (), ()
-        scale, finest = values["dream.octave_scale"], self._sight(dream.scene, size)
-        count = octaves.most_octaves(min(finest), scale, self.eye.smallest, int(values["dream.octaves"]))
-        sizes = tuple(octaves.octave_sizes(*finest, count, scale))
-        ascent = Ascent(sizes, int(values["dream.iterations"]), terms)
+        ascent = Ascent(self._octaves(dream.scene), int(values["dream.iterations"]), terms)
         climb = Climb(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, ascent))
         return (ascent,), (climb,), self._guiding(ascent, wanted), (self._goal(wanted.classes),) if terms.answer else ()
 

@@ -27,6 +27,7 @@ WARM = 3  # times work is done before it is recorded, so that libraries have cho
 SLICE = 0.004  # s; longer work is cut, so that drawing comes in between
 AHEAD = 1  # slices that wait on the GPU while one runs
 OUT = ("out of memory", "ALLOC_FAILED")  # of the driver and of cuBLAS and cuDNN
+OUT_OF_MAIN = "DefaultCPUAllocator"  # which goes on "can't allocate memory", on Windows "not enough memory"
 POOL = 32  # streams that torch has of one priority on a device
 
 
@@ -118,7 +119,7 @@ class Graphs:
             self._kept[key] = future.result()
             del self._failed[key]
         except Exception as error:  # noqa: BLE001 - drivers and libraries raise what they like; the show goes on
-            short = is_short(error)
+            short = bool(lack(error))
             self._missed(key, str(error))
         if short:
             del future  # its error held what is to be freed
@@ -247,9 +248,12 @@ def shape(tree):
     return (tree.shape, tree.dtype) if isinstance(tree, torch.Tensor) else None
 
 
-def is_short(error):
-    """Whether an error says that a GPU's memory ran out: only torch's own allocator has a class for that."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in OUT)
+def lack(error):
+    """Which memory an error says there was too little of; "" if it is of another kind. Only torch's allocator for GPUs has a
+    class for that."""
+    if isinstance(error, MemoryError) or OUT_OF_MAIN in str(error):
+        return "memory"
+    return "GPU memory" if isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in OUT) else ""
 
 
 def empty_cache():

@@ -1,6 +1,5 @@
 """The dream thread: takes the newest scene, dreams at the wanted rate, hands over frames."""
 
-import logging
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -10,11 +9,11 @@ import torch
 from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
-from .graphs import dream_stream, empty_cache, is_short, stepping
-from .octaves import most_octaves
+from .graphs import dream_stream, empty_cache, lack, stepping
+from .trouble import Trouble, one_line
 
-log = logging.getLogger(__name__)
 WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
+LASTS = 100  # dreams that memory set free must last for
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Loop:
     def __init__(self, frames, clock=time.perf_counter):
         self.scene = Inbox()
         self.faults = 0
-        self._fault = ""  # what the HUD should say of the last one
+        self._trouble = Trouble(clock)
         self._frames = frames
         self._clock = clock
         self._stop = threading.Event()
@@ -79,19 +78,27 @@ class Loop:
     def learn(self, name, picture):
         """Take the picture of a new class, (3, h, w) in 0..1; loops made beforehand have no use for it. Any thread."""
 
+    @property
+    def fault(self):
+        """What the HUD should say of frames that fail, until some seconds after; "" while none does. Any thread."""
+        return self._trouble.text
+
     def turn(self, scene):
         """A frame of a scene is put; whatever goes wrong, the last good one stays. The loop's thread."""
-        short = False
+        short = ""
         try:
             self._turn(scene)
+            self._trouble.passed()
         except Exception as error:  # the show goes on
-            short = is_short(error)
-            if not short and not self.faults:
-                log.exception("a dream failed; the last picture stays")
-            self._fault = "out of GPU memory" if short else f"dream failed: {error}"
+            short = lack(error)
+            self._trouble.came(f"out of {short}" if short else self._complaint(error), error)
             self.faults += 1
         if short:  # only now: the error held what is to be freed
             self._free()
+
+    def _complaint(self, error):
+        """A line about a frame that failed."""
+        return f"dream failed: {one_line(error)}"
 
     def _free(self):
         """Memory ran out: need less of it."""
@@ -128,24 +135,30 @@ class DreamLoop(Loop):
     keeps torch to one thread.
     """
 
-    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter):
+    def __init__(self, dreamer, frames, threads=None, clock=time.perf_counter, draw=None):
+        """`draw()` gives each fresh dream its seed where `dream.seed` is 0; without it 0 is a seed like others."""
         super().__init__(frames, clock)
         self._dreamer = dreamer
+        self._draw, self._drawn = draw, None
         self._next = Latest()
         self._threads = threads
         self._governor = Governor()
         self._last = None  # the newest dream
+        self._well = LASTS  # dreams since memory was short
         self._learnt = {}
+        self._learning = threading.Lock()  # what is learnt meanwhile waits until another dreamer has taken over
 
     def learn(self, name, picture):
-        self._learnt[name] = picture
-        self._dreamer.learn(name, picture)
+        with self._learning:
+            self._learnt[name] = picture
+            self._dreamer.learn(name, picture)
 
     def change(self, dreamer, other_classes=False):
         """Go on with another dreamer, from the dream there is, and with the pictures learnt unless it is one of
         `other_classes`. Any thread."""
-        self._learnt = {} if other_classes else self._learnt
-        self._next.put(dreamer)
+        with self._learning:
+            self._learnt = {} if other_classes else self._learnt
+            self._next.put(dreamer)
 
     def _run(self):
         if self._threads:
@@ -157,39 +170,49 @@ class DreamLoop(Loop):
         """One dream of a scene, unless the picture is held."""
         if scene.values["show.freeze"] and self._last is not None:
             return
-        self._exchange(self._next.take())
+        self._exchange()
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()
-            self._last = None
+            self._last = self._drawn = None
         begins = self._last is None
-        dream = self._dreamer.step(self._last, self._affordable(scene))
-        self._fault = ""
+        dream = self._dreamer.step(self._last, self._affordable(self._seeded(scene)))
         frame = self._frame(dream, scene)
+        self._well += 1
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
         if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
             self._governor.spent(self._clock() - began)
         self._frames.put(frame)
 
-    def _exchange(self, dreamer):
+    def _exchange(self):
         """Another dreamer, if there is one, has everything to show: its speed, and that it finds memory."""
-        if dreamer is not None:
-            for name, picture in list(self._learnt.items()):
-                dreamer.learn(name, picture)
-            self._dreamer, self._governor = dreamer, Governor()
+        with self._learning:
+            dreamer = self._next.take()
+            if dreamer is not None:
+                for name, picture in self._learnt.items():
+                    dreamer.learn(name, picture)
+                self._dreamer, self._governor = dreamer, Governor()
+
+    def _seeded(self, scene):
+        """The scene, with a seed drawn in place of 0: for each fresh dream, and when the knob comes back to 0."""
+        if self._draw is None or scene.values["dream.seed"]:
+            self._drawn = None
+            return scene
+        self._drawn = self._drawn or self._draw()
+        return replace(scene, values={**scene.values, "dream.seed": float(self._drawn)})
 
     def _affordable(self, scene):
         """The scene with what the governor and the network's smallest input allow."""
         values = scene.values
-        short = values["dream.size"] * min(1.0, scene.aspect)
-        most = most_octaves(short, values["dream.octave_scale"], self._dreamer.eye.smallest, int(values["dream.octaves"]))
-        plan = self._governor.plan(values, most)
+        plan = self._governor.plan(values, self._dreamer.shape(scene.aspect))
         changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations, "dream.size": plan.size}
         return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
     def _free(self):
-        if not self._dreamer.forget():  # what was recorded before gives way first: an octave is gone for good
+        """What is kept for later gives way first; where that did not last, some of what is dreamed."""
+        if not self._dreamer.forget() or self._well < LASTS:
             self._governor.out_of_memory()
+        self._well = 0
         super()._free()
 
     def _frame(self, dream, scene):
@@ -203,8 +226,8 @@ class DreamLoop(Loop):
         return Frame(pixels, self._rate(), self.note(scene.values), scene.place)
 
     def note(self, values):
-        """What the HUD should say: overridden values and faults."""
-        return "; ".join(text for text in (self._governor.note(values), self._dreamer.note, self._fault) if text)
+        """What the HUD should say of a frame: what was overridden, and how it was played."""
+        return "; ".join(text for text in (self._governor.note(values), self._dreamer.note) if text)
 
 
 def rgba(picture):

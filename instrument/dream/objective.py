@@ -227,6 +227,12 @@ class Guides:
             self._kept.popitem(last=False)
         return kept
 
+    def forget(self):
+        """Keep none; whether there was any."""
+        found = bool(self._kept)
+        self._kept.clear()
+        return found
+
     def together(self, names, side, used):
         """For each stage `used` (True or False): one `Guide` per class, with not too many positions together."""
         deepest = max((stage + 1 for stage, use in enumerate(used) if use), default=0)

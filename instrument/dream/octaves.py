@@ -1,6 +1,28 @@
 """Sizes of the dream: legal octaves, and the climb from coarse to fine."""
 
+from typing import NamedTuple
+
 from torch.nn import functional as F
+
+
+class Shape(NamedTuple):
+    """What the sizes of a dream follow from: width over height, and the shortest side (px) that its network can look at."""
+
+    aspect: float
+    smallest: int
+
+    def size(self, height):
+        """(height, width) of a picture."""
+        return height, max(self.smallest, round(height * self.aspect))
+
+    def looked(self, height, sight):
+        """(height, width) at which a network of this sight looks at a picture of this height."""
+        full, sight = self.size(height), min(sight, height)
+        return sight, max(min(self.smallest, full[1]), round(full[1] * sight / height))
+
+    def octaves(self, height, sight, scale, wanted):
+        """How many octaves of the `wanted` it can look at there."""
+        return most_octaves(min(self.looked(height, sight)), scale, self.smallest, wanted)
 
 
 def most_octaves(size, scale, smallest, wanted):

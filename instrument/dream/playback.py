@@ -6,7 +6,6 @@
 """
 
 import json
-import logging
 import random
 import time
 from functools import lru_cache
@@ -16,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from .loop import Frame, Loop
+from .trouble import one_line
 
-log = logging.getLogger(__name__)
 FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
 CARD = "loops.json"
 MEMORY = 400_000_000  # bytes of decoded pictures kept
@@ -67,27 +66,22 @@ class Playback(Loop):
             self._offset = random.randrange(self._loops.frames)
         now = scene.place.time if scene.place else scene.now
         number = int(now * self._loops.fps) + self._offset
-        picture = self._picture(scene.weights, number)
-        if picture is not None:
-            self._last = picture
-            self._frames.put(Frame(opaque(picture), self._rate(), self._fault, scene.place))
+        self._last = self._picture(scene.weights, number)
+        self._frames.put(Frame(opaque(self._last), self._rate(), "", scene.place))
 
     def _wanted(self, scene):
         return 1 / self._loops.fps
 
+    def _complaint(self, error):
+        return f"a frame cannot be played: {one_line(error)}"
+
     def _picture(self, weights, number):
-        """The mixture, or that of the last known classes; a file that cannot be read costs one frame."""
-        try:
-            picture = self._loops.mixture(weights, number)
-            if picture is None:
-                return self._loops.mixture(self._weights or {self._loops.classes[0]: 1.0}, number)
-            self._weights = dict(weights)
-            return picture
-        except OSError as error:
-            if not self.faults:
-                log.warning("a frame cannot be played (%s); the last one stays", error)
-            self.faults += 1
-            return None
+        """The mixture, or that of the last known classes."""
+        picture = self._loops.mixture(weights, number)
+        if picture is None:
+            return self._loops.mixture(self._weights or {self._loops.classes[0]: 1.0}, number)
+        self._weights = dict(weights)
+        return picture
 
 
 def blend(parts):

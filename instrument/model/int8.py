@@ -46,6 +46,10 @@ class Run(nn.Module):
     def forward(self, x):
         return _Pass.apply(x, self)
 
+    def layouts(self):
+        """All `Layouts` in it."""
+        return [each for block in self._blocks for each in block.layouts()]
+
     def ahead(self, x):
         """(output, masks of all rectifiers but the last: 1 where one let something through, else 0)."""
         masks, x = [], _positive(x, self._first)
@@ -91,6 +95,10 @@ class _Block:
         self._convs = [_Conv(conv, dtype, floats=i < self._strided) for i, conv in enumerate(convs)]
         self._down = None if block.downsample is None else _Conv(block.downsample[0], dtype)
         self._ranges, self.after, self._shortcut, self._dtype = ranges, after, shortcut, dtype
+
+    def layouts(self):
+        convs = self._convs + [self._down] * (self._down is not None)
+        return [each for conv in convs for each in conv.layouts()]
 
     def ahead(self, x, masks, floats=False):
         """Output for bytes `x`, as bytes or as `floats`; `masks` takes those of the rectifiers inside."""
@@ -148,6 +156,9 @@ class _Conv:
         self._back = Weights(weight.transpose(0, 1).flip(2, 3), None, [1, 1], turned) if in_bytes else None
         self.plain = Transposed(weight.to(dtype), stride, padding) if floats or not in_bytes else None
         self._stride, self._dtype = stride, dtype
+
+    def layouts(self):
+        return [weights.kept for weights in (self._ahead, self._back, self.plain) if weights is not None]
 
     def ahead(self, x, step, after, zero=0, attr="relu"):
         """Output as bytes of the step `after`: rectified, or with the attr "none" round `zero`."""

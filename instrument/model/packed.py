@@ -33,6 +33,10 @@ class Packed(nn.Module):
     def forward(self, x):
         return _Convolve.apply(x, self._ahead, self._back)
 
+    def layouts(self):
+        """All `Layouts` in it."""
+        return [self._ahead.kept, self._back.kept]
+
 
 class _Convolve(torch.autograd.Function):
     """The convolution of one `Layout`, with another as its gradient to the input."""
@@ -62,6 +66,12 @@ class Layouts:
 
     def __deepcopy__(self, _):
         return Layouts()  # what is laid out cannot be copied, and is laid out again
+
+    def forget(self):
+        """Keep none; whether there was any."""
+        found = bool(self._kept)
+        self._kept.clear()
+        return found
 
     def of(self, size, make):
         """The layout for inputs of `size`, from `make()` where there is none yet."""
@@ -121,6 +131,11 @@ def packed(net):
             parent, _, own = name.rpartition(".")
             setattr(net.get_submodule(parent), own, Packed(module))
     return net
+
+
+def kept_by(net):
+    """All `Layouts` in a network."""
+    return [each for module in net.modules() if hasattr(module, "layouts") for each in module.layouts()]
 
 
 def fits(module):
