@@ -233,6 +233,77 @@ def test_latencies_are_counted_from_the_sound_and_only_for_the_right_answer():
     assert never["right_ms"] is None and hear.summary([row, never])["never_right"] == 0.5
 
 
+STAGE = """
+import socket, sys, time
+flags = dict(zip(sys.argv[2::1], sys.argv[3::1]))
+with open("{log}", "a") as log:
+    print(*sys.argv[1:], file=log)
+if sys.argv[1] in {broken}:
+    sys.exit("hearsee: " + sys.argv[1] + " is broken")
+if sys.argv[1] == "perform":
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+        here.bind(("127.0.0.1", int(flags["--port"])))
+        while True:
+            here.sendto(b"/hs/pong\\0\\0\\0\\0,i\\0\\0\\0\\0\\0\\1", here.recvfrom(999)[1])
+"""
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    """`stage(broken)` puts a program in the place of ours whose commands end at once, `perform` but for when it is told to;
+    those that are broken fail. It returns the command lines so far."""
+    log = tmp_path / "log"
+    log.touch()
+
+    def prepare(*broken):
+        (tmp_path / "stage.py").write_text(STAGE.format(log=log.as_posix(), broken=broken))
+        monkeypatch.setattr(hear, "PROGRAM", (sys.executable, str(tmp_path / "stage.py")))
+        monkeypatch.setattr(hear, "_judge", lambda event, packets, watch: {
+            "label": event[0], "packet_ms": 1.0, "onset_ms": 1.0, "right_ms": 1.0})
+        monkeypatch.setattr(hear.subprocess, "Popen", kept := Kept())
+        return kept, lambda: log.read_text().splitlines()
+
+    return prepare
+
+
+class Kept:
+    """subprocess.Popen that remembers what it has started."""
+
+    def __init__(self):
+        self.started, self._popen = [], hear.subprocess.Popen
+
+    def __call__(self, *arguments, **more):
+        self.started.append(self._popen(*arguments, **more))
+        return self.started[-1]
+
+
+CLIPS = [("bark", np.full(2000, 0.5, np.float32))]
+
+
+def test_the_model_that_is_asked_for_is_the_one_that_listens(stage):
+    _, told = stage()
+    assert [row["renderer"] for row in hear.hear_rows(CLIPS, "my/model")] == ["none", "busy"]
+    listening = [line for line in told() if line.startswith("listen")]
+    assert len(listening) == 2 and all("--model my/model" in line for line in listening)
+
+
+def test_a_row_beside_a_show_is_given_only_where_that_show_was_there(stage, capsys):
+    kept, _ = stage("perform")
+    assert [row["renderer"] for row in hear.hear_rows(CLIPS)] == ["none"]
+    said = capsys.readouterr().out
+    assert "beside a busy renderer: `perform` ended too early: perform is broken" in said
+    assert all(one.poll() is not None for one in kept.started)
+
+
+def test_a_listener_that_fails_is_one_line_and_leaves_nothing_running(stage):
+    kept, told = stage("listen")
+    for busy in (False, True):
+        with pytest.raises(OSError, match="`listen` did not play the clips to their end: listen is broken") as caught:
+            hear.latency_rows(CLIPS, busy=busy)
+        assert "\n" not in str(caught.value)
+    assert any(line.startswith("perform") for line in told()) and all(one.poll() is not None for one in kept.started)
+
+
 class Ear:
     """Names what is loud in the upper half "hiss", claims nothing of anything else."""
 
