@@ -410,6 +410,18 @@ def test_one_table_has_both_splits_side_by_side(urban, tmp_path, capfd):
         assert Image.open(tmp_path / name).size[0] > 200
 
 
+def test_a_set_that_comes_later_is_tested_by_what_is_trained_already(urban, tmp_path, capfd):
+    torch.set_num_threads(1)
+    few = ["--splits", "random", "--per-class", "10", "--sets"]
+    paper(urban, tmp_path, *few, "baseline")
+    trained = (tmp_path / "runs" / "random" / "baseline" / "checkpoint.pt").read_bytes()
+    before = json.loads((tmp_path / "table.json").read_text())["splits"]["random"]["macro_f1"]["baseline"]["baseline"]
+    paper(urban, tmp_path, *few, "baseline", "padded")
+    found = json.loads((tmp_path / "table.json").read_text())["splits"]["random"]["macro_f1"]
+    assert list(found) == list(found["baseline"]) == ["baseline", "padded"] and found["baseline"]["baseline"] == before
+    assert (tmp_path / "runs" / "random" / "baseline" / "checkpoint.pt").read_bytes() == trained
+
+
 def test_two_processes_train_one_network(urban, clips, tmp_path):
     crew = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "instrument"]
     work = ["train", "--recipe", "paper", "--data", str(urban), "--out", str(tmp_path), *TINY]
