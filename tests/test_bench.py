@@ -277,6 +277,11 @@ class Kept:
         return self.started[-1]
 
 
+def test_the_busy_show_is_one_that_can_be_asked_for():
+    options = parser().parse_args(["perform", *hear.BUSY])
+    assert options.headless and options.fps == 240
+
+
 CLIPS = [("bark", np.full(2000, 0.5, np.float32))]
 
 

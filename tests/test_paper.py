@@ -229,6 +229,18 @@ def test_arranged_clips_keep_fold_and_recording(urban, clips, tmp_path):
     assert len(arranged) == 48
 
 
+def test_arranged_clips_of_any_table_keep_fold_and_recording(tmp_path):
+    (tmp_path / "data" / "meta").mkdir(parents=True)
+    (tmp_path / "data" / "audio").mkdir()
+    names = {"bark": "yard-7", "1-100-A-0": "100", "2024-11-28": "2024", "1-100-far": "100"}
+    rows = [f"{name}.wav;2;dog;{recording}" for name, recording in names.items()]
+    (tmp_path / "data" / "meta" / "ours.csv").write_text("\n".join(["filename;fold;category;src_file", *rows]))
+    for name in names:
+        soundfile.write(tmp_path / "data" / "audio" / f"{name}.wav", tone(100), RATE)
+    arrange(tmp_path / "data", tmp_path / "out")
+    assert sorted((c.fold, c.recording) for c in find_clips(tmp_path / "out")) == sorted((2, one) for one in names.values())
+
+
 def test_the_originals_folders_tell_the_recording(tmp_path):
     (tmp_path / "siren").mkdir()
     soundfile.write(tmp_path / "siren" / "26173-8-0-4.wav", tone(100), RATE)

@@ -38,7 +38,7 @@ AGAIN = 0.2  # s between two looks whether it has
 SPARE = 60.0  # s that it goes on after the sound: `listen` loads its network before that
 BLOCK = 0.01  # s of sound that a stage is given at once
 TURNS = 200  # of each stage
-BUSY = ("--audio", "demo", "--mute", "--headless", "--size", "1280x720", "--fps", "1000")  # draws all it can
+BUSY = ("--audio", "demo", "--mute", "--headless", "--size", "1280x720", "--fps", "240")  # draws all it can
 
 
 class Watch(threading.Thread):
