@@ -234,7 +234,7 @@ def stop_after_one(settings, run_folder):
     run = Run(run_folder, {**asdict(settings), "classes": classes_of(clips), "clips": len(clips)})
     torch.manual_seed(settings.seed)
     classes = classes_of(clips)
-    course = Course(settings, *gather(clips, classes), "cpu", run.folder.parent, classes)
+    course = Course(settings, gather(clips, classes), "cpu", run.folder.parent, classes)
     course.learn(*course.batches(0))
     run.save(1, course=course)
 

@@ -93,8 +93,8 @@ def train(settings, out, run_folder, workers=None):
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
-    names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
-    course = Course(settings, names, sounds, device, run.folder.parent, classes)
+    sounds = gather(learnt, classes, settings.foreign, settings.seed)
+    course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
     first = run.resume(course=course)
@@ -162,15 +162,15 @@ def _nearest(base, clips):
 
 
 def gather(clips, classes, foreign="", seed=0):
-    """(names, Sounds) of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
+    """Sounds of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
     others = [clip for clip in find_clips(foreign) if clip.label not in classes] if foreign else []
     noises = strangers()
     samples = in_threads(lambda clip: read(clip).astype(np.float16), [*clips, *others],
                          lambda files: track(files, "reading clips"))
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
-    names = [f"{clip.label}/{clip.path.name}" for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
-    recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)] + names[len(samples):]
-    return names, Sounds([*samples, *noises], labels, len(classes), seed, recordings)
+    recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)]
+    recordings += [f"noise {number}" for number in range(len(noises))]
+    return Sounds([*samples, *noises], labels, len(classes), seed, recordings)
 
 
 class Batches:
@@ -216,14 +216,14 @@ def _floats(net):
 class Course:
     """Everything that changes while training: student, optimiser, averaged weights."""
 
-    def __init__(self, settings, names, sounds, device, cache, classes):
+    def __init__(self, settings, sounds, device, cache, classes):
         self.settings, self.sounds, self.device = settings, sounds, device
         steps = max(1, settings.steps)
         net = begin(settings.start, sounds.classes)
         if _is_own(settings):
             _keep_convolutions(net)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
-        self.tutor = self._tutor(names, classes, cache)
+        self.tutor = self._tutor(classes, cache)
         self.seeing, squares = self._see(net) if settings.pictures else (None, None)
         self.batches = Batches(settings, sounds, squares)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
@@ -234,14 +234,14 @@ class Course:
         self.losses = Losses()
         self.model.train()
 
-    def _tutor(self, names, classes, cache):
+    def _tutor(self, classes, cache):
         elder, teacher = self.settings.elder, self.settings.sound_teacher
         if elder and not teacher:
             raise ValueError("--elder needs --sound-teacher FILE, which it teaches beside")
         if not teacher:
             return None
         elder = Elder(elder, classes, self.sounds.mel, self.device) if elder else None
-        return Tutor(teacher, names, self.sounds, cache, self.device, elder)
+        return Tutor(teacher, self.sounds, cache, self.device, elder)
 
     @property
     def averaged(self):
