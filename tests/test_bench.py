@@ -18,7 +18,7 @@ from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
 from instrument.bench.peer import Peer, _now, _pair, peer_rows
 from instrument.bench.report import markdown, write
-from instrument.bench.run import BENCHES, VERDICTS, bench
+from instrument.bench.run import BENCHES, VERDICTS, _few_of_each, bench
 from instrument.bench.upload import upload_rows
 from instrument.cli import parser
 from instrument.control import Control
@@ -208,6 +208,15 @@ def test_figures_as_a_table_and_as_json(tmp_path):
     assert markdown(rows).splitlines() == ["| size | ms |", "|---|---|", "| 200 | 12.3 |", "| 400 | 50 |"]
     write(tmp_path / "f.json", "dream", rows)
     assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
+
+
+@pytest.mark.parametrize("count, bells, horns", [(3, [0, 1], [0, 2, 4]), (2, [0, 1], [0, 3]), (9, [0, 1], [0, 1, 2, 3, 4, 5])])
+def test_no_clip_is_taken_twice_and_few_are_spread_over_all(count, bells, horns):
+    clips = [SimpleNamespace(label=label, at=at) for label, many in (("bell", 2), ("horn", 6)) for at in range(many)]
+    taken = _few_of_each(clips, count)
+    assert [clip.at for clip in taken if clip.label == "bell"] == bells
+    assert [clip.at for clip in taken if clip.label == "horn"] == horns
+    assert [clip.label for clip in taken[:4]] == ["bell", "horn"] * 2
 
 
 def test_clips_are_laid_out_where_they_begin_to_be_heard(tmp_path):

@@ -214,4 +214,4 @@ def _few_of_each(clips, count):
     for clip in clips:
         kept.setdefault(clip.label, []).append(clip)
     # Spread over the recordings rather than the first few slices of one, and never two of a class in a row.
-    return [group[len(group) * i // count] for i in range(count) for group in kept.values() if i < len(group)]
+    return [group[len(group) * i // min(count, len(group))] for i in range(count) for group in kept.values() if i < len(group)]
