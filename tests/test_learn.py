@@ -15,7 +15,7 @@ from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import Settings, lend_pictures, settle, train
+from instrument.learn.train import OUTS, Settings, lend_pictures, settle, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee, folded
@@ -329,6 +329,49 @@ def test_a_model_of_another_run_is_not_written_over(saved, tmp_path):
     with pytest.raises(ValueError, match="choose another --out"):
         train(Settings(str(tmp_path / "sounds")), saved, tmp_path / "run")
     assert (saved / "weights.safetensors").read_bytes() == before and not (tmp_path / "run").exists()
+
+
+def test_a_fold_that_is_not_there_cannot_be_left_out(plain, tmp_path):
+    with pytest.raises(ValueError, match="--leave-out 7: .* has no folds"):
+        train(Settings(str(plain), leave_out=7), tmp_path / "m", tmp_path / "run")
+    esc = write_esc(tmp_path, ESC)
+    for data, fold, said in ((esc, 7, "has the folds 1, 5"), (esc, 3, "has the folds 1, 5")):
+        with pytest.raises(ValueError, match=f"--leave-out {fold}: .* {said}") as caught:
+            train(Settings(str(data), leave_out=fold), tmp_path / "m", tmp_path / "run")
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def unpolished(monkeypatch):
+    """What comes after the steps is left out."""
+    torch.set_num_threads(1)
+    for name in ("settle", "answer_anew", "remember"):
+        monkeypatch.setattr(f"instrument.learn.train.{name}", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_run_writes_over_its_own_model_and_over_no_other(plain, saved, tmp_path):
+    before, settings = (saved / "weights.safetensors").read_bytes(), Settings(str(plain), steps=0)
+    train(settings, tmp_path / "mine", tmp_path / "run")
+    for own in ("mine", "more"):  # where nothing is yet, it may write as well
+        train(settings, tmp_path / own, tmp_path / "run")
+    with pytest.raises(ValueError, match="choose another --out"):
+        train(settings, saved, tmp_path / "run")
+    train(settings, tmp_path / "others", tmp_path / "other run")
+    with pytest.raises(ValueError, match="choose another --out"):  # made with the same settings even
+        train(settings, tmp_path / "others", tmp_path / "run")
+    assert (saved / "weights.safetensors").read_bytes() == before
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_run_of_before_knows_its_model_by_the_settings_that_made_it(plain, saved, tmp_path):
+    settings = Settings(str(plain), steps=0)
+    train(settings, tmp_path / "mine", tmp_path / "run")
+    (tmp_path / "run" / OUTS).unlink()  # as runs were left before
+    with pytest.raises(ValueError, match="choose another --out"):
+        train(settings, saved, tmp_path / "run")
+    train(settings, tmp_path / "mine", tmp_path / "run")
 
 
 def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):
