@@ -346,20 +346,27 @@ def _train_flags(command):
     command.add_argument("--data", required=True, metavar="DIR", help="labelled clips (UrbanSound8K, ESC or "
                          "label/*.wav layout)")
     command.add_argument("--out", required=True, metavar="MODEL", help="model folder to write")
-    command.add_argument("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes")
-    command.add_argument("--start", metavar="MODEL", help="begin from this model (default: the shipped one), from a "
-                         "run of `hearsee distill`, or from 'none'")
-    command.add_argument("--foreign", default="", metavar="DIR", help="sounds of no class, to be told from yours")
-    command.add_argument("--sound-teacher", default="", metavar="FILE", help="EfficientAT mn04 weights")
-    command.add_argument("--elder", default="", metavar="MODEL", help="an older model of these classes, whose answers are "
-                         "learnt beside that teacher's")
-    command.add_argument("--pictures", default="", metavar="DIR", help="go on seeing these while learning to hear")
-    command.add_argument("--picture-teacher", default="", metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors")
-    command.add_argument("--leave-out", type=_whole(0), default=0, metavar="FOLD", help="keep a fold for testing")
-    command.add_argument("--steps", type=_whole(0), default=300, help="0: the answers only, on the features that there are")
+    command.add_argument("--batch", type=_whole(1), help="sounds a step (default 32); with --recipe paper pictures, of all "
+                         "processes together (default 16)")
     command.add_argument("--seed", type=_whole(0, SEEDS), default=0)
     _workers_flag(command)
-    _paper_flags(command)
+    command.add_argument("--recipe", choices=("own", "paper"), default="own", help="'paper' repeats the paper of 2018")
+    command.set_defaults(flags_of={"own": _own_flags(command), "paper": _paper_flags(command)})
+
+
+def _own_flags(command):
+    add = command.add_argument_group("a model of your classes", "without --recipe paper").add_argument
+    return (
+        add("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes"),
+        add("--start", metavar="MODEL", help="begin from this model (default: the shipped one), from a "
+            "run of `hearsee distill`, or from 'none'"),
+        add("--foreign", metavar="DIR", help="sounds of no class, to be told from yours"),
+        add("--sound-teacher", metavar="FILE", help="EfficientAT mn04 weights"),
+        add("--elder", metavar="MODEL", help="an older model of these classes, whose answers are learnt beside that teacher's"),
+        add("--pictures", metavar="DIR", help="go on seeing these while learning to hear"),
+        add("--picture-teacher", metavar="FILE", help="BVLC GoogLeNet: .caffemodel or .safetensors"),
+        add("--leave-out", type=_whole(0), metavar="FOLD", help="keep a fold for testing"),
+        add("--steps", type=_whole(0), help="0: the answers only, on the features that there are (default 300)"))
 
 
 def _workers_flag(command):
@@ -368,29 +375,24 @@ def _workers_flag(command):
 
 
 def _paper_flags(command):
-    paper = command.add_argument_group("the paper", "with --recipe paper: 3 sets, 2 splits, one table in --out; under "
-                                       "`torchrun --nproc-per-node N -m instrument train` on N devices")
-    paper.add_argument("--recipe", choices=("own", "paper"), default="own", help="'paper' repeats the paper of 2018")
-    paper.add_argument("--network", default="resnet50", metavar="NAME", help="any torchvision classifier")
-    paper.add_argument("--weights", default="imagenet", metavar="FILE", help="its ImageNet weights, 'imagenet' (from "
-                       "torchvision) or 'none'")
-    paper.add_argument("--splits", nargs="+", choices=("random", "folds", "recordings"), default=("random", "folds"))
-    paper.add_argument("--test-folds", type=_whole(1), nargs="+", default=(), metavar="N", help="default: each in turn")
-    paper.add_argument("--sets", nargs="+", choices=("baseline", "padded", "rolled"),
-                       default=("baseline", "padded", "rolled"))
-    paper.add_argument("--as-published", action="store_true", help="with the original's rolling fault and its JPEGs")
-    paper.add_argument("--per-class", type=_whole(1), default=0, metavar="N", help="at most N clips of a class")
-    paper.add_argument("--epochs", type=_whole(1), default=5)
-    paper.add_argument("--batch", type=_whole(1), help="of all processes together (default 16)")
+    add = command.add_argument_group("the paper", "with --recipe paper: 3 sets, 2 splits, one table in --out; under "
+                                     "`torchrun --nproc-per-node N -m instrument train` on N devices").add_argument
+    return (
+        add("--network", metavar="NAME", help="any torchvision classifier (default resnet50)"),
+        add("--weights", metavar="FILE", help="its ImageNet weights, 'imagenet' (from torchvision, the default) or 'none'"),
+        add("--splits", nargs="+", choices=("random", "folds", "recordings"), help="default: random folds"),
+        add("--test-folds", dest="folds", type=_whole(1), nargs="+", metavar="N", help="default: each in turn"),
+        add("--sets", nargs="+", choices=("baseline", "padded", "rolled"), help="default: all three"),
+        add("--as-published", action="store_true", default=None, help="with the original's rolling fault and its JPEGs"),
+        add("--per-class", type=_whole(1), metavar="N", help="at most N clips of a class"),
+        add("--epochs", type=_whole(1), help="default 5"))
 
 
 def _paper(options):
     from .learn.paper.recipe import Recipe
     from .learn.paper.study import Paper, reproduce
 
-    recipe = Recipe(options.epochs, options.batch or Recipe.batch, seed=options.seed, workers=options.workers or 0)
-    paper = Paper(options.data, options.network, options.weights, tuple(options.splits), tuple(options.test_folds),
-                  tuple(options.sets), options.as_published, options.per_class, recipe)
+    paper = Paper(**{**_given(options, Paper), "recipe": Recipe(**_given(options, Recipe))})
     for line in reproduce(paper, options.out):
         print(line)
 
@@ -411,7 +413,17 @@ def _data(options):
         print(line)
 
 
+def _refuse_flags_of_the_other(options):
+    """ValueError for flags that the recipe would not look at."""
+    wrong = [flag.option_strings[0] for recipe, flags in options.flags_of.items() if recipe != options.recipe
+             for flag in flags if getattr(options, flag.dest) is not None]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: not {'with' if options.recipe == 'paper' else 'without'} --recipe paper; "
+                         "leave one or the other out")
+
+
 def _train(options):
+    _refuse_flags_of_the_other(options)
     if options.recipe == "paper":
         return _paper(options)
     from .learn.train import Settings, train
@@ -560,14 +572,16 @@ def _paint(options):
 def _bench_flags(command):
     from .bench.run import BENCHES
 
-    command.add_argument("name", choices=BENCHES)
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = "benchmarks:\n" + "\n".join(f"  {name:8} {run.__doc__}" for name, run in BENCHES.items())
+    command.add_argument("name", choices=BENCHES, metavar="NAME", help="one of those below")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
-    command.add_argument("--data", metavar="DIR", help="labelled clips, for `hear` and `teach`")
+    command.add_argument("--data", metavar="DIR", help="labelled clips, for `hear`, `teach` and `calm`")
     command.add_argument("--new", metavar="DIR", help="labelled clips of other classes, for `teach`")
     command.add_argument("--classes", nargs="+", default=(), metavar="NAME", help="only these of the new classes, for `teach`")
-    command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N")
-    command.add_argument("--clips", type=_whole(1), default=3, metavar="N", help="clips of each class, for `hear`")
-    command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")
+    command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N", help="only these folds of --data")
+    command.add_argument("--clips", type=_whole(1), default=3, metavar="N", help="of each class, for `hear` and `calm` (default 3)")
+    command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show` (default 10)")
     command.add_argument("--size", type=_size, default=(640, 360), metavar="WxH", help="of the picture in `show` (default 640x360)")
     command.add_argument("--fps", type=_within(1, 240), default=30.0, help="that `show` draws (default 30)")
     command.add_argument("--minutes", type=_positive, help="of the time that passes in `soak` (default 30) and in each row of `calm` (3)")

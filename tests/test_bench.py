@@ -18,7 +18,7 @@ from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
 from instrument.bench.peer import Peer, _now, _pair, peer_rows
 from instrument.bench.report import markdown, write
-from instrument.bench.run import BENCHES, VERDICTS, bench
+from instrument.bench.run import BENCHES, VERDICTS, _few_of_each, bench
 from instrument.bench.upload import upload_rows
 from instrument.cli import parser
 from instrument.control import Control
@@ -210,6 +210,15 @@ def test_figures_as_a_table_and_as_json(tmp_path):
     assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
 
 
+@pytest.mark.parametrize("count, bells, horns", [(3, [0, 1], [0, 2, 4]), (2, [0, 1], [0, 3]), (9, [0, 1], [0, 1, 2, 3, 4, 5])])
+def test_no_clip_is_taken_twice_and_few_are_spread_over_all(count, bells, horns):
+    clips = [SimpleNamespace(label=label, at=at) for label, many in (("bell", 2), ("horn", 6)) for at in range(many)]
+    taken = _few_of_each(clips, count)
+    assert [clip.at for clip in taken if clip.label == "bell"] == bells
+    assert [clip.at for clip in taken if clip.label == "horn"] == horns
+    assert [clip.label for clip in taken[:4]] == ["bell", "horn"] * 2
+
+
 def test_clips_are_laid_out_where_they_begin_to_be_heard(tmp_path):
     quiet, loud = np.zeros(500, np.float32), np.full(4000, 0.5, np.float32)
     path, ((label, start, end), _) = hear.arrange([("bark", np.concatenate([quiet, loud])), ("horn", loud)], tmp_path)
@@ -231,6 +240,82 @@ def test_latencies_are_counted_from_the_sound_and_only_for_the_right_answer():
     assert [round(row[name]) for name in ("packet_ms", "onset_ms", "right_ms")] == [10, 30, 400]
     never = hear._judge(("siren", 2.0, 3.0), packets, Watch())
     assert never["right_ms"] is None and hear.summary([row, never])["never_right"] == 0.5
+
+
+STAGE = """
+import socket, sys, time
+flags = dict(zip(sys.argv[2::1], sys.argv[3::1]))
+with open("{log}", "a") as log:
+    print(*sys.argv[1:], file=log)
+if sys.argv[1] in {broken}:
+    sys.exit("hearsee: " + sys.argv[1] + " is broken")
+if sys.argv[1] == "perform":
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+        here.bind(("127.0.0.1", int(flags["--port"])))
+        while True:
+            here.sendto(b"/hs/pong\\0\\0\\0\\0,i\\0\\0\\0\\0\\0\\1", here.recvfrom(999)[1])
+"""
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    """`stage(broken)` puts a program in the place of ours whose commands end at once, `perform` but for when it is told to;
+    those that are broken fail. It returns the command lines so far."""
+    log = tmp_path / "log"
+    log.touch()
+
+    def prepare(*broken):
+        (tmp_path / "stage.py").write_text(STAGE.format(log=log.as_posix(), broken=broken))
+        monkeypatch.setattr(hear, "PROGRAM", (sys.executable, str(tmp_path / "stage.py")))
+        monkeypatch.setattr(hear, "_judge", lambda event, packets, watch: {
+            "label": event[0], "packet_ms": 1.0, "onset_ms": 1.0, "right_ms": 1.0})
+        monkeypatch.setattr(hear.subprocess, "Popen", kept := Kept())
+        return kept, lambda: log.read_text().splitlines()
+
+    return prepare
+
+
+class Kept:
+    """subprocess.Popen that remembers what it has started."""
+
+    def __init__(self):
+        self.started, self._popen = [], hear.subprocess.Popen
+
+    def __call__(self, *arguments, **more):
+        self.started.append(self._popen(*arguments, **more))
+        return self.started[-1]
+
+
+def test_the_busy_show_is_one_that_can_be_asked_for():
+    options = parser().parse_args(["perform", *hear.BUSY])
+    assert options.headless and options.fps == 240
+
+
+CLIPS = [("bark", np.full(2000, 0.5, np.float32))]
+
+
+def test_the_model_that_is_asked_for_is_the_one_that_listens(stage):
+    _, told = stage()
+    assert [row["renderer"] for row in hear.hear_rows(CLIPS, "my/model")] == ["none", "busy"]
+    listening = [line for line in told() if line.startswith("listen")]
+    assert len(listening) == 2 and all("--model my/model" in line for line in listening)
+
+
+def test_a_row_beside_a_show_is_given_only_where_that_show_was_there(stage, capsys):
+    kept, _ = stage("perform")
+    assert [row["renderer"] for row in hear.hear_rows(CLIPS)] == ["none"]
+    said = capsys.readouterr().out
+    assert "beside a busy renderer: `perform` ended too early: perform is broken" in said
+    assert all(one.poll() is not None for one in kept.started)
+
+
+def test_a_listener_that_fails_is_one_line_and_leaves_nothing_running(stage):
+    kept, told = stage("listen")
+    for busy in (False, True):
+        with pytest.raises(OSError, match="`listen` did not play the clips to their end: listen is broken") as caught:
+            hear.latency_rows(CLIPS, busy=busy)
+        assert "\n" not in str(caught.value)
+    assert any(line.startswith("perform") for line in told()) and all(one.poll() is not None for one in kept.started)
 
 
 class Ear:

@@ -12,7 +12,11 @@ import soundfile
 from helpers import port_pair, udp
 
 from instrument import __version__
-from instrument.cli import COMMANDS, main, parser
+from instrument.bench.run import BENCHES
+from instrument.cli import COMMANDS, _given, main, parser
+from instrument.learn.paper.recipe import Recipe
+from instrument.learn.paper.study import Paper
+from instrument.learn.train import Settings
 from instrument.osc import Receiver
 from instrument.params import DEFAULTS, PARAMS
 from instrument.perform import open_bank
@@ -98,6 +102,10 @@ MISTAKES = [
     ("train --data nowhere --out {out} --run {out}", "no clips in nowhere"),
     ("train --data nowhere --out {out} --seed 99999999999999999999", "whole number from 0"),
     ("train --data nowhere --out {out} --steps -1", "whole number from 0"),
+    ("train --data {sounds} --out {out} --epochs 9 --weights none", "--weights, --epochs: not without --recipe paper"),
+    ("train --data {sounds} --out {out} --as-published", "--as-published: not without --recipe paper"),
+    ("train --data {sounds} --out {out} --recipe paper --steps 0 --leave-out 1", "--leave-out, --steps: not with --recipe paper"),
+    ("train --data {sounds} --out {out} --leave-out 7", "has no folds"),
     ("bench hear --data {sounds} --clips 0", "whole number from 1"),
     ("bench hear --data {sounds}", "none of 0 clips of the model's classes (air_conditioner"),
     ("teach", "name the class"),
@@ -106,6 +114,20 @@ MISTAKES = [
     ("evaluate --data nowhere --window 99999", "not a number from 0.1 to 60"),
     ("evaluate --data nowhere --folds 0", "whole number from 1"),
 ]
+
+
+def test_every_benchmark_is_explained(capfd):
+    with pytest.raises(SystemExit, match="0"):
+        main(["bench", "--help"])
+    told = " ".join(capfd.readouterr().out.split())
+    assert all(f"{name} {' '.join(run.__doc__.split())}" in told for name, run in BENCHES.items())
+
+
+@pytest.mark.parametrize("recipe", ["own", "paper"])
+def test_what_is_not_asked_for_is_as_the_recipes_have_it(recipe):
+    options = parser().parse_args(["train", "--recipe", recipe, "--data", "clips", "--out", "out"])
+    assert _given(options, Settings) == {"data": "clips", "seed": 0}
+    assert Paper(**{**_given(options, Paper), "recipe": Recipe(**_given(options, Recipe))}) == Paper("clips")
 
 
 @pytest.mark.parametrize("line, words", MISTAKES, ids=[line or "nothing" for line, _ in MISTAKES])

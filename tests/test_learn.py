@@ -13,8 +13,9 @@ from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
+from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import Settings, lend_pictures, settle, train
+from instrument.learn.train import OUTS, Settings, lend_pictures, settle, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee, folded
@@ -57,6 +58,63 @@ def test_urbansound_layout_finds_names_in_another_format(tmp_path):
     soundfile.write(tmp_path / "audio" / "fold2" / "1-3-0-0.flac", tone(440), RATE)
     (clip,) = find_clips(tmp_path)
     assert (clip.label, clip.fold, clip.recording) == ("dog_bark", 2, "1")
+
+
+def write_esc(folder, table, encoding="utf-8"):
+    """Four clips of two recordings in ESC's layout, and a row without a file."""
+    (folder / "meta").mkdir()
+    (folder / "meta" / "esc50.csv").write_text(table, encoding=encoding)
+    (folder / "audio").mkdir()
+    for name in ("1-100-A-0", "1-100-B-0", "5-200-A-1", "5-200-B-1"):
+        soundfile.write(folder / "audio" / f"{name}.ogg", tone(440), RATE)
+    return folder
+
+
+ESC = """filename,fold,target,category,esc10,src_file,take
+1-100-A-0.wav,1,0,dog,True,100,A
+1-100-B-0.wav,1,0,dog,True,100,B
+5-200-A-1.wav,5,1,"rain, heavy",False,200,A
+5-200-B-1.wav,5,1,"rain, heavy",False,200,B
+3-300-A-0.wav,3,0,dog,True,300,A
+"""
+
+
+@pytest.mark.parametrize("table, encoding", [
+    (ESC, "utf-8"), (ESC, "utf-8-sig"), (ESC.replace('"rain, heavy"', "rain; heavy").replace(",", "\t"), "utf-8"),
+    (ESC.replace('"rain, heavy"', "rain/ heavy").replace(",", ";").replace("/", ","), "utf-8-sig")])
+def test_the_table_of_esc_is_read_however_a_spreadsheet_has_saved_it(tmp_path, table, encoding):
+    clips = find_clips(write_esc(tmp_path, table, encoding))
+    assert [(clip.fold, clip.recording) for clip in clips] == [(1, "100")] * 2 + [(5, "200")] * 2
+    assert clips[0].label == "dog" and clips[3].label.startswith("rain") and folds_of(clips) == [1, 5]
+    assert "1 rows of the table have no file" in "\n".join(report(tmp_path, clips))
+
+
+@pytest.mark.parametrize("damage, said", [
+    (("category", "class"), "esc50.csv has no column category .*filename, fold, target, class"),
+    (("src_file", "source"), "has no column src_file"), ((",1,0,dog", ",one,0,dog"), "line 2: fold 'one' is no whole number"),
+    (("1-100-A-0.wav,1,0,dog,True,100,A", "1-100-A-0.wav"), "line 2: nothing in column fold")])
+def test_a_table_that_cannot_be_read_is_one_line(tmp_path, damage, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        find_clips(write_esc(tmp_path, ESC.replace(*damage, 1)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_another_encoding_is_one_line(tmp_path):
+    with pytest.raises(ValueError, match="esc50.csv is not UTF-8"):
+        find_clips(write_esc(tmp_path, ESC.replace("dog", "Hündin"), "latin-1"))
+
+
+@pytest.mark.parametrize("name, fold, recording", [
+    ("3-17367-A.wav", 3, "17367"), ("5-9032-B-12.wav", 5, "9032"), ("26173-8-0-4.wav", 0, "26173"),
+    ("7-26173-8-0-4.wav", 7, "26173"), ("10-26173-8-0-4.wav", 10, "26173"),
+    ("2024-11-28-101500.wav", 0, "2024-11-28-101500"), ("2024-11-28 take 3.wav", 0, "2024-11-28 take 3"),
+    ("2024-11-28-2.wav", 0, "2024-11-28-2"), ("11-28-2024.wav", 0, "11-28-2024"), ("1-2-3-check.wav", 0, "1-2-3-check"),
+    ("28-11-2024-1.wav", 0, "28-11-2024-1"), ("take-1-of-3.wav", 0, "take-1-of-3"), ("0-1-A.wav", 0, "0-1-A")])
+def test_only_names_of_the_two_data_sets_tell_fold_and_recording(tmp_path, name, fold, recording):
+    (tmp_path / "rain").mkdir()
+    soundfile.write(tmp_path / "rain" / name, tone(440), RATE)
+    (clip,) = find_clips(tmp_path)
+    assert (clip.fold, clip.recording) == (fold, recording)
 
 
 def test_esc_names_tell_the_fold(tmp_path):
@@ -176,7 +234,7 @@ def stop_after_one(settings, run_folder):
     run = Run(run_folder, {**asdict(settings), "classes": classes_of(clips), "clips": len(clips)})
     torch.manual_seed(settings.seed)
     classes = classes_of(clips)
-    course = Course(settings, *gather(clips, classes), "cpu", run.folder.parent, classes)
+    course = Course(settings, gather(clips, classes), "cpu", run.folder.parent, classes)
     course.learn(*course.batches(0))
     run.save(1, course=course)
 
@@ -271,6 +329,49 @@ def test_a_model_of_another_run_is_not_written_over(saved, tmp_path):
     with pytest.raises(ValueError, match="choose another --out"):
         train(Settings(str(tmp_path / "sounds")), saved, tmp_path / "run")
     assert (saved / "weights.safetensors").read_bytes() == before and not (tmp_path / "run").exists()
+
+
+def test_a_fold_that_is_not_there_cannot_be_left_out(plain, tmp_path):
+    with pytest.raises(ValueError, match="--leave-out 7: .* has no folds"):
+        train(Settings(str(plain), leave_out=7), tmp_path / "m", tmp_path / "run")
+    esc = write_esc(tmp_path, ESC)
+    for data, fold, said in ((esc, 7, "has the folds 1, 5"), (esc, 3, "has the folds 1, 5")):
+        with pytest.raises(ValueError, match=f"--leave-out {fold}: .* {said}") as caught:
+            train(Settings(str(data), leave_out=fold), tmp_path / "m", tmp_path / "run")
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def unpolished(monkeypatch):
+    """What comes after the steps is left out."""
+    torch.set_num_threads(1)
+    for name in ("settle", "answer_anew", "remember"):
+        monkeypatch.setattr(f"instrument.learn.train.{name}", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_run_writes_over_its_own_model_and_over_no_other(plain, saved, tmp_path):
+    before, settings = (saved / "weights.safetensors").read_bytes(), Settings(str(plain), steps=0)
+    train(settings, tmp_path / "mine", tmp_path / "run")
+    for own in ("mine", "more"):  # where nothing is yet, it may write as well
+        train(settings, tmp_path / own, tmp_path / "run")
+    with pytest.raises(ValueError, match="choose another --out"):
+        train(settings, saved, tmp_path / "run")
+    train(settings, tmp_path / "others", tmp_path / "other run")
+    with pytest.raises(ValueError, match="choose another --out"):  # made with the same settings even
+        train(settings, tmp_path / "others", tmp_path / "run")
+    assert (saved / "weights.safetensors").read_bytes() == before
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_run_of_before_knows_its_model_by_the_settings_that_made_it(plain, saved, tmp_path):
+    settings = Settings(str(plain), steps=0)
+    train(settings, tmp_path / "mine", tmp_path / "run")
+    (tmp_path / "run" / OUTS).unlink()  # as runs were left before
+    with pytest.raises(ValueError, match="choose another --out"):
+        train(settings, saved, tmp_path / "run")
+    train(settings, tmp_path / "mine", tmp_path / "run")
 
 
 def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):

@@ -229,6 +229,18 @@ def test_arranged_clips_keep_fold_and_recording(urban, clips, tmp_path):
     assert len(arranged) == 48
 
 
+def test_arranged_clips_of_any_table_keep_fold_and_recording(tmp_path):
+    (tmp_path / "data" / "meta").mkdir(parents=True)
+    (tmp_path / "data" / "audio").mkdir()
+    names = {"bark": "yard-7", "1-100-A-0": "100", "2024-11-28": "2024", "1-100-far": "100"}
+    rows = [f"{name}.wav;2;dog;{recording}" for name, recording in names.items()]
+    (tmp_path / "data" / "meta" / "ours.csv").write_text("\n".join(["filename;fold;category;src_file", *rows]))
+    for name in names:
+        soundfile.write(tmp_path / "data" / "audio" / f"{name}.wav", tone(100), RATE)
+    arrange(tmp_path / "data", tmp_path / "out")
+    assert sorted((c.fold, c.recording) for c in find_clips(tmp_path / "out")) == sorted((2, one) for one in names.values())
+
+
 def test_the_originals_folders_tell_the_recording(tmp_path):
     (tmp_path / "siren").mkdir()
     soundfile.write(tmp_path / "siren" / "26173-8-0-4.wav", tone(100), RATE)
@@ -408,6 +420,59 @@ def test_one_table_has_both_splits_side_by_side(urban, tmp_path, capfd):
     drawn = ("table.png", "confusion/random-baseline-on-rolled.png", "curves/fold1-rolled.png", "averages/rolled.png")
     for name in drawn:
         assert Image.open(tmp_path / name).size[0] > 200
+
+
+def write_esc(folder, takes=6):
+    """Two classes in folds 1 and 2 as ESC-50 has them, two takes of each recording; every recording lies in one fold."""
+    rows = ["filename,fold,target,category,esc10,src_file,take"]
+    (folder / "meta").mkdir()
+    (folder / "audio").mkdir()
+    for target, (label, hz) in enumerate((("dog", 500), ("rain", 2000))):
+        for fold in (1, 2):
+            for take in range(takes):
+                source, letter = 1000 * target + 100 * fold + take // 2 + 100, "AB"[take % 2]
+                name = f"{fold}-{source}-{letter}-{target}.wav"
+                rows.append(f"{name},{fold},{target},{label},False,{source},{letter}")
+                soundfile.write(folder / "audio" / name, tone(hz + source % 100, seed=source), RATE)
+    (folder / "meta" / "esc50.csv").write_text("\n".join(rows))
+    return folder
+
+
+def test_the_experiment_on_esc_tests_its_folds(tmp_path, capfd):
+    torch.set_num_threads(1)
+    esc = write_esc(tmp_path)
+    paper(esc, tmp_path / "out", "--splits", "folds", "--sets", "baseline")
+    found = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert found["classes"] == ["dog", "rain"] and any("missing: 3 4 5" in line for line in found["data"])
+    folds = found["splits"]["folds"]
+    assert folds["folds"] == [1, 2] and folds["test"] == [12, 12] and folds["leak"]["recording_seen"] == 0
+    arrange(esc, tmp_path / "plain")
+    kept = [(clip.label, clip.fold, clip.recording) for clip in find_clips(tmp_path / "plain")]
+    assert sorted(kept) == sorted((clip.label, clip.fold, clip.recording) for clip in find_clips(esc))
+
+
+def test_the_experiment_on_plain_folders_is_the_random_split(tmp_path, capfd):
+    torch.set_num_threads(1)
+    for label, hz in (("hum", 110), ("whistle", 2500)):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for take in range(10):
+            soundfile.write(tmp_path / "sounds" / label / f"2024-11-28 take {take}.wav", tone(hz, seed=take), RATE)
+    paper(tmp_path / "sounds", tmp_path / "out", "--splits", "random", "--sets", "baseline")
+    found = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert found["splits"]["random"]["test"] == [2] and found["splits"]["random"]["leak"]["recording_seen"] == 0
+    assert "no folds: only a random split can be made" in found["data"]
+
+
+def test_a_set_that_comes_later_is_tested_by_what_is_trained_already(urban, tmp_path, capfd):
+    torch.set_num_threads(1)
+    few = ["--splits", "random", "--per-class", "10", "--sets"]
+    paper(urban, tmp_path, *few, "baseline")
+    trained = (tmp_path / "runs" / "random" / "baseline" / "checkpoint.pt").read_bytes()
+    before = json.loads((tmp_path / "table.json").read_text())["splits"]["random"]["macro_f1"]["baseline"]["baseline"]
+    paper(urban, tmp_path, *few, "baseline", "padded")
+    found = json.loads((tmp_path / "table.json").read_text())["splits"]["random"]["macro_f1"]
+    assert list(found) == list(found["baseline"]) == ["baseline", "padded"] and found["baseline"]["baseline"] == before
+    assert (tmp_path / "runs" / "random" / "baseline" / "checkpoint.pt").read_bytes() == trained
 
 
 def test_two_processes_train_one_network(urban, clips, tmp_path):

@@ -77,7 +77,7 @@ def test_the_teacher_hears_where_things_are_and_its_embedding_is_their_mean(teac
 
 
 def test_a_lesson_is_of_the_samples_it_is_asked_for(teacher, tmp_path):
-    tutor = Tutor(teacher, [f"clip {number}" for number in range(5)], sounds(), tmp_path)
+    tutor = Tutor(teacher, sounds(), tmp_path)
     asked = torch.from_numpy(np.stack([tone(200, 1.0), tone(3000, 1.0)]))
     lesson = tutor(asked)
     assert lesson.answers.shape == (2, 3) and torch.allclose(lesson.answers.sum(1), torch.ones(2))
@@ -89,6 +89,33 @@ def test_a_lesson_is_of_the_samples_it_is_asked_for(teacher, tmp_path):
     assert torch.equal(again.features, lesson.features)
 
 
+def features(tutor):
+    return tutor(torch.from_numpy(tone(200, 1.0))[None]).features
+
+
+def test_lessons_are_kept_of_the_very_clips_and_the_very_teacher(teacher, tmp_path, monkeypatch):
+    state = teacher_state()
+    torch.save({**state, "classifier.5.bias": state["classifier.5.bias"] + 1}, tmp_path / "other.pt")
+    others = Sounds([tone(hz) for hz in (250, 2500, 6000)], [0, 1, 2], 2)
+    for path, heard in ((teacher, sounds()), (teacher, others), (tmp_path / "other.pt", others)):
+        fresh = Tutor(path, heard, make(tmp_path / f"{path.name} {len(heard.samples)}"))
+        assert torch.equal(features(Tutor(path, heard, make(tmp_path / "kept"))), features(fresh))
+    monkeypatch.setattr(Tutor, "_ask", lambda *_: pytest.fail("asked again"))
+    Tutor(teacher, sounds(), tmp_path / "kept")
+
+
+def make(folder):
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def test_the_teacher_is_asked_about_few_windows_at_a_time(teacher, tmp_path, monkeypatch):
+    asked, ask = [], Tutor._ask
+    monkeypatch.setattr(Tutor, "_ask", lambda self, windows: asked.append(len(windows)) or ask(self, windows))
+    Tutor(teacher, Sounds([tone(200, 50.0), tone(2000), tone(6000)], [0, 1, 2], 2), tmp_path)
+    assert max(asked) <= 64 and sum(asked) == 99 + 24 + 2 * (1 + 1)
+
+
 def elder(folder, classes=("low", "high")):
     """An older model of ours that knows next to nothing, as an Elder."""
     torch.manual_seed(1)
@@ -97,8 +124,8 @@ def elder(folder, classes=("low", "high")):
 
 
 def test_an_elder_has_an_equal_say_in_the_answers_and_none_in_the_rest(teacher, tmp_path):
-    names, older = [f"clip {number}" for number in range(5)], elder(tmp_path / "older")
-    alone, both = (Tutor(teacher, names, sounds(), tmp_path, elder=each) for each in (None, older))
+    older = elder(tmp_path / "older")
+    alone, both = (Tutor(teacher, sounds(), tmp_path, elder=each) for each in (None, older))
     asked = torch.from_numpy(np.stack([tone(200, 1.0), tone(3000, 1.0)]))
     assert torch.allclose(both(asked).answers, (alone(asked).answers + older(asked)) / 2)
     assert torch.equal(both(asked).features, alone(asked).features)
@@ -152,4 +179,4 @@ def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, monkeypatch
     optimiser = torch.load(tmp_path / "runs" / "run" / "checkpoint.pt", weights_only=True)["course"]["optimiser"]
     fresh = optimiser["param_groups"][1]["params"]  # weights and biases of the answers and of three adaptors
     assert len(fresh) == 8 and all(optimiser["state"][each]["exp_avg"].abs().sum() > 0 for each in fresh)
-    assert (tmp_path / "model" / "weights.safetensors").exists() and (tmp_path / "runs" / "lessons.npz").exists()
+    assert (tmp_path / "model" / "weights.safetensors").exists() and list((tmp_path / "runs").glob("lessons-*.npz"))

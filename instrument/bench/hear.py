@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from socket import AF_INET, SOCK_DGRAM, socket
 
 import numpy as np
 import soundfile
@@ -25,19 +26,23 @@ from ..audio.ring import Ring
 from ..learn.augment import AUDIBLE
 from ..learn.evaluate import WHOLE, from_file
 from ..model.card import Model
-from ..osc import Receiver, Sender
+from ..osc import Receiver, Remote, Sender
 from ..params import DEFAULTS
 
 RATE = 22050
 SILENCE = 2.5  # s before each clip: the last one must be forgotten
 SHOWS = 0.05  # rise of the published peak (3 dB) by which a sound shows in a packet
+PROGRAM = (sys.executable, "-m", "instrument")
+PATIENCE = 60.0  # s in which a show comes up, or ends
+AGAIN = 0.2  # s between two looks whether it has
+SPARE = 60.0  # s that it goes on after the sound: `listen` loads its network before that
 BLOCK = 0.01  # s of sound that a stage is given at once
 TURNS = 200  # of each stage
-BUSY = ("--audio", "demo", "--mute", "--headless", "--size", "1280x720", "--fps", "1000")  # draws all it can
+BUSY = ("--audio", "demo", "--mute", "--headless", "--size", "1280x720", "--fps", "240")  # draws all it can
 
 
 class Watch(threading.Thread):
-    """Notes when samples arrive in the shared ring: [(time, samples so far)]."""
+    """Notes when samples arrive in the shared ring: [(time, samples so far)], `with Watch(name)`."""
 
     def __init__(self, name):
         super().__init__(daemon=True)
@@ -52,6 +57,14 @@ class Watch(threading.Thread):
                 continue
             if not self.marks or ring.written != self.marks[-1][1]:
                 self.marks.append((time.perf_counter(), ring.written))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.ended.set()
+        self.join()
 
     def when(self, sample):
         """Time at which this sample had arrived, or None."""
@@ -75,34 +88,105 @@ def arrange(clips, folder):
     return path, events
 
 
-def latency_rows(clips, port=10071, busy=False):
-    """Play [(label, samples at 22,050 Hz)] through `listen`; one dict per clip with its latencies in ms.
+def hear_rows(clips, model=None):
+    """Of [(label, samples at 22,050 Hz)] through `listen` with a model folder (None: the shipped one): a row alone, and one
+    beside a show that draws and dreams as fast as it can; without that one, and a line why, where there is no such show."""
+    rows = [_row("none", clips, model)]
+    try:
+        rows.append(_row("busy", clips, model))
+    except OSError as reason:
+        print(f"nothing is measured beside a busy renderer: {reason}\n")
+    return rows
 
-    `busy`: a second show draws and dreams beside it as fast as it can.
-    """
+
+def _row(renderer, clips, model):
+    rows, health = latency_rows(clips, model, renderer == "busy")
+    return {"renderer": renderer, "clips": len(rows), **summary(rows), **health}
+
+
+def latency_rows(clips, model=None, busy=False):
+    """One dict per clip with its latencies in ms, and the health of the whole; OSError where it can't be measured."""
     packets = []
     name = f"hearsee-bench-{os.getpid()}"
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         path, events = arrange(clips, folder)
-        rival = _rival(port + 2, events[-1][2] + 60) if busy else None
-        watch = Watch(name)
-        watch.start()
-        with Receiver(port, lambda features: packets.append((time.perf_counter(), features))):
-            subprocess.run([sys.executable, "-m", "instrument", "listen", "--audio", str(path), "--mute", "--ring",
-                            name, "--port", str(port + 1), "--target", f"127.0.0.1:{port}",
-                            "--parent", str(os.getpid())], check=True)
-        watch.ended.set()
-        watch.join()
-    if rival:
-        rival.terminate()
-        rival.wait()
+        take = lambda features: packets.append((time.perf_counter(), features))
+        receiver = stack.enter_context(Receiver(0, take))
+        if busy:
+            stack.enter_context(_rival(events[-1][2] + SPARE, Path(folder) / "rival.txt"))
+        watch = stack.enter_context(Watch(name))
+        _listen(path, name, receiver.port, model)
     return [_judge(event, packets, watch) for event in events], _health(packets)
 
 
-def _rival(port, seconds):
-    """A show that draws all it can; it ends by itself even if this process is killed."""
-    return subprocess.Popen([sys.executable, "-m", "instrument", "perform", *BUSY, "--port", str(port), "--seconds",
-                             str(round(seconds))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _listen(path, ring, port, model):
+    """Play the file through `listen` to its end."""
+    flags = {"--audio": path, "--ring": ring, "--port": _free_port(), "--target": f"127.0.0.1:{port}", "--parent": os.getpid()}
+    flags |= {"--model": model} if model else {}
+    done = subprocess.run([*PROGRAM, "listen", "--mute", *(str(part) for flag in flags.items() for part in flag)],
+                          stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise OSError(f"`listen` did not play the clips to their end: {_last_line(done.stderr, done.returncode)}")
+
+
+@contextmanager
+def _rival(seconds, told):
+    """A show that draws all it can, within from when it answers; it ends by itself even if this process is killed.
+
+    OSError, with the last line that it wrote to the file `told`, where it does not come up or has not lasted."""
+    port = _free_port()
+    with told.open("w", encoding="utf-8") as errors:
+        show = subprocess.Popen([*PROGRAM, "perform", *BUSY, "--port", str(port), "--seconds", str(round(seconds))],
+                                stdout=subprocess.DEVNULL, stderr=errors)
+    try:
+        _await(show, port, told)
+        yield
+        _see_alive(show, told)
+    finally:
+        _end(show)
+
+
+def _await(show, port, told):
+    until = time.monotonic() + PATIENCE
+    with closing(Remote(("127.0.0.1", port))) as remote:
+        while not remote.answers(AGAIN):
+            _see_alive(show, told)
+            if time.monotonic() > until:
+                raise OSError(f"`perform` did not answer within {PATIENCE:g} s")
+            time.sleep(AGAIN)  # a closed port is told at once
+
+
+def _see_alive(show, told):
+    if show.poll() is not None:
+        raise OSError(f"`perform` ended too early: {_last_line(told.read_text('utf-8', 'replace'), show.returncode)}")
+
+
+def _end(show):
+    show.terminate()
+    try:
+        show.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        show.kill()
+        show.wait()
+
+
+def _last_line(text, status):
+    lines = text.strip().splitlines()
+    return lines[-1].removeprefix("hearsee: ") if lines else f"status {status}"
+
+
+def _free_port():
+    """A UDP port that nobody has, nor the next one, which `perform` gives to its `listen`."""
+    while True:
+        with socket(AF_INET, SOCK_DGRAM) as one, socket(AF_INET, SOCK_DGRAM) as neighbour:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            try:
+                neighbour.bind(("127.0.0.1", port + 1))
+                return port
+            except (OSError, OverflowError):  # taken, or beyond 65535
+                continue
 
 
 def _judge(event, packets, watch):

@@ -25,7 +25,7 @@ def hear(options):
     """Onset to packet and to the first right answer, on real clips after silence; alone and beside a busy renderer."""
     from ..learn.dataset import find_clips, read
     from ..model.card import DEFAULT, load_model
-    from .hear import answered_right, latency_rows, stage_rows, summary
+    from .hear import answered_right, hear_rows, stage_rows
 
     if not options.data:
         raise ValueError("bench hear needs --data DIR with labelled clips")
@@ -39,8 +39,7 @@ def hear(options):
                          "answered right as a whole; give others")
     print(f"{len(right)} of {len(asked)} clips are answered right as a whole: these are timed\n\n"
           + markdown(stage_rows(model, right[0][1])) + "\n")
-    runs = {renderer: latency_rows(right, busy=renderer == "busy") for renderer in ("none", "busy")}
-    return [{"renderer": name, "clips": len(rows), **summary(rows), **health} for name, (rows, health) in runs.items()]
+    return hear_rows(right, model.folder)
 
 
 def calm(options):
@@ -215,4 +214,4 @@ def _few_of_each(clips, count):
     for clip in clips:
         kept.setdefault(clip.label, []).append(clip)
     # Spread over the recordings rather than the first few slices of one, and never two of a class in a row.
-    return [group[len(group) * i // count] for i in range(count) for group in kept.values() if i < len(group)]
+    return [group[len(group) * i // min(count, len(group))] for i in range(count) for group in kept.values() if i < len(group)]

@@ -1,12 +1,14 @@
 """Folders of labelled clips, in the layouts that people have.
 
-UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`, or `label/*` files
-named FOLD-SOURCE-TAKE) and plain `label/*` folders (of UrbanSound8K's names only the recording is told). `.wav` names in
-a table may be stored in another format.
+UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`) and plain `label/*` folders,
+where files that are named as in those two tell their recording, ESC's their fold too. `.wav` names in a table may be stored
+in another format.
 """
 
 import csv
+import re
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,10 @@ from ..audio.files import decode
 from ..audio.frontend import FrontEnd, resample
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus")
+NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
+    r"(?P<fold>[1-9])-(?P<recording>\d{1,7})-[A-Z](-\d{1,2})?",  # ESC: fold, source, take, and in ESC-50 the class
+    r"((?P<fold>[1-9]|10)-)?(?P<recording>\d{3,7})-\d-\d{1,3}-\d{1,3}",  # UrbanSound8K: recording, class, occurrence, slice
+    r"fold(?P<fold>\d+)-(?P<recording>.+?)--.+")))  # of `kept_name`
 
 
 @dataclass(frozen=True)
@@ -61,36 +67,59 @@ def repeat_to(samples, count):
 
 def _urbansound(folder):
     table = folder / "metadata" / "UrbanSound8K.csv"
-    if not table.exists():
-        return
-    with table.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            path = _stored(folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"])
-            if path:
-                yield Clip(path, row["class"], int(row["fold"]), row["fsID"])
+    for row in rows_of(table, ("slice_file_name", "fsID", "fold", "class")) if table.exists() else ():
+        path = _stored(folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"])
+        if path:
+            yield Clip(path, row["class"], int(row["fold"]), row["fsID"])
 
 
 def _esc(folder):
     for table in (folder / "meta").glob("*.csv"):
-        with table.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                path = _stored(folder / "audio" / row["filename"])
-                if path:
-                    yield Clip(path, row["category"], int(row["fold"]), row["src_file"])
+        for row in rows_of(table, ("filename", "fold", "category", "src_file")):
+            path = _stored(folder / "audio" / row["filename"])
+            if path:
+                yield Clip(path, row["category"], int(row["fold"]), row["src_file"])
+
+
+def rows_of(table, needed=()):
+    """The rows, as dicts, of a table as spreadsheets save it: commas, semicolons or tabs, a byte order mark or none.
+
+    ValueError where a column of those `needed` is missing, is empty in a row, or is a `fold` and no number.
+    """
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{table} is not UTF-8: save it as CSV in UTF-8") from None
+    rows = csv.DictReader(StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
+    there = rows.fieldnames or ()
+    if missing := [name for name in needed if name not in there]:
+        raise ValueError(f"{table} has no column {', '.join(missing)} (there are {', '.join(there) or 'none'}): it needs "
+                         f"{', '.join(needed)} in its first line")
+    for row in rows:
+        if any(row.values()):  # a spreadsheet leaves empty rows behind
+            yield _checked(row, needed, f"{table}, line {rows.line_num}")
+
+
+def _checked(row, needed, place):
+    for name in needed:
+        if not row[name]:
+            raise ValueError(f"{place}: nothing in column {name}; fill it in or take the row out")
+        if name == "fold" and not row[name].isdecimal():
+            raise ValueError(f"{place}: fold {row[name]!r} is no whole number, such as 1")
+    return row
 
 
 def _plain(folder):
     for path in folder.glob("*/*"):
         if path.suffix.lower() in SOUNDS:
-            yield Clip(path, path.parent.name, *_named(path.stem))
+            yield Clip(path, path.parent.name, *named(path.stem))
 
 
-def _named(stem):
-    """(fold, recording) by the file's name: FOLD-RECORDING-..., UrbanSound8K's four numbers, or any."""
-    parts = stem.split("-")
-    if len(parts) == 4 and all(part.isdigit() for part in parts):
-        return 0, parts[0]
-    return (int(parts[0]), parts[1]) if len(parts) > 2 and parts[0].isdigit() else (0, stem)
+def named(stem):
+    """(fold, recording) by a file's name: ESC's, UrbanSound8K's with or without a fold before it, or that of `kept_name`;
+    any other is a recording of its own."""
+    found = next(filter(None, (pattern.fullmatch(stem) for pattern in NAMES)), None)
+    return (int(found["fold"] or 0), found["recording"]) if found else (0, stem)
 
 
 def _stored(path):

@@ -1,4 +1,4 @@
-"""Judge a model on labelled clips: windows at half-window hops, probabilities averaged over the clip.
+"""Judge a model on labelled clips: windows at half-window hops and at the end, probabilities averaged over the clip.
 
 The figures of `evaluate`, also what `hearsee evaluate --json` writes:
 
@@ -29,6 +29,7 @@ from .disturb import Disturb
 from .run import track
 
 WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
+TAIL = 0.1  # s at a clip's end that are judged too where the hops do not come out even
 BLOCK = 0.01  # s; blocks that the live path is fed with
 
 
@@ -119,12 +120,12 @@ def from_file(model, samples, rate, seconds):
 
 
 def cut(samples, rate, seconds):
-    """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops."""
+    """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops and its end."""
     front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
-    windows = [samples[start:start + length] for start in _starts(samples, length)]
+    windows = [samples[start:start + length] for start in _starts(len(samples), length, front.rate)]
     return [log_mel(window, front) if _sounds(window, front.rate) else None for window in windows]
 
 
@@ -146,7 +147,7 @@ def through_engine(model, samples, rate, seconds):
     length, block = round(seconds * rate), round(BLOCK * rate)
     samples = repeat_to(samples, length)
     logits, fed = [], 0
-    for start in _starts(samples, length):
+    for start in _starts(len(samples), length, rate):
         end = start + length
         for at in range(fed, end, block):
             engine.analyse(samples[at:min(at + block, end)], min(at + block, end) / rate)
@@ -157,8 +158,11 @@ def through_engine(model, samples, rate, seconds):
     return softmax(np.array(logits) / DEFAULTS["hear.temperature"])
 
 
-def _starts(samples, length):
-    return range(0, len(samples) - length + 1, length // 2)
+def _starts(count, length, rate):
+    """Where the windows of a clip of `count` samples begin: at half-window hops, and one at its end if that is left over."""
+    starts = [*range(0, count - length + 1, length // 2)]
+    left = count - length - starts[-1]
+    return [*starts, count - length] if round(left / rate, 3) >= TAIL else starts  # ms: alike at every rate
 
 
 def _window_row(seconds):

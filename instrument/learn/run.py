@@ -57,7 +57,7 @@ class Run:
 
     def _check_settings(self):
         path = self._settings_file
-        if path.exists() and _read(path) != self.settings:
+        if path.exists() and read_json(path) != self.settings:
             raise ValueError(f"{self.folder} holds a run with other settings (see {path}): "
                              "choose another --out, or give the same settings to resume")
 
@@ -101,7 +101,8 @@ def read_tensors(path):
         raise ValueError(f"{path} is damaged, or no file of weights ({reason}): restore it or give another") from None
 
 
-def _read(path):
+def read_json(path):
+    """What a file of JSON in a run or a model says; ValueError in one line where it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

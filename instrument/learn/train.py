@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..audio.frontend import FrontEnd, log_mel
+from ..files import write_whole
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
@@ -29,12 +30,13 @@ from .calibrate import calibrate, keep_back
 from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
-from .run import Losses, Run, epoch_indices, generator, mixed, read_tensors, track
+from .run import Losses, Run, epoch_indices, generator, mixed, read_json, read_tensors, track
 from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
 from .tutor import Elder, Tutor
 
 SETTLED = 40  # batches of clean windows for the final statistics
+OUTS = "models.txt"  # in a run's folder: the model folders that it has written
 
 
 @dataclass(frozen=True)
@@ -86,17 +88,18 @@ def train(settings, out, run_folder, workers=None):
     `workers` processes make the batches ahead (None: as suits the device) and change no result. A finished model that
     learns other classes keeps some recordings back, to know how sure it may be.
     """
-    clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
+    clips = _learnable(settings)
     classes = classes_of(clips)
     _keep_others(out, run_folder)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": len(clips)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
-    names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
-    course = Course(settings, names, sounds, device, run.folder.parent, classes)
+    sounds = gather(learnt, classes, settings.foreign, settings.seed)
+    course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
+    _remember_out(out, run.folder)
     first = run.resume(course=course)
     workers = usual_workers(device) if workers is None else workers
     left = range(first, settings.steps)
@@ -119,10 +122,43 @@ def train(settings, out, run_folder, workers=None):
     return out
 
 
+def _learnable(settings):
+    """The clips of all folds but the one to leave out; ValueError where there is none such, or nothing is left."""
+    found, out = find_clips(settings.data), settings.leave_out
+    clips = [clip for clip in found if not out or clip.fold != out]
+    if out and not 0 < len(clips) < len(found):
+        there = ", ".join(str(fold) for fold in folds_of(found) if fold)
+        raise ValueError(f"--leave-out {out}: {settings.data} has " + (f"the folds {there}; leave out one of several" if there
+                         else "no folds; leave out nothing, and evaluate on other recordings"))
+    return clips
+
+
 def _keep_others(out, run_folder):
     """ValueError if `out` is a model that this run has not made."""
-    if (Path(out) / "card.json").exists() and not (Path(run_folder) / "settings.json").exists():
+    if (Path(out) / "card.json").exists() and not _has_made(Path(run_folder), Path(out)):
         raise ValueError(f"{out} is a model already, which this run ({run_folder}) has not made: choose another --out")
+
+
+def _has_made(run_folder, out):
+    if (run_folder / OUTS).exists():
+        return str(out.resolve()) in _outs(run_folder)
+    if not (run_folder / "settings.json").exists():
+        return False
+    # A run from before it noted that: the model tells what it was made with.
+    settings, card = map(read_json, (run_folder / "settings.json", out / "card.json"))
+    told = {"classes": card.get("classes"), **card.get("training", {})}
+    return "training" in card and told.items() <= settings.items()
+
+
+def _remember_out(out, run_folder):
+    """Note that this run writes the model folder `out`."""
+    outs = dict.fromkeys([*_outs(run_folder), str(Path(out).resolve())])
+    write_whole(run_folder / OUTS, "".join(f"{each}\n" for each in outs))
+
+
+def _outs(run_folder):
+    path = run_folder / OUTS
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 @torch.no_grad()
@@ -162,15 +198,15 @@ def _nearest(base, clips):
 
 
 def gather(clips, classes, foreign="", seed=0):
-    """(names, Sounds) of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
+    """Sounds of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
     others = [clip for clip in find_clips(foreign) if clip.label not in classes] if foreign else []
     noises = strangers()
     samples = in_threads(lambda clip: read(clip).astype(np.float16), [*clips, *others],
                          lambda files: track(files, "reading clips"))
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
-    names = [f"{clip.label}/{clip.path.name}" for clip in (*clips, *others)] + [f"noise {number}" for number in range(len(noises))]
-    recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)] + names[len(samples):]
-    return names, Sounds([*samples, *noises], labels, len(classes), seed, recordings)
+    recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)]
+    recordings += [f"noise {number}" for number in range(len(noises))]
+    return Sounds([*samples, *noises], labels, len(classes), seed, recordings)
 
 
 class Batches:
@@ -216,14 +252,14 @@ def _floats(net):
 class Course:
     """Everything that changes while training: student, optimiser, averaged weights."""
 
-    def __init__(self, settings, names, sounds, device, cache, classes):
+    def __init__(self, settings, sounds, device, cache, classes):
         self.settings, self.sounds, self.device = settings, sounds, device
         steps = max(1, settings.steps)
         net = begin(settings.start, sounds.classes)
         if _is_own(settings):
             _keep_convolutions(net)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
-        self.tutor = self._tutor(names, classes, cache)
+        self.tutor = self._tutor(classes, cache)
         self.seeing, squares = self._see(net) if settings.pictures else (None, None)
         self.batches = Batches(settings, sounds, squares)
         self.model = nn.ModuleDict({"hearing": self.hearing, **({"seeing": self.seeing} if self.seeing else {})})
@@ -234,14 +270,14 @@ class Course:
         self.losses = Losses()
         self.model.train()
 
-    def _tutor(self, names, classes, cache):
+    def _tutor(self, classes, cache):
         elder, teacher = self.settings.elder, self.settings.sound_teacher
         if elder and not teacher:
             raise ValueError("--elder needs --sound-teacher FILE, which it teaches beside")
         if not teacher:
             return None
         elder = Elder(elder, classes, self.sounds.mel, self.device) if elder else None
-        return Tutor(teacher, names, self.sounds, cache, self.device, elder)
+        return Tutor(teacher, self.sounds, cache, self.device, elder)
 
     @property
     def averaged(self):

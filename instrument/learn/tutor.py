@@ -1,5 +1,6 @@
 """A sound teacher's lessons for every mixture that the student hears."""
 
+import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 
 EVIDENCE = 0.003  # of each window, see `linear_head`
 FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fitted
+AT_ONCE = 64  # windows that the teacher is asked about
 
 
 class Lesson(NamedTuple):
@@ -60,13 +62,14 @@ class Tutor:
     those for our classes, fitted once on whole clips.
 
     Hearing the same, however mangled, is what makes such lessons work (Beyer et al., "Knowledge distillation:
-    a good teacher is patient and consistent", 2022). The fitted clips' features are kept in `cache` (a folder).
+    a good teacher is patient and consistent", 2022). The fitted clips' features are kept in `cache` (a folder), by what they
+    were made from: other clips of the same names, or another teacher, are asked about anew.
     """
 
-    def __init__(self, path, names, sounds, cache, device="cpu", elder=None):
+    def __init__(self, path, sounds, cache, device="cpu", elder=None):
         """`elder`, an Elder, has an equal say in the answers."""
         self._teacher, self._device, self._elder = load_sound_teacher(path).to(device), device, elder
-        lessons = _lessons(self._ask, names, sounds, Path(cache) / "lessons.npz")
+        lessons = _lessons(self._ask, sounds, Path(cache) / f"lessons-{_digest(Path(path).read_bytes())[:12]}.npz")
         features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
         labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
                                  for label, one in zip(sounds.labels, lessons)])
@@ -125,18 +128,28 @@ def _even(maps):
     return centred / (centred.square().mean((0, 2, 3), keepdim=True).sqrt() + 1e-3)
 
 
-def _lessons(ask, names, sounds, cache):
+def _lessons(ask, sounds, cache):
     """[{seconds: (windows, 911)}] per clip: embedding and AudioSet answers (3 points better than without those)."""
     kept = dict(np.load(cache)) if cache.exists() else {}
-    missing = [index for index, name in enumerate(names) if f"{name} 4.0" not in kept]
+    names = [_digest(samples) for samples in sounds.samples]
+    missing = [index for index, name in enumerate(names) if f"{name} {FITTED[-1]}" not in kept]
     for index in track(missing, "asking the teacher") if missing else ():
         for seconds in FITTED:
-            kept[f"{names[index]} {seconds}"] = ask(sounds.windows(index, seconds)).half().cpu().numpy()
+            kept[f"{names[index]} {seconds}"] = _asked(ask, sounds.windows(index, seconds))
     if missing:
         part = cache.with_suffix(f".{os.getpid()}.npz")
         np.savez(part, **kept)
         put(part, cache)
     return [{seconds: kept[f"{name} {seconds}"] for seconds in FITTED} for name in names]
+
+
+def _asked(ask, windows):
+    """What the teacher says of windows (n, length), float16; a few at a time, as an hour of sound has thousands."""
+    return np.concatenate([ask(some).half().cpu().numpy() for some in windows.split(AT_ONCE)])
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def to_teacher_rate(samples, rate=FrontEnd().rate):

@@ -1,16 +1,15 @@
 """Clips of any layout in one folder per class, without losing their folds; and what a data set lacks.
 
 The original sorted clips by class and forgot the folds, which is where its leak began. Here the fold and the
-recording stay in the name: LABEL/FOLD-RECORDING-REST, which `learn.dataset.find_clips` reads back.
+recording stay in the name, which `learn.dataset.find_clips` reads back.
 """
 
-import csv
 import os
 import shutil
 from collections import Counter
 from pathlib import Path
 
-from ..dataset import classes_of, find_clips
+from ..dataset import classes_of, find_clips, named, rows_of
 
 URBAN_FOLDS = (873, 888, 925, 990, 936, 823, 838, 806, 816, 837)  # clips of the published UrbanSound8K
 ESC_FOLDS = 5
@@ -27,11 +26,10 @@ def arrange(data, out):
 
 
 def kept_name(clip):
-    """The file name that keeps fold and recording; the plain name where the layout has no folds."""
-    name = clip.path.name
-    if not clip.fold or name.startswith(f"{clip.fold}-{clip.recording}-"):
-        return name
-    return f"{clip.fold}-{name}" if name.startswith(f"{clip.recording}-") else f"{clip.fold}-{clip.recording}-{name}"
+    """A file name that tells fold and recording; the plain name where the layout has no folds."""
+    name, wanted = clip.path.name, (clip.fold, clip.recording)
+    names = (name, f"{clip.fold}-{name}", f"fold{clip.fold}-{clip.recording}--{name}")
+    return next((each for each in names if named(Path(each).stem) == wanted), names[-1]) if clip.fold else name
 
 
 def _place(source, target):
@@ -75,9 +73,4 @@ def _expected(data):
 
 def _rows(data):
     tables = [Path(data) / "metadata" / "UrbanSound8K.csv", *(Path(data) / "meta").glob("*.csv")]
-    return sum(_length(table) for table in tables if table.exists())
-
-
-def _length(table):
-    with table.open(newline="", encoding="utf-8") as file:
-        return sum(1 for _ in csv.DictReader(file))
+    return sum(1 for table in tables if table.exists() for _ in rows_of(table))

@@ -27,7 +27,7 @@ def prepare(options):
 
 
 def _arrange(options, clips, out):
-    yield f"{arranging.arrange(options.data, out)} clips in {out}/CLASS/FOLD-RECORDING-..."
+    yield f"{arranging.arrange(options.data, out)} clips in {out}/CLASS, their folds and recordings in their names"
 
 
 def _split(options, clips, out):

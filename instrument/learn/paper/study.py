@@ -1,6 +1,6 @@
 """The whole experiment: every split, every set to train on, every set to test on, one table at the end.
 
-Each model is a run of its own in OUT/runs/SPLIT/SET; what is finished is not done again.
+Each model is a run of its own in OUT/runs/SPLIT/SET; what is finished is not done again, only what is missing.
 """
 
 import json
@@ -87,17 +87,23 @@ class Study:
         net, self.words = self.team.in_turn(self._network)
         self.team.in_turn(run.begin)
         done = run.folder / "scores.json"
-        if done.exists():
-            return json.loads(done.read_text(encoding="utf-8"))
+        found = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {"tests": {}}
+        missing = [other for other in self.paper.sets if other not in found["tests"]]
+        if missing:
+            course = self._trained(net, run, split, name)
+            tests = {other: self._test(course, other, split) for other in missing}
+            found = {"curves": course.curves, "tests": {**found["tests"], **tests}}
+            if self.team.first:
+                write_whole(done, json.dumps(found))
+        return {**found, "tests": {other: found["tests"][other] for other in self.paper.sets}}
+
+    def _trained(self, net, run, split, name):
+        """The course of a run at its end; one that is finished is only read."""
         course = Course(net, self.paper.recipe, self.team)
         # The paper's rolled model is validated on padded pictures.
         validation = self.pictures("padded" if name == "rolled" else name, split.validation)
         train(course, self.pictures(name, split.train), validation, run, f"{split.name}, {name}")
-        tests = {other: self._test(course, other, split) for other in self.paper.sets}
-        result = {"curves": course.curves, "tests": tests}
-        if self.team.first:
-            write_whole(done, json.dumps(result))
-        return result
+        return course
 
     def _network(self):
         return build(self.paper.network, len(self.classes), self.paper.weights, self.paper.recipe.seed)
