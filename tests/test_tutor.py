@@ -116,6 +116,20 @@ def test_the_teacher_is_asked_about_few_windows_at_a_time(teacher, tmp_path, mon
     assert max(asked) <= 64 and sum(asked) == 99 + 24 + 2 * (1 + 1)
 
 
+def test_many_clips_of_one_recording_teach_the_teacher_no_more_than_one(teacher, tmp_path):
+    tones, labels = [tone(hz) for hz in (200, 1500, 2000, 3000)], [0, 0, 1, 1]
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    asked = torch.from_numpy(tone(1700, 1.0)[None])
+
+    def high(copies, recordings=None):
+        """How sure the teacher is of a tone between the classes' once one clip of "high" is there `copies` times."""
+        known = Sounds([*tones, *[tones[2]] * copies, noise], [*labels, *[1] * copies, 2], 2, recordings=recordings)
+        return Tutor(teacher, known, tmp_path)(asked).answers[0, 1]
+
+    one, cut = high(0), high(8, ["a", "b", "c", "d", *"c" * 8, "e"])
+    assert abs(cut - one) < 0.2 * abs(high(8) - one)
+
+
 def elder(folder, classes=("low", "high")):
     """An older model of ours that knows next to nothing, as an Elder."""
     torch.manual_seed(1)

@@ -19,9 +19,10 @@ from .answers import linear_head
 from .run import mixed, track
 from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
 
-EVIDENCE = 0.003  # of each window, see `linear_head`
 FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fitted
 AT_ONCE = 64  # windows that the teacher is asked about
+EVIDENCE = 0.5  # of all of them, see `linear_head`: held back this strongly it tells recordings best that it was not fitted on,
+SURE = 0.5  # and at this temperature its answers to those are likeliest (docs/learning.md)
 
 
 class Lesson(NamedTuple):
@@ -73,8 +74,10 @@ class Tutor:
         features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
         labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
                                  for label, one in zip(sounds.labels, lessons)])
+        weights = np.concatenate([np.full(len(one[seconds]), share / len(one[seconds])) for seconds in FITTED
+                                  for share, one in zip(sounds.shares, lessons, strict=True)])
         mean, std = features.mean(0), features.std(0) + 1e-3
-        self._head = linear_head((features - mean) / std, labels, sounds.classes + 1, EVIDENCE * len(labels)).to(device)
+        self._head = linear_head((features - mean) / std, labels, sounds.classes + 1, EVIDENCE, weights).to(device)
         self._mean, self._std = torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
 
     @torch.no_grad()
@@ -82,7 +85,7 @@ class Tutor:
         """The `Lesson` of samples (n, length)."""
         middle, end = self._teacher.maps(self._as_teacher(samples))
         features = (self._tagged(end) - self._mean) / self._std
-        answers = (self._head(features) / 2.0).softmax(1)
+        answers = (self._head(features) / SURE / 2.0).softmax(1)
         if self._elder:
             answers = (answers + self._elder(samples)) / 2
         return Lesson(answers, features[:, :EMBEDDING], (_even(as_student(middle)), _even(as_student(end))))
