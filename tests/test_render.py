@@ -16,7 +16,7 @@ import torch
 from helpers import screen_of
 
 from instrument.dream import flow
-from instrument.motion import Journey, Motion, added, motion
+from instrument.motion import NOWHERE, Journey, Motion, added, motion
 from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
 from instrument.perform import ASPECTS
 from instrument.render import NEUTRAL, Renderer
@@ -338,6 +338,16 @@ def test_a_fault_at_the_start_is_one_line(screen, tmp_path):
     (tmp_path / "shaders" / "chroma.frag").write_text("void main() {\n    oops;\n}\n")
     with pytest.raises(ValueError, match="chroma.frag, line 2: .*oops"):
         Renderer(screen.ctx, SIZE, tmp_path / "shaders")
+
+
+def test_a_picture_that_moves_by_itself_is_carried_nowhere(screen, renderer):
+    """Loops made beforehand: a turn of now would be undone by each next picture."""
+    renderer.upload.put(dream(1))
+    field, seen = Motion(turn=2.0, expand=0.5), []
+    for number in range(24):
+        frame = (dream(1), NOWHERE) if number % 3 == 0 else None
+        seen.append(draw(screen, renderer, {**DEFAULTS, **NEUTRAL}, frame, number / 60, field=field))
+    assert all(np.array_equal(picture, seen[0]) for picture in seen)
 
 
 def test_the_two_newest_pictures_are_kept(screen):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..motion import NOWHERE
 from .loop import Frame, Loop
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,10 @@ class Loops:
 
 
 class Playback(Loop):
-    """Plays `Loops` in place of `DreamLoop`: cross-fades them by the class weights of the newest scene."""
+    """Plays `Loops` in place of `DreamLoop`: cross-fades them by the class weights of the newest scene.
+
+    They move as they were made to; `zoom.*` of now does not carry them, as the next picture would not go on from there.
+    """
 
     def __init__(self, loops, frames, clock=time.perf_counter):
         super().__init__(frames, clock)
@@ -70,7 +74,7 @@ class Playback(Loop):
         picture = self._picture(scene.weights, number)
         if picture is not None:
             self._last = picture
-            self._frames.put(Frame(opaque(picture), self._rate(), self._fault, scene.place))
+            self._frames.put(Frame(opaque(picture), self._rate(), self._fault, NOWHERE))
 
     def _wanted(self, scene):
         return 1 / self._loops.fps
