@@ -570,6 +570,7 @@ def _bench_flags(command):
     command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show`")
     command.add_argument("--size", type=_size, default=(640, 360), metavar="WxH", help="of the picture in `show` (default 640x360)")
     command.add_argument("--fps", type=_within(1, 240), default=30.0, help="that `show` draws (default 30)")
+    command.add_argument("--network", metavar="NAME|FILE", help="that `show` dreams with (see `perform --network`)")
     command.add_argument("--minutes", type=_positive, help="of the time that passes in `soak` (default 30) and in each row of `calm` (3)")
     command.add_argument("--rows", nargs="+", default=(), metavar="ROW", help="only these rows, for `knobs`")
     command.add_argument("--peer", metavar="FOLDER", help="a copy of gordicaleksa/pytorch-deepdream, for `peer`")

@@ -58,12 +58,12 @@ def calm(options):
 
 
 def show(options):
-    """Frame times of the whole show, untouched and with knobs turned 20 times a second."""
+    """Frame times of the whole show: untouched, with knobs turned 20 times a second, and network and model exchanged too."""
     from ..perform import PerformOptions
     from .show import show_rows
 
     return show_rows(PerformOptions(audio="demo", headless=True, size=options.size, fps=options.fps, no_hud=True, port=10081,
-                                    target=[], model=options.model), options.seconds)
+                                    target=[], model=options.model, network=options.network), options.seconds)
 
 
 def soak(options):
