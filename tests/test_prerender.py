@@ -108,6 +108,17 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
         prerender(settings(model, tmp_path), ["bell"])
 
 
+def test_loops_show_ones_own_pictures_and_do_not_go_on_with_others(model, made, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    Image.new("RGB", (160, 160), (255, 0, 0)).save(own / "bell.png")
+    prerender(settings(model, tmp_path / "loops", pictures=str(own)), ["bell"])
+    mine, theirs = (read_picture(frame_path(folder / "bell", 0)) for folder in (tmp_path / "loops", made))
+    assert mine[..., 0].mean() > mine[..., 2].mean() + 50 > theirs[..., 0].mean() - theirs[..., 2].mean() + 50
+    with pytest.raises(ValueError, match="made otherwise"):
+        prerender(settings(model, tmp_path / "loops"), ["bell"])
+
+
 def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
     with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
         prerender(settings(model, tmp_path), ["whale"])
