@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
-from instrument.bench import calm, cuda, hear, show, soak
+from instrument.bench import calm, cuda, hear, looks, show, soak
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
 from instrument.bench.peer import Peer, _now, _pair, peer_rows
@@ -174,6 +174,15 @@ def test_nothing_is_timed_before_it_is_recorded():
 def test_a_folder_without_the_peer_is_explained(tmp_path):
     with pytest.raises(ValueError, match="git clone"):
         Peer(tmp_path, None)
+
+
+# --- looks
+
+@pytest.mark.parametrize("name, value", (("fine", 0.21), ("clipped", 0.03), ("steady", 0.5), ("rgb_corr", 0.6)))
+def test_the_verdict_of_looks_names_who_is_beyond_the_bounds(name, value):
+    calm_look = {"preset": "Ember", "fine": 0.1, "clipped": 0.0, "rgb_corr": 0.85, "steady": 0.35}
+    assert looks.verdict([calm_look, calm_look]).endswith("all 2 keep to it")
+    assert looks.verdict([calm_look, {**calm_look, "preset": "Loud", name: value}]).endswith(f"beyond are Loud ({name} {value:.2g})")
 
 
 # --- show, and what all share

@@ -171,7 +171,7 @@ def teach(options):
 BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm,
            "peer": peer, "looks": looks, "presets": presets, "knobs": knobs, "cuda": cuda, "teach": teach}
 # Benches whose module of the same name sums up in one line.
-VERDICTS = ("calm", "presets", "show", "soak", "knobs", "cuda", "teach")
+VERDICTS = ("calm", "looks", "presets", "show", "soak", "knobs", "cuda", "teach")
 
 
 def bench(options):
