@@ -104,7 +104,15 @@ def load(model=None, network=None, pictures=None, room=lambda: None):
     hash_ = f"{model.folder.name}, weights {model.weights_hash}"
     news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
     dreamer, reason = tried(lambda device: Dreamer(eye, read_pictures(model, pictures), device), best_device(), room)
+    news += _silent(model.classes, eye.answers)
     return Loaded(model, network, dreamer, news + (f", on the processor: the GPU cannot ({reason})" if reason else ""))
+
+
+def _silent(classes, answers):
+    """What to say of classes that a network has no answers for, such as those that were taught."""
+    silent = [name for name in classes if not answers.get(name)]
+    more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
+    return f"; dream.class does nothing for {', '.join(silent[:3])}{more}: no answer of that network shows it" if silent else ""
 
 
 def working(make, device):

@@ -14,6 +14,7 @@ from instrument.dream.loop import DreamLoop
 from instrument.eyes import Eyes, Loaded
 from instrument.latest import Latest
 from instrument.model.card import load_model
+from instrument.model.eye import IMAGENET_ANSWERS
 from instrument.params import DEFAULTS
 
 
@@ -147,6 +148,13 @@ def test_the_dream_thread_gives_room_between_two_dreams():
             loop.scene.put(Scene({**DEFAULTS, "dream.size": 160.0, "show.freeze": 1.0}, {}, 0.0))
             asking.join(0.01)
     assert set(forgotten) == {"dream", True}
+
+
+def test_classes_that_dream_class_cannot_pull_to_are_told():
+    assert module._silent(["siren", "drilling"], IMAGENET_ANSWERS) == ""
+    assert "dream.class does nothing for clap, bell:" in module._silent(["siren", "clap", "bell"], IMAGENET_ANSWERS)
+    assert "for 0, 1, 2 and 5 more: no answer" in module._silent("01234567", {})
+    assert "dream.class" not in module.load().news
 
 
 def test_ones_own_pictures_come_in_the_place_of_the_models(tmp_path):
