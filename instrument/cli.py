@@ -302,13 +302,16 @@ def _gallery(options):
 def _prerender_flags(command):
     command.add_argument("--out", metavar="FOLDER", help="default out/loops; give it again to go on where it stopped")
     command.add_argument("--classes", nargs="+", default=(), metavar="CLASS", help="only these (default: all)")
-    command.add_argument("--frames", type=_whole(100), metavar="N", help="of each loop, 100 or more (default 100)")
+    command.add_argument("--count", dest="frames", type=_whole(100), metavar="N", help="frames of each loop, 100 or more "
+                         "(default 100)")
+    command.add_argument("--frames", type=_whole(100), help=argparse.SUPPRESS)  # until 28 November 2026
     command.add_argument("--fps", type=_within(1, 240), help="frames a second (default 20)")
     command.add_argument("--size", type=_size, metavar="WxH", help="default 640x360")
     command.add_argument("--workers", type=_whole(1), default=1, metavar="N", help="processes, each with its "
                          "classes and its GPU; torchrun works too")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
+    command.add_argument("--pictures", metavar="FOLDER", help="dream of your own pictures (see `perform --pictures`)")
     command.add_argument("--preset", metavar="NAME|N", help="dream and move like this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
     command.add_argument("--seed", type=_whole(0, SEEDS), metavar="N", help="seed of the dream (default 0)")
@@ -584,6 +587,7 @@ def _bench_flags(command):
     command.add_argument("--seconds", type=_positive, default=10.0, help="length of each run, for `show` (default 10)")
     command.add_argument("--size", type=_size, default=(640, 360), metavar="WxH", help="of the picture in `show` (default 640x360)")
     command.add_argument("--fps", type=_within(1, 240), default=30.0, help="that `show` draws (default 30)")
+    command.add_argument("--network", metavar="NAME|FILE", help="that `show` dreams with (see `perform --network`)")
     command.add_argument("--minutes", type=_positive, help="of the time that passes in `soak` (default 30) and in each row of `calm` (3)")
     command.add_argument("--rows", nargs="+", default=(), metavar="ROW", help="only these rows, for `knobs`")
     command.add_argument("--peer", metavar="FOLDER", help="a copy of gordicaleksa/pytorch-deepdream, for `peer`")

@@ -11,6 +11,7 @@ from .latest import Latest
 
 log = logging.getLogger(__name__)
 OWN = "own"  # the network of the model itself
+ROOM = 5.0  # s that a network waits for memory of the one before: a dream of a weak GPU is over by then
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Eyes:
         self.now, self._pictures = load(model, network, pictures), pictures
         self._pair = (self.now.model.folder, self.now.network)  # what was loaded last
         self._ready = Latest()
+        self._loop = None
         self._lock = threading.Lock()
         self._wish, self._loading = None, False
 
@@ -43,7 +45,8 @@ class Eyes:
 
         # A core is left to hearing and drawing: threads that wait for each other at every layer wait for the slowest
         # (two cores: 5.5 dreams a second with one thread, 3.0 with two).
-        return DreamLoop(self.now.dreamer, frames, threads or max(1, os.cpu_count() - 1), draw=draw)
+        self._loop = DreamLoop(self.now.dreamer, frames, threads or max(1, os.cpu_count() - 1), draw=draw)
+        return self._loop
 
     def ask(self, what, name, say):
         """Begin to load `name`, a "network" or a "model", beside the show; `say` tells mistakes, from a thread."""
@@ -68,12 +71,16 @@ class Eyes:
     def _load(self, what, name, say):
         wanted = (self._pair[0], name) if what == "network" else (name, self._pair[1])
         try:
-            loaded = load(*wanted, self._pictures)
+            loaded = load(*wanted, self._pictures, self._make_room)
         except Exception as mistake:  # whatever a strange file does: this thread must live for the next wish
             say(str(mistake) or f"{name}: {type(mistake).__name__}")
         else:
             self._pair = (loaded.model.folder, loaded.network)
             self._ready.put(loaded)
+
+    def _make_room(self):
+        if self._loop:
+            self._loop.make_room(ROOM)
 
     def arrived(self):
         """What was asked for, once it is there; it is then `now`. None before."""
@@ -85,8 +92,9 @@ class Eyes:
 EXAMPLES = {"network": "resnet50, bvlc_googlenet.caffemodel or own", "model": "urban, or a model folder"}
 
 
-def load(model=None, network=None, pictures=None):
-    """The Loaded of a model (name, folder, or None for the shipped one), a network and pictures (see Eyes)."""
+def load(model=None, network=None, pictures=None, room=lambda: None):
+    """The Loaded of a model (name, folder, or None for the shipped one), a network and pictures (see Eyes); `room` as in
+    `tried`."""
     from .dream.dreamer import Dreamer
     from .model.card import DEFAULT, load_model
     from .model.zoo import open_eye
@@ -95,27 +103,51 @@ def load(model=None, network=None, pictures=None):
     eye = open_eye(None if network == OWN else network, model)
     hash_ = f"{model.folder.name}, weights {model.weights_hash}"
     news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
-    dreamer = working(lambda device: Dreamer(eye, read_pictures(model, pictures), device), best_device())
-    return Loaded(model, network, dreamer, news)
+    dreamer, reason = tried(lambda device: Dreamer(eye, read_pictures(model, pictures), device), best_device(), room)
+    news += _silent(model.classes, eye.answers)
+    return Loaded(model, network, dreamer, news + (f", on the processor: the GPU cannot ({reason})" if reason else ""))
+
+
+def _silent(classes, answers):
+    """What to say of classes that a network has no answers for, such as those that were taught."""
+    silent = [name for name in classes if not answers.get(name)]
+    more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
+    return f"; dream.class does nothing for {', '.join(silent[:3])}{more}: no answer of that network shows it" if silent else ""
 
 
 def working(make, device):
-    """`make(device)`, or `make("cpu")` where that GPU cannot dream, which the log says.
+    """`make(device)`, or `make("cpu")` where that GPU cannot dream, which the log says."""
+    return tried(make, device)[0]
+
+
+def tried(make, device, room=lambda: None):
+    """What `working` makes, and why that GPU cannot dream ("" where it can). `room()` frees memory of the GPU, after which
+    it is asked once more.
 
     A PyTorch of today has nothing for an old NVIDIA GPU, and lacks for Apple's what differs from version to version: those
     are tried before the show begins.
     """
+    dreamer, reason = _attempt(make, device)
+    if not dreamer:
+        room()  # whatever it said: drivers have many names for too little memory
+        dreamer, reason = _attempt(make, device)
+    if not dreamer:
+        dreamer = make("cpu")
+        log.warning("the GPU cannot dream (%s): the processor does", reason)
+    return dreamer, reason
+
+
+def _attempt(make, device):
+    """(what `make(device)` makes, "") or (None, why it cannot); no error is kept, as it would hold memory."""
     if device == "cpu":
-        return make(device)
+        return make(device), ""
     try:
         dreamer = make(device)
         if device == "mps":
             try_out(dreamer)
-        return dreamer
+        return dreamer, ""
     except Exception as error:  # noqa: BLE001 - drivers raise what they like; a mistake of the user's comes again
-        dreamer = make("cpu")
-        log.warning("the GPU cannot dream (%s): the processor does", " ".join(str(error).split())[:160])
-        return dreamer
+        return None, " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def try_out(dreamer):

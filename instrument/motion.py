@@ -55,10 +55,13 @@ def between(then, now):
 
 
 class Place(NamedTuple):
-    """Where a Journey was: seconds of motion, and the way, since its start."""
+    """Where a Journey was: seconds of motion, and the way, since its start (None: nowhere, what is there stands still)."""
 
     time: float = 0.0
-    way: Motion = Motion()
+    way: Motion | None = Motion()
+
+
+NOWHERE = Place(way=None)  # of pictures that bring a motion of their own, which no other may carry on
 
 
 class Journey:
@@ -89,7 +92,7 @@ class Journey:
 
     def since(self, place):
         """The way from a place to here."""
-        return between(place.way, self.here.way)
+        return Motion() if place.way is None else between(place.way, self.here.way)
 
 
 def _awake(seconds):

@@ -31,6 +31,7 @@ class Settings:
     out: str = str(FOLDER)
     model: str | None = None
     network: str | None = None
+    pictures: str | None = None
     size: tuple[int, int] = (640, 360)
     frames: int = 100
     fps: float = 20.0
@@ -80,6 +81,7 @@ def _write_card(settings, model, rank):
     """The card of the folder, or ValueError where it says that other loops are there."""
     card = {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
             "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values)}
+    card |= {"pictures": str(Path(settings.pictures).resolve())} if settings.pictures else {}
     path = Path(settings.out) / CARD
     same = path.exists() and _read_card(path) == card
     if path.exists() and not same and _any_made(path.parent):  # else the settings were a mistake
@@ -189,7 +191,8 @@ def _dreamer(settings, index, workers):
         seat = int(os.environ.get("LOCAL_RANK", "0")) * workers + index
         device = f"cuda:{seat % torch.cuda.device_count()}"
     model = load_model(settings.model or DEFAULT)
-    return working(lambda device: Dreamer(open_eye(settings.network, model), read_pictures(model), device), device)
+    pictures = read_pictures(model, settings.pictures)
+    return working(lambda device: Dreamer(open_eye(settings.network, model), pictures, device), device)
 
 
 def _loop(dreamer, settings, name):

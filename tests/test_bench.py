@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
-from instrument.bench import calm, cuda, hear, show, soak
+from instrument.bench import calm, cuda, hear, looks, show, soak
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
 from instrument.bench.peer import Peer, _now, _pair, peer_rows
@@ -26,7 +26,9 @@ from instrument.dream import Dreamer
 from instrument.dream import dreamer as dreaming
 from instrument.dream.graphs import SETTLED, Plain
 from instrument.dream.precision import quick_precisions
+from instrument.model.card import load_model
 from instrument.model.eye import Eye, MeanHead
+from instrument.model.zoo import open_eye
 from instrument.params import DEFAULTS
 from instrument.render.window import open_screen
 
@@ -174,6 +176,15 @@ def test_a_folder_without_the_peer_is_explained(tmp_path):
         Peer(tmp_path, None)
 
 
+# --- looks
+
+@pytest.mark.parametrize("name, value", (("fine", 0.21), ("clipped", 0.03), ("steady", 0.5), ("rgb_corr", 0.6)))
+def test_the_verdict_of_looks_names_who_is_beyond_the_bounds(name, value):
+    calm_look = {"preset": "Ember", "fine": 0.1, "clipped": 0.0, "rgb_corr": 0.85, "steady": 0.35}
+    assert looks.verdict([calm_look, calm_look]).endswith("all 2 keep to it")
+    assert looks.verdict([calm_look, {**calm_look, "preset": "Loud", name: value}]).endswith(f"beyond are Loud ({name} {value:.2g})")
+
+
 # --- show, and what all share
 
 def test_knobs_are_turned_through_legal_values():
@@ -187,8 +198,31 @@ def test_knobs_are_turned_through_legal_values():
 
 @pytest.mark.parametrize("p99, word", [(20.0, "within"), (40.0, "beyond")])
 def test_the_verdict_of_the_show(p99, word):
-    rows = [{"run": "untouched", "frame_ms_p99": 20.0}, {"run": "knobs", "frame_ms_p99": p99}]
-    assert f"{p99 / 20:.2f} times" in show.verdict(rows) and word in show.verdict(rows)
+    late = {"untouched": 20.0, "knobs": p99, show.EXCHANGED: p99 + 2}
+    told = show.verdict([{"run": run, "frame_ms_p99": value} for run, value in late.items()])
+    assert f"{p99 / 20:.2f} times the untouched one ({word} 1.5)" in told and f"{p99 / 20 + 0.1:.2f} times ({word} 1.5)" in told
+
+
+def test_network_and_model_are_exchanged_and_come_back(tmp_path):
+    model = load_model()
+    for what, name in (wishes := show._exchanges(SimpleNamespace(model=model, network="own"), tmp_path)):
+        assert name == "own" or (open_eye(name) if what == "show.network" else load_model(name).classes == model.classes)
+    assert len(set(wishes)) == 4 and wishes[2:] == (("show.network", "own"), ("show.model", str(model.folder)))
+
+
+def test_a_stretch_lasts_until_what_was_wished_for_is_there():
+    asked, frames = [], []
+    there = SimpleNamespace(now="first")
+    control = SimpleNamespace(command=lambda *wish: asked.append(wish))
+
+    def frame(now, dt):
+        frames.append(now)
+        there.now = "second" if len(frames) == 5 else there.now
+
+    played = SimpleNamespace(options=SimpleNamespace(fps=1000.0), rates=SimpleNamespace(dreams=0, note=""), eyes=there,
+                             control=control, frame=frame)
+    show._play(played, 0.0, False, ("show.network", "own"))
+    assert asked == [("show.network", "own")] and len(frames) == 5
 
 
 def test_every_bench_has_a_command_and_a_text():

@@ -55,6 +55,18 @@ def test_whoever_names_a_folder_of_loops_sees_them(flags, dream, monkeypatch):
     assert asked[0].dream == dream and (asked[0].frames == "x") == ("--frames" in flags)
 
 
+@pytest.mark.parametrize("flag", ("--count", "--frames"))
+def test_the_length_of_loops_is_a_count_and_is_understood_by_its_old_name(flag, monkeypatch, capfd):
+    asked = []
+    monkeypatch.setattr("instrument.prerender.prerender", lambda settings, *_: asked.append(settings.frames) or ["done"])
+    with pytest.raises(SystemExit, match="0"):
+        main(["prerender", flag, "120"])
+    assert asked == [120]
+    with pytest.raises(SystemExit):
+        main(["prerender", "--help"])
+    assert "--count N" in (told := capfd.readouterr().out) and "--frames" not in told
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capfd):
     status, _ = said([command, "--help"], capfd)
@@ -93,7 +105,9 @@ MISTAKES = [
     ("devices x", "no such argument: x"),
     ("models list nowhere", "nowhere: no such folder"),
     ("models show nowhere", "no torchvision classifier 'nowhere'"),
+    ("prerender --count 5", "whole number from 100"),
     ("prerender --frames 5", "whole number from 100"),
+    ("prerender --pictures tests --out {out}", "tests: no pictures there; name one air_conditioner.jpg"),
     ("prerender --seed 1.5", "whole number from 0"),
     ("gallery --out pyproject.toml", "pyproject.toml"),
     ("distill --pictures docs --teacher nowhere --out {out}", "nowhere: no such file; give BVLC GoogLeNet"),

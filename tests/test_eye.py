@@ -1,9 +1,16 @@
 """The eye: the same numbers as the network it was made from, four stages of every kind of network."""
 
+import email.message
+import io
+import re
+from types import SimpleNamespace
+from urllib.error import URLError
+
 import pytest
 import torch
 from torch import nn
 
+from instrument.cli import main
 from instrument.dream.precision import trials
 from instrument.model.eye import Eye, MeanHead, classifier_eye, googlenet_eye, hearsee_eye, torchvision_eye
 from instrument.model.googlenet import GoogLeNet
@@ -64,30 +71,87 @@ def test_gradients_go_to_the_picture_only(net):
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in eye.parameters())
 
 
-@pytest.mark.parametrize("name, channels, strides", [
-    ("resnet18", (64, 128, 256, 512), (4, 8, 16, 32)),
-    ("resnet50", (256, 512, 1024, 2048), (4, 8, 16, 32)),
-    ("squeezenet1_1", (128, 256, 384, 512), (4, 8, 16, 16)),
-    ("vgg11", (128, 256, 512, 512), (2, 4, 8, 16)),
-    ("mobilenet_v3_small", None, (4, 8, 16, 32)),
-])
-def test_torchvision_networks_have_four_stages(name, channels, strides):
-    eye = torchvision_eye(name, weights=None)
-    assert eye.strides == strides
-    assert channels is None or eye.channels == channels
-    assert len(eye.names) == len(set(eye.names)) == 4
+# A small one of every family of torchvision's classifiers, its channels and strides.
+FAMILIES = {
+    "alexnet": ((64, 192, 384, 256), (4, 8, 16, 16)),
+    "convnext_tiny": ((96, 192, 384, 768), (4, 8, 16, 32)),
+    "densenet121": ((256, 512, 1024, 1024), (4, 8, 16, 32)),
+    "efficientnet_b0": ((24, 40, 112, 1280), (4, 8, 16, 32)),
+    "googlenet": ((192, 480, 512, 1024), (4, 8, 16, 32)),
+    "inception_v3": ((192, 288, 768, 2048), (4, 8, 16, 32)),
+    "mnasnet0_5": ((16, 24, 48, 1280), (4, 8, 16, 32)),
+    "mobilenet_v2": ((24, 32, 96, 1280), (4, 8, 16, 32)),
+    "mobilenet_v3_small": ((16, 24, 48, 576), (4, 8, 16, 32)),
+    "regnet_x_400mf": ((32, 64, 160, 400), (4, 8, 16, 32)),
+    "regnet_y_400mf": ((48, 104, 208, 440), (4, 8, 16, 32)),
+    "resnet18": ((64, 128, 256, 512), (4, 8, 16, 32)),
+    "resnext50_32x4d": ((256, 512, 1024, 2048), (4, 8, 16, 32)),
+    "shufflenet_v2_x0_5": ((24, 48, 96, 1024), (4, 8, 16, 32)),
+    "squeezenet1_0": ((256, 384, 512, 512), (4, 8, 8, 16)),
+    "squeezenet1_1": ((128, 256, 384, 512), (4, 8, 16, 16)),
+    "swin_t": ((96, 192, 384, 768), (4, 8, 16, 32)),
+    "swin_v2_t": ((96, 192, 384, 768), (4, 8, 16, 32)),
+    "vgg11": ((128, 256, 512, 512), (2, 4, 8, 16)),
+}
+REFUSED = ("maxvit_t", "vit_b_16")  # they look at pictures of one size only
 
 
-def test_torchvision_eye_answers_as_the_network_does():
-    from torchvision.models import resnet18, squeezenet1_1
+def random_network(name):
+    """One of random weights that lets numbers through, neither vanished nor grown out of bounds."""
+    from torchvision import models
 
-    for name, net in (("resnet18", resnet18(weights=None)), ("squeezenet1_1", squeezenet1_1(weights=None))):
-        eye = classifier_eye(stirred(net), name)
-        picture = torch.rand(1, 3, 64, 64)
-        with torch.no_grad():
-            expected = net((picture - eye.mean) / eye.std)
-            answer = eye.logits(eye.activations(picture, 4)[-1])
-        assert torch.allclose(answer, expected, atol=1e-3 * float(expected.abs().max()))
+    torch.manual_seed(0)
+    if name not in ("googlenet", "inception_v3"):
+        return stirred(models.get_model(name, weights=None))
+    return measured(models.get_model(name, weights=None, init_weights=True))
+
+
+def measured(net):
+    """Normalisations that have seen a few pictures."""
+    for module in net.eval().modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.train().momentum = 1.0
+    net(torch.rand(2, 3, 128, 128))
+    return net.eval()
+
+
+def energy(eye, picture):
+    """What the second stage shows of a picture; deeper ones of random weights have next to nothing of it left."""
+    return eye.activations(picture, 2)[-1].square().mean()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_of_classifiers_can_be_dreamed_with(name):
+    with torch.no_grad():
+        net = random_network(name)
+    eye = classifier_eye(net, name)
+    assert eye.activations(torch.rand(1, 3, eye.smallest, eye.smallest), 4)[-1].shape[2:] == (2, 2)
+    picture = torch.rand(1, 3, 96, 128)
+    assert (eye.channels, eye.strides) == FAMILIES[name] and len(set(eye.names)) == 4
+    with torch.no_grad():
+        seen, theirs = eye.activations(picture, 4), net((picture - eye.mean) / eye.std)
+    for channels, stride, activation in zip(*FAMILIES[name], seen, strict=True):
+        high, wide = activation.shape[2:]
+        assert activation.shape[1] == channels and wide - high == 32 // stride and 1 <= high <= 96 // stride
+    assert torch.allclose(eye.logits(seen[-1]), theirs, atol=1e-3 * float(theirs.abs().max()))
+    pull, = torch.autograd.grad(energy(eye, picture.requires_grad_()), picture)
+    with torch.no_grad():
+        assert energy(eye, picture + 0.02 * pull / pull.square().mean().sqrt()) > energy(eye, picture)
+
+
+def test_no_family_of_classifiers_is_unknown():
+    from torchvision import models
+
+    def family(name):
+        return re.match("[a-z]+", name.removeprefix("wide_"))[0]
+
+    assert {family(name) for name in models.list_models(module=models)} == {family(name) for name in (*FAMILIES, *REFUSED)}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_network_for_pictures_of_one_size_is_refused_in_one_line_that_names_others(name):
+    with pytest.raises(ValueError, match=f"{name}: cannot be cut into .*; these can: alexnet, .* and wide_resnet$"):
+        torchvision_eye(name, weights=None)
 
 
 def test_a_wrong_name_is_explained():
@@ -95,6 +159,53 @@ def test_a_wrong_name_is_explained():
         torchvision_eye("resnet51")
     with pytest.raises(ValueError, match="cannot be cut"):
         classifier_eye(nn.Sequential(nn.Conv2d(3, 4, 3)), "odd")
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """What torchvision gets when it fetches: `answer`, bytes or an error; `cache` is where it keeps them."""
+    there = SimpleNamespace(answer=URLError("no route to host"), cache=tmp_path / "hub" / "checkpoints")
+
+    def opened(request):
+        if isinstance(there.answer, Exception):
+            raise there.answer
+        file = io.BytesIO(there.answer)
+        file.info = lambda: email.message.Message()
+        return file
+
+    monkeypatch.setattr("torch.hub.urlopen", opened)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return there
+
+
+def refusal(capfd):
+    """The one line with which `hearsee models get squeezenet1_1` ends."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["models", "get", "squeezenet1_1"])
+    return [line for line in capfd.readouterr().err.splitlines() if line.startswith(("hearsee:", "Traceback"))][-1]
+
+
+def test_without_a_connection_the_line_says_to_connect_once(web, capfd):
+    assert "no route to host" in (line := refusal(capfd)) and "connect once" in line
+
+
+def test_a_damaged_download_is_one_line_and_leaves_nothing_behind(web, capfd):
+    web.answer = b"half of a file"
+    assert "invalid hash value" in (line := refusal(capfd)) and "try again" in line and "delete" not in line
+    assert not list(web.cache.iterdir())
+
+
+def test_a_damaged_file_of_an_earlier_time_is_one_line_that_names_it(web, capfd):
+    path = web.cache / "squeezenet1_1-b8a52dc0.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half of a file")
+    assert f"delete {path} and try again" in refusal(capfd)
+
+
+def test_the_stages_of_a_network_are_shown_without_its_weights(web, capfd):
+    with pytest.raises(SystemExit, match="0"):
+        main(["models", "show", "squeezenet1_1"])
+    assert "layer 4: features.12, 512 channels, stride 16" in capfd.readouterr().out
 
 
 def test_the_smallest_picture_is_legal():

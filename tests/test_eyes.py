@@ -9,9 +9,13 @@ from PIL import Image
 from test_dream import pictures, small_eye
 
 from instrument import eyes as module
-from instrument.dream import Dreamer
+from instrument.dream import Dreamer, Scene
+from instrument.dream.loop import DreamLoop
 from instrument.eyes import Eyes, Loaded
+from instrument.latest import Latest
 from instrument.model.card import load_model
+from instrument.model.eye import IMAGENET_ANSWERS
+from instrument.params import DEFAULTS
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def loads(monkeypatch):
     """Loading that waits for `gate` and fails for a network called "bad"; `asked` tells what was loaded."""
     seen = SimpleNamespace(asked=[], pictures=[], gate=threading.Event())
 
-    def load(model, network=None, pictures=None):
+    def load(model, network=None, pictures=None, room=None):
         if seen.asked:
             seen.gate.wait(10)
         seen.asked.append((model, network))
@@ -102,6 +106,55 @@ def test_a_gpu_too_old_for_this_pytorch_leaves_it_to_the_processor(caplog):
         return device
 
     assert module.working(make, "cuda") == "cpu" and "no kernel image" in caplog.text
+
+
+class Small:
+    """A GPU on which a network fits once the recordings of the one before are gone, or never."""
+
+    def __init__(self, fits):
+        self.fits, self.full, self.asked = fits, True, []
+
+    def make(self, device):
+        self.asked.append(device)
+        if device == "cuda" and (self.full or not self.fits):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 64.00 MiB")
+        return device
+
+    def make_room(self):
+        self.full = False
+
+
+def test_a_network_that_finds_no_memory_gets_that_of_the_recordings():
+    gpu = Small(fits=True)
+    assert module.tried(gpu.make, "cuda", gpu.make_room) == ("cuda", "") and gpu.asked == ["cuda", "cuda"]
+
+
+def test_a_network_too_large_for_the_gpu_is_left_to_the_processor_and_the_performer_is_told(monkeypatch):
+    monkeypatch.setattr(module, "best_device", lambda: "cuda")
+    monkeypatch.setattr("instrument.dream.dreamer.Dreamer", lambda eye, pictures, device: Small(fits=False).make(device))
+    loaded = module.load()
+    assert loaded.dreamer == "cpu" and "on the processor: the GPU cannot (CUDA out of memory" in loaded.news
+
+
+def test_the_dream_thread_gives_room_between_two_dreams():
+    dreamer = Dreamer(small_eye(), pictures())
+    loop, forgotten = DreamLoop(dreamer, Latest()), []
+    dreamer.forget = lambda: forgotten.append(threading.current_thread().name)
+    assert not loop.make_room(0.0)  # nobody dreams yet
+    with loop:
+        asking = threading.Thread(target=lambda: forgotten.append(loop.make_room(60)))
+        asking.start()
+        while asking.is_alive():
+            loop.scene.put(Scene({**DEFAULTS, "dream.size": 160.0, "show.freeze": 1.0}, {}, 0.0))
+            asking.join(0.01)
+    assert set(forgotten) == {"dream", True}
+
+
+def test_classes_that_dream_class_cannot_pull_to_are_told():
+    assert module._silent(["siren", "drilling"], IMAGENET_ANSWERS) == ""
+    assert "dream.class does nothing for clap, bell:" in module._silent(["siren", "clap", "bell"], IMAGENET_ANSWERS)
+    assert "for 0, 1, 2 and 5 more: no answer" in module._silent("01234567", {})
+    assert "dream.class" not in module.load().news
 
 
 def test_ones_own_pictures_come_in_the_place_of_the_models(tmp_path):

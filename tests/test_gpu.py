@@ -18,7 +18,7 @@ from instrument.latest import Latest
 from instrument.model.card import load_model
 from instrument.model.zoo import open_eye
 from instrument.params import DEFAULTS
-from instrument.render.upload import CudaRoute, PinnedRoute, Upload
+from instrument.render.upload import CudaRoute, HostRoute, PinnedRoute, Upload
 from instrument.render.window import open_screen
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
@@ -72,7 +72,7 @@ def test_opengl_draws_where_cuda_computes(screen):
     assert "NVIDIA" in screen.ctx.info["GL_VENDOR"]
 
 
-@pytest.mark.parametrize("route", (CudaRoute, PinnedRoute))
+@pytest.mark.parametrize("route", (CudaRoute, PinnedRoute, HostRoute))
 @pytest.mark.parametrize("size", SIZES)
 def test_every_pixel_arrives_unchanged(screen, route, size):
     route, texture = route(), screen.ctx.texture(size, 4)
@@ -86,13 +86,16 @@ def test_every_pixel_arrives_unchanged(screen, route, size):
 
 
 def test_pictures_go_without_leaving_the_gpu_whatever_their_sizes(screen):
-    upload = Upload(screen.ctx)
+    """And through the same two buffers."""
+    upload, used = Upload(screen.ctx), set()
     for seed, size in enumerate((*SIZES, *SIZES)):
         pixels = noise(size, seed)
         torch.cuda.synchronize()
         texture = upload.put(pixels)
         assert upload.route == "cuda-gl" and upload.reason == ""
         assert np.array_equal(arrived(texture, size), pixels.cpu().numpy())
+        used |= {slot.buffer.glo for slot in upload._routes[0]._slots}
+    assert len(used) == 2
     upload.release()
 
 

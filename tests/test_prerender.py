@@ -1,6 +1,7 @@
 """Loops dreamed beforehand: they close, go on where they were stopped, and are played by class weights."""
 
 import json
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from instrument.dream.playback import CARD, Loops, Playback, blend, frame_path, 
 from instrument.latest import Latest
 from instrument.model.card import save_model
 from instrument.model.net import HearSee
-from instrument.motion import Place
+from instrument.motion import Journey, Motion, Place
 from instrument.params import DEFAULTS
 from instrument.prerender import Settings, prerender
 
@@ -108,6 +109,17 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
         prerender(settings(model, tmp_path), ["bell"])
 
 
+def test_loops_show_ones_own_pictures_and_do_not_go_on_with_others(model, made, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    Image.new("RGB", (160, 160), (255, 0, 0)).save(own / "bell.png")
+    prerender(settings(model, tmp_path / "loops", pictures=str(own)), ["bell"])
+    mine, theirs = (read_picture(frame_path(folder / "bell", 0)) for folder in (tmp_path / "loops", made))
+    assert mine[..., 0].mean() > mine[..., 2].mean() + 50 > theirs[..., 0].mean() - theirs[..., 2].mean() + 50
+    with pytest.raises(ValueError, match="made otherwise"):
+        prerender(settings(model, tmp_path / "loops"), ["bell"])
+
+
 def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
     with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
         prerender(settings(model, tmp_path), ["whale"])
@@ -162,6 +174,17 @@ def test_playback_follows_time_and_goes_round(made):
         seen.append(frame.pixels[..., :3])
     assert far(seen[1], read_picture(frame_path(made / "bell", 3))) == 0
     assert far(seen[2], seen[0]) == 0  # 0.8 s later it began again
+
+
+def test_a_loop_moves_as_it_was_made_to_whatever_the_zoom_of_now(made):
+    """A journey that turns a whole round between two pictures carries neither of them."""
+    frames, journey = Latest(), Journey()
+    player = Playback(Loops(made), frames)
+    for now in (0.0, 0.1, 0.2):
+        journey.advance(Motion(turn=2 * math.pi, expand=1.0), now)
+        player.turn(replace(scene({"bell": 1.0}, now), place=journey.here))
+        journey.advance(Motion(turn=2 * math.pi, expand=1.0), now + 0.05)
+        assert journey.since(frames.take().place) == Motion()
 
 
 def test_after_a_freeze_a_loop_goes_on_where_it_was(made):

@@ -16,8 +16,9 @@ import torch
 from helpers import screen_of
 
 from instrument.dream import flow
-from instrument.motion import Journey, Motion, added, motion
-from instrument.params import DEFAULTS, MODES, ROWS
+from instrument.motion import NOWHERE, Journey, Motion, added, motion
+from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
+from instrument.perform import ASPECTS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
 from instrument.render.renderer import Fader
@@ -339,6 +340,16 @@ def test_a_fault_at_the_start_is_one_line(screen, tmp_path):
         Renderer(screen.ctx, SIZE, tmp_path / "shaders")
 
 
+def test_a_picture_that_moves_by_itself_is_carried_nowhere(screen, renderer):
+    """Loops made beforehand: a turn of now would be undone by each next picture."""
+    renderer.upload.put(dream(1))
+    field, seen = Motion(turn=2.0, expand=0.5), []
+    for number in range(24):
+        frame = (dream(1), NOWHERE) if number % 3 == 0 else None
+        seen.append(draw(screen, renderer, {**DEFAULTS, **NEUTRAL}, frame, number / 60, field=field))
+    assert all(np.array_equal(picture, seen[0]) for picture in seen)
+
+
 def test_the_two_newest_pictures_are_kept(screen):
     upload = Upload(screen.ctx)
     for seed in (1, 2, 3):
@@ -349,12 +360,13 @@ def test_the_two_newest_pictures_are_kept(screen):
 
 
 class Broken:
-    """A route that fails on the pictures (counted from 0) in `fails`, and counts how often it began anew."""
+    """A route that fails on the pictures (counted from 0) in `fails`, and counts how often it began anew; a `stuck` one
+    fails then too."""
 
     name = "cuda-gl"
 
-    def __init__(self, fails):
-        self.fails, self.asked, self.released = fails, 0, 0
+    def __init__(self, fails, stuck=False):
+        self.fails, self.stuck, self.asked, self.released = fails, stuck, 0, 0
 
     def copy(self, ctx, pixels, texture):
         self.asked += 1
@@ -364,10 +376,13 @@ class Broken:
 
     def release(self):
         self.released += 1
+        if self.stuck:
+            raise RuntimeError("no such device")
 
 
-def test_a_route_that_fails_twice_gives_way_and_says_why(screen):
-    upload, route = Upload(screen.ctx), Broken(range(9))
+@pytest.mark.parametrize("stuck", (False, True))
+def test_a_route_that_fails_twice_gives_way_and_says_why(screen, stuck):
+    upload, route = Upload(screen.ctx), Broken(range(9), stuck)
     upload.put(dream(1))
     upload._routes.insert(0, route)
     assert upload.put(dream(2)).read() == dream(2).tobytes() and upload.route == "cuda-gl" and upload.reason == ""
@@ -378,9 +393,31 @@ def test_a_route_that_fails_twice_gives_way_and_says_why(screen):
 
 
 class OnGpu(np.ndarray):
-    """A picture that says it is on a GPU."""
+    """A picture that says it is on a GPU, from which it can only be brought plainly."""
 
     is_cuda = True
+
+    def cpu(self):
+        return np.array(self)
+
+
+def test_where_the_gpu_gives_no_faster_way_its_pictures_come_plainly(screen):
+    """Neither CUDA beside OpenGL nor page-locked memory: each is tried, and none costs a picture."""
+    upload, routes = Upload(screen.ctx), []
+    for seed in range(4):
+        assert upload.put(dream(seed).view(OnGpu)).read() == dream(seed).tobytes()
+        routes.append(upload.route)
+    assert routes == ["cuda-gl", "pinned", "host", "host"] and upload.reason.startswith("pinned upload failed")
+    upload.release()
+
+
+def test_another_network_may_dream_elsewhere_though_the_gpu_cannot_be_let_go(screen, monkeypatch):
+    monkeypatch.setattr(upload_module, "_routes", lambda on_gpu: [Broken((), stuck=True)] if on_gpu else [HostRoute()])
+    upload = Upload(screen.ctx)
+    upload.put(dream(1).view(OnGpu))
+    assert upload.put(dream(2)).read() == dream(2).tobytes()
+    upload.put(dream(3).view(OnGpu))
+    upload.release()
 
 
 def test_pictures_may_come_from_a_gpu_and_from_main_memory_in_turn(screen, monkeypatch):
@@ -416,32 +453,84 @@ def test_the_stream_of_the_hand_over_waits_for_nothing_else(monkeypatch):
     assert asked == [{"nonblocking": True, "priority": -1}]
 
 
-def test_a_picture_is_kept_until_it_has_been_copied(monkeypatch):
-    """The dream gets its memory back then, and writes the next one there."""
-    diary, copies = [], count()
+class Cuda:
+    """What the hand-over asks of `cuda.core`, done by OpenGL on the context of `screen`; a diary of the copies."""
+
+    StreamOptions = dict
+
+    def __init__(self, screen):
+        self.diary, self.buffers, self.registered = [], {}, 0
+        self.context = SimpleNamespace(buffer=lambda reserve: self._buffer(screen.ctx.buffer(reserve=reserve)))
+        self.Buffer = SimpleNamespace(from_handle=self._part)
+        self.GraphicsResource = SimpleNamespace(from_gl_buffer=self._resource)
+        stream = SimpleNamespace(record=lambda: self._event(next(self._numbers)), close=lambda: None)
+        device = SimpleNamespace(set_current=lambda: None, create_stream=lambda options: stream)
+        self.Device, self._numbers = lambda number: device, count()
+
+    def _event(self, number):
+        return SimpleNamespace(sync=lambda: self.diary.append(("copied", number)))
+
+    def _buffer(self, buffer):
+        self.buffers[buffer.glo] = buffer
+        return buffer
+
+    def _resource(self, name, flags):
+        self.registered += 1
+        return SimpleNamespace(map=lambda stream: self._mapped(name), close=lambda: None)
 
     @contextmanager
-    def mapped(stream):
-        yield SimpleNamespace(copy_from=lambda source, stream: diary.append(("copy", source)))
+    def _mapped(self, name):
+        yield SimpleNamespace(handle=name)
 
-    def record():
-        number = next(copies)
-        return SimpleNamespace(sync=lambda: diary.append(("copied", number)))
+    def _part(self, place, size, owner):
+        def copy_from(source, stream):
+            assert source.size == size, "cuda.core copies between buffers of one size only"
+            self.buffers[place].write(source.owner.numpy().tobytes())
+            self.diary.append(("copy", int(source.owner.flatten()[0])))
 
-    monkeypatch.setitem(sys.modules, "cuda.core", SimpleNamespace(
-        Buffer=SimpleNamespace(from_handle=lambda place, size, owner: int(owner[0]))))
-    route, nothing = CudaRoute(), lambda: None
-    route._stream, route._size = SimpleNamespace(record=record, close=nothing), 1
-    for _ in range(2):
-        slot = object.__new__(upload_module._Slot)
-        slot.pixels = slot.copied = None
-        slot.buffer, slot.resource = SimpleNamespace(release=nothing), SimpleNamespace(map=mapped, close=nothing)
-        route._slots.append(slot)
+        return SimpleNamespace(size=size, owner=owner, copy_from=copy_from)
+
+
+@pytest.fixture
+def cuda(screen, monkeypatch):
+    there = Cuda(screen)
+    monkeypatch.setitem(sys.modules, "cuda.core", there)
+    return there
+
+
+def test_a_picture_is_kept_until_it_has_been_copied(screen, cuda):
+    """The dream gets its memory back then, and writes the next one there."""
+    route, texture = CudaRoute(), screen.ctx.texture((1, 1), 4)
     for number in range(4):
-        route.copy(None, torch.tensor([number], dtype=torch.uint8), SimpleNamespace(write=lambda buffer: None))
+        route.copy(cuda.context, torch.full((1, 1, 4), number, dtype=torch.uint8), texture)
     route.release()
-    assert diary[:6] == [("copy", 0), ("copy", 1), ("copied", 0), ("copy", 2), ("copied", 1), ("copy", 3)]
-    assert sorted(diary[6:]) == [("copied", 2), ("copied", 3)]
+    assert cuda.diary[:6] == [("copy", 0), ("copy", 1), ("copied", 0), ("copy", 2), ("copied", 1), ("copy", 3)]
+    assert sorted(cuda.diary[6:]) == [("copied", 2), ("copied", 3)]
+    texture.release()
+
+
+def test_two_buffers_are_registered_and_tested_once_whatever_sizes_dreams_have(screen, cuda, monkeypatch):
+    proofs, prove = [], upload_module._prove
+    monkeypatch.setattr(upload_module, "_prove", lambda pixels, texture: (proofs.append(pixels.shape), prove(pixels, texture)))
+    largest = int(BY_NAME["dream.size"].hi)
+    route = CudaRoute()
+    for size in ((7, 5), (456, 256), (64, 64), (int(largest * ASPECTS[1]), largest), (1, 1)):
+        pixels, texture = torch.randint(0, 256, (size[1], size[0], 4), dtype=torch.uint8), screen.ctx.texture(size, 4)
+        route.copy(cuda.context, pixels, texture)
+        assert texture.read() == pixels.numpy().tobytes()
+        texture.release()
+    route.release()
+    assert cuda.registered == 2 and len(proofs) == 1
+
+
+def test_a_picture_larger_than_any_dream_gets_buffers_of_its_own(screen, cuda):
+    route = CudaRoute()
+    for size, registered in (((8, 8), 2), ((4097, 1024), 4), ((4097, 1025), 4), ((8, 8), 4)):
+        texture = screen.ctx.texture(size, 4)
+        route.copy(cuda.context, torch.zeros((size[1], size[0], 4), dtype=torch.uint8), texture)
+        assert cuda.registered == registered
+        texture.release()
+    route.release()
 
 
 @pytest.mark.parametrize("numbers, expected", (((1, 0), 1), ((None, 2, 0, 1), 2), ((0, 1), 0), ((None,), 0), ((), 0)))

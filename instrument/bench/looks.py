@@ -18,6 +18,8 @@ RINGS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # edges of frequency band
 GRID = (36, 64)  # cells of a frame in which forms and flow are looked for
 SECTORS = 4  # directions that texture is told apart in
 EVERY = 6  # of the frames one is looked at closely
+# What looks keep to (photographs have 0.10 of fine energy); above the last, change comes in jolts.
+AT_MOST, AT_LEAST = {"fine": 0.20, "clipped": 0.02, "steady": 0.40}, {"rgb_corr": 0.7}
 SHARES = np.linspace(0.05, 0.95, 9)  # quantiles that stand for a histogram
 
 
@@ -79,6 +81,15 @@ def measures(frames):
 
 def _mean(figure, frames):
     return float(np.mean([figure(frame) for frame in frames]))
+
+
+def verdict(rows):
+    """One line: which presets are beyond the bounds, and in what."""
+    beyond = [f"{row['preset']} ({name} {row[name]:.2g})" for row in rows for name in (*AT_MOST, *AT_LEAST)
+              if row[name] > AT_MOST.get(name, np.inf) or row[name] < AT_LEAST.get(name, -np.inf)]
+    bounds = [f"{name} at most {most:g}" for name, most in AT_MOST.items()] + [
+        f"{name} at least {least:g}" for name, least in AT_LEAST.items()]
+    return f"{', '.join(bounds)}: {'beyond are ' + ', '.join(beyond) if beyond else f'all {len(rows)} keep to it'}"
 
 
 # --- how far two looks are apart

@@ -3,7 +3,7 @@
 from ..offline import LAPTOP, Offline, script
 from .looks import apart, look, measures
 
-SIZE = (456, 256)  # px; as high as the dream, so that no scaling hides or adds noise
+SIZE = (456, 256)  # px of the picture, a third of those of a dream of 432 px, which is scaled down: less to draw on a processor
 SECONDS, FPS = 5.0, 12
 SEEDS = (1, 2)
 STEADY = {"dream.wander": 0.0}  # two seeds are to be told apart from two presets, not by where they look

@@ -57,12 +57,12 @@ def calm(options):
 
 
 def show(options):
-    """Frame times of the whole show, untouched and with knobs turned 20 times a second."""
+    """Frame times of the whole show: untouched, with knobs turned 20 times a second, and network and model exchanged too."""
     from ..perform import PerformOptions
     from .show import show_rows
 
     return show_rows(PerformOptions(audio="demo", headless=True, size=options.size, fps=options.fps, no_hud=True, port=10081,
-                                    target=[], model=options.model), options.seconds)
+                                    target=[], model=options.model, network=options.network), options.seconds)
 
 
 def soak(options):
@@ -170,7 +170,7 @@ def teach(options):
 BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm,
            "peer": peer, "looks": looks, "presets": presets, "knobs": knobs, "cuda": cuda, "teach": teach}
 # Benches whose module of the same name sums up in one line.
-VERDICTS = ("calm", "presets", "show", "soak", "knobs", "cuda", "teach")
+VERDICTS = ("calm", "looks", "presets", "show", "soak", "knobs", "cuda", "teach")
 
 
 def bench(options):

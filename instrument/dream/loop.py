@@ -143,6 +143,7 @@ class DreamLoop(Loop):
         self._next = Latest()
         self._threads = threads
         self._governor = Governor()
+        self._asked = Latest()  # for room, by a thread that waits
         self._last = None  # the newest dream
         self._well = LASTS  # dreams since memory was short
         self._learnt = {}
@@ -168,6 +169,7 @@ class DreamLoop(Loop):
 
     def _turn(self, scene):
         """One dream of a scene, unless the picture is held."""
+        self._give_room()
         if scene.values["show.freeze"] and self._last is not None:
             return
         self._exchange()
@@ -214,6 +216,20 @@ class DreamLoop(Loop):
             self._governor.out_of_memory()
         self._well = 0
         super()._free()
+
+    def make_room(self, seconds):
+        """Free what was recorded, for a network that finds too little memory; whether that came within so many seconds. Any
+        thread but the loop's."""
+        asked = threading.Event()
+        self._asked.put(asked)
+        return asked.wait(seconds)
+
+    def _give_room(self):
+        asked = self._asked.take()
+        if asked:
+            self._dreamer.forget()
+            empty_cache()
+            asked.set()
 
     def _frame(self, dream, scene):
         pixels = rgba(dream.picture)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..motion import NOWHERE
 from .loop import Frame, Loop
 from .trouble import one_line
 
@@ -49,7 +50,10 @@ class Loops:
 
 
 class Playback(Loop):
-    """Plays `Loops` in place of `DreamLoop`: cross-fades them by the class weights of the newest scene."""
+    """Plays `Loops` in place of `DreamLoop`: cross-fades them by the class weights of the newest scene.
+
+    They move as they were made to; `zoom.*` of now does not carry them, as the next picture would not go on from there.
+    """
 
     def __init__(self, loops, frames, clock=time.perf_counter):
         super().__init__(frames, clock)
@@ -67,7 +71,7 @@ class Playback(Loop):
         now = scene.place.time if scene.place else scene.now
         number = int(now * self._loops.fps) + self._offset
         self._last = self._picture(scene.weights, number)
-        self._frames.put(Frame(opaque(self._last), self._rate(), "", scene.place))
+        self._frames.put(Frame(opaque(self._last), self._rate(), "", NOWHERE))
 
     def _wanted(self, scene):
         return 1 / self._loops.fps

@@ -7,7 +7,9 @@ one behind the other; gradients flow to the picture only.
 
 import copy
 import sys
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -24,8 +26,12 @@ IMAGENET_ANSWERS = {
     "siren": (555, 734, 407), "street_music": (889, 402),
 }
 # Where the `features` of networks with a shallow pyramid are cut; others are cut where the stride grows.
-CUTS = {"squeezenet1_0": (6, 9, 11, 13), "squeezenet1_1": (5, 8, 11, 13)}
-PROBE = 96  # side of the picture that measures a network
+CUTS = {"squeezenet1_0": (6, 9, 11, 13), "squeezenet1_1": (5, 8, 11, 13), "alexnet": (2, 5, 8, 12)}
+PROBES = (96, 160)  # sides of the pictures that measure a network; the deepest stride divides their difference
+CAN = "alexnet, convnext, densenet, efficientnet, googlenet, inception, mnasnet, mobilenet, regnet, resnet, resnext, " \
+    "shufflenet, squeezenet, swin, vgg and wide_resnet"
+NO_STAGES = ("trunk_output", "AuxLogits", "avgpool", "dropout", "fc")  # parts of networks that are no layers before the mean
+TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of axes: channels before the plane, or after it
 
 
 class Eye(nn.Module):
@@ -50,14 +56,18 @@ class Eye(nn.Module):
         self._measure()
 
     def _measure(self):
-        """Channels and strides as they come out, whatever the network."""
-        device = self.mean.device
+        """Channels and strides as they come out, whatever the network; also of one that does not pad its borders, of which
+        one picture alone would not tell the strides."""
         with torch.no_grad():
-            outputs = self.activations(torch.full((1, 3, PROBE, PROBE), 0.5, device=device), len(self.stages))
-            self.logits_count = self.logits(outputs[-1]).shape[1]
-        self.channels = tuple(output.shape[1] for output in outputs)
-        self.strides = tuple(_power_of_two(PROBE / output.shape[2]) for output in outputs)
-        self.smallest = 2 * self.strides[-1]
+            few, many = (self._seen(side) for side in PROBES)
+            self.logits_count = self.logits(many[-1]).shape[1]
+        self.channels = tuple(output.shape[1] for output in many)
+        grown = PROBES[1] - PROBES[0]
+        self.strides = tuple(grown // max(1, more.shape[2] - less.shape[2]) for less, more in zip(few, many, strict=True))
+        self.smallest = PROBES[1] - (many[-1].shape[2] - 2) * self.strides[-1]
+
+    def _seen(self, side):
+        return self.activations(torch.full((1, 3, side, side), 0.5, device=self.mean.device), len(self.stages))
 
     def activations(self, x, deepest):
         """Outputs of stages 1..`deepest`, shallow to deep, in the precision of the weights."""
@@ -139,12 +149,29 @@ def torchvision_eye(name, weights="DEFAULT", answers=None):
 
     if name not in models.list_models(module=models):
         raise ValueError(f"no torchvision classifier {name!r}; try resnet50, googlenet, squeezenet1_1 or vgg16")
-    options = {"init_weights": True} if weights is None and name == "googlenet" else {}
+    return classifier_eye(_network(models, name, weights), name, answers)
+
+
+def _network(models, name, weights):
+    """The module of a torchvision classifier; what goes wrong with its weights in one line, with the cure."""
+    own_start = weights is None and name in ("googlenet", "inception_v3")  # else they warn that it will change
     try:
-        net = models.get_model(name, weights=weights, **options)
+        return models.get_model(name, weights=weights, **({"init_weights": True} if own_start else {}))
     except OSError as error:
         raise OSError(f"weights of {name}: {error}; connect once so that torchvision can cache them") from None
-    return classifier_eye(net, name, answers)
+    except Exception as error:  # noqa: BLE001 - torch.hub, zip and pickle each raise their own kinds
+        raise ValueError(f"weights of {name}: {_one_line(error)}; {_cure(models, name)}") from None
+
+
+def _cure(models, name):
+    """What to do about weights that came damaged: torch.hub keeps none of a wrong hash, but does not look at older ones."""
+    url = models.get_model_weights(name).DEFAULT.url
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+    return f"delete {kept} and try again" if kept.exists() else "the download was damaged: try again"
+
+
+def _one_line(error):
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def classifier_eye(net, name, answers=None):
@@ -152,7 +179,7 @@ def classifier_eye(net, name, answers=None):
     net = fuse(net)
     cut = next((cut for mark, cut in _CUTTERS if hasattr(net, mark)), None)
     if cut is None:
-        raise ValueError(f"{name}: cannot be cut into stages; networks like resnet, googlenet, vgg or densenet can")
+        raise ValueError(f"{name}: cannot be cut into four stages that look at pictures of any size; these can: {CAN}")
     stages, names, head = cut(net, name)
     # torchvision's googlenet was trained on -1..1 and converts ImageNet's normalisation back itself.
     own_range = ((0.5,) * 3, (0.5,) * 3) if getattr(net, "transform_input", False) else (PICTURE_MEAN, PICTURE_STD)
@@ -187,19 +214,49 @@ def _cut_googlenet(net, name):
     return stages, ("conv3", "3b", "4c", "5b"), MeanHead(net.fc)
 
 
-def _cut_features(net, name):
-    layers = list(net.features)
-    ends = CUTS.get(name) or _stride_ends(layers)
-    starts = (0, *ends[:-1])
-    stages = [nn.Sequential(*layers[start:end]) for start, end in zip(starts, ends)]
-    # Each family ends in its own way: its own forward does that, with the features that are left.
-    net.features = nn.Sequential(*layers[ends[-1]:])
-    return stages, tuple(f"features.{end - 1}" for end in ends), net
+def _cut_parts(net, name):
+    """Families whose parts follow one another as they are listed, before a mean and one layer."""
+    parts = dict(net.named_children())
+    parts |= dict(parts.get("trunk_output", nn.Module()).named_children())  # regnet's own list
+    parts = {part: module for part, module in parts.items() if part not in NO_STAGES}
+    stages, ends = _cut_at(list(parts.values()), _stride_ends(list(parts.values())))
+    return stages, tuple(list(parts)[end - 1] for end in ends), MeanHead(net.fc)
+
+
+def _cut_features(net, name, chain="features"):
+    layers = list(getattr(net, chain))
+    stages, ends = _cut_at(layers, CUTS.get(name) or _stride_ends(layers))
+    # Each family ends in its own way: its own forward does that, with the layers that are left.
+    setattr(net, chain, nn.Sequential(*layers[ends[-1]:]))
+    return stages, tuple(f"{chain}.{end - 1}" for end in ends), net
+
+
+def _cut_swin(net, name):
+    """Swin transformers keep channels last inside; between two stages they come first, as everywhere."""
+    stages, names, head = _cut_features(net, name)
+    stages = [nn.Sequential(*[Permute(TO_LAST)] * (number > 0), stage, Permute(TO_FIRST)) for number, stage in enumerate(stages)]
+    return stages, names, nn.Sequential(Permute(TO_LAST), head)
+
+
+def _cut_at(layers, ends):
+    """The layers as stages, each up to one of `ends`; and these."""
+    return [nn.Sequential(*layers[start:end]) for start, end in zip((0, *ends[:-1]), ends)], ends
+
+
+class Permute(nn.Module):
+    """The axes of a tensor in another order."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.order = order
+
+    def forward(self, x):
+        return x.permute(self.order)
 
 
 def _stride_ends(layers):
     """The last four places where a layer is about to shrink the picture, and the end."""
-    x, ends, size = torch.zeros(1, 3, PROBE, PROBE), [], PROBE
+    x, ends, size = torch.zeros(1, 3, PROBES[0], PROBES[0]), [], PROBES[0]
     with torch.no_grad():
         for i, layer in enumerate(layers):
             x = layer(x)
@@ -210,8 +267,7 @@ def _stride_ends(layers):
     return (*ends[-3:], len(layers))
 
 
-_CUTTERS = (("layer4", _cut_resnet), ("inception5b", _cut_googlenet), ("features", _cut_features))
-
-
-def _power_of_two(ratio):
-    return 2 ** max(0, round(torch.tensor(float(ratio)).log2().item()))
+# By a part that no other family has.
+_CUTTERS = (("layer4", _cut_resnet), ("inception5b", _cut_googlenet), ("Mixed_7c", _cut_parts), ("trunk_output", _cut_parts),
+            ("stage4", _cut_parts), ("layers", partial(_cut_features, chain="layers")), ("permute", _cut_swin),
+            ("features", _cut_features))

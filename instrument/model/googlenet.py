@@ -116,6 +116,13 @@ def load_googlenet(path):
     return net.eval().requires_grad_(False)
 
 
+def save_googlenet(net, path):
+    """Write safetensors with Caffe's layer names."""
+    from safetensors.torch import save_file
+
+    save_file({_caffe_name(name): parameter.detach().contiguous() for name, parameter in net.named_parameters()}, str(path))
+
+
 def _caffe_weights(path):
     from .caffemodel import load_caffemodel
 

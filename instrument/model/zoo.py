@@ -11,8 +11,8 @@ from .eye import googlenet_eye, hearsee_eye, torchvision_eye
 GOOGLENET_FILES = (".caffemodel", ".safetensors")
 
 
-def open_eye(network=None, model=None):
-    """The eye to dream with: a torchvision name, a GoogLeNet file, or (None) that of `model` itself."""
+def open_eye(network=None, model=None, weights="DEFAULT"):
+    """The eye to dream with: a torchvision name (`weights=None`: random), a GoogLeNet file, or (None) that of `model` itself."""
     if network is None:
         return hearsee_eye(model.net, model.card["classes"])
     if Path(network).suffix in GOOGLENET_FILES:
@@ -20,7 +20,7 @@ def open_eye(network=None, model=None):
     if Path(network).exists():
         raise ValueError(f"{network} is no network: give BVLC GoogLeNet as .caffemodel or .safetensors, or the name of a "
                          "torchvision classifier, such as resnet50")
-    return torchvision_eye(network)
+    return torchvision_eye(network, weights)
 
 
 def open_googlenet(path):
@@ -61,7 +61,7 @@ def show(name=None):
         yield from [f"  taught: {', '.join(model.taught.names)}"] * bool(model.taught.names)
         eye = hearsee_eye(model.net, model.card["classes"])
     else:
-        eye = open_eye(name)
+        eye = open_eye(name, weights=None)  # stages are the same without any, and nothing is to be fetched
     for number, (stage, channels, stride) in enumerate(zip(eye.names, eye.channels, eye.strides), 1):
         yield f"  layer {number}: {stage}, {channels} channels, stride {stride}"
 

@@ -1,13 +1,18 @@
 """Dream pictures to GL textures, by the fastest route that works, and the two newest of them.
 
 Routes, best first: "cuda-gl" (copy on the GPU into a pixel buffer registered with CUDA), "pinned"
-(GPU to page-locked memory to texture), "host" (a numpy array). Where a route fails the next one takes over for this
-picture; where it fails TRIES times in a row, for good, and `reason` says why.
+(GPU to page-locked memory to texture), "host" (a numpy array, or plainly from the GPU). Where a route fails the next one
+takes over for this picture; where it fails TRIES times in a row, for good, and `reason` says why.
 """
+
+import logging
+from contextlib import ExitStack
 
 import numpy as np
 
+log = logging.getLogger(__name__)
 TRIES = 2  # a driver may refuse once what it does the next time, while another thread records a CUDA graph for one
+ROOM = 4 * 1024 * 4096  # bytes of the largest dream: buffers that have room for it serve a whole session
 
 
 class Upload:
@@ -41,23 +46,27 @@ class Upload:
         if on_gpu == self._on_gpu:
             return
         for route in self._routes:
-            route.release()
+            _let_go(route)
         self._routes, self._on_gpu, self._failed, self.reason = _routes(on_gpu), on_gpu, 0, ""
 
     def _copy(self, pixels, texture):
-        best, *others = self._routes
-        try:
-            best.copy(self._ctx, pixels, texture)
-            self._failed = 0
-        except Exception as error:  # noqa: BLE001 - drivers raise what they like; the next route must take over
-            if not others:
-                raise
-            self._missed(best, error)
-            others[0].copy(self._ctx, pixels, texture)
+        *better, last = self._routes
+        for route in better:
+            try:
+                route.copy(self._ctx, pixels, texture)
+            except Exception as error:  # noqa: BLE001 - drivers raise what they like; the next route must take over
+                self._missed(route, error)
+            else:
+                if route is self._routes[0]:
+                    self._failed = 0
+                return
+        last.copy(self._ctx, pixels, texture)
 
     def _missed(self, route, error):
-        """The best route failed: it begins anew with the next picture, or never again."""
-        route.release()
+        """A route failed: it begins anew with the next picture; the best one, where it fails again and again, never."""
+        _let_go(route)
+        if route is not self._routes[0]:
+            return
         self._failed += 1
         if self._failed == TRIES:
             self._failed = 0
@@ -76,21 +85,31 @@ class Upload:
         return texture
 
     def release(self):
-        for part in (self.newest, self.previous, *self._routes):
-            part.release()
+        for route in self._routes:
+            _let_go(route)
+        for texture in (self.newest, self.previous):
+            texture.release()
 
 
 def _routes(on_gpu):
-    return [CudaRoute(), PinnedRoute()] if on_gpu else [HostRoute()]
+    return [CudaRoute(), PinnedRoute(), HostRoute()] if on_gpu else [HostRoute()]
+
+
+def _let_go(route):
+    """Release what a route holds; a driver that has failed may fail here too, and the picture must go on."""
+    try:
+        route.release()
+    except Exception as error:  # noqa: BLE001 - drivers raise what they like
+        log.warning("%s upload could not be ended (%s)", route.name, _one_line(error))
 
 
 class HostRoute:
-    """From a numpy array (or a tensor in main memory)."""
+    """From a numpy array, or a tensor wherever it is."""
 
     name = "host"
 
     def copy(self, ctx, pixels, texture):
-        texture.write(np.ascontiguousarray(pixels))
+        texture.write(np.ascontiguousarray(pixels.cpu() if getattr(pixels, "is_cuda", False) else pixels))
 
     def release(self):
         pass
@@ -117,6 +136,8 @@ class PinnedRoute:
 class CudaRoute:
     """From a CUDA tensor without leaving the GPU: two registered pixel buffers in turn.
 
+    They are registered and tested once, with room for the largest dream, and a smaller one takes up a part; only a picture
+    that is larger yet needs others.
     Everything is queued on a stream of high priority, so that a dream never holds it up, and which waits for no other
     (a blocking one would wait, and GL behind it, for all that a network that loads has queued on the default stream):
     the picture is finished, unmapping orders GL behind the copy, and no call waits on the CPU.
@@ -125,27 +146,32 @@ class CudaRoute:
     name = "cuda-gl"
 
     def __init__(self):
-        self._size, self._slots, self._turn = 0, [], 0
+        self._room, self._slots, self._turn = 0, [], 0
         self._stream = None
 
     def copy(self, ctx, pixels, texture):
-        from cuda.core import Buffer
-
         size = pixels.numel()  # one byte each
-        first = size != self._size
+        first = size > self._room
         if first:
-            self._register(ctx, pixels, size)
+            self._register(ctx, pixels, max(ROOM, 2 ** (size - 1).bit_length()))
         self._turn = 1 - self._turn
         slot = self._slots[self._turn]
         slot.keep(pixels)
-        with slot.resource.map(stream=self._stream) as mapped:
-            mapped.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=self._stream)
-        slot.copied = self._stream.record()
+        self._queue(pixels, size, slot)
         texture.write(slot.buffer)
         if first:
             _prove(pixels, texture)
 
-    def _register(self, ctx, pixels, size):
+    def _queue(self, pixels, size, slot):
+        """The copy into the beginning of a slot's buffer."""
+        from cuda.core import Buffer
+
+        with slot.resource.map(stream=self._stream) as mapped:
+            part = Buffer.from_handle(int(mapped.handle), size, owner=mapped)  # copies are between buffers of one size
+            part.copy_from(Buffer.from_handle(pixels.data_ptr(), size, owner=pixels), stream=self._stream)
+        slot.copied = self._stream.record()
+
+    def _register(self, ctx, pixels, room):
         """Register two buffers; the tensor exists, so CUDA's context is already torch's."""
         from cuda.core import Device, StreamOptions
 
@@ -153,16 +179,17 @@ class CudaRoute:
         device.set_current()
         self.release()
         self._stream = device.create_stream(options=StreamOptions(nonblocking=True, priority=-1))
-        self._slots = [_Slot(ctx, size) for _ in range(2)]
-        self._size = size
+        self._slots = [_Slot(ctx, room) for _ in range(2)]
+        self._room = room
 
     def release(self):
-        for slot in self._slots:
-            slot.release()
-        self._slots, self._size = [], 0
-        if self._stream:
-            self._stream.close()
-        self._stream = None
+        slots, stream = self._slots, self._stream
+        self._slots, self._room, self._stream = [], 0, None
+        with ExitStack() as parts:  # one that cannot be released does not keep the others
+            if stream:
+                parts.callback(stream.close)
+            for slot in slots:
+                parts.callback(slot.release)
 
 
 class _Slot:
@@ -192,7 +219,7 @@ class _Slot:
 
 
 def _prove(pixels, texture):
-    """Self-test with the first picture: what came out is what went in (one sync point at the start)."""
+    """Self-test with the first picture: what came out is what went in (one sync point)."""
     arrived = np.frombuffer(texture.read(), np.uint8).reshape(tuple(pixels.shape))
     if not np.array_equal(arrived, pixels.cpu().numpy()):
         raise OSError("the picture arrived changed")
