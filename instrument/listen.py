@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .audio.engine import FRAMES_PER_DECISION, Engine
+from .audio.engine import FRAMES_PER_DECISION, Engine, amplified
 from .audio.source import Paced, open_source
 from .control import Control
 from .features import CLASS
@@ -206,8 +206,8 @@ class Listener:
             self.sender.publish({"audio.source": told})
 
     def _analyse(self, block):
-        self._lesson.push(block, self.source.rate)
-        self.engine.values = self._control.frame()
+        self.engine.values = values = self._control.frame()
+        self._lesson.push(amplified(block, values["hear.gain"]), self.source.rate)  # what is learnt is what is heard
         self.engine.overflows = self.source.overflows
         if self.engine.analyse(block, time.perf_counter()):
             self._due.set()
@@ -281,7 +281,7 @@ class Listener:
         return "; ".join(filter(None, (f"hears with {model.folder.name}", network.note)))
 
     def _learn(self, name, samples, picture):
-        count = self._pupil.add(name, samples, self.source.rate)
+        count = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])
         self._keep({name: picture} if picture else {})
         return f"{name}: {count} example{'s' * (count > 1)}"
 

@@ -24,6 +24,7 @@ from instrument.listen import Lesson, Listener, ListenOptions, Network
 from instrument.model.card import load_model, save_model
 from instrument.model.net import AVERAGES, WIDTHS, HearSee
 from instrument.osc import Receiver, Remote
+from instrument.params import DEFAULTS
 from instrument.teaching import Teaching
 
 RATE = 22050
@@ -268,16 +269,37 @@ def test_own_classes_are_not_taught_again(taught):
         taught.add("hum", tone(150))
 
 
-@pytest.mark.parametrize("samples", [np.zeros(RATE, np.float32), np.zeros(0, np.float32), tone(300, 0.02)])
-def test_silence_is_no_example(taught, samples):
+def room(seconds, level=10 ** (-70 / 20), rate=RATE):
+    """Noise of so many dBFS as a quiet room has."""
+    return np.random.default_rng(5).normal(0, level, int(seconds * rate)).astype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(RATE, np.float32), np.zeros(0, np.float32), tone(300, 0.02),
+                                     np.full(RATE, 0.01, np.float32), room(1)])
+@pytest.mark.parametrize("rate", [RATE, 48000])
+def test_silence_is_no_example(taught, samples, rate):
+    """What the gate keeps from the ear, a microphone's offset and the noise of a room, cannot be taught either."""
     with pytest.raises(ValueError, match="nothing was heard"):
-        taught.add("silence", samples)
+        taught.add("silence", samples, rate)
     assert "silence" not in taught.heard()[1]
 
 
-def test_an_example_is_cut_to_where_it_sounds():
-    quiet = np.zeros(RATE, np.float32)
-    assert len(sounding(np.concatenate([quiet, tone(500, 0.5), quiet]), RATE)) == pytest.approx(0.5 * RATE, abs=500)
+def test_what_sounds_is_what_the_gate_lets_through(taught):
+    with pytest.raises(ValueError, match=r"louder than hear.gate \(-60 dBFS\)"):
+        taught.add("rustle", 0.003 * crackle(1))
+    assert taught.add("rustle", 0.003 * crackle(1), gate=-80.0) == 1
+    with pytest.raises(ValueError, match=r"louder than hear.gate \(-10 dBFS\)"):
+        taught.add("rustle", crackle(1), gate=-10.0)
+
+
+@pytest.mark.parametrize("rate", [RATE, 48000])
+@pytest.mark.parametrize("offset", [0.0, 0.05])
+def test_an_example_is_cut_to_where_it_sounds(rate, offset):
+    quiet = np.zeros(rate, np.float32)
+    example = np.concatenate([quiet, tone(500, 0.33, rate=rate), 2 * quiet]) + np.float32(offset)
+    assert sounding(example, rate).sum() == pytest.approx(0.33 * rate, abs=0.021 * rate)
+    alone, *around = views(example, rate)
+    assert (alone.max(0) > alone.max() - 5).all() and 1 < len(around) < 10  # of ten windows few hold some of it
 
 
 @pytest.mark.parametrize("seconds, rate", [(0.1, 8000), (1.0, 44100), (6.0, RATE), (40.0, RATE)])
@@ -387,14 +409,15 @@ def test_a_lesson_keeps_what_sounds_between_start_and_stop():
         Lesson().stop()
 
 
-def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port):
-    """Hold, sound, release: the class is published, decided for, saved; then forgotten."""
-    soundfile.write(tmp_path / "crackle.wav", crackle(3, 3.0), RATE)
+@pytest.mark.parametrize("level, gain", [(1.0, 0.0), (0.003, 48.0)])
+def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, level, gain):
+    """Hold, sound, release: the class is published, decided for, saved; then forgotten. As loud as it is heard."""
+    soundfile.write(tmp_path / "crackle.wav", level * crackle(3, 3.0), RATE)
     heard = queue.SimpleQueue()
     pupil = Pupil(load_model(base), tmp_path / "own")
     with Receiver(0, on_features=heard.put) as receiver:
         options = ListenOptions(audio=str(tmp_path / "crackle.wav"), loop=True, mute=True, port=free_port,
-                                target=[("127.0.0.1", receiver.port)])
+                                target=[("127.0.0.1", receiver.port)], values={**DEFAULTS, "hear.gain": gain})
         with Listener(options, lambda: Network(*pupil.heard(), pupil)):
             remote = Remote(("127.0.0.1", free_port))
             until(heard, lambda f: "class.hum" in f)
