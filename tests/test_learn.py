@@ -9,6 +9,7 @@ import torch
 
 from instrument.audio.engine import LEAST_FRAMES
 from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.distill import distill
@@ -64,6 +65,19 @@ def test_esc_names_tell_the_fold(tmp_path):
     soundfile.write(tmp_path / "rain" / "3-17367-A.wav", tone(440), RATE)
     (clip,) = find_clips(tmp_path)
     assert (clip.fold, clip.recording) == (3, "17367")
+
+
+def test_whatever_a_folder_is_called_its_class_has_an_address(tmp_path):
+    for name in ("Müll", "Applaus & Jubel", "dog.bark", "犬", "_", "Dog Bark 2", "end_", "x" * 80):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.wav").touch()
+    found = {clip.path.parent.name: legal_class(clip.label) for clip in find_clips(tmp_path)}
+    assert found == {"Müll": "Mull", "Applaus & Jubel": "Applaus _ Jubel", "dog.bark": "dog_bark", "犬": "u72ac", "_": "u5f",
+                     "Dog Bark 2": "Dog Bark 2", "end_": "end_", "x" * 80: "x" * 64}
+    (tmp_path / "dog_bark").mkdir()
+    (tmp_path / "dog_bark" / "a.wav").touch()
+    with pytest.raises(ValueError, match="'dog.bark' and 'dog_bark' would both be called dog_bark: rename"):
+        find_clips(tmp_path)
 
 
 def test_an_empty_folder_is_explained(tmp_path):
@@ -316,6 +330,7 @@ def test_the_senses_have_statistics_of_their_own():
     (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
     (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "damaged or of another"),
+    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "dog.bark"]})), "'dog.bark' is no class name: .* rename"),
 ])
 def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):
     for path in saved.glob("*.*"):
