@@ -1,6 +1,7 @@
 """Learning: clips in any layout, batches that do not depend on the past, a run that survives a stop, model folders."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -242,7 +243,7 @@ def test_other_settings_do_not_overwrite_a_run(tmp_path):
         Run(tmp_path, {"steps": 2})
 
 
-def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
+def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, bare, tmp_path):
     (tmp_path / "hello").write_text("hello")
     torch.save({"features.0.0.weight": torch.zeros(1)}, tmp_path / "other")
     for mistake, words in (
@@ -251,7 +252,8 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
             ({"sound_teacher": str(tmp_path / "other")}, "other is not EfficientAT mn04"),
             ({"elder": "urban"}, "--elder needs --sound-teacher FILE"),
             ({"pictures": str(plain)}, "needs --picture-teacher"),
-            ({"pictures": str(plain), "picture_teacher": "nowhere.caffemodel"}, "nowhere.caffemodel: no such file")):
+            ({"pictures": str(plain), "picture_teacher": "nowhere.caffemodel"}, "nowhere.caffemodel: no such file"),
+            ({"start": str(bare)}, "pictures: no picture for hum, whistle; put one there named hum.jpg")):
         with pytest.raises(ValueError, match=words) as caught:
             train(Settings(str(plain), **mistake), tmp_path / "m", tmp_path / "run")
         assert "\n" not in str(caught.value)
@@ -261,6 +263,23 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
     (tmp_path / "run" / "settings.json").write_text("{")
     with pytest.raises(ValueError, match="settings.json is damaged"):
         Run(tmp_path / "run", {})
+
+
+@pytest.mark.parametrize("silence", [np.zeros(RATE), np.full(RATE, 0.1), np.full(20, 0.1)])
+def test_a_class_that_never_sounds_is_named_before_anything_is_learnt(tmp_path, silence):
+    data = write_plain(tmp_path / "data")
+    for take in range(3):
+        soundfile.write(data / "hum" / f"{take}.wav", silence, RATE)
+    with pytest.raises(ValueError, match="class hum: nothing sounds in its 3 clips .* record it louder, or take") as caught:
+        train(Settings(str(data)), tmp_path / "m", tmp_path / "run")
+    assert "\n" not in str(caught.value) and not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_only_fold_is_not_left_out(tmp_path):
+    (tmp_path / "hum").mkdir()
+    soundfile.write(tmp_path / "hum" / "3-1-A.wav", tone(110), RATE)
+    with pytest.raises(ValueError, match="without fold 3 there is nothing left to learn: give another --leave-out"):
+        train(Settings(str(tmp_path), leave_out=3), tmp_path / "m", tmp_path / "run")
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path):
@@ -291,6 +310,15 @@ def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):
     with pytest.raises((ValueError, OSError)):
         train(Settings(str(tmp_path / "nowhere")), tmp_path / "model", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def bare(saved, tmp_path_factory):
+    """A model without pictures."""
+    folder = tmp_path_factory.mktemp("bare")
+    for path in saved.glob("*.*"):
+        shutil.copy(path, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..audio.engine import levels
 from ..audio.frontend import FrontEnd, log_mel
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
 from ..model.zoo import open_googlenet
+from ..params import DEFAULTS
 from .ahead import ahead, in_threads, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
@@ -87,13 +89,17 @@ def train(settings, out, run_folder, workers=None):
     learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = [clip for clip in find_clips(settings.data) if not settings.leave_out or clip.fold != settings.leave_out]
+    if not clips:
+        raise ValueError(f"without fold {settings.leave_out} there is nothing left to learn: give another --leave-out")
     classes = classes_of(clips)
     _keep_others(out, run_folder)
+    lender = _lender(settings.start)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": len(clips)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
     names, sounds = gather(learnt, classes, settings.foreign, settings.seed)
+    _check_sounding(sounds, classes)
     course = Course(settings, names, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
@@ -114,8 +120,8 @@ def train(settings, out, run_folder, workers=None):
     if found:
         save_model(out, course.averaged, {**card, "temperature": found.pop("temperature"), "kept_back": found})
     remember(load_model(out), clips)
-    if settings.start and not _is_run(settings.start):
-        lend_pictures(load_model(settings.start), out, clips)
+    if lender:
+        lend_pictures(lender, out, clips)
     return out
 
 
@@ -123,6 +129,26 @@ def _keep_others(out, run_folder):
     """ValueError if `out` is a model that this run has not made."""
     if (Path(out) / "card.json").exists() and not (Path(run_folder) / "settings.json").exists():
         raise ValueError(f"{out} is a model already, which this run ({run_folder}) has not made: choose another --out")
+
+
+def _lender(start):
+    """The finished model to start from, which lends its pictures; None for another start. ValueError where it has none: now,
+    not when all has been learnt."""
+    if not start or _is_run(start):
+        return None
+    _weights(start)
+    model = load_model(start)
+    model.picture_files()
+    return model
+
+
+def _check_sounding(sounds, classes):
+    """ValueError for a class of which nothing can be learnt."""
+    for number, name in enumerate(classes):
+        mine = [samples for samples, label in zip(sounds.samples, sounds.labels, strict=True) if label == number]
+        if not any(levels(samples, FrontEnd().rate).max(initial=-np.inf) >= DEFAULTS["hear.gate"] for samples in mine):
+            raise ValueError(f"class {name}: nothing sounds in its {len(mine)} clips that are to be learnt (louder than "
+                             f"{DEFAULTS['hear.gate']:g} dBFS): record it louder, or take its folder away")
 
 
 @torch.no_grad()
@@ -349,11 +375,15 @@ def _seen(run_folder):
 
 
 def _heard(folder):
+    return {name: value.float() for name, value in read_tensors(_weights(folder)).items()}
+
+
+def _weights(folder):
     path = find_model(folder) / "weights.safetensors"
     if not path.exists():
         raise ValueError(f"{folder} to start from: neither a run of `hearsee distill` nor a model folder; give one, or 'none' "
                          "for random weights")
-    return {name: value.float() for name, value in read_tensors(path).items()}
+    return path
 
 
 def _keep_convolutions(net):
