@@ -132,6 +132,7 @@ class Listener:
         self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
         self._pupil, self._taught = None, options.taught
         self._noted = self._told = ""
+        self.receiver = None
         self.status = 0  # to exit with
 
     def __enter__(self):
@@ -230,8 +231,6 @@ class Listener:
         self._take(network := Network(*self._load()))
         if network.note:
             self._note(network.note)
-            if not self.options.parent:  # which says what is published
-                print(network.note, file=sys.stderr, flush=True)
 
     def _take(self, network):
         self._every = network.every
@@ -268,6 +267,10 @@ class Listener:
         """Publish news of teaching; what was said just before is told from it, so that it is news again."""
         self._noted = text if text != self._noted else f"{text} (again)"
         self.sender.publish({"teach.note": self._noted})
+        if not self.options.parent:  # which says what is published
+            print(self._noted, file=sys.stderr, flush=True)
+        if self.receiver:
+            self.receiver.news(self._noted)
 
     def _change(self, folder):
         """Hear with another model; the present one goes on until that is there, or for good if it is not."""
