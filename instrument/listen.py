@@ -15,6 +15,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -252,6 +253,8 @@ class Listener:
             self._note(f"listening: {self._lesson.start(argument)}")
         elif name == "teach.stop":
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
+        elif name == "teach.new":
+            self._note(f"next is {self._lesson.anew(self._pupil.heard()[1])}")
         else:
             self._jobs.put(partial(self._forget, argument or self._lesson.name))
 
@@ -284,9 +287,10 @@ class Listener:
         return "; ".join(filter(None, (f"hears with {model.folder.name}", network.note)))
 
     def _learn(self, name, samples, picture):
-        count = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])
+        many = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])
         self._keep({name: picture} if picture else {})
-        return f"{name}: {count} example{'s' * (count > 1)}"
+        cut = f" (of the last only the first {LESSON:g} s: nothing longer is kept)" * (len(samples) >= LESSON * self.source.rate)
+        return f"{name}: {many} example{'s' * (many > 1)}{cut}"
 
     def _forget(self, name):
         self._pupil.forget(name)
@@ -324,6 +328,7 @@ class Lesson:
     def __init__(self):
         self.name = UNNAMED  # of the class taught last
         self._blocks = None
+        self._given = set()  # names of the examples so far, learnt or not yet
 
     def start(self, name=""):
         """Begin an example of a class, or of the one before; its name."""
@@ -341,7 +346,16 @@ class Lesson:
         if self._blocks is None:
             raise ValueError("no example has begun: first comes /hs/teach/start with the name of the class")
         blocks, self._blocks = self._blocks, None
+        self._given.add(self.name)
         return self.name, np.concatenate([np.zeros(0, np.float32), *blocks])
+
+    def anew(self, classes):
+        """From the next example on another class, none of `classes`; its name."""
+        if self._blocks is not None:
+            raise ValueError("an example is going on: end it first")
+        numbered = (f"{UNNAMED}_{number}" for number in count(2))
+        self.name = next(name for name in chain([UNNAMED], numbered) if name not in {*classes, *self._given})
+        return self.name
 
 
 def _blame(work, error):

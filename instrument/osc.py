@@ -34,7 +34,7 @@ LINE = 640  # characters of a reason: the labels of the longest row fit
 SENT = 80  # characters of what was sent that a reason repeats
 ANSWER = 3.0  # s in which a ping is answered, also by a program that is loading its network
 AGAIN = 0.5  # s between two pings
-LESSON = 10.0  # s in which a class is learnt and saved, also on a slow disk
+LEARNT = 10.0  # s in which a class is learnt and saved, also on a slow disk
 NOTE = BY_NAME["teach.note"].address
 NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
@@ -259,7 +259,7 @@ class Remote:
                     return False
         return False
 
-    def ask(self, name, argument=None, seconds=LESSON):
+    def ask(self, name, argument=None, seconds=LEARNT):
         """Send a command of teaching; the news that answers it within so many seconds, or ""."""
         for _ in self._news(0.0):  # what was told before is no answer
             pass

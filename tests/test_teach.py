@@ -409,6 +409,25 @@ def test_a_lesson_keeps_what_sounds_between_start_and_stop():
         Lesson().stop()
 
 
+def test_another_class_is_begun_without_a_name():
+    lesson = Lesson()
+    assert lesson.anew(["hum"]) == lesson.anew(["hum"]) == lesson.start() == "new_class"
+    with pytest.raises(ValueError, match="an example is going on: end it first"):
+        lesson.anew(["hum"])
+    lesson.stop()
+    assert lesson.anew(["hum"]) == "new_class_2"  # also while the other is still being learnt
+    assert lesson.anew(["new_class_2", "new_class_3"]) == lesson.start() == "new_class_4"
+
+
+def test_what_is_too_long_for_an_example_is_said(taught, free_port):
+    network = Network(*taught.heard(), taught)
+    with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
+        listener._take(network)
+        long = int(31 * listener.source.rate)
+        for samples, cut in ((crackle(4), False), (np.resize(crackle(4), long), True)):
+            assert ("only the first 30 s" in listener._learn("crackle", samples, "")) == cut
+
+
 @pytest.mark.parametrize("level, gain", [(1.0, 0.0), (0.003, 48.0)])
 def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, level, gain):
     """Hold, sound, release: the class is published, decided for, saved; then forgotten. As loud as it is heard."""
@@ -460,6 +479,15 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     assert learnt["clock"][2].min() > 0.9 > learnt["clock"][0].max()
     teaching.follow({"class.hum": 0.0})
     assert teaching.classes == ["hum"]
+
+
+def test_what_is_asked_in_between_does_not_end_an_example(tmp_path):
+    remote = Told()
+    teaching = Teaching(remote, tmp_path, Latest(), lambda *what: None, ["hum"])
+    teaching.follow({"class.hum": 0.0})
+    for name in ("teach.start", "teach.new", "teach.start"):
+        teaching.carry_out(name)
+    assert [name for name, _ in remote] == ["teach.start", "teach.new", "teach.stop"]
 
 
 def test_what_was_forgotten_and_is_taught_anew_has_a_new_picture(tmp_path):
