@@ -359,13 +359,16 @@ def test_the_bench_teaches_draws_of_examples_and_judges_the_rest(base, tmp_path)
         assert row["new"] == pytest.approx((row["crackle"] + row["beep"]) / 2)  # as many of each are left
         assert row["points lost"] == pytest.approx(100 * (row["own before"] - row["own after"]))
         assert row["crackle"] == 1 and row["own before"] == 1
+        assert 0 < row["s to learn"] <= row["s at most"]
     with pytest.raises(ValueError, match="beep has 5 clips: 5 are taught"):
         teach_rows(model, own, [clip for clip in new if int(clip.path.stem) < EXAMPLES or clip.label == "crackle"])
 
 
-@pytest.mark.parametrize("new, lost, word", [(0.9, 1.0, "reached"), (0.7, 1.0, "missed"), (0.9, 4.0, "missed")])
-def test_the_verdict_of_the_bench(new, lost, word):
-    assert verdict([{"new": new, "points lost": lost}]).endswith(word)
+@pytest.mark.parametrize("new, lost, slowest, word", [(0.9, 1.0, 0.8, "reached"), (0.7, 1.0, 0.8, "missed"),
+                                                      (0.9, 4.0, 0.8, "missed"), (0.9, 1.0, 1.2, "missed")])
+def test_the_verdict_of_the_bench(new, lost, slowest, word):
+    said = verdict([{"new": new, "points lost": lost, "s to learn": 0.3, "s at most": slowest}])
+    assert said.endswith(word) and f"0.30 s after its example (at most {slowest:.2f})" in said
 
 
 def test_the_bench_says_what_it_needs():
