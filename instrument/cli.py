@@ -546,7 +546,7 @@ def _evaluate(options):
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
     unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
-    print(f"{found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
+    print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")

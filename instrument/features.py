@@ -39,8 +39,8 @@ FEATURES = (
     Feature("onset", "f", "", "A sound begins.", event=True),
     Feature("beat.bpm", "f", "1/min", "Tempo; 0 while unknown."),
     Feature("beat.phase", "f", "0..1", "Position within the beat."),
-    Feature("teach.note", "s", "", "The news of teaching: a class and its examples, or what went wrong; and what hears, "
-            "where there is a GPU."),
+    Feature("teach.note", "s", "", "The news of teaching: a class and its examples, or what went wrong; and which weights hear, "
+            "on what where there is a GPU."),
     Feature("frame", "i", "", "Number of the tick; begins again when the classes change."),
     Feature("ms", "i", "ms", "Capture time since start."),
     Feature("stat.latency_ms", "f", "ms", "From the end of the window to its decision."),

@@ -84,7 +84,7 @@ def run(options):
 class Network(NamedTuple):
     """What `load` gives: `hear` answers windows with logits of `classes`; a `pupil` learns more classes.
 
-    `every()`: frames from one decision to the next. `note`: where it hears, if there was a choice.
+    `every()`: frames from one decision to the next. `note`: with which weights it hears, and where, if there was a choice.
     """
 
     hear: object
@@ -109,7 +109,7 @@ def load_network(folder=None, taught=None, device="cpu"):
     if taught and (Path(taught) / "card.json").exists():
         folder = taught
     model = load_model(folder)
-    note = model.open_ear(device)
+    note = "; ".join(filter(None, (f"hears with {model.label}", model.open_ear(device))))
     model.hear(np.zeros((128, 40), np.float32))
     pupil = Pupil(model, Path(taught) if taught else own_folder(model.folder))
     every = lambda: FRAMES_PER_DECISION if model.device == "cpu" else 1  # also after a GPU has failed
@@ -284,7 +284,7 @@ class Listener:
         self._taught = self._taught and own_folder(model.folder, beside=self._taught)
         network = load_network(model.folder, self._taught, self.options.device)
         self._take(network)
-        return "; ".join(filter(None, (f"hears with {model.folder.name}", network.note)))
+        return network.note
 
     def _learn(self, name, samples, picture):
         many = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])

@@ -37,6 +37,11 @@ class Model:
         return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]
 
     @property
+    def label(self):
+        """What is said of it: the folder's name and the hash."""
+        return f"{self.folder.name}, weights {self.weights_hash}"
+
+    @property
     def device(self):
         """Where it hears now: "cpu" or "cuda"."""
         return self._ear.device if self._ear else "cpu"
