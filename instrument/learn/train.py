@@ -36,6 +36,7 @@ from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
 from .tutor import Elder, Tutor
 
+SAVED = 50  # steps between two checkpoints
 SETTLED = 40  # batches of clean windows for the final statistics
 
 
@@ -108,8 +109,9 @@ def train(settings, out, run_folder, workers=None):
     left = range(first, settings.steps)
     made = ahead(course.batches, left, workers, device == "cuda")
     for step, batch in zip(track(left, "hearing", first, lambda: str(course.losses)), made):
+        torch.manual_seed(generator(settings.seed, 6, step).initial_seed())  # dropout depends on no step before a stop
         course.learn(*batch)
-        if (step + 1) % 50 == 0 or step + 1 == settings.steps:
+        if (step + 1) % SAVED == 0 or step + 1 == settings.steps:
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses.read())
     settle(course.averaged, sounds)
