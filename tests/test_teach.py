@@ -110,6 +110,12 @@ def test_remembered_sounds_are_lost_to_new_classes_as_rarely_as_said():
     assert lost <= teach.LOST + 0.01
 
 
+def test_classes_of_which_every_window_was_the_same_can_be_taught_beside():
+    memory = np.repeat(np.eye(3, AVERAGES, dtype=np.float32)[:2], 4, axis=0)
+    taught = fit(memory, np.repeat([0, 1], 4), {"new": [np.eye(3, AVERAGES, dtype=np.float32)[2:]]})
+    assert all(np.isfinite(part).all() for part in (taught.weight, taught.bias, taught.lead))
+
+
 def test_only_a_class_like_an_old_one_must_lead_it():
     centres = np.eye(4, 16)
     labels, memory = np.repeat([0, 1], 300), np.concatenate(clusters(0.5 * centres[:2], 300))

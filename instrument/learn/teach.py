@@ -37,6 +37,7 @@ LOUD = 35.0  # dB below the loudest 10 ms: what is above that, and above the gat
 SHORTEST = 0.05  # s of what counts as an example
 GATE = DEFAULTS["hear.gate"]
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
+LEAST = 1e-6  # of its variance, where every window of every class was the same
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
 LOST = 0.01  # share of remembered views that the new classes may take
 
@@ -151,7 +152,7 @@ def fit(memory, labels, examples):
 def _spread(stray):
     """Covariance (n, n) of deviations (m, n), made rounder so that it can be inverted."""
     spread = stray.T @ stray / len(stray)
-    return (1 - SHRINK) * spread + SHRINK * np.trace(spread) / len(spread) * np.eye(len(spread))
+    return (1 - SHRINK) * spread + SHRINK * max(np.trace(spread) / len(spread), LEAST) * np.eye(len(spread))
 
 
 def legal_name(name):
