@@ -192,7 +192,7 @@ def stop_after_one(settings, run_folder):
     torch.manual_seed(settings.seed)
     classes = classes_of(clips)
     course = Course(settings, *gather(clips, classes), "cpu", run.folder.parent, classes)
-    course.learn(*course.batches(0))
+    course.learn(0, *course.batches(0))
     run.save(1, course=course)
 
 

@@ -109,8 +109,7 @@ def train(settings, out, run_folder, workers=None):
     left = range(first, settings.steps)
     made = ahead(course.batches, left, workers, device == "cuda")
     for step, batch in zip(track(left, "hearing", first, lambda: str(course.losses)), made):
-        torch.manual_seed(generator(settings.seed, 6, step).initial_seed())  # dropout depends on no step before a stop
-        course.learn(*batch)
+        course.learn(step, *batch)
         if (step + 1) % SAVED == 0 or step + 1 == settings.steps:
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses.read())
@@ -293,8 +292,9 @@ class Course:
         return [{"params": list(rest.values()), "lr": self.settings.rate},
                 {"params": fresh, "lr": self.settings.head_rate}]
 
-    def learn(self, batch, pictures=None):
-        """One step of what `batches` gives: a batch of sound, and every few steps a batch of pictures."""
+    def learn(self, step, batch, pictures=None):
+        """The step of what `batches` gives: a batch of sound, and every few steps a batch of pictures."""
+        torch.manual_seed(generator(self.settings.seed, 6, step).initial_seed())  # dropout must not depend on those before a stop
         loss = self._sound_loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
