@@ -450,13 +450,14 @@ def _kept_back(card):
 
 def _teach_flags(command):
     command.add_argument("name", nargs="?", help="the class, such as clock_tick")
-    command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
+    command.add_argument("--model", metavar="FOLDER", help="model folder for --from and --forget (default: the shipped one)")
     command.add_argument("--from", dest="files", nargs="+", default=(), metavar="FILE", help="sound files, one example "
                          "each; without them the instrument that is running is taught, by ear")
     command.add_argument("--out", metavar="FOLDER", help="write this model folder (default: a new one in "
                          ".hearsee/models of your home folder; a taught model is taught on)")
     command.add_argument("--picture", metavar="FILE|CLASS", help="its picture (default: of the class most like it)")
-    command.add_argument("--forget", action="store_true", help="take the class out again")
+    command.add_argument("--forget", action="store_true", help="take the class out again: of the model in --model, else of the "
+                         "instrument that is running")
     command.add_argument("--remember", metavar="DIR", help="labelled clips of the model's own classes: make the memory "
                          "that teaching needs")
     command.add_argument("--port", type=_port, default=10001, help="of the running instrument (default 10001; "
@@ -467,7 +468,7 @@ def _teach(options):
     from .learn import teach
     from .learn.dataset import find_clips
 
-    if options.name and not (options.files or options.forget or options.remember):
+    if options.name and not (options.files or options.remember or options.forget and (options.model or options.out)):
         return _teach_by_ear(options)
     model = _to_be_taught(options)
     if options.remember:
@@ -498,28 +499,40 @@ def _to_be_taught(options):
 
 
 def _teach_by_ear(options):
-    """Teach the instrument that is running: examples between two presses of Enter."""
+    """Teach the instrument that is running: examples between two presses of Enter; or let it forget."""
     from .learn.teach import legal_name
     from .osc import Remote
 
+    if options.model or options.out:
+        raise ValueError("--model and --out are for --from FILE...: the instrument that runs keeps what it is taught by ear in a "
+                         "model folder of its own")
     name, remote = legal_name(options.name), Remote(("127.0.0.1", options.port))
+    if options.forget:
+        return print(_ask(remote, options.port, "teach.forget", name))
     _see_who_learns(remote, options.port)
     print(f"Teaching {name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
     while True:
         try:
             input("ready? ")
-            _see_who_learns(remote, options.port)
-            remote.command("teach.start", name)
-            input("listening ... ")
-            remote.command("teach.stop", options.picture)
+            begun = _ask(remote, options.port, "teach.start", name)
+            if begun.startswith("listening"):
+                input(f"{begun} ... ")
+                begun = _ask(remote, options.port, "teach.stop", options.picture)
+            print(begun)
         except EOFError:
             return print()
+
+
+def _ask(remote, port, command, argument):
+    """What the instrument that is running answers to a command of teaching."""
+    _see_who_learns(remote, port)
+    return remote.ask(command, argument) or "it does not answer: see its HUD, or its terminal"
 
 
 def _see_who_learns(remote, port):
     if not remote.answers():
         raise OSError(f"nobody answers on port {port} of this machine: start `hearsee perform` first, or `hearsee listen` "
-                      "and give --port 10002; or teach from files by --from FILE...")
+                      "and give --port 10002; or from files: teach by --from FILE..., forget by --model FOLDER")
 
 
 def _evaluate_flags(command):
@@ -548,7 +561,7 @@ def _evaluate(options):
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
     unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
-    print(f"{found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
+    print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")

@@ -101,8 +101,7 @@ def load(model=None, network=None, pictures=None, room=lambda: None):
 
     model, network = load_model(model or DEFAULT), network or OWN
     eye = open_eye(None if network == OWN else network, model)
-    hash_ = f"{model.folder.name}, weights {model.weights_hash}"
-    news = f"one network hears and dreams: {hash_}" if network == OWN else f"{hash_} hears, {network} dreams"
+    news = f"one network hears and dreams: {model.label}" if network == OWN else f"{model.label} hears, {network} dreams"
     dreamer, reason = tried(lambda device: Dreamer(eye, read_pictures(model, pictures), device), best_device(), room)
     news += _silent(model.classes, eye.answers)
     return Loaded(model, network, dreamer, news + (f", on the processor: the GPU cannot ({reason})" if reason else ""))

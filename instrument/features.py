@@ -1,6 +1,7 @@
 """The table of what `listen` publishes: the second table beside `params`, read by sender and receiver."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 
@@ -38,8 +39,8 @@ FEATURES = (
     Feature("onset", "f", "", "A sound begins.", event=True),
     Feature("beat.bpm", "f", "1/min", "Tempo; 0 while unknown."),
     Feature("beat.phase", "f", "0..1", "Position within the beat."),
-    Feature("teach.note", "s", "", "The news of teaching: a class and its examples, or what went wrong; and what hears, "
-            "where there is a GPU."),
+    Feature("teach.note", "s", "", "The news of teaching: a class and its examples, or what went wrong; and which weights hear, "
+            "on what where there is a GPU."),
     Feature("frame", "i", "", "Number of the tick; begins again when the classes change."),
     Feature("ms", "i", "ms", "Capture time since start."),
     Feature("stat.latency_ms", "f", "ms", "From the end of the window to its decision."),
@@ -69,8 +70,27 @@ def class_feature(name):
 def legal_class(name):
     """`name`, where it can be the name of a class, of its address and of its picture's file; else ValueError.
 
-    Wider than what teaching makes of a name: classes of a trained model are named after folders.
+    Wider than what teaching makes of a name: classes of a trained model are named after folders, see `spelled`.
     """
     if not CLASS_NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is no class name: 1 to 64 of a-z, A-Z, 0-9, _, - and space, such as dog_bark")
     return name
+
+
+def spelled(name):
+    """A legal class name made of any text, a legal one left as it is: without accents (Müll: Mull), other letters by their
+    number (犬: u72ac), what is no letter as `_`."""
+    if CLASS_NAME.fullmatch(name):
+        return name
+    plain = "".join(map(_spelled, unicodedata.normalize("NFKD", name))).strip("_ -")
+    return plain[:64].rstrip() or _numbered(name)[:64]
+
+
+def _spelled(letter):
+    if letter.isascii():
+        return letter if CLASS_NAME.fullmatch("a" + letter) else "_"
+    return _numbered(letter) if letter.isalnum() else "" if unicodedata.combining(letter) else "_"
+
+
+def _numbered(text):
+    return "".join(f"u{ord(letter):x}" for letter in text)

@@ -15,12 +15,13 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .audio.engine import FRAMES_PER_DECISION, Engine
+from .audio.engine import FRAMES_PER_DECISION, Engine, amplified
 from .audio.source import Paced, open_source
 from .control import Control
 from .features import CLASS
@@ -83,7 +84,7 @@ def run(options):
 class Network(NamedTuple):
     """What `load` gives: `hear` answers windows with logits of `classes`; a `pupil` learns more classes.
 
-    `every()`: frames from one decision to the next. `note`: where it hears, if there was a choice.
+    `every()`: frames from one decision to the next. `note`: with which weights it hears, and where, if there was a choice.
     """
 
     hear: object
@@ -108,7 +109,7 @@ def load_network(folder=None, taught=None, device="cpu"):
     if taught and (Path(taught) / "card.json").exists():
         folder = taught
     model = load_model(folder)
-    note = model.open_ear(device)
+    note = "; ".join(filter(None, (f"hears with {model.label}", model.open_ear(device))))
     model.hear(np.zeros((128, 40), np.float32))
     pupil = Pupil(model, Path(taught) if taught else own_folder(model.folder))
     every = lambda: FRAMES_PER_DECISION if model.device == "cpu" else 1  # also after a GPU has failed
@@ -132,6 +133,7 @@ class Listener:
         self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
         self._pupil, self._taught = None, options.taught
         self._noted = self._told = ""
+        self.receiver = None
         self.status = 0  # to exit with
 
     def __enter__(self):
@@ -206,8 +208,8 @@ class Listener:
             self.sender.publish({"audio.source": told})
 
     def _analyse(self, block):
-        self._lesson.push(block, self.source.rate)
-        self.engine.values = self._control.frame()
+        self.engine.values = values = self._control.frame()
+        self._lesson.push(amplified(block, values["hear.gain"]), self.source.rate)  # what is learnt is what is heard
         self.engine.overflows = self.source.overflows
         if self.engine.analyse(block, time.perf_counter()):
             self._due.set()
@@ -230,8 +232,6 @@ class Listener:
         self._take(network := Network(*self._load()))
         if network.note:
             self._note(network.note)
-            if not self.options.parent:  # which says what is published
-                print(network.note, file=sys.stderr, flush=True)
 
     def _take(self, network):
         self._every = network.every
@@ -253,6 +253,8 @@ class Listener:
             self._note(f"listening: {self._lesson.start(argument)}")
         elif name == "teach.stop":
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
+        elif name == "teach.new":
+            self._note(f"next is {self._lesson.anew(self._pupil.heard()[1])}")
         else:
             self._jobs.put(partial(self._forget, argument or self._lesson.name))
 
@@ -268,6 +270,10 @@ class Listener:
         """Publish news of teaching; what was said just before is told from it, so that it is news again."""
         self._noted = text if text != self._noted else f"{text} (again)"
         self.sender.publish({"teach.note": self._noted})
+        if not self.options.parent:  # which says what is published
+            print(self._noted, file=sys.stderr, flush=True)
+        if self.receiver:
+            self.receiver.news(self._noted)
 
     def _change(self, folder):
         """Hear with another model; the present one goes on until that is there, or for good if it is not."""
@@ -278,12 +284,13 @@ class Listener:
         self._taught = self._taught and own_folder(model.folder, beside=self._taught)
         network = load_network(model.folder, self._taught, self.options.device)
         self._take(network)
-        return "; ".join(filter(None, (f"hears with {model.folder.name}", network.note)))
+        return network.note
 
     def _learn(self, name, samples, picture):
-        count = self._pupil.add(name, samples, self.source.rate)
+        many = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])
         self._keep({name: picture} if picture else {})
-        return f"{name}: {count} example{'s' * (count > 1)}"
+        cut = f" (of the last only the first {LESSON:g} s: nothing longer is kept)" * (len(samples) >= LESSON * self.source.rate)
+        return f"{name}: {many} example{'s' * (many > 1)}{cut}"
 
     def _forget(self, name):
         self._pupil.forget(name)
@@ -321,6 +328,7 @@ class Lesson:
     def __init__(self):
         self.name = UNNAMED  # of the class taught last
         self._blocks = None
+        self._given = set()  # names of the examples so far, learnt or not yet
 
     def start(self, name=""):
         """Begin an example of a class, or of the one before; its name."""
@@ -338,7 +346,16 @@ class Lesson:
         if self._blocks is None:
             raise ValueError("no example has begun: first comes /hs/teach/start with the name of the class")
         blocks, self._blocks = self._blocks, None
+        self._given.add(self.name)
         return self.name, np.concatenate([np.zeros(0, np.float32), *blocks])
+
+    def anew(self, classes):
+        """From the next example on another class, none of `classes`; its name."""
+        if self._blocks is not None:
+            raise ValueError("an example is going on: end it first")
+        numbered = (f"{UNNAMED}_{number}" for number in count(2))
+        self.name = next(name for name in chain([UNNAMED], numbered) if name not in {*classes, *self._given})
+        return self.name
 
 
 def _blame(work, error):

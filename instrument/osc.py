@@ -12,7 +12,9 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import lru_cache, partial
+from select import select
 
 from pythonosc.osc_packet import OscPacket
 
@@ -32,6 +34,8 @@ LINE = 640  # characters of a reason: the labels of the longest row fit
 SENT = 80  # characters of what was sent that a reason repeats
 ANSWER = 3.0  # s in which a ping is answered, also by a program that is loading its network
 AGAIN = 0.5  # s between two pings
+LEARNT = 10.0  # s in which a class is learnt and saved, also on a slow disk
+NOTE = BY_NAME["teach.note"].address
 NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
@@ -255,6 +259,23 @@ class Remote:
                     return False
         return False
 
+    def ask(self, name, argument=None, seconds=LEARNT):
+        """Send a command of teaching; the news that answers it within so many seconds, or ""."""
+        for _ in self._news(0.0):  # what was told before is no answer
+            pass
+        self._send(encode("/hs/ping"))  # whoever has asked is told the news
+        self.command(name, argument)
+        return next(self._news(seconds), "")
+
+    def _news(self, seconds):
+        """Yield the news of teaching that come within so many seconds."""
+        until = time.monotonic() + seconds
+        while select([self._socket], [], [], max(until - time.monotonic(), 0.0))[0]:
+            with suppress(ConnectionError):  # Windows tells so that an earlier one met a closed port
+                for timed in OscPacket(self._socket.recv(65536)).messages:
+                    if timed.message.address == NOTE:
+                        yield timed.message.params[0]
+
     def close(self):
         self._socket.close()
 
@@ -378,15 +399,25 @@ class Receiver:
         for peer, sender in controllers:
             self._tell(peer, {n: v for n, v in changed.items() if self._made.get(n) != (sender, v)})
 
+    def news(self, text):
+        """Tell registered controllers what has become of a lesson. Any thread."""
+        with self._lock:
+            peers = list(self._controllers)
+        for peer in peers:
+            self._answer(peer, encode(NOTE, text))
+
     def _tell(self, peer, values):
         rows = [row for row in self._rows if row.name in values]
         plain = [encode(row.address, float(values[row.name])) for row in rows]
         twins = [encode(row.unit_address, row.position(values[row.name])) for row in rows]
         for packet in bundles(plain + twins):
-            try:
-                self._socket.sendto(packet, peer)
-            except OSError as problem:  # a controller that went away
-                self._refuse(f"{peer[0]}:{peer[1]}: {problem}")
+            self._answer(peer, packet)
+
+    def _answer(self, peer, packet):
+        try:
+            self._socket.sendto(packet, peer)
+        except OSError as problem:  # a controller that went away
+            self._refuse(f"{peer[0]}:{peer[1]}: {problem}")
 
     def _run(self):
         while not self._closing:

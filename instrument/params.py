@@ -233,8 +233,10 @@ COMMANDS = (
     Command("show.help", "f1", "Show or hide the keys."),
     Command("show.quit", "escape", "End the show; on the key, the second time within two seconds."),
     Command("tap", "space", "Tap the tempo."),
-    Command("teach.start", "t", "Begin an example of the class named, or of the last one; once more: end it.", named=True),
+    Command("teach.start", "t", "Begin an example of the class named, or of the last one; once more: end it (30 s at most).",
+            named=True),
     Command("teach.stop", "", "End the example and learn it; for a new class with the picture of the class named.", named=True),
+    Command("teach.new", "n", "The next examples are of another class: new_class, new_class_2 and so on."),
     Command("teach.forget", "", "Forget the class named, or the one taught last.", named=True),
 )
 

@@ -391,6 +391,8 @@ class Show:
                 getattr(self, "_do_" + name.replace(".", "_"))(now)
         except (ValueError, OSError) as mistake:
             self.say(str(mistake))
+            if name.startswith("teach."):
+                self.receiver.news(str(mistake))
         except Exception as error:  # the show goes on
             log.exception("%s failed", name)
             self.say(f"{name} failed: {error}")
@@ -494,6 +496,8 @@ class Show:
             if note != self._notes.get(name, ""):
                 self._notes[name] = note
                 self.say(note)
+                if name == "teach.note":
+                    self.receiver.news(note)
         began = self.rates.began
         if news:
             tell(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})")

@@ -35,7 +35,8 @@ class Teaching:
         argument = argument if isinstance(argument, str) else None
         if name == "teach.start" and self._holding and not argument:
             name = "teach.stop"
-        self._holding = name == "teach.start"
+        if name in ("teach.start", "teach.stop"):
+            self._holding = name == "teach.start"
         if name == "teach.stop":
             self._asked = self._note
             self._snapshot = None if argument else self._dream()

@@ -1,7 +1,6 @@
 """The command line: flags are the table's, and a mistake is one line."""
 
 import io
-import queue
 import shutil
 import signal
 from pathlib import Path
@@ -256,17 +255,65 @@ def test_teaching_by_ear_where_nobody_is_there_says_what_to_start(free_port, cap
     assert status == 2 and len(lines) == 1 and str(free_port) in lines[0] and "start `hearsee perform`" in lines[0]
 
 
-def test_teaching_by_ear_reaches_the_instrument_that_runs(monkeypatch):
-    heard, answers = queue.SimpleQueue(), iter(["", "", EOFError()])
+@pytest.fixture
+def instrument():
+    """What a running instrument is told, and answers: news of `answers` for each command of teaching."""
+    class Running(list):
+        answers = {"teach.start": "listening: hand_clap", "teach.stop": "hand_clap: 1 example", "teach.forget": "it is forgotten"}
 
-    def press(prompt):
-        if isinstance(answer := next(answers), EOFError):
-            raise answer
-        return answer
+        def told(self, name, argument):
+            self.append((name, argument))
+            self.receiver.news(self.answers[name])
 
-    monkeypatch.setattr("builtins.input", press)
-    with Receiver(0, command=lambda *command: heard.put(command)) as receiver:
-        with pytest.raises(SystemExit, match="0"):
-            main(["teach", "Hand Clap", "--picture", "siren", "--port", str(receiver.port)])
-        taught = [heard.get(timeout=10) for _ in range(2)]
-    assert taught == [("teach.start", "hand_clap"), ("teach.stop", "siren")]
+    running = Running()
+    with Receiver(0, command=running.told) as running.receiver:
+        yield running
+
+
+def printed(arguments, capfd):
+    """Status and the lines that a command printed."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code, capfd.readouterr().out.splitlines()
+
+
+def press(monkeypatch, times):
+    """Enter so often, then Ctrl-D; the prompts."""
+    prompts = []
+
+    def answer(prompt):
+        prompts.append(prompt)
+        if len(prompts) > times:
+            raise EOFError
+        return ""
+
+    monkeypatch.setattr("builtins.input", answer)
+    return prompts
+
+
+def test_teaching_by_ear_reaches_the_instrument_that_runs_and_shows_its_answer(instrument, monkeypatch, capfd):
+    prompts = press(monkeypatch, 4)
+    instrument.receiver.news("an older lesson")
+    status, lines = printed(["teach", "Hand Clap", "--picture", "siren", "--port", str(instrument.receiver.port)], capfd)
+    assert status == 0 and instrument == 2 * [("teach.start", "hand_clap"), ("teach.stop", "siren")]
+    assert "listening: hand_clap ... " in prompts and lines[1:3] == 2 * ["hand_clap: 1 example"]
+
+
+def test_an_example_that_cannot_begin_is_not_waited_for(instrument, monkeypatch, capfd):
+    instrument.answers = {"teach.start": "there is no network yet"}
+    press(monkeypatch, 1)
+    lines = printed(["teach", "clap", "--port", str(instrument.receiver.port)], capfd)[1]
+    assert instrument == [("teach.start", "clap")] and lines[1] == "there is no network yet"
+
+
+def test_the_instrument_that_runs_forgets(instrument, free_port, capfd):
+    assert printed(["teach", "clap", "--forget", "--port", str(instrument.receiver.port)], capfd) == (0, ["it is forgotten"])
+    assert instrument == [("teach.forget", "clap")]
+    status, lines = said(["teach", "clap", "--forget", "--port", str(free_port)], capfd)
+    assert status == 2 and len(lines) == 1 and "forget by --model FOLDER" in lines[0]
+
+
+@pytest.mark.parametrize("flag", ["--model", "--out"])
+def test_by_ear_no_model_can_be_named(flag, instrument, capfd):
+    status, lines = said(["teach", "clap", flag, "x", "--port", str(instrument.receiver.port)], capfd)
+    assert status == 2 and len(lines) == 1 and "--model and --out are for --from FILE" in lines[0] and instrument == []

@@ -3,18 +3,23 @@
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from test_dream import pictures, small_eye
 
 from instrument import eyes as module
-from instrument.dream import Dreamer, Scene
+from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.dream import Dreamer
+from instrument.dream.dreamer import Scene
 from instrument.dream.loop import DreamLoop
 from instrument.eyes import Eyes, Loaded
 from instrument.latest import Latest
-from instrument.model.card import load_model
+from instrument.listen import load_network
+from instrument.model.card import load_model, save_model
 from instrument.model.eye import IMAGENET_ANSWERS
+from instrument.model.net import HearSee
 from instrument.params import DEFAULTS
 
 
@@ -44,6 +49,25 @@ def arrived(eyes, network):
     loaded = eyes.arrived()
     assert loaded and loaded.network == network
     return loaded
+
+
+def test_other_weights_hear_and_dream_otherwise(tmp_path):
+    """Nothing but the one file of weights says what a sound is and what is seen: random ones change both."""
+    values = {**DEFAULTS, "dream.size": 96.0}
+    sound, heard, dreamt, named = log_mel(np.sin(np.arange(FrontEnd().rate) / 9)), [], [], []
+    for folder, seed in ((tmp_path / "one", 1), (tmp_path / "same", 1), (tmp_path / "other", 2)):
+        torch.manual_seed(seed)
+        save_model(folder, HearSee(2), {"classes": ["hum", "whistle"]})
+        for name in ("hum", "whistle"):
+            Image.new("RGB", (64, 64), "red").save(folder / "pictures" / f"{name}.png")
+        network, eyes = load_network(folder, tmp_path / "taught"), module.load(folder)
+        heard.append(network.hear(sound))
+        begun = eyes.dreamer.step(None, Scene(values, {"hum": 0.8}, 0.0))
+        dreamt.append(eyes.dreamer.step(begun, Scene(values, {"hum": 0.8}, 0.1)).picture.numpy())
+        named.append({text.rsplit("weights ", 1)[1] for text in (network.note, eyes.news)})
+    for one, same, other in (heard, dreamt):
+        assert np.array_equal(one, same) and np.abs(one - other).max() > 1e-3
+    assert [len(hashes) for hashes in named] == [1, 1, 1] and named[0] == named[1] != named[2]
 
 
 def test_the_newest_wish_counts(loads):

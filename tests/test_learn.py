@@ -1,6 +1,7 @@
 """Learning: clips in any layout, batches that do not depend on the past, a run that survives a stop, model folders."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from instrument.audio.engine import LEAST_FRAMES
 from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
 from instrument.learn.distill import distill
@@ -124,6 +126,19 @@ def test_esc_names_tell_the_fold(tmp_path):
     assert (clip.fold, clip.recording) == (3, "17367")
 
 
+def test_whatever_a_folder_is_called_its_class_has_an_address(tmp_path):
+    for name in ("Müll", "Applaus & Jubel", "dog.bark", "犬", "_", "Dog Bark 2", "end_", "x" * 80):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.wav").touch()
+    found = {clip.path.parent.name: legal_class(clip.label) for clip in find_clips(tmp_path)}
+    assert found == {"Müll": "Mull", "Applaus & Jubel": "Applaus _ Jubel", "dog.bark": "dog_bark", "犬": "u72ac", "_": "u5f",
+                     "Dog Bark 2": "Dog Bark 2", "end_": "end_", "x" * 80: "x" * 64}
+    (tmp_path / "dog_bark").mkdir()
+    (tmp_path / "dog_bark" / "a.wav").touch()
+    with pytest.raises(ValueError, match="'dog.bark' and 'dog_bark' would both be called dog_bark: rename"):
+        find_clips(tmp_path)
+
+
 def test_an_empty_folder_is_explained(tmp_path):
     with pytest.raises(ValueError, match="expected UrbanSound8K"):
         find_clips(tmp_path)
@@ -235,7 +250,7 @@ def stop_after_one(settings, run_folder):
     torch.manual_seed(settings.seed)
     classes = classes_of(clips)
     course = Course(settings, gather(clips, classes), "cpu", run.folder.parent, classes)
-    course.learn(*course.batches(0))
+    course.learn(0, *course.batches(0))
     run.save(1, course=course)
 
 
@@ -286,7 +301,7 @@ def test_other_settings_do_not_overwrite_a_run(tmp_path):
         Run(tmp_path, {"steps": 2})
 
 
-def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
+def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, bare, tmp_path):
     (tmp_path / "hello").write_text("hello")
     torch.save({"features.0.0.weight": torch.zeros(1)}, tmp_path / "other")
     for mistake, words in (
@@ -295,7 +310,8 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
             ({"sound_teacher": str(tmp_path / "other")}, "other is not EfficientAT mn04"),
             ({"elder": "urban"}, "--elder needs --sound-teacher FILE"),
             ({"pictures": str(plain)}, "needs --picture-teacher"),
-            ({"pictures": str(plain), "picture_teacher": "nowhere.caffemodel"}, "nowhere.caffemodel: no such file")):
+            ({"pictures": str(plain), "picture_teacher": "nowhere.caffemodel"}, "nowhere.caffemodel: no such file"),
+            ({"start": str(bare)}, "pictures: no picture for hum, whistle; put one there named hum.jpg")):
         with pytest.raises(ValueError, match=words) as caught:
             train(Settings(str(plain), **mistake), tmp_path / "m", tmp_path / "run")
         assert "\n" not in str(caught.value)
@@ -305,6 +321,23 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, tmp_path):
     (tmp_path / "run" / "settings.json").write_text("{")
     with pytest.raises(ValueError, match="settings.json is damaged"):
         Run(tmp_path / "run", {})
+
+
+@pytest.mark.parametrize("silence", [np.zeros(RATE), np.full(RATE, 0.1), np.full(20, 0.1)])
+def test_a_class_that_never_sounds_is_named_before_anything_is_learnt(tmp_path, silence):
+    data = write_plain(tmp_path / "data")
+    for take in range(3):
+        soundfile.write(data / "hum" / f"{take}.wav", silence, RATE)
+    with pytest.raises(ValueError, match="class hum: nothing sounds in its 3 clips .* record it louder, or take") as caught:
+        train(Settings(str(data)), tmp_path / "m", tmp_path / "run")
+    assert "\n" not in str(caught.value) and not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_only_fold_is_not_left_out(tmp_path):
+    (tmp_path / "hum").mkdir()
+    soundfile.write(tmp_path / "hum" / "3-1-A.wav", tone(110), RATE)
+    with pytest.raises(ValueError, match="without fold 3 there is nothing left to learn: give another --leave-out"):
+        train(Settings(str(tmp_path), leave_out=3), tmp_path / "m", tmp_path / "run")
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path):
@@ -381,6 +414,15 @@ def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):
 
 
 @pytest.fixture(scope="module")
+def bare(saved, tmp_path_factory):
+    """A model without pictures."""
+    folder = tmp_path_factory.mktemp("bare")
+    for path in saved.glob("*.*"):
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
@@ -417,6 +459,7 @@ def test_the_senses_have_statistics_of_their_own():
     (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
     (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "damaged or of another"),
+    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "dog.bark"]})), "'dog.bark' is no class name: .* rename"),
 ])
 def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):
     for path in saved.glob("*.*"):

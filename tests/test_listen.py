@@ -162,6 +162,14 @@ def until_told(heard, feature, word):
         pass
 
 
+def test_whoever_asks_an_ear_alone_is_answered_and_so_is_its_terminal(clip, free_port, capsys):
+    remote, told = Remote(("127.0.0.1", free_port)), []
+    with Listener(options(clip, free_port, loop=True), lambda: Network(*network())):
+        told.append(remote.ask("teach.start", "rain"))
+    remote.close()
+    assert "there is no network yet that could learn" in told[0] and capsys.readouterr().err == f"{told[0]}\n"
+
+
 def test_what_is_refused_is_published_as_news_of_teaching(clip, free_port):
     heard = queue.SimpleQueue()
     with Receiver(0, on_features=heard.put) as receiver:

@@ -16,11 +16,11 @@ from torchvision import models
 
 from instrument.cli import main
 from instrument.learn.dataset import find_clips, read
-from instrument.learn.paper.arrange import arrange, report
+from instrument.learn.paper.arrange import arrange, kept_name, report
 from instrument.learn.paper.crew import Crew
 from instrument.learn.paper.network import build
 from instrument.learn.paper.pictures import decibels, jpeg, levels, magma, picture, squash
-from instrument.learn.paper.recipe import Batches, Course, Recipe, train
+from instrument.learn.paper.recipe import Batches, Course, Recipe, _precision, train
 from instrument.learn.paper.sets import (
     PUBLISHED_TURNS,
     TURNS,
@@ -267,11 +267,15 @@ def test_padded_files_are_a_data_set(urban, tmp_path, capfd):
     assert abs(len(read(padded[0])) - 4 * RATE) <= 1
 
 
-@pytest.mark.parametrize("more, turns", [([], 4), (["--as-published"], 7)])
-def test_rolled_files_are_pictures(urban, tmp_path, more, turns, capfd):
+@pytest.mark.parametrize("more, turns, kind", [([], 4, "png"), (["--as-published"], 7, "jpg")])
+def test_rolled_files_are_pictures(urban, clips, tmp_path, more, turns, kind, capfd):
+    """As they were drawn, unless the original's way with JPEG is asked for."""
     data("roll", urban, tmp_path, *more)
-    pictures = list(tmp_path.glob("*/*.jpg"))
-    assert len(pictures) == 48 * turns and Image.open(pictures[0]).size == (600, 440)
+    pictures = list(tmp_path.glob("*/*.*"))
+    assert len(pictures) == 48 * turns and {path.suffix for path in pictures} == {"." + kind}
+    turned = tmp_path / clips[0].label / f"{Path(kept_name(clips[0])).stem}+25.{kind}"
+    as_drawn = np.array_equal(Image.open(turned), roll(picture(levels(pad(read(clips[0])))), 0.25))
+    assert Image.open(turned).size == (600, 440) and as_drawn == (kind == "png")
 
 
 def test_the_split_is_a_table_and_its_leak_is_said(urban, tmp_path, capfd):
@@ -382,6 +386,12 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(clips, tmp_path):
 def test_training_lowers_the_loss(clips, tmp_path):
     first, last = taught(clips, tmp_path).curves
     assert last["train_loss"] < first["train_loss"]
+
+
+@pytest.mark.parametrize("emulated", [False, True])
+def test_a_gpu_that_only_plays_bfloat16_learns_in_float16(monkeypatch, emulated):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulated)
+    assert _precision("cuda:0") is (torch.float16 if emulated else torch.bfloat16) and _precision("cpu") is None
 
 
 def test_processes_share_every_batch():

@@ -199,6 +199,20 @@ def test_another_network_takes_over_while_the_show_goes_on(show, squeezenet_file
     play(show, lambda: show.eyes.now.network == "own")
 
 
+def test_whoever_teaches_by_osc_is_answered(show):
+    """What `listen` says, and what the show refuses itself."""
+    play(show, lambda: show.teaching._there)
+    remote = Remote(("127.0.0.1", PORT))
+    with ThreadPoolExecutor(1) as pool:
+        for heard_elsewhere, words in ((False, "no class 'clap' was taught"), (True, "the sound is heard elsewhere")):
+            show.teaching._remote, before = None if heard_elsewhere else show._remote, show.teaching._remote
+            asked = pool.submit(remote.ask, "teach.forget", "clap", 60)
+            play(show, asked.done)
+            show.teaching._remote = before
+            assert words in asked.result()
+    remote.close()
+
+
 def test_another_model_hears_and_dreams_while_the_show_goes_on(show, tmp_path):
     shutil.copytree(DEFAULT, tmp_path / "mine")
     card = json.loads((tmp_path / "mine" / "card.json").read_text())

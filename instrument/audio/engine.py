@@ -67,8 +67,7 @@ class Engine:
         Publishes the fast features before anything else is computed.
         """
         self._start = now if self._start is None else self._start
-        block = np.nan_to_num(np.asarray(block, np.float32), posinf=1.0, neginf=-1.0)
-        block = block * np.float32(10 ** (self.values["hear.gain"] / 20))
+        block = amplified(block, self.values["hear.gain"])
         ms = int(1000 * (now - self._start)) & 0x7FFFFFFF
         self._publish(self._fast.push(block) | {"ms": ms, "stat.overflows": self.overflows})
         self.analysed += len(block)
@@ -119,6 +118,27 @@ class Engine:
         if decision.changed:
             values["top.changed"] = 1
         self._publish(values)
+
+
+def amplified(block, gain_db):
+    """What is heard of mono samples: float32, finite, `gain_db` louder."""
+    block = np.nan_to_num(np.asarray(block, np.float32), posinf=1.0, neginf=-1.0)
+    return block * np.float32(10 ** (gain_db / 20))
+
+
+def levels(samples, rate):
+    """dBFS of every 10 ms of mono samples, by which all of us tell whether something sounds: above `hear.gate`.
+
+    The offset of a microphone is no sound, hence the variance.
+    """
+    size = level_block(rate)
+    blocks = samples[: len(samples) // size * size].reshape(-1, size)
+    return decibels(np.var(blocks, axis=1, dtype=float))
+
+
+def level_block(rate):
+    """Samples in one of the `levels`."""
+    return max(round(LEVEL_BLOCK * rate), 1)
 
 
 def choose_window(history, since, seconds):
@@ -194,17 +214,15 @@ class Gate:
     def push(self, block, gate_db):
         """Take samples; `gate_db` dBFS is where sound begins."""
         samples = np.concatenate([self._rest, block])
-        size = max(round(LEVEL_BLOCK * self._rate), 1)
-        count = len(samples) // size
-        self._rest = samples[count * size:]
-        for level in decibels(np.var(samples[: count * size].reshape(count, size), axis=1, dtype=float)):
+        self._rest = samples[len(samples) - len(samples) % level_block(self._rate):]
+        for level in levels(samples, self._rate):
             self._step(float(level), gate_db)
 
     def _step(self, level, gate_db):
         self._recent.append(level)
         was, self.open = self.open, self.level_db >= gate_db
         if self.open and not was:
-            self.opened = self._blocks * round(LEVEL_BLOCK * self._rate) / self._rate
+            self.opened = self._blocks * level_block(self._rate) / self._rate
         self._blocks += 1
 
 

@@ -2,12 +2,12 @@
 
 UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`) and plain `label/*` folders,
 where files that are named as in those two tell their recording, ESC's their fold too. `.wav` names in a table may be stored
-in another format.
+in another format. A label is spelled so that it can be part of an OSC address.
 """
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, resample
+from ..features import spelled
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus")
 NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
@@ -39,9 +40,20 @@ def find_clips(folder):
     for layout in (_urbansound, _esc, _plain):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
-            return clips
+            names = _names({clip.label for clip in clips})
+            return [replace(clip, label=names[clip.label]) for clip in clips]
     raise ValueError(f"no clips in {folder}: expected UrbanSound8K, ESC or label/*.wav folders of "
                      + ", ".join(SOUNDS))
+
+
+def _names(labels):
+    """{label: the name of its class}; ValueError where two would have the same."""
+    names = {}
+    for label in sorted(labels):
+        if other := names.get(spelled(label)):
+            raise ValueError(f"the classes {other!r} and {label!r} would both be called {spelled(label)}: rename the folder of one")
+        names[spelled(label)] = label
+    return {label: name for name, label in names.items()}
 
 
 def folds_of(clips):

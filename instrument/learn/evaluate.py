@@ -19,10 +19,9 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
 
 from ..audio.decide import answers
-from ..audio.engine import Engine
+from ..audio.engine import Engine, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
-from ..audio.onset import decibels
 from ..params import BY_NAME, DEFAULTS
 from .dataset import find_clips, repeat_to
 from .disturb import Disturb
@@ -126,13 +125,7 @@ def cut(samples, rate, seconds):
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
     windows = [samples[start:start + length] for start in _starts(len(samples), length, front.rate)]
-    return [log_mel(window, front) if _sounds(window, front.rate) else None for window in windows]
-
-
-def _sounds(samples, rate):
-    block = rate // 100
-    levels = decibels(np.var(samples[: len(samples) // block * block].reshape(-1, block), axis=1, dtype=float))
-    return levels.max() >= DEFAULTS["hear.gate"]
+    return [log_mel(window, front) if levels(window, front.rate).max() >= DEFAULTS["hear.gate"] else None for window in windows]
 
 
 def through_engine(model, samples, rate, seconds):

@@ -34,11 +34,14 @@ def epoch_indices(count, step, batch, seed):
     return torch.stack([orders[p // count][p % count] for p in wanted])
 
 
+def quick_bf16(device):
+    """Whether `device` computes faster in bfloat16; a GPU that only emulates it does not."""
+    return torch.cuda.is_bf16_supported(including_emulation=False) if torch.device(device).type == "cuda" else has_bf16()
+
+
 def mixed(device):
     """A context of mixed precision (autocast to bfloat16) where `device` computes that faster, else a plain one."""
-    kind = torch.device(device).type
-    quick = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else has_bf16()
-    return torch.autocast(kind, torch.bfloat16) if quick else nullcontext()
+    return torch.autocast(torch.device(device).type, torch.bfloat16) if quick_bf16(device) else nullcontext()
 
 
 class Run:

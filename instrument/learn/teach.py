@@ -16,12 +16,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..files import put
 from ..model.card import OWN, PICTURES
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, save_taught
+from ..params import DEFAULTS
 from .dataset import read, repeat_to
 from .run import track
 
@@ -31,9 +33,11 @@ WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example
 MOST = 12  # views of an example alone, and as many of it with what is round it
 KEPT, EACH = 400, 6  # remembered views of a class, and at most of one clip
-LOUD = 10 ** (-35 / 10)  # of the power of the loudest 10 ms: what is above belongs to the sound
-SHORTEST, QUIETEST = 0.05, 1e-4  # s and amplitude of what counts as an example
+LOUD = 35.0  # dB below the loudest 10 ms: what is above that, and above the gate, belongs to the sound
+SHORTEST = 0.05  # s of what counts as an example
+GATE = DEFAULTS["hear.gate"]
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
+LEAST = 1e-6  # of its variance, where every window of every class was the same
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
 LOST = 0.01  # share of remembered views that the new classes may take
 
@@ -61,15 +65,15 @@ class Pupil:
         listen, taught = self.model.listen, self.taught
         return lambda window: taught.extend(*listen(window)), [*self.own, *taught.names]
 
-    def add(self, name, samples, rate=FrontEnd().rate):
+    def add(self, name, samples, rate=FrontEnd().rate, gate=GATE):
         """Learn one example of a class, mono `samples` at `rate` Hz; how many examples it has now.
 
-        ValueError for a bad name, a class the model was made with, or silence.
+        ValueError for a bad name, a class the model was made with, or silence: nothing louder than `gate` dBFS.
         """
         name = legal_name(name)
         if name in self.own:
             raise ValueError(f"{name} is a class of the model itself; choose another name")
-        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate)])
+        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, gate)])
         examples = dict(self.taught.examples or {})
         examples[name] = [*examples.get(name, ()), features]
         self._learn(examples)
@@ -148,7 +152,7 @@ def fit(memory, labels, examples):
 def _spread(stray):
     """Covariance (n, n) of deviations (m, n), made rounder so that it can be inverted."""
     spread = stray.T @ stray / len(stray)
-    return (1 - SHRINK) * spread + SHRINK * np.trace(spread) / len(spread) * np.eye(len(spread))
+    return (1 - SHRINK) * spread + SHRINK * max(np.trace(spread) / len(spread), LEAST) * np.eye(len(spread))
 
 
 def legal_name(name):
@@ -159,19 +163,21 @@ def legal_name(name):
     return legal
 
 
-def views(samples, rate=FrontEnd().rate):
+def views(samples, rate=FrontEnd().rate, gate=GATE):
     """Log-mel windows (bands, frames) of one example: of the sound alone, and of all that holds some of it.
 
     The stage hears both: a sound after silence repeated until it fills the window, and later with what is
     round it. (Without the second kind a sneeze was known only while it filled the window.) ValueError for silence.
     """
     front = FrontEnd()
-    samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     samples = np.nan_to_num(np.asarray(samples, np.float32))
-    alone = sounding(samples, front.rate)
-    least = LOUD * levels(samples, front.rate).max()
-    around = [window for window in _windows(samples) if levels(window, front.rate).max() >= least]
-    return [log_mel(window, front) for window in (*_few(_windows(alone)), *_few(around))]
+    sounds = sounding(samples, rate, gate)  # of the samples as they came: resampled, an offset clicks at both ends
+    if rate != front.rate:
+        samples = resample(samples, rate, front.rate)
+        sounds = sounds[np.arange(len(samples)) * rate // front.rate]
+    first, last = np.flatnonzero(sounds)[[0, -1]]
+    around = [window for window, part in zip(_windows(samples), _windows(sounds), strict=True) if part.any()]
+    return [log_mel(window, front) for window in (*_few(_windows(samples[first:last + 1])), *_few(around))]
 
 
 def _windows(samples):
@@ -186,21 +192,15 @@ def _few(items):
     return [items[at] for at in np.linspace(0, len(items) - 1, min(len(items), MOST)).astype(int)]
 
 
-def sounding(samples, rate):
-    """The part of an example from its first to its last loud moment; ValueError for silence."""
-    power = levels(samples, rate)
-    loudest = float(power.max(initial=0.0))
-    if loudest < QUIETEST**2 or len(samples) < SHORTEST * rate:
-        raise ValueError(f"nothing was heard in {len(samples) / rate:.2f} s: make the sound between start and stop, "
-                         f"at least {SHORTEST} s long")
-    loud, block = np.flatnonzero(power >= LOUD * loudest), rate // 100
-    return samples[loud[0] * block:(loud[-1] + 1) * block]
-
-
-def levels(samples, rate):
-    """Mean power of every 10 ms."""
-    block = rate // 100
-    return np.square(samples[: len(samples) // block * block].reshape(-1, block)).mean(1)
+def sounding(samples, rate, gate=GATE):
+    """Whether each sample of an example is in a loud moment, bool; ValueError for silence."""
+    level = levels(samples, rate)
+    loudest = level.max(initial=-np.inf)
+    if loudest < gate or len(samples) < SHORTEST * rate:
+        raise ValueError(f"nothing was heard in {len(samples) / rate:.2f} s: make the sound between start and stop, at least "
+                         f"{SHORTEST} s long and louder than hear.gate ({gate:g} dBFS)")
+    loud = np.repeat(level >= max(loudest - LOUD, gate), level_block(rate))
+    return np.pad(loud, (0, len(samples) - len(loud)))
 
 
 def remember(model, clips):

@@ -17,12 +17,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..audio.engine import levels
 from ..audio.frontend import FrontEnd, log_mel
 from ..files import write_whole
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.sound import as_picture
 from ..model.zoo import open_googlenet
+from ..params import DEFAULTS
 from .ahead import ahead, in_threads, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
@@ -35,6 +37,7 @@ from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
 from .teach import remember
 from .tutor import Elder, Tutor
 
+SAVED = 50  # steps between two checkpoints
 SETTLED = 40  # batches of clean windows for the final statistics
 OUTS = "models.txt"  # in a run's folder: the model folders that it has written
 
@@ -91,11 +94,13 @@ def train(settings, out, run_folder, workers=None):
     clips = _learnable(settings)
     classes = classes_of(clips)
     _keep_others(out, run_folder)
+    lender = _lender(settings.start)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": len(clips)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
     sounds = gather(learnt, classes, settings.foreign, settings.seed)
+    _check_sounding(sounds, classes)
     course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
@@ -105,8 +110,8 @@ def train(settings, out, run_folder, workers=None):
     left = range(first, settings.steps)
     made = ahead(course.batches, left, workers, device == "cuda")
     for step, batch in zip(track(left, "hearing", first, lambda: str(course.losses)), made):
-        course.learn(*batch)
-        if (step + 1) % 50 == 0 or step + 1 == settings.steps:
+        course.learn(step, *batch)
+        if (step + 1) % SAVED == 0 or step + 1 == settings.steps:
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses.read())
     settle(course.averaged, sounds)
@@ -117,8 +122,8 @@ def train(settings, out, run_folder, workers=None):
     if found:
         save_model(out, course.averaged, {**card, "temperature": found.pop("temperature"), "kept_back": found})
     remember(load_model(out), clips)
-    if settings.start and not _is_run(settings.start):
-        lend_pictures(load_model(settings.start), out, clips)
+    if lender:
+        lend_pictures(lender, out, clips)
     return out
 
 
@@ -159,6 +164,26 @@ def _remember_out(out, run_folder):
 def _outs(run_folder):
     path = run_folder / OUTS
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _lender(start):
+    """The finished model to start from, which lends its pictures; None for another start. ValueError where it has none: now,
+    not when all has been learnt."""
+    if not start or _is_run(start):
+        return None
+    _weights(start)
+    model = load_model(start)
+    model.picture_files()
+    return model
+
+
+def _check_sounding(sounds, classes):
+    """ValueError for a class of which nothing can be learnt."""
+    for number, name in enumerate(classes):
+        mine = [samples for samples, label in zip(sounds.samples, sounds.labels, strict=True) if label == number]
+        if not any(levels(samples, FrontEnd().rate).max(initial=-np.inf) >= DEFAULTS["hear.gate"] for samples in mine):
+            raise ValueError(f"class {name}: nothing sounds in its {len(mine)} clips that are to be learnt (louder than "
+                             f"{DEFAULTS['hear.gate']:g} dBFS): record it louder, or take its folder away")
 
 
 @torch.no_grad()
@@ -301,8 +326,9 @@ class Course:
         return [{"params": list(rest.values()), "lr": self.settings.rate},
                 {"params": fresh, "lr": self.settings.head_rate}]
 
-    def learn(self, batch, pictures=None):
-        """One step of what `batches` gives: a batch of sound, and every few steps a batch of pictures."""
+    def learn(self, step, batch, pictures=None):
+        """The step of what `batches` gives: a batch of sound, and every few steps a batch of pictures."""
+        torch.manual_seed(generator(self.settings.seed, 6, step).initial_seed())  # dropout must not depend on those before a stop
         loss = self._sound_loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -385,11 +411,15 @@ def _seen(run_folder):
 
 
 def _heard(folder):
+    return {name: value.float() for name, value in read_tensors(_weights(folder)).items()}
+
+
+def _weights(folder):
     path = find_model(folder) / "weights.safetensors"
     if not path.exists():
         raise ValueError(f"{folder} to start from: neither a run of `hearsee distill` nor a model folder; give one, or 'none' "
                          "for random weights")
-    return {name: value.float() for name, value in read_tensors(path).items()}
+    return path
 
 
 def _keep_convolutions(net):

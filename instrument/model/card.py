@@ -7,6 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ..features import legal_class
 from .ear import Ear, open_ear
 from .net import HearSee
 from .sound import seconds_of
@@ -34,6 +35,11 @@ class Model:
     def weights_hash(self):
         """First 12 digits of the weights' SHA-256: what hears and what is dreamed are the same file."""
         return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]
+
+    @property
+    def label(self):
+        """What is said of it: the folder's name and the hash."""
+        return f"{self.folder.name}, weights {self.weights_hash}"
 
     @property
     def device(self):
@@ -118,6 +124,11 @@ def _read_card(path):
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
     if not isinstance(card, dict) or not card.get("classes"):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
+    try:
+        for name in (*card["classes"], *card.get("taught", ())):
+            legal_class(str(name))
+    except ValueError as error:  # it would be heard, and its address refused
+        raise ValueError(f"{path}: {error}; rename it there, and its picture") from None
     return card
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import soundfile
 from PIL import Image
 
@@ -62,14 +63,14 @@ def _pad(options, clips, out):
 
 
 def _roll(options, clips, out):
-    turn = roll_as_published if options.as_published else roll
+    turn, stored, kind = (roll_as_published, jpeg, "jpg") if options.as_published else (roll, np.asarray, "png")
     shares = turns_of("rolled", options.as_published)
     for clip in track(clips, "rolling"):
-        drawn = jpeg(picture(levels(pad(read(clip)))))
+        drawn = stored(picture(levels(pad(read(clip)))))
         for share in shares:
-            path = out / clip.label / f"{Path(arranging.kept_name(clip)).stem}{100 * share:+.0f}.jpg"
+            path = out / clip.label / f"{Path(arranging.kept_name(clip)).stem}{100 * share:+.0f}.{kind}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(turn(drawn, share)).save(path, quality=75)
+            Image.fromarray(turn(drawn, share)).save(path, quality=75)  # of a JPEG
     yield f"{len(clips) * len(shares)} pictures in {out}: {len(clips)} clips, {len(shares)} turns each"
 
 

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from ..run import epoch_indices, generator
+from ..run import epoch_indices, generator, quick_bf16
 
 SAVE_EVERY = 200  # steps
 
@@ -166,4 +166,4 @@ def _precision(device):
     """What CUDA computes in; None is plain float32."""
     if not device.startswith("cuda"):
         return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if quick_bf16(device) else torch.float16
