@@ -105,26 +105,34 @@ def train(settings, out, run_folder, workers=None):
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
     _remember_out(out, run.folder)
-    first = run.resume(course=course)
     workers = usual_workers(device) if workers is None else workers
-    left = range(first, settings.steps)
-    made = ahead(course.batches, left, workers, device == "cuda")
-    for step, batch in zip(track(left, "hearing", first, lambda: str(course.losses)), made):
-        course.learn(step, *batch)
-        if (step + 1) % SAVED == 0 or step + 1 == settings.steps:
-            run.save(step + 1, course=course)
-            run.log(step=step + 1, **course.losses.read())
+    _learn(course, run, run.resume(course=course), workers)
     settle(course.averaged, sounds)
     answer_anew(course.averaged, sounds, workers)
-    card = _card(settings, classes, folds_of(clips))
-    save_model(out, course.averaged, card)
-    found = calibrate(load_model(out), back)
-    if found:
-        save_model(out, course.averaged, {**card, "temperature": found.pop("temperature"), "kept_back": found})
+    _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
     remember(load_model(out), clips)
     if lender:
         lend_pictures(lender, out, clips)
     return out
+
+
+def _learn(course, run, first, workers):
+    """All steps from number `first` on."""
+    left = range(first, course.settings.steps)
+    made = ahead(course.batches, left, workers, course.device == "cuda")
+    for step, batch in zip(track(left, "hearing", first, lambda: str(course.losses)), made):
+        course.learn(step, *batch)
+        if (step + 1) % SAVED == 0 or step + 1 == course.settings.steps:
+            run.save(step + 1, course=course)
+            run.log(step=step + 1, **course.losses.read())
+
+
+def _keep(net, out, card, back):
+    """Write the model folder; with clips kept `back`, how sure it may be."""
+    save_model(out, net, card)
+    found = calibrate(load_model(out), back)
+    if found:
+        save_model(out, net, {**card, "temperature": found.pop("temperature"), "kept_back": found})
 
 
 def _learnable(settings):
