@@ -773,6 +773,20 @@ def test_where_the_account_is_wrong_it_does_not_swing_fast():
     assert sum(plan.sight > 200 for plan in plans) < 60
 
 
+@pytest.mark.parametrize("speed", [3.0, 1.0, 0.1])
+def test_another_network_begins_as_the_one_before_and_soon_has_a_plan_of_its_own(speed):
+    """So much slower; a rich plan of it could else stand still for half a minute."""
+    governor = Governor()
+    lived(governor, lambda plan, number: 1e-6 * plan.work(1.4), 60)
+    known = governor.plan(WANTED)
+    governor.meet()
+    plans = lived(governor, lambda plan, number: 1e-6 * speed * plan.work(1.4) if number else 2.0, 80)
+    alone = lived(Governor(), lambda plan, number: 1e-6 * speed * plan.work(1.4), 80)[-1]
+    assert plans[0] == plans[1] == known != Plan(3, 2, 256, 256)
+    assert 0.7 < plans[-1].work(1.4) / alone.work(1.4) < 1.4
+    assert speed == 1.0 or (plans[7].work(1.4) < known.work(1.4)) == (speed > 1)
+
+
 def test_one_stall_gives_up_nothing():
     governor = Governor()
     spend(governor, 0.06, 5)

@@ -128,6 +128,12 @@ class Governor:
         self._cost = self._cost and self._plans[self._rung].work(scale) / speed
         self._begin()
 
+    def meet(self):
+        """Another network: its first dream teaches nothing either; until the next ones do it is taken to be as quick as the
+        one before, for all of a rich plan could stand still for half a minute; of its memory nothing is known."""
+        self._before, self._doubt, self._room = None, DOUBT, Room()
+        self._late = self._early = 0
+
     @property
     def _least(self):
         """The first rung that finds memory."""

@@ -187,13 +187,14 @@ class DreamLoop(Loop):
         self._frames.put(frame)
 
     def _exchange(self):
-        """Another dreamer, if there is one, has everything to show: its speed, and that it finds memory."""
+        """Go on with another dreamer, if there is one."""
         with self._learning:
             dreamer = self._next.take()
             if dreamer is not None:
                 for name, picture in self._learnt.items():
                     dreamer.learn(name, picture)
-                self._dreamer, self._governor = dreamer, Governor()
+                self._dreamer = dreamer
+                self._governor.meet()
 
     def _seeded(self, scene):
         """The scene, with a seed drawn in place of 0: for each fresh dream, and when the knob comes back to 0."""
