@@ -28,7 +28,6 @@ from .disturb import Disturb
 from .run import track
 
 WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
-TAIL = 0.1  # s at a clip's end that are judged too where the hops do not come out even
 BLOCK = 0.01  # s; blocks that the live path is fed with
 
 
@@ -119,13 +118,18 @@ def from_file(model, samples, rate, seconds):
 
 
 def cut(samples, rate, seconds):
-    """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops and its end."""
+    """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops; where none of
+    them sounds, the one at the clip's end alone."""
     front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
-    windows = [samples[start:start + length] for start in _starts(len(samples), length, front.rate)]
-    return [log_mel(window, front) if levels(window, front.rate).max() >= DEFAULTS["hear.gate"] else None for window in windows]
+    windows = [_heard(samples[end - length:end], front) for end in _ends(len(samples), length)]
+    return windows if any(window is not None for window in windows) else [_heard(samples[-length:], front)]
+
+
+def _heard(window, front):
+    return log_mel(window, front) if levels(window, front.rate).max() >= DEFAULTS["hear.gate"] else None
 
 
 def through_engine(model, samples, rate, seconds):
@@ -134,28 +138,38 @@ def through_engine(model, samples, rate, seconds):
     Time is that of the samples, so it runs as fast as it can. After silence the windows begin where the sound
     does, as on stage.
     """
-    values = {**DEFAULTS, "hear.window": _window_row(seconds)}
-    asked = []
-    engine = Engine(rate, lambda window: asked.append(model.hear(window)) or asked[-1], model.classes, dict, values)
-    length, block = round(seconds * rate), round(BLOCK * rate)
+    stage, length = _Stage(model, rate, seconds), round(seconds * rate)
     samples = repeat_to(samples, length)
-    logits, fed = [], 0
-    for start in _starts(len(samples), length, rate):
-        end = start + length
-        for at in range(fed, end, block):
-            engine.analyse(samples[at:min(at + block, end)], min(at + block, end) / rate)
-        fed = end
-        asked.clear()
-        engine.decide()
-        logits.append(asked[-1] if asked else np.full(len(model.classes) + 1, np.nan))
+    logits = [stage.answer(samples, end) for end in _ends(len(samples), length)]
+    if np.isnan(logits).all():
+        logits = [stage.answer(samples, len(samples))]
     return softmax(np.array(logits) / DEFAULTS["hear.temperature"])
 
 
-def _starts(count, length, rate):
-    """Where the windows of a clip of `count` samples begin: at half-window hops, and one at its end if that is left over."""
-    starts = [*range(0, count - length + 1, length // 2)]
-    left = count - length - starts[-1]
-    return [*starts, count - length] if round(left / rate, 3) >= TAIL else starts  # ms: alike at every rate
+class _Stage:
+    """An `Engine` that is fed a clip and asked in between."""
+
+    def __init__(self, model, rate, seconds):
+        self._rate, self._fed, self._asked = rate, 0, []
+        self._silent = np.full(len(model.classes) + 1, np.nan)
+        values = {**DEFAULTS, "hear.window": _window_row(seconds)}
+        self._engine = Engine(rate, lambda window: self._asked.append(model.hear(window)) or self._asked[-1], model.classes, dict, values)
+
+    def answer(self, samples, end):
+        """Logits once the samples up to `end` have been heard; NaN where nothing sounds."""
+        block = round(BLOCK * self._rate)
+        for at in range(self._fed, end, block):
+            until = min(at + block, end)
+            self._engine.analyse(samples[at:until], until / self._rate)
+        self._fed = end
+        self._asked.clear()
+        self._engine.decide()
+        return self._asked[-1] if self._asked else self._silent
+
+
+def _ends(count, length):
+    """Where the windows of a clip of `count` samples end, at half-window hops."""
+    return range(length, count + 1, length // 2)
 
 
 def _window_row(seconds):
