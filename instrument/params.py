@@ -119,6 +119,7 @@ ROWS = (
     Param("hear.release", 400.0, 1.0, 5000.0, "ms", "exp", 69, "How fast a class falls."),
     Param("hear.margin", 0.25, 0.0, 0.9, "", "lin", 70, "Lead that a new top class needs."),
     Param("hear.dwell", 200.0, 0.0, 5000.0, "ms", "lin", 71, "Shortest stay of a top class."),
+    Param("hear.doubt", 500.0, 0.0, 5000.0, "ms", "lin", 77, "How long a lead below twice the margin has to last to count."),
     Param("hear.window", 1, 0, 3, "", "step", 72, "Seconds of sound per decision.", ("0.5", "1", "2", "4")),
     Param("hear.hold", 0, 0, 1, "", "step", 73, "Keep the present top class.", SWITCH, "h"),
     Param("hear.temperature", 1.0, 0.25, 8.0, "", "exp", 74, "Softens the probabilities."),

@@ -49,11 +49,41 @@ def test_a_steady_sound_changes_the_top_once():
 
 
 def test_no_flip_without_the_margin():
-    decider, values = Decider(CLASSES), row(margin=0.3, attack=1, release=1, dwell=0, unknown=0)
+    decider, values = Decider(CLASSES), row(margin=0.3, attack=1, release=1, dwell=0, doubt=0, unknown=0)
     run(decider, ["bark"] * 5, values)
     close = np.log([0.4, 0.6, 1e-6, 1e-6])  # siren leads by 0.2 only
     assert decider.update(close, -20, values, 1.0).top == 0
     assert decider.update(np.log([0.3, 0.7, 1e-6, 1e-6]), -20, values, 2.0).top == 1
+
+
+SHARES = {"bark": (0.8, 0.1, 0.1, 0), "siren leads": (0.3, 0.65, 0.05, 0), "siren clear": (0.1, 0.8, 0.1, 0), "rain": (0, 0, 0.1, 0.9)}
+
+
+def tops(said, **changes):
+    """Names of the top class after each of the SHARES said, one every STEP, without smoothing."""
+    decider, values = Decider(CLASSES), row(attack=1, release=1, dwell=0, margin=0.25, unknown=0.5, **changes)
+    told = [decider.update(np.log(np.maximum(SHARES[one], 1e-6)), -20, values, STEP * i) for i, one in enumerate(said)]
+    return [CLASSES[each.top] for each in told]
+
+
+@pytest.mark.parametrize("doubt", [0, 300, 500, 2000])
+def test_a_lead_in_doubt_counts_once_it_has_lasted(doubt):
+    heard = tops(["bark"] * 30 + ["siren leads"] * 60, doubt=doubt)
+    assert heard.index("siren") == 30 + round(doubt / 1000 / STEP)
+
+
+@pytest.mark.parametrize("between", ["bark", "rain"])
+def test_a_lead_in_doubt_that_breaks_off_begins_anew(between):
+    assert set(tops(["bark"] * 30 + (["siren leads"] * 9 + [between]) * 20, doubt=500)) == {"bark"}
+
+
+def test_a_clear_lead_counts_at_once():
+    assert tops(["bark"] * 30 + ["siren clear"], doubt=5000)[-1] == "siren"
+
+
+def test_a_sound_that_has_just_begun_is_not_doubted():
+    assert tops(["bark"] * 10 + ["siren leads"], doubt=5000)[-1] == "siren"
+    assert tops(["bark"] * 30 + ["siren leads"], doubt=5000)[-1] == "bark"
 
 
 @pytest.mark.parametrize("dwell", [0, 200, 1000])

@@ -77,7 +77,7 @@ def test_smoothing_takes_as_long_however_often_it_decides():
         out = []
         engine = Engine(RATE, None, (), out.append)
         engine.attach(hear, CLASSES, lambda: every)
-        sound = np.concatenate([tone(150, 2.0), tone(6000, 1.0)])
+        sound = np.concatenate([tone(150, 2.0), tone(6000, 2.0)])
         for start in range(0, len(sound), BLOCK):
             engine.push(sound[start: start + BLOCK], (start + BLOCK) / RATE)
             if out[-1].get("top.name") == "high":

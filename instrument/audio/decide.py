@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 LEAST = -12.0  # log-probabilities below this count as this, so that a class can come back quickly
+FRESH = 1.0  # s in which a sound that has just begun is not doubted: it is soon known better
+CLEAR = 2  # times the margin that a lead counts at once
 ENDS = 1e-3  # `known` closer than this to 0 or 1 is 0 or 1
 
 
@@ -34,6 +36,8 @@ class Decider:
         self._certainty = 0.0
         self._state = None  # smoothed log-probabilities of the sound going on; None in silence
         self._top, self._since = -1, -math.inf
+        self._began = self._leads_since = 0.0  # s: the sound going on, the lead of the rival
+        self._rival = -1  # the class that leads the top class
         self._known, self._now = 0.0, None
 
     def update(self, logits, level_db, values, now):
@@ -51,6 +55,7 @@ class Decider:
             self._state = None
         sure = heard and self._certainty >= values["hear.unknown"]
         self._known = _known(self._known, sure, values, elapsed)
+        self._rival = self._rival if sure else -1
         changed = sure and self._choose(values, now)
         return self._decision(changed)
 
@@ -59,7 +64,7 @@ class Decider:
         self._raw, _ = answers(log_prob)
         log_prob = np.maximum(log_prob, LEAST)
         if self._state is None:  # after silence the first answer counts at once
-            self._state = log_prob
+            self._state, self._began = log_prob, self._now
         else:
             gain = np.where(log_prob > self._state, share(elapsed, values["hear.attack"]),
                             share(elapsed, values["hear.release"]))
@@ -67,16 +72,27 @@ class Decider:
         self._smooth, self._certainty = answers(self._state)
 
     def _choose(self, values, now):
-        """Move to a new top class if it leads far enough and the old one has stayed long enough."""
+        """Move to a new top class if it leads far or long enough, and the old one has stayed long enough."""
         best = int(np.argmax(self._smooth))
-        if best == self._top or values["hear.hold"]:
+        leads = self._top < 0 or self._leads(best, values, now)
+        if best == self._top or values["hear.hold"] or not leads or now - self._since < values["hear.dwell"] / 1000:
             return False
-        if self._top >= 0:
-            early = now - self._since < values["hear.dwell"] / 1000
-            if early or self._smooth[best] < self._smooth[self._top] + values["hear.margin"]:
-                return False
-        self._top, self._since = best, now
+        self._top, self._since, self._rival = best, now, -1
         return True
+
+    def _leads(self, best, values, now):
+        """Whether a class leads the top class clearly or, where that is in doubt, has done so for a while.
+
+        What a network does not know well it takes now for one class, now for another, and each for a moment only.
+        """
+        lead, margin = self._smooth[best] - self._smooth[self._top], values["hear.margin"]
+        if best == self._top or lead < margin:
+            self._rival = -1
+            return False
+        if best != self._rival:
+            self._rival, self._leads_since = best, now
+        clear = lead >= CLEAR * margin or now - self._began < FRESH
+        return clear or now - self._leads_since >= values["hear.doubt"] / 1000
 
     def _decision(self, changed):
         prob = float(self._smooth[self._top]) if self._top >= 0 else 0.0
