@@ -3,6 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -30,8 +31,12 @@ def ahead(make, items, workers=0, pin=False):
                         pin_memory=pin, generator=torch.Generator(),
                         multiprocessing_context="fork" if sys.platform == "linux" else None)
     batches = iter(loader)
-    for _ in items:
-        yield _next(batches)
+    try:
+        for _ in items:
+            yield _next(batches)
+    finally:  # now: until then PyTorch raises the loss of a process again, wherever we are, whenever any other ends
+        with suppress(RuntimeError):
+            batches._shutdown_workers()
 
 
 def in_threads(work, items, progress=lambda items: items):
