@@ -2,6 +2,7 @@
 
 import logging
 
+from .errors import one_line
 from .features import CLASS
 from .params import PARAMS, SWITCH
 
@@ -54,7 +55,7 @@ class Dash:
             if self._fault != str(error):
                 log.exception("the HUD failed")
             self._fault = str(error)
-            self._show.say(f"the HUD failed: {' '.join(str(error).split())[:160]}")
+            self._show.say(f"the HUD failed: {one_line(error)}")
             self._show.screen.framebuffer.use()
 
     def _draw(self, now, spectrogram):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import one_line
 from .latest import Latest
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ def _attempt(make, device):
             try_out(dreamer)
         return dreamer, ""
     except Exception as error:  # noqa: BLE001 - drivers raise what they like; a mistake of the user's comes again
-        return None, " ".join(str(error).split())[:160] or type(error).__name__
+        return None, one_line(error)
 
 
 def try_out(dreamer):

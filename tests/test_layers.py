@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "instrument"
 # Who wires things together, and may import across.
 ACROSS = {"listen", "perform", "eyes", "offline", "film", "gallery", "prerender", "learn", "bench", "cli", "devices", "deck",
           "teaching", "__main__"}
-TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "motion": {"params"}}
+TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "errors": set(), "motion": {"params"}}
 PARTS = {"audio", "dream", "render", "midi"}
 NEVER = PARTS | {"osc", "control", "presets"}
 ONLY = {"control": {"params"}, "presets": {"params", "files"}, "modulation": {"params", "features", "clock"},

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..errors import one_line
 from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
 from .graphs import dream_stream, empty_cache, lack, stepping
-from .trouble import Trouble, one_line
+from .trouble import Trouble
 
 WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
 LASTS = 100  # dreams that memory set free must last for

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..errors import one_line
 from ..motion import NOWHERE
 from .loop import Frame, Loop
-from .trouble import one_line
 
 FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
 CARD = "loops.json"

@@ -11,6 +11,7 @@ import logging
 import torch
 from torch.nn import functional as F
 
+from ..errors import one_line
 from ..model import int8
 from ..model.cpu import has_bf16
 from . import objective, step
@@ -90,7 +91,7 @@ def _tried(eye, picture):
     try:
         return _gradients(eye, picture)
     except RuntimeError as error:
-        log.warning("no dreams in %s: %s", eye.precision, " ".join(str(error).split())[:160])
+        log.warning("no dreams in %s: %s", eye.precision, one_line(error))
         return None
 
 

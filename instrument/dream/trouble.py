@@ -42,8 +42,3 @@ class Trouble:
 def _is_plain(error):
     """Whether the text says all that there is to know."""
     return isinstance(error, OSError) or bool(lack(error))
-
-
-def one_line(error):
-    """What an error says, short enough for the HUD."""
-    return " ".join(str(error).split())[:160] or type(error).__name__

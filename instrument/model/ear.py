@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from ..errors import one_line
 from .net import AVERAGES, WIDTHS, folded
 from .sound import BANDS, SECOND, SECONDS, as_picture
 
@@ -112,7 +113,7 @@ class Ear:
         return None
 
     def _without(self, error):
-        log.warning("the GPU cannot hear (%s): the processor does from now on", " ".join(str(error).split())[:160])
+        log.warning("the GPU cannot hear (%s): the processor does from now on", one_line(error))
 
 
 def averages(net, seconds, layout):
@@ -173,7 +174,7 @@ def _captured(work):
         try:
             graph, output = _graph_of(work)
         except RuntimeError as error:
-            log.warning("hearing is not captured (%s): it runs as it comes", " ".join(str(error).split())[:160])
+            log.warning("hearing is not captured (%s): it runs as it comes", one_line(error))
             return None
 
     def replay():

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..errors import one_line
 from .googlenet import RGB_MEAN
 from .net import PICTURE_MEAN, PICTURE_STD, STAGES, folded
 from .stem import quicken
@@ -160,7 +161,7 @@ def _network(models, name, weights):
     except OSError as error:
         raise OSError(f"weights of {name}: {error}; connect once so that torchvision can cache them") from None
     except Exception as error:  # noqa: BLE001 - torch.hub, zip and pickle each raise their own kinds
-        raise ValueError(f"weights of {name}: {_one_line(error)}; {_cure(models, name)}") from None
+        raise ValueError(f"weights of {name}: {one_line(error)}; {_cure(models, name)}") from None
 
 
 def _cure(models, name):
@@ -168,10 +169,6 @@ def _cure(models, name):
     url = models.get_model_weights(name).DEFAULT.url
     kept = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
     return f"delete {kept} and try again" if kept.exists() else "the download was damaged: try again"
-
-
-def _one_line(error):
-    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def classifier_eye(net, name, answers=None):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import one_line
 from .passes import Target
 from .readback import Readback
 
@@ -63,7 +64,7 @@ class Outputs:
             output = kind(name, screen)
         except Exception as error:  # noqa: BLE001 - as above
             log.debug("%s", kind.title, exc_info=True)
-            return self._notice(f"{kind.title} is left out: {_reason(error)}")
+            return self._notice(f"{kind.title} is left out: {one_line(error)}")
         self._running.append(output)
         self._notice(f"{kind.title} sends the picture as {output.name}")
 
@@ -71,7 +72,7 @@ class Outputs:
         log.debug("%s", output.title, exc_info=error)
         self._running.remove(output)
         _close(output)
-        self._notice(f"{output.title} is left out from now on: {_reason(error)}")
+        self._notice(f"{output.title} is left out from now on: {one_line(error)}")
 
 
 class Ndi:
@@ -217,7 +218,7 @@ class Syphon(Textures):
         except ImportError:  # from 0.2.0 on PyOpenGL comes only if it is asked for
             raise OSError(f"PyOpenGL is not installed: {_install(self)}") from None
         except Exception as error:
-            raise OSError(f"{_reason(error)} It needs the window: play without --headless") from error
+            raise OSError(f"{one_line(error)} It needs the window: play without --headless") from error
 
     def hand_over(self, texture):
         from OpenGL import GL
@@ -275,7 +276,3 @@ def _close(output):
         output.close()
     except Exception:  # noqa: BLE001 - nothing that ends may end the show
         log.debug("%s did not close", output.title, exc_info=True)
-
-
-def _reason(error):
-    return " ".join(str(error).split())[:160] or type(error).__name__
