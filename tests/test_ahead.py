@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from instrument.audio.frontend import FrontEnd
-from instrument.learn.ahead import ahead, in_threads, usual_workers
+from instrument.learn.ahead import ahead, in_threads, losses_told, usual_workers
 from instrument.learn.dataset import classes_of, find_clips
 from instrument.learn.distill import batch_of
 from instrument.learn.pictures import read_squares
@@ -101,6 +101,19 @@ def test_a_process_that_was_killed_is_one_line_and_leaves_none_behind():
     with pytest.raises(ValueError, match="give fewer --workers") as caught:
         list(ahead(partial(die_at, 2), range(4), 2))
     assert "\n" not in str(caught.value) and multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="no such processes there")
+def test_one_that_is_killed_while_something_else_is_done_is_one_line_too():
+    @losses_told()
+    def learn():
+        for _ in ahead(times_ten, range(100), 2):
+            child = multiprocessing.active_children()[0].pid
+            os.kill(child, signal.SIGKILL)
+            os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # until it is dead, which PyTorch is to find out
+
+    with pytest.raises(ValueError, match="give fewer --workers"):
+        learn()
 
 
 def test_threads_keep_the_order_and_the_first_error():

@@ -11,7 +11,6 @@ from instrument.learn.augment import Sounds
 from instrument.learn.train import Settings, train
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
-from instrument.model.sound import as_picture
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.usefixtures("few_noises")
@@ -110,7 +109,7 @@ def test_even_a_network_that_has_learnt_nothing_answers_right_on_its_features():
     changed = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed == {"heads.sound.weight", "heads.sound.bias"}
     with torch.no_grad():
-        heard = [net(as_picture(clips.mel(clips.windows(index, 1.0)))).argmax(1) for index in range(9)]
+        heard = [net(net.shown(clips.mel(clips.windows(index, 1.0)))).argmax(1) for index in range(9)]
     assert [int(one[0]) for one in heard] == [0] * 3 + [1] * 3 + [2] * 3
 
 

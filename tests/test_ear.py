@@ -20,7 +20,7 @@ from instrument.model import ear
 from instrument.model.card import load_model
 from instrument.model.ear import Ear, open_ear
 from instrument.model.net import WIDTHS, folded
-from instrument.model.sound import BANDS, SECOND, SECONDS, as_picture
+from instrument.model.sound import BANDS, SECOND, SECONDS
 
 torch.set_num_threads(1)
 COUNTS = range(1, SECONDS + 1)
@@ -129,7 +129,7 @@ def test_the_processor_answers_as_the_folded_network_to_the_last_bit(net):
     for count in COUNTS:
         seconds = windows(count)
         with torch.inference_mode():
-            picture = as_picture(torch.from_numpy(seconds)).contiguous(memory_format=torch.channels_last)
+            picture = plain.shown(torch.from_numpy(seconds)).contiguous(memory_format=torch.channels_last)
             features = plain.averages(picture).mean(0)
             logits = plain.heads["sound"](features[-WIDTHS[-1]:])
         found = hears(seconds)

@@ -17,10 +17,10 @@ from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import OUTS, Settings, lend_pictures, settle, train
+from instrument.learn.train import OUTS, Settings, begin, lend_pictures, settle, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
-from instrument.model.net import HearSee, folded
+from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
 
 RATE = FrontEnd().rate
@@ -160,6 +160,15 @@ def test_a_louder_sound_looks_the_same():
     assert torch.allclose(as_picture(quiet), as_picture(loud), atol=1e-3)
 
 
+@pytest.mark.parametrize("stretch", [2, 3])
+def test_a_sound_may_be_shown_wider_and_nothing_else_changes(stretch):
+    window = torch.from_numpy(log_mel(np.concatenate((tone(700, 0.5), tone(1500, 0.5)))))[None]
+    narrow, wide = as_picture(window), as_picture(window, stretch)
+    assert wide.shape == (*narrow.shape[:3], stretch * narrow.shape[3])
+    back = wide.unflatten(3, (-1, stretch)).mean(4)
+    assert torch.allclose(back[..., :15], narrow[..., :15], atol=0.3) and float((back - narrow).abs().mean()) < 0.1
+
+
 def sounds():
     return Sounds([tone(110 * (i + 1), 0.3 + i) for i in range(4)], [0, 0, 1, 1], 2)
 
@@ -261,7 +270,7 @@ def test_the_ear_settles_on_clean_sound_and_the_eye_stays():
     settle(net, sounds(), batches=3)
     moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
     assert moved and all(".sound.running" in name or "num_batches" in name for name in moved)
-    windows = as_picture(torch.cat([sounds().clean(step) for step in range(3)]))
+    windows = net.shown(torch.cat([sounds().clean(step) for step in range(3)]))
     seen = net.stem[1](net.stem[0](windows)).detach()
     assert float(seen.mean((0, 2, 3)).abs().max()) < 0.05 and float((seen.var((0, 2, 3)) - 1).abs().max()) < 0.1
 
@@ -432,6 +441,33 @@ def test_a_model_comes_back_as_saved(saved):
     loaded = load_model(saved)
     assert loaded.classes == ["hum", "whistle"] and len(loaded.weights_hash) == 12
     assert torch.allclose(loaded.net.stage1[0].conv1.weight, net.stage1[0].conv1.weight, atol=1e-3)
+
+
+def test_a_model_keeps_how_wide_it_is_shown_a_sound_and_hands_it_on(tmp_path):
+    torch.set_num_threads(1)
+    for stretch in (1, 3):
+        folder = tmp_path / str(stretch)
+        save_model(folder, HearSee(2, stretch=stretch), {"classes": ["hum", "whistle"]})
+        assert load_model(folder).net.stretch == begin(folder, 4).stretch == stretch
+    assert begin("", 4).stretch == STRETCH
+
+
+def test_a_model_from_before_there_was_a_width_is_shown_sounds_as_it_was(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "old")
+    card = json.loads((folder / "card.json").read_text())
+    card.pop("stretch")
+    (folder / "card.json").write_text(json.dumps(card))
+    assert load_model(folder).net.stretch == 1
+
+
+@pytest.mark.parametrize("stretch", [0, 1.5, 9, "wide", None])
+def test_a_width_that_cannot_be_is_one_line(saved, tmp_path, stretch):
+    folder = shutil.copytree(saved, tmp_path / "odd")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "stretch": stretch}))
+    with pytest.raises(ValueError, match="none of 1 to 4") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_folding_changes_no_answer(saved):

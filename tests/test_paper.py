@@ -36,6 +36,7 @@ from instrument.learn.paper.split import by_folds, by_recording, chosen, leak, r
 from instrument.learn.run import Run
 
 RATE = 22050
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 TINY = ["--network", "shufflenet_v2_x0_5", "--weights", "none", "--epochs", "1", "--batch", "8"]
 
 
@@ -360,15 +361,15 @@ def little():
     return nn.Sequential(nn.AvgPool2d(28), nn.Flatten(), nn.Dropout(0.2), nn.Linear(192, 2))
 
 
-def taught(clips, folder, left=1_000_000):
+def taught(clips, folder, left=1_000_000, team=Crew()):
     """A course of two epochs in `folder`/run, its pictures breaking off after `left`."""
-    fill_shelf(clips, folder, "baseline")
+    team.in_turn(lambda: fill_shelf(clips, folder, "baseline"))
     labels = [clip.label == "siren" for clip in clips]
     split = random(clips)
     pictures = Torn(Shelf(folder, "baseline"), list(map(int, labels)), split.train)
     validation = Pictures(pictures.shelf, pictures.labels, split.validation)
     pictures.left = left
-    course = Course(little(), Recipe(epochs=2, batch=8), Crew())
+    course = Course(little(), Recipe(epochs=2, batch=8), team)
     train(course, pictures, validation, Run(folder / "run", {}), "test")
     return course
 
@@ -381,6 +382,46 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(clips, tmp_path):
     for name, tensor in whole.net.state_dict().items():
         assert torch.equal(tensor, resumed.net.state_dict()[name]), name
     assert whole.curves == resumed.curves and len(whole.curves) == 2
+
+
+# What each of two processes does.
+SHARED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+from instrument.learn.dataset import find_clips
+from instrument.learn.paper.crew import crew
+from test_paper import taught
+torch.set_num_threads(1)
+with crew() as team:
+    taught(find_clips(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), team)
+"""
+
+
+def kept(folder):
+    """What the run in a folder has saved."""
+    return torch.load(folder / "run" / "checkpoint.pt", weights_only=True)
+
+
+def test_two_processes_that_were_stopped_go_on_as_if_they_had_not_been(urban, tmp_path):
+    def two(folder, left=1_000_000):
+        here = Path(__file__).parent
+        (tmp_path / "shared.py").write_text(SHARED)
+        return subprocess.run([*TORCHRUN, str(tmp_path / "shared.py"), str(here), str(urban), str(folder), str(left)],
+                              cwd=here.parent, capture_output=True, text=True, timeout=300)
+
+    whole = two(tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    stopped = two(tmp_path / "stopped", left=30)  # in the second epoch: each has half of the pictures
+    assert stopped.returncode != 0 and "KeyboardInterrupt" in stopped.stderr
+    assert kept(tmp_path / "stopped")["step"] == 5
+    resumed = two(tmp_path / "stopped")
+    assert resumed.returncode == 0, resumed.stderr
+    one, other = kept(tmp_path / "whole"), kept(tmp_path / "stopped")
+    assert one["step"] == other["step"] == 10 and one["course"]["curves"] == other["course"]["curves"]
+    for name, tensor in one["course"]["net"].items():
+        assert torch.equal(tensor, other["course"]["net"][name]), name
 
 
 def test_training_lowers_the_loss(clips, tmp_path):
@@ -486,11 +527,10 @@ def test_a_set_that_comes_later_is_tested_by_what_is_trained_already(urban, tmp_
 
 
 def test_two_processes_train_one_network(urban, clips, tmp_path):
-    crew = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "instrument"]
-    work = ["train", "--recipe", "paper", "--data", str(urban), "--out", str(tmp_path), *TINY]
+    work = ["-m", "instrument", "train", "--recipe", "paper", "--data", str(urban), "--out", str(tmp_path), *TINY]
     few = ["--splits", "random", "--sets", "baseline", "--per-class", "10"]
     root = Path(__file__).parents[1]
-    done = subprocess.run([*crew, *work, *few], cwd=root, capture_output=True, text=True, check=False, timeout=900)
+    done = subprocess.run([*TORCHRUN, *work, *few], cwd=root, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "table.json").read_text())
     assert found["processes"] == 2 and done.stdout.count("Network shufflenet") == 1

@@ -160,7 +160,7 @@ def test_the_student_answers_on_the_same_map_as_the_teacher():
     hearing = Hearing(HearSee(2)).eval()
     logits, features, (middle, end) = hearing(TorchMel()(torch.randn(2, RATE)))
     assert logits.shape == (2, 3) and features.shape == (2, EMBEDDING)
-    assert middle.shape == (2, MIDDLE_CHANNELS, 8, 3) and end.shape == (2, EMBEDDING, 4, 2)
+    assert middle.shape == (2, MIDDLE_CHANNELS, 8, 5) and end.shape == (2, EMBEDDING, 4, 3)
 
 
 def test_a_tone_is_on_the_same_row_of_both_maps():

@@ -3,7 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -33,7 +33,9 @@ def ahead(make, items, workers=0, pin=False):
     batches = iter(loader)
     try:
         for _ in items:
-            yield _next(batches)
+            with losses_told():
+                made = next(batches)
+            yield made
     finally:  # now: until then PyTorch raises the loss of a process again, wherever we are, whenever any other ends
         with suppress(RuntimeError):
             batches._shutdown_workers()
@@ -64,9 +66,11 @@ def _as_it_is(made):
     return made
 
 
-def _next(batches):
+@contextmanager
+def losses_told():
+    """ValueError where a process that makes batches was killed. Round all that uses them too: PyTorch raises it wherever we are."""
     try:
-        return next(batches)
+        yield
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise

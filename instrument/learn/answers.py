@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..model.sound import as_picture
 from .ahead import ahead
 from .augment import WINDOW
 from .run import track
@@ -46,7 +45,7 @@ def _windows(sounds, index):
 
 
 def _features(net, log_mel):
-    return net.embed(as_picture(log_mel.to(next(net.parameters()).device))).cpu().numpy()
+    return net.embed(net.shown(log_mel.to(next(net.parameters()).device))).cpu().numpy()
 
 
 def _weights(share, count):

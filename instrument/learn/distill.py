@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
 from ..model.zoo import open_googlenet
-from .ahead import ahead, usual_workers
+from .ahead import ahead, losses_told, usual_workers
 from .pictures import crops, read_squares
 from .run import Losses, Run, epoch_indices, generator, mixed, track
 
@@ -81,6 +81,7 @@ def _has_room(device, squares):
     return device == "cuda" and squares.nbytes < torch.cuda.mem_get_info()[0] / 4
 
 
+@losses_told()
 def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, seed=0, workers=None):
     """Train `steps` steps on the pictures below a folder; resumes from `out`; returns the network.
 

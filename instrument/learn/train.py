@@ -21,11 +21,10 @@ from ..audio.engine import levels
 from ..audio.frontend import FrontEnd, log_mel
 from ..files import write_whole
 from ..model.card import find_model, load_model, save_model
-from ..model.net import WIDTHS, HearSee, SenseNorm
-from ..model.sound import as_picture
+from ..model.net import STRETCH, WIDTHS, HearSee, SenseNorm
 from ..model.zoo import open_googlenet
 from ..params import DEFAULTS
-from .ahead import ahead, in_threads, usual_workers
+from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
@@ -79,12 +78,13 @@ class Hearing(nn.Module):
 
     def forward(self, log_mel):
         """(logits, predicted teacher features, predicted maps of stages 3 and 4) of log-mel windows."""
-        *_, middle, end = self.net.use("sound").stages(as_picture(log_mel))
+        *_, middle, end = self.net.use("sound").stages(self.net.shown(log_mel))
         embedding = end.mean((2, 3))
         maps = [adaptor(stage) for adaptor, stage in zip(self.places, (middle, end), strict=True)]
         return self.net.heads["sound"](self.net.dropout(embedding)), self.adaptor(embedding), maps
 
 
+@losses_told()
 def train(settings, out, run_folder, workers=None):
     """Train by `settings`, resuming from `run_folder`; writes the model folder `out` and returns it.
 
@@ -205,7 +205,7 @@ def settle(net, sounds, batches=SETTLED):
         norm.train()
     device = next(net.parameters()).device
     for step in range(batches):
-        net.stages(as_picture(sounds.clean(step).to(device)))
+        net.stages(net.shown(sounds.clean(step).to(device)))
     net.eval()
 
 
@@ -393,11 +393,12 @@ def begin(start, classes):
 
     ValueError where `start` is neither. The answers to sound begin anew.
     """
-    net = HearSee(classes)
-    if start:
-        state = _seen(start) if _is_run(start) else _heard(start)
-        net.load_state_dict({name: value for name, value in state.items() if not name.startswith("heads.sound.")},
-                            strict=False)
+    if start and not _is_run(start):
+        state, stretch = _heard(start), load_model(start).net.stretch  # its normalisations are fitted to that
+    else:
+        state, stretch = _seen(start) if start else {}, STRETCH
+    net = HearSee(classes, stretch=stretch)
+    net.load_state_dict({name: value for name, value in state.items() if not name.startswith("heads.sound.")}, strict=False)
     return net
 
 

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from ..audio.frontend import FrontEnd, band_centres
 from ..files import put
 from ..model.card import load_model
-from ..model.sound import as_picture
 from . import sound_teacher
 from .answers import linear_head
 from .run import mixed, track
@@ -54,7 +53,7 @@ class Elder:
         """Answers softened as in a `Lesson` (n, classes + 1) to samples (n, length)."""
         log_mel = self._mel(samples).to(self._device, non_blocking=True)
         with mixed(self._device):
-            embedding = self._net.embed(as_picture(log_mel))
+            embedding = self._net.embed(self._net.shown(log_mel))
         return (self._net.heads["sound"](embedding.float()) / 2.0).softmax(1)
 
 

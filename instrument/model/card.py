@@ -16,6 +16,7 @@ from .taught import load_taught
 DEFAULT = Path(__file__).parents[2] / "models" / "urban"
 OWN = Path.home() / ".hearsee" / "models"  # of the player: what was taught
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+WIDEST = 4  # a stretch; more would cost decisions
 
 
 class Model:
@@ -97,7 +98,7 @@ def load_model(folder=DEFAULT):
     path = folder / "weights.safetensors"
     try:
         state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
-        net = HearSee(len(card["classes"]), card.get("scenes", 1000))
+        net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1))
         net.load_state_dict(_with_counters(net, state))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: a model folder holds weights.safetensors, card.json, pictures/") from None
@@ -124,6 +125,8 @@ def _read_card(path):
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
     if not isinstance(card, dict) or not card.get("classes"):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
+    if card.get("stretch", 1) not in range(1, WIDEST + 1):
+        raise ValueError(f"{path}: stretch {card['stretch']} is none of 1 to {WIDEST}: restore it or choose another --model")
     try:
         for name in (*card["classes"], *card.get("taught", ())):
             legal_class(str(name))
@@ -139,4 +142,4 @@ def save_model(folder, net, card):
     state = {name: tensor.half() if tensor.is_floating_point() else tensor
              for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, str(folder / "weights.safetensors"))
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    (folder / "card.json").write_text(json.dumps({**card, "stretch": net.stretch}, indent=1) + "\n")

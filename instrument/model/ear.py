@@ -18,7 +18,7 @@ import torch
 
 from ..errors import one_line
 from .net import AVERAGES, WIDTHS, folded
-from .sound import BANDS, SECOND, SECONDS, as_picture
+from .sound import BANDS, SECOND, SECONDS
 
 log = logging.getLogger(__name__)
 WARM = 3  # times work is done before it is captured, so that libraries have chosen and allocated
@@ -118,7 +118,7 @@ class Ear:
 
 def averages(net, seconds, layout):
     """Mean over seconds (n, bands, frames) of what the folded network has in its stages, (AVERAGES,)."""
-    return net.averages(as_picture(seconds).contiguous(memory_format=layout)).mean(0)
+    return net.averages(net.shown(seconds).contiguous(memory_format=layout)).mean(0)
 
 
 # --- CUDA

@@ -13,11 +13,14 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .sound import as_picture
+
 SENSES = ("sound", "picture")
 WIDTHS = (64, 128, 256, 384)
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 AVERAGES = sum(WIDTHS[1:])
 STEM = 32
+STRETCH = 2  # how many columns of its picture a frame of sound is: of a second the last stage, 32 times as coarse, has three
 
 # Pictures in 0..1 are normalised with ImageNet's statistics.
 PICTURE_MEAN = (0.485, 0.456, 0.406)
@@ -67,11 +70,13 @@ class HearSee(nn.Module):
     """The shipped network: stem, four named stages, a head per sense.
 
     `classes` sound classes and one more answer, "none of these", and `scenes` picture classes; both heads
-    read the average of stage 4 (384 values). Input of either sense is (batch, 3, height, width).
+    read the average of stage 4 (384 values). Input of either sense is (batch, 3, height, width). `stretch` is how wide a
+    sound is shown, see `shown`.
     """
 
-    def __init__(self, classes=10, scenes=1000, dropout=0.3):
+    def __init__(self, classes=10, scenes=1000, dropout=0.3, stretch=STRETCH):
         super().__init__()
+        self.stretch = stretch
         self.stem = nn.Sequential(
             nn.Conv2d(3, STEM, 7, 2, 3, bias=False), SenseNorm(STEM), nn.ReLU(True), nn.MaxPool2d(3, 2, 1)
         )
@@ -91,6 +96,10 @@ class HearSee(nn.Module):
                 module.sense = sense
         self.sense = sense
         return self
+
+    def shown(self, log_mel):
+        """Input (batch, 3, bands, stretch * frames) of natural log-mel power (batch, bands, frames)."""
+        return as_picture(log_mel, self.stretch)
 
     def stages(self, x):
         """Activations after each stage, shallow to deep: strides 4, 8, 16, 32."""
