@@ -98,6 +98,20 @@ def peer_folder(tmp_path):
 
 # --- soak
 
+def test_a_soak_that_is_broken_off_tells_what_it_has_seen(dreamer):
+    def turns(minutes):
+        yield next(iter(minutes))
+        raise KeyboardInterrupt
+
+    def at_once(minutes):
+        raise KeyboardInterrupt
+
+    values = {**SMALL, "dream.rate": 1.0}
+    assert [each["minute"] for each in soak.soak_rows(dreamer, ["a", "b"], 3, values, turns)] == [1]
+    with pytest.raises(KeyboardInterrupt):
+        soak.soak_rows(dreamer, ["a", "b"], 3, values, at_once)
+
+
 def test_a_soak_has_a_row_a_minute(dreamer):
     rows = soak.soak_rows(dreamer, ["a", "b"], 1.1, {**SMALL, "dream.rate": 2.0})
     assert [row["minute"] for row in rows] == [1, 2]

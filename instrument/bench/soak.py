@@ -105,10 +105,16 @@ def _summary(looks):
 
 
 def soak_rows(dreamer, classes, minutes, values=DEFAULTS, progress=iter):
-    """One dict a minute (or less) of `minutes` of the dream's own time."""
-    count = math.ceil(minutes)
+    """One dict a minute (or less) of `minutes` of the dream's own time; those that there are where Ctrl-C ends it before."""
+    count, rows = math.ceil(minutes), []
     soak = Soak(dreamer, classes, values)
-    return [soak.stretch(60 * minutes / count) for _ in progress(range(count))]
+    try:
+        for _ in progress(range(count)):
+            rows.append(soak.stretch(60 * minutes / count))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+    return rows
 
 
 def verdict(rows):
