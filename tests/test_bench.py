@@ -386,7 +386,8 @@ def test_an_empty_room_is_counted_by_the_hour_and_a_steady_sound_by_the_minute()
     rows = calm.calm_rows(Ear(), [("hiss", np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32))], 0.1)
     assert [row["sound"] for row in rows] == ["room"] * 3 + ["hiss"]
     assert all(row["per_hour"] == 0 for row in rows[:3]) and rows[3]["flips_per_minute"] == 0
-    assert "0.0 events an hour" in calm.verdict(rows)
+    assert "0.0 events an hour" in calm.verdict(rows) and "0.00 flips a minute" in calm.verdict(rows)
+    assert "no steady sounds were given" in calm.verdict(rows[:3])
 
 
 # --- cuda: what of it can be seen without one

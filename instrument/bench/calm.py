@@ -58,8 +58,8 @@ def events(model, samples, values=DEFAULTS):
 
 
 def verdict(rows):
-    """The two figures in one line."""
+    """The two figures in one line; of steady sounds none where none were given."""
     hours = [row["per_hour"] for row in rows if row["per_hour"] is not None]
     flips = [row["flips_per_minute"] for row in rows if row["flips_per_minute"] is not None]
-    return (f"in an empty room {np.mean(hours):.1f} events an hour; on steady sounds "
-            f"{np.mean(flips) if flips else 0:.2f} flips a minute")
+    steady = f"on steady sounds {np.mean(flips):.2f} flips a minute" if flips else "no steady sounds were given (--data)"
+    return f"in an empty room {np.mean(hours):.1f} events an hour; {steady}"
