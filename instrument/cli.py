@@ -174,6 +174,9 @@ def _dream(options):
     found = "prerendered" if options.frames else options.dream
     if options.pictures and found == "prerendered":
         raise ValueError(f"loops made beforehand show their own pictures: leave out --pictures {options.pictures}, or dream live")
+    if options.network and found == "prerendered":
+        raise ValueError(f"loops made beforehand show the network that made them: leave out --network {options.network}, or dream "
+                         "live")
     return found
 
 
@@ -473,10 +476,10 @@ def _teach(options):
     model = _to_be_taught(options)
     if options.remember:
         print(teach.remember(model, find_clips(options.remember)))
-    if not options.name:
-        if not options.remember:
-            raise ValueError("name the class: hearsee teach NAME --from FILE...")
+    if options.remember and not (options.files or options.forget):
         return
+    if not options.name:
+        raise ValueError("name the class: hearsee teach NAME --from FILE...")
     folder = Path(options.out or teach.own_folder(model.folder))
     if options.forget:
         print(f"{teach.forget(model, options.name, folder)} is forgotten: --model {folder}")
@@ -507,6 +510,9 @@ def _teach_by_ear(options):
         raise ValueError("--model and --out are for --from FILE...: the instrument that runs keeps what it is taught by ear in a "
                          "model folder of its own")
     name, remote = legal_name(options.name), Remote(("127.0.0.1", options.port))
+    picture = options.picture
+    if picture and Path(picture).is_file():
+        picture = str(Path(picture).resolve())  # the instrument may run in another folder
     if options.forget:
         return print(_ask(remote, options.port, "teach.forget", name))
     _see_who_learns(remote, options.port)
@@ -517,7 +523,7 @@ def _teach_by_ear(options):
             begun = _ask(remote, options.port, "teach.start", name)
             if begun.startswith("listening"):
                 input(f"{begun} ... ")
-                begun = _ask(remote, options.port, "teach.stop", options.picture)
+                begun = _ask(remote, options.port, "teach.stop", picture)
             print(begun)
         except EOFError:
             return print()

@@ -38,7 +38,7 @@ class Eyes:
         self._ready = Latest()
         self._loop = None
         self._lock = threading.Lock()
-        self._wish, self._loading = None, False
+        self._wishes, self._loading = {}, False
 
     def loop(self, frames, threads=None, draw=None):
         """The dream thread, not yet started, that puts into the mailbox `frames`; `draw` as in DreamLoop."""
@@ -54,7 +54,7 @@ class Eyes:
         if not isinstance(name, str) or not name:
             raise ValueError(f"show.{what} needs a name: {EXAMPLES[what]}")
         with self._lock:
-            self._wish = (what, name, say)  # the newest wish counts
+            self._wishes[what] = (what, name, say)  # the newest wish counts, of models and of networks
             if self._loading:
                 return
             self._loading = True
@@ -63,10 +63,10 @@ class Eyes:
     def _fulfil(self):
         while True:
             with self._lock:
-                wish, self._wish = self._wish, None
-                if wish is None:
+                if not self._wishes:
                     self._loading = False
                     return
+                wish = self._wishes.pop(next(iter(self._wishes)))
             self._load(*wish)
 
     def _load(self, what, name, say):
@@ -185,14 +185,14 @@ def read_pictures(model, own=None):
     ValueError for a damaged picture, and for a folder without any.
     """
     import torch
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     pictures = {}
     for name, path in _picture_files(model, own).items():
         try:
             with Image.open(path) as picture:
-                pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
-        except OSError as error:
+                pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), np.float32) / 255
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
             raise ValueError(f"{path} is no whole picture ({error}): put another one there") from None
         pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
     return pictures

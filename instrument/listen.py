@@ -32,7 +32,8 @@ from .ticks import fine_ticks
 
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
-PATIENCE = 0.5  # seconds between two looks at the parent, or for a child to end by itself
+PATIENCE = 0.5  # seconds between two looks at the parent
+ENDING = 4.0  # seconds in which a child ends by itself: it may be saving a lesson, or loading its network
 STEADY = 5.0  # seconds after which a child counts as well started
 PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
 MISTAKE = 2  # exit status of a user's mistake, such as a missing file
@@ -71,14 +72,20 @@ def run(options):
     Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
     """
     load = lambda: load_network(options.model, options.taught, options.device)
-    with as_before(), fine_ticks(), Listener(options, load, _reporter(options)) as listener:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: listener.stop(STOPPED))
-        try:
-            listener.wait()
-        except KeyboardInterrupt:
-            listener.stop(STOPPED if options.parent else 0)
+    with as_before(), fine_ticks():
+        _on_term(lambda: sys.exit(STOPPED))  # while it opens: what is open already is closed
+        with Listener(options, load, _reporter(options)) as listener:
+            _on_term(lambda: listener.stop(STOPPED))
+            try:
+                listener.wait()
+            except KeyboardInterrupt:
+                listener.stop(STOPPED if options.parent else 0)
     return listener.status
+
+
+def _on_term(act):
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: act())
 
 
 class Network(NamedTuple):
@@ -298,9 +305,13 @@ class Listener:
         return f"{name} is forgotten"
 
     def _keep(self, pictures=()):
-        """Save first, so that whoever hears of a class finds its picture; a full disk does not undo the lesson."""
+        """Save first, so that whoever hears of a class finds its picture; a full disk does not undo the lesson, and a picture
+        that is none does not keep it from being saved."""
         try:
             self._pupil.save(pictures)
+        except ValueError:
+            self._pupil.save()
+            raise
         finally:
             self._attach(*self._pupil.heard())
 
@@ -469,7 +480,7 @@ class Supervisor:
             self._stop.set()
         self._child.terminate()
         try:
-            self._child.wait(PATIENCE)
+            self._child.wait(ENDING)
         except subprocess.TimeoutExpired:
             self._child.kill()
         self._thread.join()

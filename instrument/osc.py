@@ -72,7 +72,7 @@ def bundles(messages):
 
 
 def _text(text):
-    data = text.encode("ascii", "replace")
+    data = text.encode("utf-8", "replace")  # as python-osc reads it: folders have names of all kinds
     return data + b"\0" * (4 - len(data) % 4)
 
 

@@ -98,6 +98,11 @@ def open_bank(folder=None, new=False):
     return Bank([ROOT / "presets", own])
 
 
+def _identity(model):
+    """What `listen` hears with: weights may be exchanged where they lie."""
+    return model.classes, model.folder, model.weights_hash
+
+
 def aspect(width, height):
     """Width over height of the dream for a picture of so many px."""
     return min(max(width / height, ASPECTS[0]), ASPECTS[1])
@@ -212,6 +217,7 @@ class Show:
         live, wanted = self.options.dream != "prerendered", (self.options.model, self.options.network, self.options.pictures)
         self.eyes = Eyes(*wanted) if live else None
         self._model = self.eyes.now.model if self.eyes else load_model(self.options.model or DEFAULT)
+        self._heard_by = _identity(self._model)
         self.classes, self._taught = self._model.classes, own_folder(self._model.folder)
         self.dream = self._dream_loop() if self.eyes else self._playback()
 
@@ -290,10 +296,16 @@ class Show:
         limit = self.options.seconds
         if limit is None and self.options.headless and self._ears and self._ears.ended:
             return True
-        if limit is None and self.options.headless and self.options.audio in (None, "demo", "mic"):
+        if limit is None and self._is_demo():
             limit = DEMO_SECONDS
         began = self.video.began if self.options.record else self.rates.began
         return limit is not None and began is not None and now >= began + limit and not self._waits(now)
+
+    def _is_demo(self):
+        """Whether nobody sees or has asked for more than a first look."""
+        options = self.options
+        asked = options.send or options.no_listen or options.loop
+        return options.headless and options.audio in (None, "demo", "mic") and not asked
 
     def _waits(self, now):
         """Whether `listen` is still on its way up: a show that is over before could not tell that it has no ear."""
@@ -420,16 +432,16 @@ class Show:
     def _take_up(self, loaded):
         """Dream, hear and teach with what was loaded beside the show."""
         self.say(loaded.news)
-        other = (loaded.model.classes, loaded.model.folder) != (self._model.classes, self._model.folder)
-        self.dream.change(loaded.dreamer, other)
-        if other:
+        self.dream.change(loaded.dreamer, loaded.model.classes != self._model.classes or loaded.model.folder != self._model.folder)
+        if _identity(loaded.model) != self._heard_by:
             self._hear_with(loaded.model)
 
     def _hear_with(self, model):
         from .learn.teach import own_folder
 
-        self._model, self._taught = model, own_folder(model.folder, beside=self._taught)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes, self.say)
+        self._model, self._heard_by, self._taught = model, _identity(model), own_folder(model.folder, beside=self._taught)
+        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes, self.say,
+                                 model.classes if self._ears else ())
         if self._ears:
             self._remote.command("show.model", str(model.folder))
             self._ears.amend("--model", str(model.folder))

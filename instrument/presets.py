@@ -129,9 +129,10 @@ class Bank:
         return [label(path) for path in self.paths()]
 
     def find(self, key):
-        """Path of a preset by number (from 1) or name; ValueError says what there is."""
+        """Path of a preset by number (from 1), or by name, which may be a number that none has; ValueError says what there is."""
         number = _number(key)
-        return self._numbered(number) if number is not None else self._named(str(key))
+        named = number is None or number > len(self.paths()) and _slug(str(key)) in map(_slug, self.names())
+        return self._named(str(key)) if named else self._numbered(number)
 
     def load(self, key):
         """The preset of a number or name."""

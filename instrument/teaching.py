@@ -16,8 +16,9 @@ class Teaching:
     tells the player what went wrong.
     """
 
-    def __init__(self, remote, folder, frames, learn, classes, say=print):
-        self.classes = list(classes)
+    def __init__(self, remote, folder, frames, learn, classes, say=print, awaits=()):
+        """`awaits`: classes that `listen`, on its way to another model, will publish in the place of those of now."""
+        self.classes, self._awaited = list(classes), set(awaits)
         self._remote, self._folder, self._frames, self._learn = remote, Path(folder), frames, learn
         self._say = say
         self._pictured = set(classes)
@@ -47,6 +48,9 @@ class Teaching:
         found = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
         self._there = bool(found)  # one that was started again publishes none until it is up
         self._answer(features.get("teach.note", ""))
+        if not self._awaited <= set(found) or features.get("frame", 2) < 2:  # the first tick may have come in part only
+            return
+        self._awaited = set()
         if found and found != self.classes:
             self.classes = found
             self._pictured &= set(found)  # what was forgotten may be taught anew

@@ -54,6 +54,23 @@ def test_whoever_names_a_folder_of_loops_sees_them(flags, dream, monkeypatch):
     assert asked[0].dream == dream and (asked[0].frames == "x") == ("--frames" in flags)
 
 
+@pytest.mark.parametrize("flags", ("--pictures mine", "--network vgg16"))
+def test_what_loops_cannot_be_given_is_refused(flags, capfd):
+    status, lines = said(["perform", "--dream", "prerendered", *flags.split()], capfd)
+    assert status == 2 and len(lines) == 1 and f"leave out {flags}" in lines[0]
+
+
+def test_a_memory_alone_is_made_without_a_class(monkeypatch, capfd):
+    """Whoever is told to make it while a class is taught names that class too: no model without it is written."""
+    made = []
+    monkeypatch.setattr("instrument.learn.teach.remember", lambda model, clips: made.append(clips) or "remembered")
+    monkeypatch.setattr("instrument.learn.dataset.find_clips", lambda folder: [folder])
+    monkeypatch.setattr("instrument.learn.teach.from_files", lambda *_: pytest.fail("nothing is to be taught"))
+    with pytest.raises(SystemExit, match="0"):
+        main(["teach", "clock_tick", "--remember", "clips"])
+    assert made == [["clips"]] and capfd.readouterr().out == "remembered\n"
+
+
 @pytest.mark.parametrize("flag", ("--count", "--frames"))
 def test_the_length_of_loops_is_a_count_and_is_understood_by_its_old_name(flag, monkeypatch, capfd):
     asked = []

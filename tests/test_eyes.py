@@ -78,6 +78,14 @@ def test_the_newest_wish_counts(loads):
     assert arrived(eyes, "c") is eyes.now and loads.asked[-1] == ("urban", "c")
 
 
+def test_a_wish_for_a_network_takes_none_for_a_model_away(loads):
+    eyes = Eyes("urban", "own")
+    for what, name in (("network", "a"), ("model", "mine"), ("network", "b")):
+        eyes.ask(what, name, pytest.fail)
+    loads.gate.set()
+    assert arrived(eyes, "b").model.folder == "mine"
+
+
 def test_a_wish_at_the_moment_of_a_mistake_is_fulfilled(loads):
     eyes, told = Eyes("urban", "own"), []
     loads.gate.set()
@@ -189,6 +197,25 @@ def test_ones_own_pictures_come_in_the_place_of_the_models(tmp_path):
     assert list(found) == list(before) == shipped.classes
     assert found["siren"].shape == (3, 48, 64) and found["siren"][0].min() == 1
     assert all(torch.equal(found[name], before[name]) for name in found if name != "siren")
+
+
+def test_a_photograph_is_dreamed_as_it_was_held(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a telephone held upright
+    Image.new("RGB", (64, 48)).save(tmp_path / "siren.jpg", exif=exif)
+    assert module.read_pictures(load_model(), tmp_path)["siren"].shape == (3, 64, 48)
+
+
+def test_a_picture_of_no_end_and_a_broken_one_are_one_line(tmp_path, monkeypatch):
+    Image.new("RGB", (64, 48)).save(tmp_path / "siren.png")
+    whole = (tmp_path / "siren.png").read_bytes()
+    (tmp_path / "siren.png").write_bytes(whole[:33] + b"\x00\x00\x00\x04\x01\x02\x03\x04" + whole[41:])
+    with pytest.raises(ValueError, match="siren.png is no whole picture"):
+        module.read_pictures(load_model(), tmp_path)
+    (tmp_path / "siren.png").write_bytes(whole)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="is no whole picture"):
+        module.read_pictures(load_model(), tmp_path)
 
 
 @pytest.mark.parametrize("folder", ("nowhere", "."))

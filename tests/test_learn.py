@@ -248,6 +248,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(plain, tmp_path, monkeyp
         assert torch.allclose(tensor, resumed.net.state_dict()[name], atol=1e-3), name
 
 
+def test_a_run_from_before_there_was_a_width_goes_on_at_its_own(plain, tmp_path):
+    torch.set_num_threads(1)
+    run_folder, settings = tmp_path / "runs" / "old", Settings(str(plain), batch=4, steps=2)
+    stop_after_one(settings, run_folder)
+    state = torch.load(run_folder / "checkpoint.pt", weights_only=True)
+    assert state["course"].pop("stretch") == STRETCH != 1
+    torch.save(state, run_folder / "checkpoint.pt")
+    assert load_model(train(settings, tmp_path / "m", run_folder)).net.stretch == 1
+
+
 def stop_after_one(settings, run_folder):
     """Train one step and keep a checkpoint, as a run that was stopped leaves it."""
     from dataclasses import asdict

@@ -309,6 +309,17 @@ LIVE = CHILD + "home.recv(1)\n"  # until it is ended
 STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LIVE
 
 
+# Needs a second to end, as one does that is saving a lesson.
+SAVING = """
+import signal, time
+def save(*_):
+    time.sleep(1)
+    home.send(b"1")
+    raise SystemExit
+signal.signal(signal.SIGTERM, save)
+""" + LIVE
+
+
 class Home:
     """Where children report their process id."""
 
@@ -339,6 +350,13 @@ def test_a_killed_child_is_started_again(home):
         assert second != first and supervisor.pid == second
         assert supervisor.restarts == 1 and "status" in supervisor.reason
     assert supervisor.pid is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
+def test_a_child_that_is_saving_may_finish(home):
+    with home.supervisor(SAVING):
+        home.pid()
+    assert home.pid() == 1
 
 
 def test_a_child_that_keeps_failing_is_counted_and_its_last_words_kept(home):

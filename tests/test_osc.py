@@ -94,6 +94,12 @@ def test_encoded_messages_are_what_python_osc_reads():
     assert len(encode("/a")) % 4 == 0
 
 
+def test_text_of_any_script_comes_through():
+    for text in ("/home/jürgen/modèles", "犬", "x" * 7, "ü" * 2):
+        packet = encode("/hs/show/model", text)
+        assert OscPacket(packet).messages[0].message.params == [text] and len(packet) % 4 == 0
+
+
 def test_bundles_stay_below_the_limit_and_keep_the_order():
     messages = [encode(f"/hs/class/name_{i}", float(i)) for i in range(521)]
     packets = bundles(messages)

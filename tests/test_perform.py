@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -398,3 +399,11 @@ def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(
     options = replace(show.options, no_listen=True, port=free_port, record=str(path), values={"dream.size": 160.0})
     assert perform(options) == BROKEN_OFF
     assert capfd.readouterr().out.splitlines()[-1] == f"video: {path}" and path.exists()
+
+
+@pytest.mark.parametrize("asked, ends", [({}, True), ({"audio": "mic"}, True), ({"headless": False}, False), ({"send": "ndi"}, False),
+                                         ({"no_listen": True}, False), ({"audio": "song.wav"}, False)])
+def test_only_a_first_look_ends_by_itself(asked, ends):
+    """A show without a window may be for another program to see."""
+    show = SimpleNamespace(options=PerformOptions(**{"headless": True, **asked}))
+    assert bool(Show._is_demo(show)) == ends

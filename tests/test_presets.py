@@ -118,6 +118,11 @@ def test_recall_by_number_and_name(bank):
     assert bank.load(2).values == look(chance(2))
 
 
+def test_a_name_may_be_a_number_that_no_preset_has(bank):
+    path = bank.save(chance(4), "808")
+    assert bank.find("808") == bank.find(808) == bank.find(4) == path
+
+
 @pytest.mark.parametrize("key, said", [(0, "1 to 3"), (4, "1 to 3"), (-1, "1 to 3"), ("geen tea", "green-tea"),
                                        ("xyzzy", "red, green-tea, blue"), (None, "red"), (float("inf"), "red")])
 def test_what_is_not_there_is_explained_in_one_line(bank, key, said):

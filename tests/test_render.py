@@ -277,6 +277,13 @@ def test_a_dream_that_arrives_in_a_freeze_lands_where_it_belongs(screen, rendere
     assert np.abs(shown[:, 8:].astype(int) - dream(3)[:, :-8, :3]).max() <= 1
 
 
+def test_a_freeze_holds_nothing_until_there_is_something_to_hold(screen, renderer):
+    frozen = {**values_of(), "show.freeze": 1.0}
+    assert draw(screen, renderer, frozen, None, 0.0).max() == 0
+    assert np.abs(draw(screen, renderer, frozen, (dream(3), None), 0.1).astype(int) - dream(3)[..., :3]).max() <= 1
+    assert np.abs(draw(screen, renderer, frozen, (dream(1), None), 5.0).astype(int) - dream(3)[..., :3]).max() <= 1
+
+
 def test_a_new_dream_fades_in_without_a_jump(screen, renderer):
     black, white = dream() * 0, dream() * 0 + 255
     draw(screen, renderer, values_of(), (black, None), 0.0)

@@ -184,6 +184,30 @@ def test_the_saved_folder_is_a_model_that_can_be_taught_on(taught, tmp_path):
     assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.old"))
 
 
+def test_what_another_teaches_the_same_folder_meanwhile_stays(taught, tmp_path):
+    """The instrument runs, and somebody teaches its model from files."""
+    taught.save()
+    other = Pupil(load_model(tmp_path / "taught"), tmp_path / "taught")
+    other.add("beep", tone(1000))
+    other.forget("crackle")
+    other.save({"beep": "whistle"})
+    taught.add("chirp", tone(600))
+    taught.save()
+    there = load_model(tmp_path / "taught")
+    assert there.classes == ["hum", "whistle", "beep", "chirp"] and set(there.picture_files()) == set(there.classes)
+    taught.forget("beep")
+    taught.save()
+    assert load_model(tmp_path / "taught").classes == ["hum", "whistle", "chirp"]
+
+
+def test_what_another_network_was_taught_is_not_taken_over(taught, tmp_path):
+    taught.save()
+    card = tmp_path / "taught" / "card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "taught": ["crackle", "strange"]}))
+    (tmp_path / "taught" / "weights.safetensors").write_bytes(b"others")
+    assert taught.add("crackle", crackle(9)) == 4
+
+
 def test_pictures_are_a_file_a_class_or_the_nearest(taught, tmp_path):
     Image.new("RGB", (8, 8), "green").save(tmp_path / "mine.png")
     colours = []
@@ -257,6 +281,13 @@ def test_a_second_class_by_the_same_command_leaves_the_first(base, tmp_path, mon
 
 def test_a_fresh_model_is_saved_elsewhere(base, tmp_path):
     assert own_folder(base, tmp_path).parent == tmp_path
+
+
+def test_the_name_of_a_taught_model_does_not_grow_with_each_exchange(base, tmp_path):
+    place = tmp_path / "urban-2026-11-29"
+    for _ in range(40):
+        place = own_folder(base, beside=place)
+    assert place == tmp_path / f"urban-2026-11-29+{base.name}"
 
 
 @pytest.mark.parametrize("name, legal", [("Clock Tick!", "clock_tick"), ("rain", "rain"), ("  Café 2 ", "caf_2")])
@@ -488,6 +519,27 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     assert learnt["clock"][2].min() > 0.9 > learnt["clock"][0].max()
     teaching.follow({"class.hum": 0.0})
     assert teaching.classes == ["hum"]
+
+
+def test_a_first_tick_that_has_come_in_part_takes_no_picture_away(lesson, tmp_path):
+    teaching, learnt, _ = lesson
+    teaching.carry_out("teach.start", "rain")
+    teaching.carry_out("teach.stop")
+    teaching.follow({"frame": 1, "class.rain": 1.0})  # "hum" comes in the second packet
+    assert not learnt and teaching.classes == ["hum"]
+    teaching.follow({"frame": 2, "class.hum": 0.0, "class.rain": 1.0})
+    assert list(learnt) == ["rain"] and teaching.classes == ["hum", "rain"]
+
+
+def test_until_another_model_is_heard_with_the_classes_of_before_are_passed_over(tmp_path):
+    """Else a class that both know would lose the picture that the player has given it."""
+    learnt = {}
+    teaching = Teaching(Told(), tmp_path, Latest(), learnt.__setitem__, ["hum", "cough"], awaits=["hum", "cough"])
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (4, 2)).save(tmp_path / "pictures" / "cough.jpg")
+    for features in ({"class.hum": 0.0, "class.siren": 1.0}, {}, {"class.hum": 0.0, "class.cough": 1.0}):
+        teaching.follow(features)
+    assert not learnt and teaching.classes == ["hum", "cough"]
 
 
 def test_what_is_asked_in_between_does_not_end_an_example(tmp_path):

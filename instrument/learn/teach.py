@@ -6,6 +6,7 @@ within classes for all. Of the network's own classes those features are remember
 must lead them so that all but LOST of what is remembered keeps its answer. What it reaches: `hearsee bench teach`.
 """
 
+import filecmp
 import json
 import re
 import shutil
@@ -22,13 +23,13 @@ from ..audio.frontend import FrontEnd, log_mel, resample
 from ..files import put
 from ..model.card import OWN, PICTURES
 from ..model.net import AVERAGES
-from ..model.taught import FILE, Taught, leading, save_taught
+from ..model.taught import FILE, Taught, leading, load_taught, save_taught
 from ..params import DEFAULTS
 from .dataset import read, repeat_to
 from .run import track
 
-MEMORY = "memory.safetensors"
-PARTS = ("weights.safetensors", "card.json", "pictures", MEMORY, FILE)  # of a model folder
+WEIGHTS, MEMORY = "weights.safetensors", "memory.safetensors"
+PARTS = (WEIGHTS, "card.json", "pictures", MEMORY, FILE)  # of a model folder
 WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example
 MOST = 12  # views of an example alone, and as many of it with what is round it
@@ -54,6 +55,7 @@ class Pupil:
         _check_place(self.folder)
         self.taught = model.taught
         self._memory = None
+        self._seen = set(self.taught.names)  # of the folder's classes, those that this pupil knows of
 
     @property
     def own(self):
@@ -74,18 +76,28 @@ class Pupil:
         if name in self.own:
             raise ValueError(f"{name} is a class of the model itself; choose another name")
         features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, gate)])
-        examples = dict(self.taught.examples or {})
+        examples = self._examples()
         examples[name] = [*examples.get(name, ()), features]
         self._learn(examples)
         return len(examples[name])
 
     def forget(self, name):
         """Unlearn a taught class; ValueError names those there are."""
-        name, examples = legal_name(name), dict(self.taught.examples or {})
+        name, examples = legal_name(name), self._examples()
         if name not in examples:
             raise ValueError(f"no class {name!r} was taught; taught are: {', '.join(examples) or 'none yet'}")
         del examples[name]
         self._learn(examples)
+
+    def _examples(self):
+        """{class: examples}, with what another pupil has taught the folder since, and without what it took away."""
+        own, card = dict(self.taught.examples or {}), self.folder / "card.json"
+        names = json.loads(card.read_text(encoding="utf-8")).get("taught", ()) if card.exists() else self._seen
+        if set(names) == self._seen or not filecmp.cmp(self.folder / WEIGHTS, self.model.folder / WEIGHTS, shallow=False):
+            return own
+        there = load_taught(self.folder, names).examples or {}
+        own = {name: each for name, each in own.items() if name in there or name not in self._seen}
+        return own | {name: each for name, each in there.items() if name not in self._seen}
 
     def _learn(self, examples):
         if self._memory is None:
@@ -107,7 +119,7 @@ class Pupil:
         chosen = self._chosen(dict(pictures))
         shutil.rmtree(part, ignore_errors=True)
         (part / "pictures").mkdir(parents=True)
-        for file in ("weights.safetensors", MEMORY):
+        for file in (WEIGHTS, MEMORY):
             shutil.copyfile(model.folder / file, part / file)
         card = {**model.card, "taught": list(self.taught.names)}
         (part / "card.json").write_text(json.dumps(card, indent=1) + "\n")
@@ -115,6 +127,7 @@ class Pupil:
         for name, path in chosen.items():
             shutil.copyfile(path, part / "pictures" / (name + path.suffix.lower()))
         _put_in_place(part, self.folder)
+        self._seen = set(self.taught.names)
 
     def _chosen(self, pictures):
         """{class: file} for all classes that can have a picture."""
@@ -261,8 +274,8 @@ def own_folder(model_folder, root=None, beside=None):
     path = Path(model_folder)
     if json.loads((path / "card.json").read_text(encoding="utf-8")).get("taught"):
         return path
-    if beside:
-        return Path(beside).with_name(f"{Path(beside).name}+{path.name}")
+    if beside:  # of all that came before only the first: else the name would grow with each exchange
+        return Path(beside).with_name(f"{Path(beside).name.partition('+')[0]}+{path.name}")
     stamp = time.strftime("%Y-%m-%d-%H%M%S")
     return (root or OWN) / f"{path.name}-{stamp}"
 

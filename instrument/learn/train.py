@@ -38,6 +38,7 @@ from .tutor import Elder, Tutor
 
 SAVED = 50  # steps between two checkpoints
 SETTLED = 40  # batches of clean windows for the final statistics
+LEARNT = ("model", "average", "optimiser", "schedule")  # parts of a Course
 OUTS = "models.txt"  # in a run's folder: the model folders that it has written
 
 
@@ -373,12 +374,13 @@ class Course:
         return tensor.to(self.device, non_blocking=True)
 
     def state_dict(self):
-        parts = ("model", "average", "optimiser", "schedule")
-        return {name: getattr(self, name).state_dict() for name in parts}
+        return {"stretch": self.hearing.net.stretch, **{name: getattr(self, name).state_dict() for name in LEARNT}}
 
     def load_state_dict(self, state):
-        for name, part in state.items():
-            getattr(self, name).load_state_dict(part)
+        stretch = state.get("stretch", 1)  # of a run from before it was noted
+        self.hearing.net.stretch = self.averaged.stretch = stretch
+        for name in LEARNT:
+            getattr(self, name).load_state_dict(state[name])
 
 
 def _map_error(maps, wanted, whole):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -32,7 +33,7 @@ class Model:
         """Its own classes, then those taught."""
         return [*self.card["classes"], *self.taught.names]
 
-    @property
+    @cached_property
     def weights_hash(self):
         """First 12 digits of the weights' SHA-256: what hears and what is dreamed are the same file."""
         return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]

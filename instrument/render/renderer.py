@@ -59,7 +59,7 @@ class Renderer:
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
         self._shaders.check(now)
-        frozen = bool(values["show.freeze"])
+        frozen = bool(values["show.freeze"]) and self._fader.landed  # there has to be something to hold
         self.journey.advance(motion, now, not frozen)
         self._fader.put(frame, self.upload, frozen, self.journey)
         if not frozen or self._held is None:
@@ -114,6 +114,11 @@ class Fader:
         self._made = self._made_before = Place()
         self._landed, self._length = -math.inf, 0.0
 
+    @property
+    def landed(self):
+        """Whether any dream has come in."""
+        return self._landed > -math.inf
+
     def put(self, frame, upload, frozen, journey):
         """Take in a dream frame (see `Renderer.draw`) or None; `frozen` lets it wait."""
         if frame is not None:
@@ -122,7 +127,7 @@ class Fader:
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
         (pixels, _), made = self._waiting
-        first = self._landed == -math.inf
+        first = not self.landed
         upload.put(pixels)
         journey.land()
         self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)
