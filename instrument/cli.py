@@ -102,7 +102,8 @@ def _port_flags(command, port, legal):
 
 def _perform_flags(command):
     _sound_flags(command)
-    command.add_argument("--headless", action="store_true", help="no window")
+    command.add_argument("--headless", action="store_true", help="no window; unless it sends (--send), is fed "
+                         "(--no-listen), plays a file or is given --seconds, it ends after 20 s")
     command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
                          "where a file has that name it stays, and the video gets the next number")
     command.add_argument("--send", action="append", type=_output, metavar="ndi|spout|syphon[:NAME]", help="give the "
