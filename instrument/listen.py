@@ -24,7 +24,7 @@ import numpy as np
 from .audio.engine import FRAMES_PER_DECISION, Engine, amplified
 from .audio.source import Paced, open_source
 from .control import Control
-from .features import CLASS
+from .features import AGAIN, CLASS, LISTENING
 from .osc import Receiver, Sender
 from .params import COMMANDS, PARAMS
 from .signals import as_before
@@ -257,7 +257,7 @@ class Listener:
         elif self._pupil is None:
             raise ValueError("there is no network yet that could learn: try again in some seconds")
         elif name == "teach.start":
-            self._note(f"listening: {self._lesson.start(argument)}")
+            self._note(LISTENING + self._lesson.start(argument))
         elif name == "teach.stop":
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
         elif name == "teach.new":
@@ -275,7 +275,7 @@ class Listener:
 
     def _note(self, text):
         """Publish news of teaching; what was said just before is told from it, so that it is news again."""
-        self._noted = text if text != self._noted else f"{text} (again)"
+        self._noted = text if text != self._noted else text + AGAIN
         self.sender.publish({"teach.note": self._noted})
         if not self.options.parent:  # which says what is published
             print(self._noted, file=sys.stderr, flush=True)

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
 LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
 DEMO_SECONDS = 20.0
+ENDLESS = (None, "demo", "mic")  # sounds that do not end by themselves
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 EAR = 15.0  # s that a short show waits for the first word of `listen`
@@ -172,7 +173,8 @@ class Show:
             if options.headless:
                 raise
             tell(f"{error}\nno screen: performing headless, to a video")
-            options = replace(options, headless=True, record=options.record or str(FIRST_VIDEO))
+            limit = DEMO_SECONDS if options.audio in ENDLESS and not options.record else None
+            options = replace(options, headless=True, record=options.record or str(FIRST_VIDEO), seconds=options.seconds or limit)
             screen = open_screen(options.size or (640, 360), True)
         stack.callback(screen.close)
         return screen, options
@@ -304,8 +306,7 @@ class Show:
     def _is_demo(self):
         """Whether nobody sees or has asked for more than a first look."""
         options = self.options
-        asked = options.send or options.no_listen or options.loop
-        return options.headless and options.audio in (None, "demo", "mic") and not asked
+        return options.headless and options.audio in ENDLESS and not (options.send or options.no_listen)
 
     def _waits(self, now):
         """Whether `listen` is still on its way up: a show that is over before could not tell that it has no ear."""

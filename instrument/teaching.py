@@ -1,11 +1,14 @@
 """The show's side of teaching: hands the commands on to `listen`, and gives each new class a picture."""
 
+import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from .features import CLASS
+from .features import AGAIN, CLASS, LISTENING
+
+PATIENCE = 15.0  # s that another model is waited for
 
 
 class Teaching:
@@ -16,15 +19,19 @@ class Teaching:
     tells the player what went wrong.
     """
 
-    def __init__(self, remote, folder, frames, learn, classes, say=print, awaits=()):
-        """`awaits`: classes that `listen`, on its way to another model, will publish in the place of those of now."""
+    def __init__(self, remote, folder, frames, learn, classes, say=print, awaits=(), clock=time.monotonic):
+        """`awaits`: classes that `listen`, on its way to another model, will publish in the place of those of now; if it
+        does not come there, those of now count."""
         self.classes, self._awaited = list(classes), set(awaits)
+        self._clock, self._until = clock, clock() + PATIENCE
         self._remote, self._folder, self._frames, self._learn = remote, Path(folder), frames, learn
         self._say = say
         self._pictured = set(classes)
         self._there = False  # whether `listen` has a network that could learn
-        self._holding, self._snapshot = False, None
+        self._holding = False
+        self._snapshot = None  # (class, the dream when its example ended)
         self._note = ""  # the newest of `listen`
+        self._listened = ""  # the class that `listen` has last listened to
         self._asked = None  # the one before an example was ended: another is the answer
 
     def carry_out(self, name, argument=None):
@@ -36,11 +43,13 @@ class Teaching:
         argument = argument if isinstance(argument, str) else None
         if name == "teach.start" and self._holding and not argument:
             name = "teach.stop"
+        if name == "teach.start" and argument:
+            self._listened = argument
         if name in ("teach.start", "teach.stop"):
             self._holding = name == "teach.start"
         if name == "teach.stop":
             self._asked = self._note
-            self._snapshot = None if argument else self._dream()
+            self._snapshot = None if argument else (self._listened, self._dream())
         self._remote.command(name, argument)
 
     def follow(self, features):
@@ -48,7 +57,8 @@ class Teaching:
         found = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
         self._there = bool(found)  # one that was started again publishes none until it is up
         self._answer(features.get("teach.note", ""))
-        if not self._awaited <= set(found) or features.get("frame", 2) < 2:  # the first tick may have come in part only
+        waits = not self._awaited <= set(found) and self._clock() < self._until
+        if waits or features.get("frame", 2) < 2:  # the first tick may have come in part only
             return
         self._awaited = set()
         if found and found != self.classes:
@@ -64,6 +74,8 @@ class Teaching:
             self._say("the example is lost, as `listen` has ended: begin it anew once it hears again")
         self._asked = self._asked if note == self._asked else None
         self._note = note
+        if note.startswith(LISTENING):
+            self._listened = note.removeprefix(LISTENING).removesuffix(AGAIN)
 
     def _dream(self):
         """The dream as it is now, uint8 (h, w, 3), or None."""
@@ -76,14 +88,24 @@ class Teaching:
     def _picture(self, name):
         """Show a new class: the dream of the moment it was taught, or the picture that its folder has."""
         self._pictured.add(name)
-        there = self._files(name)
-        pixels, self._snapshot = self._snapshot, None
+        there, pixels = self._files(name), None
+        if self._snapshot and self._is_of(name):  # others may be taught elsewhere
+            pixels, self._snapshot = self._snapshot[1], None
         if pixels is None:
             pixels = _read(there[0], self._say) if there else None
         elif there:  # else it was saved elsewhere, or could not be
             self._keep(name, pixels, there)
         if pixels is not None:
             self._learn(name, np.asarray(pixels, np.float32).transpose(2, 0, 1) / 255)
+
+    def _is_of(self, name):
+        """Whether the snapshot is of the class `name`, which was spelled so by `listen`."""
+        from .learn.teach import legal_name
+
+        try:
+            return legal_name(self._snapshot[0]) == name
+        except ValueError:
+            return False
 
     def _files(self, name):
         """Its pictures in the folder, by the names that a model's pictures have: there is one, or none."""
@@ -109,7 +131,7 @@ def _read(path, say):
     """Pixels (h, w, 3), uint8, of a picture; None for a damaged one, which is said."""
     try:
         with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:  # what Pillow raises
         say(f"{path} is no picture ({problem}), and {path.stem} is dreamed without one: put a PNG or JPEG there")
         return None

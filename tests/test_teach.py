@@ -191,10 +191,14 @@ def test_what_another_teaches_the_same_folder_meanwhile_stays(taught, tmp_path):
     other.add("beep", tone(1000))
     other.forget("crackle")
     other.save({"beep": "whistle"})
-    taught.add("chirp", tone(600))
+    assert taught.add("chirp", tone(600)) == 1
     taught.save()
     there = load_model(tmp_path / "taught")
     assert there.classes == ["hum", "whistle", "beep", "chirp"] and set(there.picture_files()) == set(there.classes)
+    other = Pupil(there, tmp_path / "taught")
+    assert other.add("chirp", tone(640)) == 2
+    other.save()
+    assert taught.add("chirp", tone(620)) == 3
     taught.forget("beep")
     taught.save()
     assert load_model(tmp_path / "taught").classes == ["hum", "whistle", "chirp"]
@@ -287,7 +291,10 @@ def test_the_name_of_a_taught_model_does_not_grow_with_each_exchange(base, tmp_p
     place = tmp_path / "urban-2026-11-29"
     for _ in range(40):
         place = own_folder(base, beside=place)
-    assert place == tmp_path / f"urban-2026-11-29+{base.name}"
+    assert place.parent == tmp_path and place.name.startswith(f"urban-2026-11-29+{base.name}-")
+    other = shutil.copytree(base, tmp_path / "elsewhere" / base.name)
+    (other / "weights.safetensors").write_bytes(b"others")
+    assert own_folder(other, beside=place) != place == own_folder(base, beside=place)
 
 
 @pytest.mark.parametrize("name, legal", [("Clock Tick!", "clock_tick"), ("rain", "rain"), ("  Café 2 ", "caf_2")])
@@ -540,6 +547,32 @@ def test_until_another_model_is_heard_with_the_classes_of_before_are_passed_over
     for features in ({"class.hum": 0.0, "class.siren": 1.0}, {}, {"class.hum": 0.0, "class.cough": 1.0}):
         teaching.follow(features)
     assert not learnt and teaching.classes == ["hum", "cough"]
+    teaching.follow({"class.hum": 0.0})  # from here on all counts
+    assert teaching.classes == ["hum"]
+
+
+def test_a_model_that_is_never_heard_with_is_not_waited_for_for_ever(tmp_path):
+    now = [0.0]
+    teaching = Teaching(Told(), tmp_path, Latest(), None, ["bell"], awaits=["bell"], clock=lambda: now[0])
+    teaching.follow({"class.hum": 0.0})
+    assert teaching.classes == ["bell"]
+    now[0] = 60.0
+    teaching.follow({"class.hum": 0.0})
+    assert teaching.classes == ["hum"]
+
+
+def test_the_dream_becomes_the_picture_of_the_class_that_was_taught_and_of_no_other(lesson, tmp_path):
+    """Somebody teaches another class from files meanwhile, which shows with the next lesson."""
+    teaching, learnt, _ = lesson
+    Image.new("RGB", (4, 2), "blue").save(tmp_path / "pictures" / "beep.png")
+    for name in ("zip", "rain"):
+        Image.new("RGB", (4, 2), "blue").save(tmp_path / "pictures" / f"{name}.png")
+    teaching.follow({"class.hum": 0.0, "teach.note": "listening: Rain (again)"})
+    teaching.carry_out("teach.start")
+    teaching.carry_out("teach.stop")
+    teaching.follow({"class.hum": 0.0, "class.beep": 0.0, "class.rain": 1.0, "class.zip": 0.0})
+    assert {name: float(picture.mean()) == 1 for name, picture in learnt.items()} == {"beep": False, "rain": True, "zip": False}
+    assert Image.open(tmp_path / "pictures" / "beep.png").getpixel((0, 0)) == (0, 0, 255)
 
 
 def test_what_is_asked_in_between_does_not_end_an_example(tmp_path):

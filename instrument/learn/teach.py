@@ -7,6 +7,7 @@ must lead them so that all but LOST of what is remembered keeps its answer. What
 """
 
 import filecmp
+import hashlib
 import json
 import re
 import shutil
@@ -55,7 +56,7 @@ class Pupil:
         _check_place(self.folder)
         self.taught = model.taught
         self._memory = None
-        self._seen = set(self.taught.names)  # of the folder's classes, those that this pupil knows of
+        self._seen = self._counts()  # examples of each class in the folder that this pupil knows of
 
     @property
     def own(self):
@@ -92,12 +93,14 @@ class Pupil:
     def _examples(self):
         """{class: examples}, with what another pupil has taught the folder since, and without what it took away."""
         own, card = dict(self.taught.examples or {}), self.folder / "card.json"
-        names = json.loads(card.read_text(encoding="utf-8")).get("taught", ()) if card.exists() else self._seen
-        if set(names) == self._seen or not filecmp.cmp(self.folder / WEIGHTS, self.model.folder / WEIGHTS, shallow=False):
+        if not card.exists() or not filecmp.cmp(self.folder / WEIGHTS, self.model.folder / WEIGHTS, shallow=False):
             return own
-        there = load_taught(self.folder, names).examples or {}
+        there = load_taught(self.folder, json.loads(card.read_text(encoding="utf-8")).get("taught", ())).examples or {}
         own = {name: each for name, each in own.items() if name in there or name not in self._seen}
-        return own | {name: each for name, each in there.items() if name not in self._seen}
+        return own | {name: [*own.get(name, ()), *each[self._seen.get(name, 0):]] for name, each in there.items()}
+
+    def _counts(self):
+        return {name: len(each) for name, each in (self.taught.examples or {}).items()}
 
     def _learn(self, examples):
         if self._memory is None:
@@ -127,7 +130,7 @@ class Pupil:
         for name, path in chosen.items():
             shutil.copyfile(path, part / "pictures" / (name + path.suffix.lower()))
         _put_in_place(part, self.folder)
-        self._seen = set(self.taught.names)
+        self._seen = self._counts()
 
     def _chosen(self, pictures):
         """{class: file} for all classes that can have a picture."""
@@ -275,7 +278,8 @@ def own_folder(model_folder, root=None, beside=None):
     if json.loads((path / "card.json").read_text(encoding="utf-8")).get("taught"):
         return path
     if beside:  # of all that came before only the first: else the name would grow with each exchange
-        return Path(beside).with_name(f"{Path(beside).name.partition('+')[0]}+{path.name}")
+        weights = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()[:6]
+        return Path(beside).with_name(f"{Path(beside).name.partition('+')[0]}+{path.name}-{weights}")
     stamp = time.strftime("%Y-%m-%d-%H%M%S")
     return (root or OWN) / f"{path.name}-{stamp}"
 
