@@ -221,7 +221,7 @@ COMMANDS = (
             "once more: give up.", named=True),
     Command("midi.forget", "", "Forget what was learned for the row selected, or the row, command or preset named.",
             named=True),
-    Command("show.panic", "p", "The look to its defaults and a fresh dream; what belongs to the room stays as it is."),
+    Command("show.panic", "p", "The look to its defaults, a fresh dream, and no tapped tempo; what belongs to the room stays as it is."),
     Command("show.reseed", "r", "A fresh dream with the values as they are, another one where dream.seed is 0."),
     Command("show.screenshot", "c", "Save the picture as PNG."),
     Command("show.record", "v", "Start or stop recording a video."),

@@ -423,7 +423,7 @@ class Show:
             raise ValueError(f"MIDI: nothing is plugged in that could be learned for {what}")
         else:
             self.midi.learn(**wanted)
-            self.say(f"MIDI: move the control that is to play {what}")
+            self.say(f"MIDI: move the control that is to play {what} (an endless one slowly to the left)")
 
     def _exchange(self, what, name):
         if self.eyes is None:
