@@ -481,7 +481,7 @@ def _teach(options):
         return
     if not options.name:
         raise ValueError("name the class: hearsee teach NAME --from FILE...")
-    folder = Path(options.out or teach.own_folder(model.folder))
+    folder = Path(options.out or teach.own_folder(model))
     if options.forget:
         print(f"{teach.forget(model, options.name, folder)} is forgotten: --model {folder}")
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .behind import step_back
 from .errors import one_line
 from .latest import Latest
 
@@ -61,6 +62,7 @@ class Eyes:
         threading.Thread(target=self._fulfil, name="eyes", daemon=True).start()
 
     def _fulfil(self):
+        step_back()
         while True:
             with self._lock:
                 if not self._wishes:

@@ -23,6 +23,7 @@ import numpy as np
 
 from .audio.engine import FRAMES_PER_DECISION, Engine, amplified
 from .audio.source import Paced, open_source
+from .behind import behind
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING
 from .osc import Receiver, Sender
@@ -118,7 +119,7 @@ def load_network(folder=None, taught=None, device="cpu"):
     model = load_model(folder)
     note = "; ".join(filter(None, (f"hears with {model.label}", model.open_ear(device))))
     model.hear(np.zeros((128, 40), np.float32))
-    pupil = Pupil(model, Path(taught) if taught else own_folder(model.folder))
+    pupil = Pupil(model, Path(taught) if taught else own_folder(model))
     every = lambda: FRAMES_PER_DECISION if model.device == "cpu" else 1  # also after a GPU has failed
     return Network(*pupil.heard(), pupil, every, note)
 
@@ -284,14 +285,17 @@ class Listener:
 
     def _change(self, folder):
         """Hear with another model; the present one goes on until that is there, or for good if it is not."""
+        network = behind(partial(self._loaded, folder))
+        self._take(network)
+        return network.note
+
+    def _loaded(self, folder):
         from .learn.teach import own_folder
         from .model.card import DEFAULT, load_model
 
         model = load_model(folder or DEFAULT)
-        self._taught = self._taught and own_folder(model.folder, beside=self._taught)
-        network = load_network(model.folder, self._taught, self.options.device)
-        self._take(network)
-        return network.note
+        self._taught = self._taught and own_folder(model, beside=self._taught)
+        return load_network(model.folder, self._taught, self.options.device)
 
     def _learn(self, name, samples, picture):
         many = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])

@@ -220,7 +220,7 @@ class Show:
         self.eyes = Eyes(*wanted) if live else None
         self._model = self.eyes.now.model if self.eyes else load_model(self.options.model or DEFAULT)
         self._heard_by = _identity(self._model)
-        self.classes, self._taught = self._model.classes, own_folder(self._model.folder)
+        self.classes, self._taught = self._model.classes, own_folder(self._model)
         self.dream = self._dream_loop() if self.eyes else self._playback()
 
     def _playback(self):
@@ -440,7 +440,7 @@ class Show:
     def _hear_with(self, model):
         from .learn.teach import own_folder
 
-        self._model, self._heard_by, self._taught = model, _identity(model), own_folder(model.folder, beside=self._taught)
+        self._model, self._heard_by, self._taught = model, _identity(model), own_folder(model, beside=self._taught)
         self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes, self.say,
                                  model.classes if self._ears else ())
         if self._ears:

@@ -176,7 +176,7 @@ def test_the_saved_folder_is_a_model_that_can_be_taught_on(taught, tmp_path):
     window = log_mel(crackle(5))
     assert np.allclose(again.hear(window), taught.heard()[0](window), rtol=1e-3)
     assert again.weights_hash == taught.model.weights_hash
-    pupil = Pupil(again, own_folder(again.folder))
+    pupil = Pupil(again, own_folder(again))
     assert pupil.folder == again.folder and pupil.add("crackle", crackle(6)) == 4
     pupil.forget("crackle")
     pupil.save()
@@ -284,17 +284,17 @@ def test_a_second_class_by_the_same_command_leaves_the_first(base, tmp_path, mon
 
 
 def test_a_fresh_model_is_saved_elsewhere(base, tmp_path):
-    assert own_folder(base, tmp_path).parent == tmp_path
+    assert own_folder(load_model(base), tmp_path).parent == tmp_path
 
 
 def test_the_name_of_a_taught_model_does_not_grow_with_each_exchange(base, tmp_path):
     place = tmp_path / "urban-2026-11-29"
     for _ in range(40):
-        place = own_folder(base, beside=place)
+        place = own_folder(load_model(base), beside=place)
     assert place.parent == tmp_path and place.name.startswith(f"urban-2026-11-29+{base.name}-")
-    other = shutil.copytree(base, tmp_path / "elsewhere" / base.name)
-    (other / "weights.safetensors").write_bytes(b"others")
-    assert own_folder(other, beside=place) != place == own_folder(base, beside=place)
+    other = load_model(shutil.copytree(base, tmp_path / "elsewhere" / base.name))
+    (other.folder / "weights.safetensors").write_bytes(b"others")
+    assert own_folder(other, beside=place) != place == own_folder(load_model(base), beside=place)
 
 
 @pytest.mark.parametrize("name, legal", [("Clock Tick!", "clock_tick"), ("rain", "rain"), ("  Café 2 ", "caf_2")])

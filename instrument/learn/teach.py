@@ -7,7 +7,6 @@ must lead them so that all but LOST of what is remembered keeps its answer. What
 """
 
 import filecmp
-import hashlib
 import json
 import re
 import shutil
@@ -268,20 +267,18 @@ def read_memory(model):
         raise ValueError(f"{path} is damaged ({error}): make it anew with `hearsee teach --remember DIR`") from None
 
 
-def own_folder(model_folder, root=None, beside=None):
-    """Where classes taught to this model are saved: itself if it was taught before, else a new folder of `root`.
+def own_folder(model, root=None, beside=None):
+    """Where classes taught to this model are saved: its own folder if it was taught before, else a new one of `root`.
 
     `beside`: the folder of the model that this one takes the place of; then the name follows from both, so that
     `listen` and the show come to the same.
     """
-    path = Path(model_folder)
-    if json.loads((path / "card.json").read_text(encoding="utf-8")).get("taught"):
-        return path
+    if model.card.get("taught"):
+        return model.folder
     if beside:  # of all that came before only the first: else the name would grow with each exchange
-        weights = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()[:6]
-        return Path(beside).with_name(f"{Path(beside).name.partition('+')[0]}+{path.name}-{weights}")
+        return Path(beside).with_name(f"{Path(beside).name.partition('+')[0]}+{model.folder.name}-{model.weights_hash[:6]}")
     stamp = time.strftime("%Y-%m-%d-%H%M%S")
-    return (root or OWN) / f"{path.name}-{stamp}"
+    return (root or OWN) / f"{model.folder.name}-{stamp}"
 
 
 def from_files(model, name, files, folder, picture=None):
