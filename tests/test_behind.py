@@ -24,3 +24,11 @@ def test_work_behind_the_show_gives_its_result_and_its_mistakes():
 def test_work_behind_the_show_comes_after_others_and_the_caller_does_not():
     before = niceness()
     assert behind(niceness) > before == niceness()
+
+
+def test_where_no_thread_may_step_back_the_work_is_done_all_the_same(monkeypatch):
+    def refuse(*_):
+        raise PermissionError("not in this container")
+
+    monkeypatch.setattr(os, "setpriority", refuse, raising=False)
+    assert behind(lambda: 7) == 7
