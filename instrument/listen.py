@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .audio.engine import FRAMES_PER_DECISION, Engine, amplified
+from .audio.engine import DECISION, Engine, amplified
+from .audio.frontend import FrontEnd, log_mel
 from .audio.source import Paced, open_source
 from .behind import behind
 from .control import Control
@@ -92,14 +93,16 @@ def _on_term(act):
 class Network(NamedTuple):
     """What `load` gives: `hear` answers windows with logits of `classes`; a `pupil` learns more classes.
 
-    `every()`: frames from one decision to the next. `note`: with which weights it hears, and where, if there was a choice.
+    `every()`: seconds from one decision to the next. `note`: with which weights it hears, and where, if there was a choice.
+    `front_end` makes its windows.
     """
 
     hear: object
     classes: tuple
     pupil: object = None
-    every: object = lambda: FRAMES_PER_DECISION
+    every: object = lambda: DECISION
     note: str = ""
+    front_end: FrontEnd = FrontEnd()
 
 
 def load_network(folder=None, taught=None, device="cpu"):
@@ -118,10 +121,10 @@ def load_network(folder=None, taught=None, device="cpu"):
         folder = taught
     model = load_model(folder)
     note = "; ".join(filter(None, (f"hears with {model.label}", model.open_ear(device))))
-    model.hear(np.zeros((128, 40), np.float32))
+    model.hear(log_mel(np.zeros(model.front_end.rate), model.front_end))
     pupil = Pupil(model, Path(taught) if taught else own_folder(model))
-    every = lambda: FRAMES_PER_DECISION if model.device == "cpu" else 1  # also after a GPU has failed
-    return Network(*pupil.heard(), pupil, every, note)
+    every = lambda: DECISION if model.device == "cpu" else DECISION / 2  # also after a GPU has failed
+    return Network(*pupil.heard(), pupil, every, note, model.front_end)
 
 
 class Listener:
@@ -242,13 +245,13 @@ class Listener:
             self._note(network.note)
 
     def _take(self, network):
-        self._every = network.every
+        self._every, self._front_end = network.every, network.front_end
         self._attach(network.hear, network.classes)
         self._pupil = network.pupil
 
     def _attach(self, hear, classes):
         self.sender.rename(classes)
-        self.engine.attach(hear, classes, self._every)
+        self.engine.attach(hear, classes, self._front_end, self._every)
 
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""

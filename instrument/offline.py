@@ -215,7 +215,7 @@ class Hearing:
         self._take, self._rate = _samples(sound.blocks), sound.rate
         self._newest, self._ticks, self._moment, self._ended = {}, 0, 0.0, False
         self._engine = Engine(sound.rate, model.hear, model.classes, self._newest.update, values,
-                              clock=lambda: self._moment)
+                              clock=lambda: self._moment, front_end=model.front_end)
 
     def features(self, now):
         """{feature name: value} of the tick in which `now` (s) lies, with the events since the last call; empty before

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .audio.frontend import FrontEnd, Streaming
+from .audio.frontend import LONG, Streaming
 from .audio.ring import Ring
 
-FRONT = FrontEnd()  # that of the network which hears
+FRONT = LONG  # for eyes: a hum is a line, not a band
 COLUMNS = 256  # 5.9 s of its frames
 SPAN = 11.5  # natural log of power (50 dB) from the darkest colour to the brightest
 LEAST = -5.0  # log power that the brightest colour stands for at least, so that silence stays dark

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
+from instrument.audio.frontend import FrontEnd
 from instrument.bench import calm, cuda, hear, looks, show, soak
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
@@ -369,7 +370,7 @@ def test_a_listener_that_fails_is_one_line_and_leaves_nothing_running(stage):
 class Ear:
     """Names what is loud in the upper half "hiss", claims nothing of anything else."""
 
-    classes = ("hiss",)
+    classes, front_end = ("hiss",), FrontEnd()
 
     def hear(self, window):
         return np.array([6.0 if window[64:].mean() > window[:64].mean() else -6.0, 0.0])

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from instrument.audio.engine import FRAMES_PER_DECISION, Engine, Gate, History, choose_window
-from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.audio.engine import DECISION, LEAST, Engine, Gate, History, choose_window
+from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import BY_NAME, CLASS
 from instrument.params import DEFAULTS
 
@@ -49,22 +49,22 @@ def test_every_name_published_is_in_the_table():
         assert name in BY_NAME or name == "raw" or name.removeprefix(CLASS) in CLASSES
 
 
-def test_every_sample_is_analysed_and_every_second_frame_decided():
+def test_every_sample_is_analysed_and_every_fourth_frame_decided():
     engine, out = run(tone(200, 3.0))
     frames = log_mel(tone(200, 3.0)).shape[1]
     assert engine.analysed == 3 * RATE
-    assert len(decisions(out)) == engine.decisions == frames // FRAMES_PER_DECISION
+    assert len(decisions(out)) == engine.decisions == frames // 4
     assert engine.skipped == 0
 
 
-def test_a_quick_network_decides_at_every_frame_until_it_is_quick_no_more():
+def test_a_quick_network_decides_twice_as_often_until_it_is_quick_no_more():
     """43 decisions a second; smoothing is in milliseconds, so that as much is known after as long."""
-    every, out = [1], []
+    every, out = [DECISION / 2], []
     engine = Engine(RATE, None, (), out.append)
-    engine.attach(hear, CLASSES, lambda: every[0])
+    engine.attach(hear, CLASSES, every=lambda: every[0])
     counts = []
     for second in range(4):
-        every[0] = 1 if second < 2 else 2
+        every[0] = DECISION / 2 if second < 2 else DECISION
         before = engine.decisions
         for start in range(0, RATE, BLOCK):
             engine.push(tone(200, 1.0)[start: start + BLOCK], second + (start + BLOCK) / RATE)
@@ -72,17 +72,47 @@ def test_a_quick_network_decides_at_every_frame_until_it_is_quick_no_more():
     assert counts[1] in (43, 44) and counts[2] in (21, 22) and engine.skipped == 0
 
 
+def test_another_front_end_is_heard_from_the_next_sample_on():
+    """Two networks in turn, one by each front end: what the second hears begins where the first one's ended."""
+    shapes, out, now = [], [], [0.0]
+    engine = Engine(RATE, hear, CLASSES, out.append, clock=lambda: now[0])
+    sound = np.concatenate([tone(150, 2.0), tone(6000, 2.0)])
+    for start in range(0, len(sound), BLOCK):
+        if start == 2 * RATE:
+            assert named(out) == "low"
+            engine.attach(lambda window: shapes.append(window.shape) or hear(window), CLASSES, LONG)
+        now[0] = (start + BLOCK) / RATE
+        engine.push(sound[start: start + BLOCK], now[0])
+    latencies = [values["stat.latency_ms"] for values in out if "stat.latency_ms" in values]
+    assert named(out) == "high" and set(shapes) == {(128, LONG.frames(1.0))} and max(latencies) < 60
+
+
+def named(out):
+    return next(values["top.name"] for values in reversed(out) if "top.name" in values)
+
+
+def test_the_same_front_end_goes_on_with_what_was_heard():
+    windows = []
+    engine = Engine(RATE, hear, CLASSES, lambda values: None)
+    for start in range(0, RATE, BLOCK):
+        engine.push(tone(150, 1.0)[start: start + BLOCK], (start + BLOCK) / RATE)
+    engine.attach(lambda window: windows.append(window) or hear(window), CLASSES)
+    for start in range(0, RATE // 10, BLOCK):
+        engine.push(tone(6000, 0.1)[start: start + BLOCK], 1 + (start + BLOCK) / RATE)
+    assert windows[0][:64, :40].max() > windows[0][64:, :40].max() + 5  # the low tone, from before
+
+
 def test_smoothing_takes_as_long_however_often_it_decides():
     def known_at(every):
         out = []
         engine = Engine(RATE, None, (), out.append)
-        engine.attach(hear, CLASSES, lambda: every)
+        engine.attach(hear, CLASSES, every=lambda: every)
         sound = np.concatenate([tone(150, 2.0), tone(6000, 2.0)])
         for start in range(0, len(sound), BLOCK):
             engine.push(sound[start: start + BLOCK], (start + BLOCK) / RATE)
             if out[-1].get("top.name") == "high":
                 return start / RATE
-    assert abs(known_at(1) - known_at(2)) < 0.06
+    assert abs(known_at(DECISION / 2) - known_at(DECISION)) < 0.06
 
 
 def test_at_least_20_decisions_a_second():
@@ -112,8 +142,8 @@ def test_late_decisions_skip_to_the_newest_window_but_analyse_everything():
     engine.decide()
     engine.decide()
     assert engine.analysed == len(samples) and engine.decisions == 1
-    assert engine.skipped == log_mel(samples).shape[1] // FRAMES_PER_DECISION - 1
-    newest = log_mel(samples)[:, -40:]
+    assert engine.skipped == log_mel(samples).shape[1] // 4 - 1
+    newest = log_mel(samples)[:, -FrontEnd().frames(1.0):]
     np.testing.assert_allclose(windows[0][:, 2:-2], newest[:, 2:-2], atol=0.05)
 
 
@@ -152,11 +182,12 @@ def test_the_window_has_the_length_asked_for(index, seconds):
 
 
 def test_a_short_sound_is_repeated_like_a_short_clip_in_training():
-    history = History(FrontEnd())
+    front, least = FrontEnd(), FrontEnd().begun(LEAST)
+    history = History(front)
     history.push(np.arange(20, dtype=np.float32)[None].repeat(128, 0))
-    window = choose_window(history, since=14, seconds=0.5)
-    np.testing.assert_array_equal(window[0], np.resize(np.arange(14, 20), 18))
-    assert choose_window(history, since=18, seconds=0.5) is None
+    window = choose_window(history, since=20 - least, seconds=0.5)
+    np.testing.assert_array_equal(window[0], np.resize(np.arange(20 - least, 20), front.frames(0.5)))
+    assert choose_window(history, since=21 - least, seconds=0.5) is None
 
 
 def test_the_gate_opens_at_the_sound_and_closes_after_it():

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from instrument.audio.frontend import FrontEnd
 from instrument.cli import main
 from instrument.learn.disturb import Disturb, coloured
 from instrument.learn.evaluate import auroc, evaluate, from_file, through_engine
@@ -21,7 +22,7 @@ RATE = 22050
 class Ear:
     """A model in a few lines: how much of the loudness lies in the lower and in the upper bands."""
 
-    classes, folder, weights_hash = ["low", "high"], SimpleNamespace(name="ear"), "0" * 12
+    classes, folder, weights_hash, front_end = ["low", "high"], SimpleNamespace(name="ear"), "0" * 12, FrontEnd()
 
     def hear(self, log_mel):
         power = np.exp(log_mel)

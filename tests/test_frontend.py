@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from instrument.audio.frontend import RATES, FrontEnd, Resampler, Streaming, log_mel, mel_bank, resample
+from instrument.audio.frontend import LONG, RATES, FrontEnd, Resampler, Streaming, log_mel, mel_bank, resample
 
 
 def sound(rate, seconds, seed=0):
@@ -42,8 +42,9 @@ def test_log_mel_is_librosas():
     import librosa
 
     samples = sound(22050, 2)
-    power = librosa.feature.melspectrogram(y=samples, sr=22050, n_fft=2048, hop_length=512, center=False, power=2.0)
-    assert np.allclose(log_mel(samples), np.log(power + 1e-10), atol=1e-4)
+    for front in (FrontEnd(), LONG):
+        power = librosa.feature.melspectrogram(y=samples, sr=22050, n_fft=front.n_fft, hop_length=front.hop, center=False, power=2.0)
+        assert np.allclose(log_mel(samples, front), np.log(power + 1e-10), atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 192000])
@@ -90,10 +91,19 @@ def test_a_click_comes_out_within_five_milliseconds(rate):
         assert (taken - at) / rate < resampler.delay + 24 / rate < 0.005
 
 
+@pytest.mark.parametrize("front", [FrontEnd(), LONG])
+@pytest.mark.parametrize("seconds", [0.12, 0.5, 1.0, 4.0])
+def test_a_front_end_knows_how_many_frames_there_are(front, seconds):
+    assert front.frames(seconds) == log_mel(np.zeros(round(seconds * front.rate)), front).shape[1]
+    out_of_silence = np.concatenate((np.zeros(front.n_fft // 2), np.ones(int(seconds * front.rate))))
+    assert front.begun(seconds) == log_mel(out_of_silence, front).shape[1]
+
+
 def test_silence_is_the_floor_and_short_sound_no_frame():
     assert np.allclose(log_mel(np.zeros(4096)), np.log(1e-10))
-    assert log_mel(np.zeros(2047)).shape == (128, 0)
-    assert log_mel(np.zeros(2048)).shape == (128, 1)
+    for front in (FrontEnd(), LONG):
+        assert log_mel(np.zeros(front.n_fft - 1), front).shape == (128, 0)
+        assert log_mel(np.zeros(front.n_fft), front).shape == (128, 1)
     assert Streaming(48000).push(np.zeros(0, np.float32)).shape == (128, 0)
 
 

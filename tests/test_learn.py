@@ -2,14 +2,14 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from instrument.audio.engine import LEAST_FRAMES
-from instrument.audio.frontend import FrontEnd, log_mel
+from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
@@ -181,17 +181,18 @@ def test_a_batch_depends_on_its_step_only():
 
 
 def test_of_a_new_sound_the_first_frames_are_heard_again_and_again():
-    whole, new = torch.randn(64, 8, 40), torch.arange(64) % 2 == 1
-    heard = _so_far(whole, new, torch.Generator().manual_seed(0))
+    whole, new, least = torch.randn(64, 8, 40), torch.arange(64) % 2 == 1, 4
+    heard = _so_far(whole, least, new, torch.Generator().manual_seed(0))
     for before, after, first in zip(whole, heard, new, strict=True):
-        period = next(p for p in range(LEAST_FRAMES, 41) if torch.equal(after, before[:, torch.arange(40) % p]))
+        period = next(p for p in range(least, 41) if torch.equal(after, before[:, torch.arange(40) % p]))
         assert first or period == 40
-    assert torch.equal(heard[:, :, :LEAST_FRAMES], whole[:, :, :LEAST_FRAMES])
+    assert torch.equal(heard[:, :, :least], whole[:, :, :least])
 
 
 def test_a_batch_says_which_sounds_are_heard_whole():
     batch = sounds().batch(3, 64)
-    silence = batch.samples[:, :1024].abs().amax(1) < 0.5 * batch.samples[:, 1024:].abs().amax(1)
+    half = FrontEnd().n_fft // 2
+    silence = batch.samples[:, :half].abs().amax(1) < 0.5 * batch.samples[:, half:].abs().amax(1)
     assert 0.5 < batch.whole.float().mean() < 0.9
     assert silence[~batch.whole].float().mean() > silence[batch.whole].float().mean() + 0.3
 
@@ -201,8 +202,8 @@ def test_a_new_sound_comes_out_of_silence_and_half_the_time_from_its_beginning()
     ramp[RATE:RATE + 100] = 1.0  # how the clip begins to be heard
     clips, chance = Sounds([ramp], [0], 1), torch.Generator().manual_seed(0)
     windows = np.stack([clips._moved(0, RATE, chance, new=True) for _ in range(60)])
-    assert windows.shape == (60, RATE) and not windows[:, :1024].any()
-    beginnings = (windows[:, 1030:1040] > 2 * windows[:, 5000:5010]).all(1).mean()
+    assert windows.shape == (60, RATE) and not windows[:, :512].any()
+    beginnings = (windows[:, 518:528] > 2 * windows[:, 5000:5010]).all(1).mean()
     assert 0.3 < beginnings < 0.75
 
 
@@ -248,20 +249,31 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(plain, tmp_path, monkeyp
         assert torch.allclose(tensor, resumed.net.state_dict()[name], atol=1e-3), name
 
 
-def test_a_run_from_before_there_was_a_width_goes_on_at_its_own(plain, tmp_path):
+def test_a_run_from_before_there_was_a_choice_is_shown_sounds_as_before(plain, tmp_path):
     torch.set_num_threads(1)
     run_folder, settings = tmp_path / "runs" / "old", Settings(str(plain), batch=4, steps=2)
     stop_after_one(settings, run_folder)
     state = torch.load(run_folder / "checkpoint.pt", weights_only=True)
-    assert state["course"].pop("stretch") == STRETCH != 1
+    assert state["course"].pop("stretch") == STRETCH and FrontEnd(**state["course"].pop("front_end")) == FrontEnd() != LONG
     torch.save(state, run_folder / "checkpoint.pt")
-    assert load_model(train(settings, tmp_path / "m", run_folder)).net.stretch == 1
+    model = load_model(train(settings, tmp_path / "m", run_folder))
+    assert model.net.stretch == 1 and model.front_end == LONG
+
+
+@pytest.mark.parametrize("stretch", [1, 2])
+def test_a_stopped_run_goes_on_as_it_was_begun(plain, tmp_path, monkeypatch, stretch):
+    torch.set_num_threads(1)
+    run_folder, settings = tmp_path / "runs" / "wide", Settings(str(plain), batch=4, steps=2)
+    stop_after_one(settings, run_folder)
+    state = torch.load(run_folder / "checkpoint.pt", weights_only=True)
+    state["course"] |= {"stretch": stretch, "front_end": asdict(LONG)}
+    torch.save(state, run_folder / "checkpoint.pt")
+    model = load_model(train(settings, tmp_path / "m", run_folder))
+    assert model.net.stretch == stretch and model.front_end == LONG
 
 
 def stop_after_one(settings, run_folder):
     """Train one step and keep a checkpoint, as a run that was stopped leaves it."""
-    from dataclasses import asdict
-
     from instrument.learn.train import Course, gather
 
     clips = find_clips(settings.data)
@@ -453,21 +465,38 @@ def test_a_model_comes_back_as_saved(saved):
     assert torch.allclose(loaded.net.stage1[0].conv1.weight, net.stage1[0].conv1.weight, atol=1e-3)
 
 
-def test_a_model_keeps_how_wide_it_is_shown_a_sound_and_hands_it_on(tmp_path):
+@pytest.mark.parametrize("shown", [(1, FrontEnd()), (3, FrontEnd(n_fft=512, hop=128)), (2, LONG)])
+def test_a_model_keeps_how_it_is_shown_a_sound_and_hands_it_on(tmp_path, shown):
     torch.set_num_threads(1)
-    for stretch in (1, 3):
-        folder = tmp_path / str(stretch)
-        save_model(folder, HearSee(2, stretch=stretch), {"classes": ["hum", "whistle"]})
-        assert load_model(folder).net.stretch == begin(folder, 4).stretch == stretch
-    assert begin("", 4).stretch == STRETCH
+    stretch, front_end = shown
+    save_model(tmp_path, HearSee(2, stretch=stretch, front_end=front_end), {"classes": ["hum", "whistle"]})
+    net, heir = load_model(tmp_path).net, begin(tmp_path, 4)
+    assert shown == (net.stretch, net.front_end) == (heir.stretch, heir.front_end)
 
 
-def test_a_model_from_before_there_was_a_width_is_shown_sounds_as_it_was(saved, tmp_path):
+def test_a_network_that_begins_is_shown_sounds_as_is_best():
+    assert (begin("", 4).stretch, begin("", 4).front_end) == (STRETCH, FrontEnd())
+
+
+def test_a_model_from_before_there_was_a_choice_is_shown_sounds_as_it_was(saved, tmp_path):
     folder = shutil.copytree(saved, tmp_path / "old")
     card = json.loads((folder / "card.json").read_text())
-    card.pop("stretch")
+    del card["stretch"], card["front_end"]
     (folder / "card.json").write_text(json.dumps(card))
-    assert load_model(folder).net.stretch == 1
+    model = load_model(folder)
+    assert model.net.stretch == 1 and model.front_end == LONG
+
+
+@pytest.mark.parametrize("front_end", [
+    None, "fine", [], {"window": 3}, {"hop": "256"}, {**asdict(FrontEnd()), "hop": 0}, {**asdict(FrontEnd()), "bands": 64},
+    {**asdict(FrontEnd()), "rate": 44100}, {**asdict(FrontEnd()), "n_fft": [1024]}, {**asdict(FrontEnd()), "n_fft": 10**9}])
+def test_a_front_end_that_cannot_be_is_one_line(saved, tmp_path, front_end):
+    folder = shutil.copytree(saved, tmp_path / "odd")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "front_end": front_end}))
+    with pytest.raises(ValueError, match="front_end .* is none that we can hear by") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("stretch", [0, 1.5, 9, "wide", None])

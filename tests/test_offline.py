@@ -161,7 +161,7 @@ def test_a_sound_file_is_heard(model):
 @pytest.mark.parametrize("fps", [24, 30, 29.97, 60])
 def test_every_frame_gets_what_listen_would_have_sent_in_its_tick(model, fps):
     samples, sent, newest = tone(0.8, begins=0.3), [], {}
-    engine = Engine(demo.RATE, model.hear, model.classes, newest.update, clock=lambda: 0.0)
+    engine = Engine(demo.RATE, model.hear, model.classes, newest.update, clock=lambda: 0.0, front_end=model.front_end)
     ticks = [round(number * demo.RATE / TICKS) for number in range(1, round(0.8 * TICKS))]
     for number, block in enumerate(np.split(samples, ticks), 1):
         engine.push(block, number / TICKS)

@@ -11,14 +11,22 @@ from instrument.audio.frontend import FrontEnd, log_mel
 from instrument.learn import augment
 from instrument.learn import train as module
 from instrument.learn.augment import Sounds, TorchMel
-from instrument.learn.sound_teacher import BLOCKS, EMBEDDING, MIDDLE, MIDDLE_CHANNELS, band_centres, load_sound_teacher
+from instrument.learn.sound_teacher import (
+    BLOCKS,
+    EMBEDDING,
+    MIDDLE,
+    MIDDLE_CHANNELS,
+    TAGS,
+    band_centres,
+    load_sound_teacher,
+)
 from instrument.learn.train import Hearing, Settings, train
 from instrument.learn.tutor import Elder, Tutor, as_student
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 
 RATE = FrontEnd().rate
-FIRST, NARROW, TAGS = 8, 16, 527
+FIRST, NARROW = 8, 16
 
 
 def teacher_state():
@@ -134,7 +142,7 @@ def elder(folder, classes=("low", "high")):
     """An older model of ours that knows next to nothing, as an Elder."""
     torch.manual_seed(1)
     save_model(folder, HearSee(2), {"classes": list(classes), "scenes": 1000})
-    return Elder(folder, ["low", "high"], TorchMel())
+    return Elder(folder, ["low", "high"])
 
 
 def test_an_elder_has_an_equal_say_in_the_answers_and_none_in_the_rest(teacher, tmp_path):
@@ -159,8 +167,8 @@ def test_an_elder_of_other_classes_is_refused(tmp_path):
 def test_the_student_answers_on_the_same_map_as_the_teacher():
     hearing = Hearing(HearSee(2)).eval()
     logits, features, (middle, end) = hearing(TorchMel()(torch.randn(2, RATE)))
-    assert logits.shape == (2, 3) and features.shape == (2, EMBEDDING)
-    assert middle.shape == (2, MIDDLE_CHANNELS, 8, 5) and end.shape == (2, EMBEDDING, 4, 3)
+    assert logits.shape == (2, 3) and features.shape == (2, EMBEDDING + TAGS)
+    assert middle.shape == (2, MIDDLE_CHANNELS, 8, 6) and end.shape == (2, EMBEDDING, 4, 3)
 
 
 def test_a_tone_is_on_the_same_row_of_both_maps():

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,42 +20,56 @@ from .decide import Decider
 from .frontend import FrontEnd, Streaming
 from .onset import FastPath, decibels
 
-FRAMES_PER_DECISION = 2  # 46.4 ms at 22,050 Hz: what a processor does beside the dream
-LEAST_FRAMES = 4  # a decision needs 116 ms of sound after silence; less is repeated into a false rhythm
+DECISION = 0.0464  # s from one to the next: what a processor does beside the dream
+LEAST = 0.1162  # s of sound after silence that a decision needs; less is repeated into a false rhythm
 SILENCE = 0.3  # seconds below the gate until a sound is over
 LEVEL_BLOCK = 0.01  # seconds per value of the level that the gate sees
+
+
+class _Ear(NamedTuple):
+    """What decides: a network with its smoothing, the log-mel that it hears, and how many seconds from one to the next."""
+
+    hear: object
+    decider: object
+    mel: Streaming
+    history: object
+    every: object
 
 
 class Engine:
     """Hears a mono stream at `source_rate` Hz and publishes {feature name: value} of `features.py`.
 
-    `hear` maps a window of natural-log mel, float32 (bands, frames), to logits (classes + 1,), the last of
+    `hear` maps a window of natural-log mel by `front_end`, float32 (bands, frames), to logits (classes + 1,), the last of
     them for "none of these"; None until `attach` brings a network. `publish` is called from whichever thread runs
     `analyse` or `decide`. `values` holds the `hear.` rows; assign a new mapping to change them. Times are of `clock`.
     """
 
-    def __init__(self, source_rate, hear, classes, publish, values=DEFAULTS, clock=time.perf_counter):
+    def __init__(self, source_rate, hear, classes, publish, values=DEFAULTS, clock=time.perf_counter,
+                 front_end=FrontEnd()):
         self.values = values
         self.analysed = 0  # samples
         self.decisions = self.skipped = 0
         self.overflows = 0  # counted by the source, published here
         self._publish, self._clock, self._rate = publish, clock, source_rate
         self._fast = FastPath(source_rate)
-        self._mel = Streaming(source_rate, FrontEnd())
         self._gate = Gate(source_rate)
-        self._history = History(self._mel.front_end)
         self._pace = Pace()
         self._lock = threading.Lock()
         self._due = 0  # decisions that the sound so far asks for
         self._start = self._ended = None  # of the sound; of the newest frame
-        self.attach(hear, classes)
+        self._ear = _Ear(None, None, *self._begun(front_end), lambda: DECISION)
+        self.attach(hear, classes, front_end)
 
-    def attach(self, hear, classes, every=lambda: FRAMES_PER_DECISION):
-        """Decide with this network from now on, each time that `every()` frames have come.
-        It is asked at each block."""
-        self._every = every
+    def attach(self, hear, classes, front_end=FrontEnd(), every=lambda: DECISION):
+        """Decide with this network from now on, each time that `every()` seconds have come.
+        It is asked at each block. Of another front end nothing has been heard so far."""
+        now = self._ear
         decider = None if hear is None else Decider(classes)
-        self._ear = (hear, decider)  # one assignment, so that the deciding thread never sees half
+        mel, history = (now.mel, now.history) if now.mel.front_end == front_end else self._begun(front_end)
+        self._ear = _Ear(hear, decider, mel, history, every)  # one assignment, so that the other threads never see half
+
+    def _begun(self, front_end):
+        return Streaming(self._rate, front_end), History(front_end)
 
     def push(self, block, now):
         """Analyse and decide in one thread."""
@@ -70,37 +85,39 @@ class Engine:
         block = amplified(block, self.values["hear.gain"])
         ms = int(1000 * (now - self._start)) & 0x7FFFFFFF
         self._publish(self._fast.push(block) | {"ms": ms, "stat.overflows": self.overflows})
+        ear = self._ear
+        ear.history.begin(self.analysed / self._rate)
         self.analysed += len(block)
-        frames = self._mel.push(block)
+        frames = ear.mel.push(block)
         with self._lock:
             self._gate.push(block, self.values["hear.gate"])
-            self._due += self._history.push(frames, self._every())
-            self._ended = now - max(self.analysed / self._rate - self._history.end, 0.0)
+            self._due += ear.history.push(frames, ear.every())
+            self._ended = now - max(self.analysed / self._rate - ear.history.end, 0.0)
             return self._due > 0
 
     def decide(self):
         """Decide on the newest window if that is due; what came due meanwhile is skipped and counted."""
-        hear, decider = self._ear
+        ear = self._ear
+        hear, decider = ear.hear, ear.decider
         with self._lock:
             due, self._due, captured = self._due, 0, self._ended
             if not due:
                 return
             level_db = self._gate.level_db
-            window = None if hear is None else self._window()
+            window = None if hear is None else self._window(ear.history)
         self.skipped += due - 1
         if hear is not None:
             logits = None if window is None else hear(window)
             decision = decider.update(logits, level_db, self.values, captured)
             self._report(decision, decider.classes, captured)
 
-    def _window(self):
+    def _window(self, history):
         """What the network hears now, or None in silence and in the first moments of a sound."""
         row = BY_NAME["hear.window"]
         seconds = float(row.labels[int(self.values["hear.window"])])
         if not self._gate.open:
             return None
-        since = self._history.frame_at(self._gate.opened)
-        return choose_window(self._history, since, seconds)
+        return choose_window(history, history.frame_at(self._gate.opened), seconds)
 
     def _report(self, decision, classes, captured):
         self.decisions += 1
@@ -147,9 +164,9 @@ def choose_window(history, since, seconds):
     A sound shorter than the window is repeated until it fills it, as short clips are in training:
     so a sound after silence is answered before it is as long as the window.
     """
-    length = history.length(seconds)
+    length = history.front_end.frames(seconds)
     sound = history.newest(min(length, history.total - since))
-    if sound.shape[1] < LEAST_FRAMES:
+    if sound.shape[1] < history.front_end.begun(LEAST):
         return None
     repeats = -(-length // sound.shape[1])
     return np.ascontiguousarray(np.tile(sound, repeats)[:, :length])
@@ -159,18 +176,18 @@ class History:
     """The last seconds of log-mel frames."""
 
     def __init__(self, front_end):
-        self._front_end = front_end
+        self.front_end = front_end
         longest = max(float(label) for label in BY_NAME["hear.window"].labels)
-        self._frames = np.zeros((front_end.bands, self.length(longest)), np.float32)
-        self.total = 0
+        self._frames = np.zeros((front_end.bands, front_end.frames(longest)), np.float32)
+        self.total, self._begun = 0, None
 
-    def length(self, seconds):
-        """Frames in a window of `seconds`."""
-        front = self._front_end
-        return 1 + (round(seconds * front.rate) - front.n_fft) // front.hop
+    def begin(self, seconds):
+        """What is pushed first comes after so much sound that was not; told again, it changes nothing."""
+        self._begun = seconds if self._begun is None else self._begun
 
-    def push(self, frames, every=FRAMES_PER_DECISION):
-        """Keep the newest `frames` (bands, n) and return how many decisions came due, one for each `every` frames."""
+    def push(self, frames, every=DECISION):
+        """Keep the newest `frames` (bands, n) and return how many decisions came due, one for each `every` seconds."""
+        every = max(round(every * self.front_end.rate / self.front_end.hop), 1)
         before = self.total // every
         self.total += frames.shape[1]
         kept = frames[:, -self._frames.shape[1]:]
@@ -181,8 +198,8 @@ class History:
     @property
     def end(self):
         """Seconds of sound up to the end of the newest frame."""
-        front = self._front_end
-        return ((self.total - 1) * front.hop + front.n_fft) / front.rate if self.total else 0.0
+        front = self.front_end
+        return (self._begun or 0.0) + (((self.total - 1) * front.hop + front.n_fft) / front.rate if self.total else 0.0)
 
     def newest(self, count):
         """The last `count` frames, shape (bands, count or fewer)."""
@@ -191,8 +208,8 @@ class History:
 
     def frame_at(self, seconds):
         """Number of the first frame whose middle lies at or after `seconds` of sound."""
-        front = self._front_end
-        return max(math.ceil((seconds * front.rate - front.n_fft / 2) / front.hop), 0)
+        front = self.front_end
+        return max(math.ceil(((seconds - (self._begun or 0.0)) * front.rate - front.n_fft / 2) / front.hop), 0)
 
 
 class Gate:

@@ -46,7 +46,7 @@ def events(model, samples, values=DEFAULTS):
     """[(time s, class)] that the ear announces in mono `samples` at 22,050 Hz."""
     told, said = [], None
     newest = {}
-    engine = Engine(RATE, model.hear, model.classes, newest.update, values)
+    engine = Engine(RATE, model.hear, model.classes, newest.update, values, front_end=model.front_end)
     for at in range(0, len(samples), BLOCK):
         now = (at + BLOCK) / RATE
         engine.push(samples[at:at + BLOCK], now)

@@ -20,7 +20,7 @@ import soundfile
 import torch
 
 from ..audio.decide import Decider
-from ..audio.frontend import FrontEnd, Streaming, log_mel
+from ..audio.frontend import Streaming, log_mel
 from ..audio.onset import FastPath
 from ..audio.ring import Ring
 from ..learn.augment import AUDIBLE
@@ -237,8 +237,8 @@ def stage_rows(model, samples):
     """Median and 95th percentile in ms of every stage on the way from sound to packet; one thread, no other load."""
     count = round(BLOCK * RATE)
     blocks = [samples[at:at + count] for at in range(0, len(samples) - count, count)]
-    fast, mel, decider = FastPath(RATE), Streaming(RATE, FrontEnd()), Decider(model.classes)
-    window = log_mel(np.resize(samples, RATE))
+    fast, mel, decider = FastPath(RATE), Streaming(RATE, model.front_end), Decider(model.classes)
+    window = log_mel(np.resize(samples, RATE), model.front_end)
     logits = model.hear(window)
     with closing(Sender([("127.0.0.1", 9)], model.classes)) as sender:
         steps = {

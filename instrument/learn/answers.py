@@ -16,7 +16,7 @@ from .ahead import ahead
 from .augment import WINDOW
 from .run import track
 
-HEARD = (5, 6, 7, 9, 13, 17)  # frames of a beginning: 0.1 to 0.4 s
+HEARD = (0.140, 0.163, 0.186, 0.233, 0.326, 0.419)  # s of a beginning
 BEGINNINGS = 0.5  # how much they count beside whole windows
 MOST = 60  # windows of a clip, evenly spread: it counts by its recording anyway, and may last an hour
 EVIDENCE = 2.5  # how much all examples together weigh against weights of zero

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from librosa.filters import mel
 
-from ..audio.engine import LEAST_FRAMES
+from ..audio.engine import LEAST
 from ..audio.frontend import FrontEnd
 from .dataset import repeat_to
 from .disturb import COLOURS, coloured
+from .mangle import mangled, strange_speed
 from .run import generator
 
 WINDOW = 1.0  # s: what the network sees at once; its normalisations fit one length only
@@ -26,13 +27,14 @@ NOISES = 60  # clips of each kind of noise that we make ourselves
 
 class Batch(NamedTuple):
     """One batch: log-mel (n, bands, frames), label shares (n, classes + 1; the last: none of them), the samples
-    (n, length) before masks and tone colour, which is what a teacher hears, and whether the student hears them
-    whole (n,) or their beginning only."""
+    (n, length) before masks and tone colour, which is what a teacher hears, whether the student hears them
+    whole (n,) or their beginning only, and whether the labels say what they are (n,): of mangled ones they do not."""
 
     log_mel: torch.Tensor
     target: torch.Tensor
     samples: torch.Tensor
     whole: torch.Tensor
+    named: torch.Tensor
 
 
 class TorchMel:
@@ -61,7 +63,7 @@ class Sounds:
 
     def __init__(self, samples, labels, classes, seed=0, recordings=None, front_end=FrontEnd()):
         self.samples, self.labels, self.classes, self.seed = samples, np.asarray(labels), classes, seed
-        self.mel = TorchMel(front_end)
+        self.front_end, self.mel = front_end, TorchMel(front_end)
         self._rate = front_end.rate
         self._silence = front_end.n_fft // 2  # samples: the first frame that is heard begins half a frame before its sound
         recordings = range(len(samples)) if recordings is None else recordings
@@ -92,19 +94,22 @@ class Sounds:
         powers = [self._power(clip, number, length) for number in numbers]
         return [number for number, power in zip(numbers, powers, strict=True) if power >= AUDIBLE**2 * max(powers)]
 
-    def batch(self, step, size=32):
-        """The batch of `step`: `size` windows of a second, every second one a mixture of two sounds."""
+    def batch(self, step, size=32, odd=0.0):
+        """The batch of `step`: `size` windows of a second, every second one a mixture of two sounds; of a share `odd` of
+        them both are mangled."""
         chance, length = generator(self.seed, 2, step), int(WINDOW * self._rate)
         clips = torch.multinomial(self._odds, 2 * size, True, generator=chance).tolist()
-        new = torch.rand(size, generator=chance) < NEW
-        sounds = torch.from_numpy(np.stack([self._moved(clip, length, chance, first)
-                                            for clip, first in zip(clips, new.tolist() * 2, strict=True)]))
+        named = torch.rand(size, generator=chance) >= odd
+        new = (torch.rand(size, generator=chance) < NEW) & named
+        sounds = torch.from_numpy(np.stack([
+            self._moved(clip, length, chance, first) if known else self._mangled(clip, length, chance)
+            for clip, first, known in zip(clips, new.tolist() * 2, named.tolist() * 2, strict=True)]))
         shares, samples = _mix(sounds[:size], sounds[size:], chance)
         labels = torch.eye(self.classes + 1)[torch.from_numpy(self.labels)[clips]]
         target = shares[:, :1] * labels[:size] + shares[:, 1:] * labels[size:]
         samples = _add_noise(samples, chance)
-        log_mel = _so_far(self.mel(samples), new, chance)
-        return Batch(_mask(_colour(log_mel, chance), chance), target, samples, ~new)
+        log_mel = _so_far(self.mel(samples), self.front_end.begun(LEAST), new, chance)
+        return Batch(_mask(_colour(log_mel, chance), chance), target, samples, ~new, named)
 
     def clean(self, step, size=32):
         """Log-mel (size, bands, frames) of windows of the labelled clips as they are."""
@@ -127,30 +132,37 @@ class Sounds:
         return float(np.dot(part, part))
 
     def _moved(self, clip, length, chance, new=False):
-        """A window up to an eighth earlier or later, often faster or slower; of a repeated clip from anywhere.
-
-        `new`: one that comes out of silence, half of the time where the clip itself begins.
-        """
+        """A window from anywhere, often faster or slower. `new`: one that comes out of silence, half of the time where the
+        clip itself begins."""
         span = round(length * _speed(chance))
-        if new and torch.rand(1, generator=chance) < 0.5:
-            part = self._beginning(clip, span)
-        else:
-            shift = int(torch.randint(-length // 8, length // 8, (1,), generator=chance))
-            part = self.window(clip, self._pick(clip, span, chance), span, shift)
-            if len(self.samples[clip]) <= span:
-                part = np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
-        part = np.interp(np.linspace(0, span - 1, length), np.arange(span), part).astype(np.float32)
+        begins = new and torch.rand(1, generator=chance) < 0.5
+        part = self._beginning(clip, span) if begins else self._anywhere(clip, span, chance)
+        part = _as_long_as(part, length)
         return self._out_of_silence(part) if new else part
+
+    def _mangled(self, clip, length, chance):
+        """A window made into another sound, of quite another speed."""
+        part = self._anywhere(clip, round(length * strange_speed(chance)), chance)
+        return mangled(_as_long_as(part, length), self._rate, chance)
+
+    def _anywhere(self, clip, span, chance):
+        """A window up to an eighth earlier or later; of a repeated clip from anywhere."""
+        shift = int(torch.randint(-span // 8, span // 8, (1,), generator=chance))
+        part = self.window(clip, self._pick(clip, span, chance), span, shift)
+        if len(self.samples[clip]) > span:
+            return part
+        return np.roll(part, int(torch.randint(0, span, (1,), generator=chance)))
 
     def _out_of_silence(self, part):
         return np.concatenate([np.zeros(self._silence, np.float32), part])[:len(part)]
 
-    def beginnings(self, index, frames):
-        """Log-mel (len(frames), bands, frames of a window) of a clip that has just begun, as on stage: of its first
-        window so many frames each, repeated."""
+    def beginnings(self, index, heard):
+        """Log-mel (len(heard), bands, frames of a window) of a clip that has just begun, as on stage: of its first
+        window so many seconds each, repeated."""
         part = self._out_of_silence(self._beginning(index, int(WINDOW * self._rate)))
         log_mel = self.mel(torch.from_numpy(part)[None])
-        return repeated(log_mel.expand(len(frames), -1, -1), torch.tensor(frames))
+        frames = torch.tensor([self.front_end.begun(seconds) for seconds in heard])
+        return repeated(log_mel.expand(len(heard), -1, -1), frames)
 
     def _beginning(self, clip, length):
         """The first window of a clip, from where it begins to be heard, at unit RMS."""
@@ -197,17 +209,22 @@ def _odds(labels, classes, shares):
     return odds
 
 
+def _as_long_as(part, length):
+    """Samples played so much faster or slower that they are `length`, float32."""
+    return np.interp(np.linspace(0, len(part) - 1, length), np.arange(len(part)), part).astype(np.float32)
+
+
 def _speed(chance):
     """1 for every second sound, else 1/FASTEST..FASTEST."""
     moved, place = torch.rand(2, generator=chance).tolist()
     return FASTEST ** (2 * place - 1) if moved < 0.5 else 1.0
 
 
-def _so_far(log_mel, new, chance):
-    """Of the rows that are `new` only the first frames, repeated, as the engine does while a sound is shorter than its
+def _so_far(log_mel, least, new, chance):
+    """Of the rows that are `new` only the first frames, `least` or more, repeated, as the engine does while a sound is shorter than its
     window; the fewer the oftener. A teacher hears all of the window, and so teaches to guess what will come."""
     frames = log_mel.shape[2]
-    heard = LEAST_FRAMES + ((frames - LEAST_FRAMES) * torch.rand(len(log_mel), generator=chance).square()).int()
+    heard = least + ((frames - least) * torch.rand(len(log_mel), generator=chance).square()).int()
     return repeated(log_mel, torch.where(new, heard, frames))
 
 

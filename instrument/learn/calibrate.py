@@ -31,7 +31,7 @@ def calibrate(model, clips):
     {"clips", "macro_f1", "ece", "temperature"}; empty where nothing sounds."""
     logits, truth = [], []
     for clip in clips:
-        heard = [model.hear(window) for window in cut(*decode(clip.path), 1.0) if window is not None]
+        heard = [model.hear(window) for window in cut(*decode(clip.path), 1.0, model.front_end) if window is not None]
         logits += heard
         truth += [model.classes.index(clip.label)] * len(heard)
     if not truth:

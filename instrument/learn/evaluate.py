@@ -113,14 +113,13 @@ def from_file(model, samples, rate, seconds):
     answered, as on the stage: NaN.
     """
     silent = np.full(len(model.classes) + 1, np.nan)
-    logits = [silent if window is None else model.hear(window) for window in cut(samples, rate, seconds)]
+    logits = [silent if window is None else model.hear(window) for window in cut(samples, rate, seconds, model.front_end)]
     return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
 
 
-def cut(samples, rate, seconds):
+def cut(samples, rate, seconds, front=FrontEnd()):
     """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops; where none of
     them sounds, the one at the clip's end alone."""
-    front = FrontEnd()
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
@@ -153,7 +152,8 @@ class _Stage:
         self._rate, self._fed, self._asked = rate, 0, []
         self._silent = np.full(len(model.classes) + 1, np.nan)
         values = {**DEFAULTS, "hear.window": _window_row(seconds)}
-        self._engine = Engine(rate, lambda window: self._asked.append(model.hear(window)) or self._asked[-1], model.classes, dict, values)
+        self._engine = Engine(rate, lambda window: self._asked.append(model.hear(window)) or self._asked[-1], model.classes, dict, values,
+                              front_end=model.front_end)
 
     def answer(self, samples, end):
         """Logits once the samples up to `end` have been heard; NaN where nothing sounds."""

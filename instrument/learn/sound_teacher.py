@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .run import read_tensors
 
 RATE, N_FFT, WINDOW, HOP, BANDS = 32_000, 1024, 800, 320, 128
-EMBEDDING = 384
+EMBEDDING, TAGS = 384, 527  # features, and answers that AudioSet has names for
 MIDDLE, MIDDLE_CHANNELS = 13, 48  # blocks up to the last of stride 16, and what comes out of them
 
 # kernel, stride, squeeze-excitation, hard swish (else ReLU) of the fifteen blocks
@@ -25,7 +25,7 @@ BLOCKS = (
 
 
 class SoundTeacher(nn.Module):
-    """EfficientAT mn04; `embed` turns samples at 32 kHz into (batch, 384), `forward` into 527 AudioSet logits."""
+    """EfficientAT mn04; `embed` turns samples at 32 kHz into (batch, 384), `forward` into TAGS AudioSet logits."""
 
     def __init__(self, state):
         super().__init__()

@@ -75,7 +75,7 @@ class Pupil:
         name = legal_name(name)
         if name in self.own:
             raise ValueError(f"{name} is a class of the model itself; choose another name")
-        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, gate)])
+        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, gate, self.model.front_end)])
         examples = self._examples()
         examples[name] = [*examples.get(name, ()), features]
         self._learn(examples)
@@ -178,13 +178,12 @@ def legal_name(name):
     return legal
 
 
-def views(samples, rate=FrontEnd().rate, gate=GATE):
+def views(samples, rate=FrontEnd().rate, gate=GATE, front=FrontEnd()):
     """Log-mel windows (bands, frames) of one example: of the sound alone, and of all that holds some of it.
 
     The stage hears both: a sound after silence repeated until it fills the window, and later with what is
     round it. (Without the second kind a sneeze was known only while it filled the window.) ValueError for silence.
     """
-    front = FrontEnd()
     samples = np.nan_to_num(np.asarray(samples, np.float32))
     sounds = sounding(samples, rate, gate)  # of the samples as they came: resampled, an offset clicks at both ends
     if rate != front.rate:
@@ -237,16 +236,16 @@ def _recall(model, clips, name, chance):
     counts = np.bincount(np.arange(KEPT) % len(clips)).clip(max=EACH)
     found = []
     for at, count in zip(track(chance.permutation(len(clips)), name), counts):
-        found += [model.listen(view)[1] for view in _some_views(read(clips[at]), count, chance)]
+        found += [model.listen(view)[1] for view in _some_views(read(clips[at]), count, chance, model.front_end)]
     return np.stack(found)
 
 
-def _some_views(samples, count, chance):
+def _some_views(samples, count, chance, front):
     """`count` windows at random places."""
-    length = int(WINDOW * FrontEnd().rate)
+    length = int(WINDOW * front.rate)
     sound = repeat_to(samples, length)
     for start in chance.integers(len(sound) - length + 1, size=count):
-        yield log_mel(sound[start:start + length])
+        yield log_mel(sound[start:start + length], front)
 
 
 def read_memory(model):

@@ -18,10 +18,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..audio.engine import levels
-from ..audio.frontend import FrontEnd, log_mel
+from ..audio.frontend import LONG, FrontEnd, log_mel
 from ..files import write_whole
 from ..model.card import find_model, load_model, save_model
-from ..model.net import STRETCH, WIDTHS, HearSee, SenseNorm
+from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.zoo import open_googlenet
 from ..params import DEFAULTS
 from .ahead import ahead, in_threads, losses_told, usual_workers
@@ -32,10 +32,11 @@ from .dataset import classes_of, find_clips, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
 from .run import Losses, Run, epoch_indices, generator, mixed, read_json, read_tensors, track
-from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS
+from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS, TAGS
 from .teach import remember
 from .tutor import Elder, Tutor
 
+ODD = 0.5  # share of what is heard that is mangled, where a teacher is there to say what it is
 SAVED = 50  # steps between two checkpoints
 SETTLED = 40  # batches of clean windows for the final statistics
 LEARNT = ("model", "average", "optimiser", "schedule")  # parts of a Course
@@ -61,7 +62,7 @@ class Settings:
     decay: float = 0.05
     labels: float = 0.5  # weight of the labels
     answers: float = 1.0  # weight of the sound teacher's answers
-    features: float = 1.0  # weight of its features
+    features: float = 1.0  # weight of its features and AudioSet answers
     maps: float = 0.5  # weight of where it hears them
     picture_every: int = 2
     seed: int = 0
@@ -73,12 +74,12 @@ class Hearing(nn.Module):
     def __init__(self, net):
         super().__init__()
         self.net = net
-        self.adaptor = nn.Linear(WIDTHS[-1], EMBEDDING)
+        self.adaptor = nn.Linear(WIDTHS[-1], EMBEDDING + TAGS)
         channels = (MIDDLE_CHANNELS, EMBEDDING)
         self.places = nn.ModuleList(nn.Conv2d(*pair, 1) for pair in zip(WIDTHS[2:], channels, strict=True))
 
     def forward(self, log_mel):
-        """(logits, predicted teacher features, predicted maps of stages 3 and 4) of log-mel windows."""
+        """(logits, predicted teacher features and AudioSet answers, predicted maps of stages 3 and 4) of log-mel windows."""
         *_, middle, end = self.net.use("sound").stages(self.net.shown(log_mel))
         embedding = end.mean((2, 3))
         maps = [adaptor(stage) for adaptor, stage in zip(self.places, (middle, end), strict=True)]
@@ -100,7 +101,7 @@ def train(settings, out, run_folder, workers=None):
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
-    sounds = gather(learnt, classes, settings.foreign, settings.seed)
+    sounds = gather(learnt, classes, settings.foreign, settings.seed, _front_end(settings.start, run.folder))
     _check_sounding(sounds, classes)
     course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
@@ -226,12 +227,13 @@ def lend_pictures(base, out, clips):
 
 def _nearest(base, clips):
     """The class of `base` that a few clips sound most like."""
-    length = FrontEnd().rate
-    heard = [base.hear(log_mel(repeat_to(read(clip), length)[:length])) for clip in clips[:: max(1, len(clips) // 8)]]
+    length = base.front_end.rate
+    starts = [repeat_to(read(clip), length)[:length] for clip in clips[:: max(1, len(clips) // 8)]]
+    heard = [base.hear(log_mel(start, base.front_end)) for start in starts]
     return base.classes[int(np.mean(heard, 0)[:-1].argmax())]
 
 
-def gather(clips, classes, foreign="", seed=0):
+def gather(clips, classes, foreign="", seed=0, front_end=FrontEnd()):
     """Sounds of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
     others = [clip for clip in find_clips(foreign) if clip.label not in classes] if foreign else []
     noises = strangers()
@@ -240,7 +242,7 @@ def gather(clips, classes, foreign="", seed=0):
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
     recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)]
     recordings += [f"noise {number}" for number in range(len(noises))]
-    return Sounds([*samples, *noises], labels, len(classes), seed, recordings)
+    return Sounds([*samples, *noises], labels, len(classes), seed, recordings, front_end)
 
 
 class Batches:
@@ -250,7 +252,8 @@ class Batches:
         self._settings, self._sounds, self._squares = settings, sounds, squares
 
     def __call__(self, step):
-        return self._sounds.batch(step, self._settings.batch), self._pictures(step)
+        odd = ODD if self._settings.sound_teacher else 0.0
+        return self._sounds.batch(step, self._settings.batch, odd), self._pictures(step)
 
     def _pictures(self, step):
         batch, seed = self._settings.batch, self._settings.seed
@@ -290,6 +293,7 @@ class Course:
         self.settings, self.sounds, self.device = settings, sounds, device
         steps = max(1, settings.steps)
         net = begin(settings.start, sounds.classes)
+        net.front_end = sounds.front_end
         if _is_own(settings):
             _keep_convolutions(net)
         self.hearing = Hearing(net).to(device, memory_format=torch.channels_last)
@@ -310,7 +314,7 @@ class Course:
             raise ValueError("--elder needs --sound-teacher FILE, which it teaches beside")
         if not teacher:
             return None
-        elder = Elder(elder, classes, self.sounds.mel, self.device) if elder else None
+        elder = Elder(elder, classes, self.device) if elder else None
         return Tutor(teacher, self.sounds, cache, self.device, elder)
 
     @property
@@ -352,7 +356,8 @@ class Course:
         with mixed(self.device):
             logits, features, maps = self.hearing(self._here(batch.log_mel))
         logits = logits.float()
-        loss = F.cross_entropy(logits, self._here(batch.target), label_smoothing=0.05)
+        losses = F.cross_entropy(logits, self._here(batch.target), label_smoothing=0.05, reduction="none")
+        loss = (losses * self._here(batch.named)).mean()
         self.losses.add("sound", loss)
         if self.tutor:
             loss = self.settings.labels * loss
@@ -374,7 +379,8 @@ class Course:
         return tensor.to(self.device, non_blocking=True)
 
     def state_dict(self):
-        return {"stretch": self.hearing.net.stretch, **{name: getattr(self, name).state_dict() for name in LEARNT}}
+        net = self.hearing.net
+        return {"stretch": net.stretch, "front_end": asdict(net.front_end), **{name: getattr(self, name).state_dict() for name in LEARNT}}
 
     def load_state_dict(self, state):
         stretch = state.get("stretch", 1)  # of a run from before it was noted
@@ -396,12 +402,21 @@ def begin(start, classes):
     ValueError where `start` is neither. The answers to sound begin anew.
     """
     if start and not _is_run(start):
-        state, stretch = _heard(start), load_model(start).net.stretch  # its normalisations are fitted to that
+        state, own = _heard(start), load_model(start).net
+        shown = {"stretch": own.stretch, "front_end": own.front_end}  # its normalisations are fitted to that
     else:
-        state, stretch = _seen(start) if start else {}, STRETCH
-    net = HearSee(classes, stretch=stretch)
+        state, shown = _seen(start) if start else {}, {}
+    net = HearSee(classes, **shown)
     net.load_state_dict({name: value for name, value in state.items() if not name.startswith("heads.sound.")}, strict=False)
     return net
+
+
+def _front_end(start, run_folder):
+    """The front end of a run: one that was begun goes on with its own, and a model keeps its own."""
+    begun = Path(run_folder) / "checkpoint.pt"
+    if begun.exists():
+        return FrontEnd(**read_tensors(begun)["course"].get("front_end", asdict(LONG)))  # not told: from before there was a choice
+    return load_model(start).front_end if start and not _is_run(start) else FrontEnd()
 
 
 def _is_own(settings):
@@ -447,7 +462,7 @@ def _part(run_folder, prefix):
 def _card(settings, classes, folds):
     return {
         "network": "HearSee: residual, 4 stages of 2 basic blocks (64, 128, 256, 384), one normalisation per sense",
-        "classes": classes, "scenes": 1000, "front_end": asdict(FrontEnd()), "window_s": WINDOW,
+        "classes": classes, "scenes": 1000, "window_s": WINDOW,
         "training": {name: value for name, value in asdict(settings).items()
                      if name not in ("data", "start", "foreign", "sound_teacher", "elder", "pictures", "picture_teacher")},
         "folds": folds,

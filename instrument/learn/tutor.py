@@ -15,8 +15,9 @@ from ..files import put
 from ..model.card import load_model
 from . import sound_teacher
 from .answers import linear_head
+from .augment import TorchMel
 from .run import mixed, track
-from .sound_teacher import EMBEDDING, RATE, load_sound_teacher
+from .sound_teacher import RATE, load_sound_teacher
 
 FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fitted
 AT_ONCE = 64  # windows that the teacher is asked about
@@ -25,9 +26,9 @@ SURE = 0.5  # and at this temperature its answers to those are likeliest (docs/l
 
 
 class Lesson(NamedTuple):
-    """What the teacher says of a batch: answers softened at temperature 2 as probabilities, standardised features, and
-    maps of its features where they are heard, (n, channels, rows, times) of the middle and of the end: as many rows as
-    the student's, of the same frequencies."""
+    """What the teacher says of a batch: answers softened at temperature 2 as probabilities, standardised features and
+    AudioSet answers (n, EMBEDDING + TAGS), and maps of its features where they are heard, (n, channels, rows, times) of the
+    middle and of the end: as many rows as the student's, of the same frequencies."""
 
     answers: torch.Tensor
     features: torch.Tensor
@@ -41,12 +42,12 @@ class Elder:
     ValueError where its classes are others.
     """
 
-    def __init__(self, folder, classes, mel, device="cpu"):
+    def __init__(self, folder, classes, device="cpu"):
         model = load_model(folder)
         if model.card["classes"] != classes:
             raise ValueError(f"--elder {folder} knows {', '.join(model.card['classes'])}: give a model of {', '.join(classes)}")
         self._net = model.net.use("sound").eval().to(device, memory_format=torch.channels_last)
-        self._mel, self._device = mel, device
+        self._mel, self._device = TorchMel(model.front_end), device
 
     @torch.no_grad()
     def __call__(self, samples):
@@ -87,7 +88,7 @@ class Tutor:
         answers = (self._head(features) / SURE / 2.0).softmax(1)
         if self._elder:
             answers = (answers + self._elder(samples)) / 2
-        return Lesson(answers, features[:, :EMBEDDING], (_even(as_student(middle)), _even(as_student(end))))
+        return Lesson(answers, features, (_even(as_student(middle)), _even(as_student(end))))
 
     def _as_teacher(self, samples):
         return to_teacher_rate(samples.to(self._device, non_blocking=True) * 0.1)

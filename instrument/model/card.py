@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ..audio.frontend import LONG, FrontEnd
 from ..features import legal_class
 from .ear import Ear, open_ear
 from .net import HearSee
@@ -18,6 +20,7 @@ DEFAULT = Path(__file__).parents[2] / "models" / "urban"
 OWN = Path.home() / ".hearsee" / "models"  # of the player: what was taught
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 WIDEST = 4  # a stretch; more would cost decisions
+WINDOWS, HOPS = (256, 512, 1024, 2048, 4096), (128, 256, 512, 1024)  # samples, of a front end
 
 
 class Model:
@@ -44,6 +47,11 @@ class Model:
         return f"{self.folder.name}, weights {self.weights_hash}"
 
     @property
+    def front_end(self):
+        """How sound is made into the log-mel that it hears."""
+        return self.net.front_end
+
+    @property
     def device(self):
         """Where it hears now: "cpu" or "cuda"."""
         return self._ear.device if self._ear else "cpu"
@@ -57,7 +65,7 @@ class Model:
         return note
 
     def hear(self, log_mel):
-        """Logits (classes + 1,) of one window of natural log-mel power (bands, frames), NumPy in and out.
+        """Logits (classes + 1,) of one window of natural log-mel power (bands, frames) by its `front_end`, NumPy in and out.
 
         The last one stands for "none of these"."""
         return self.taught.extend(*self.listen(log_mel))
@@ -68,7 +76,7 @@ class Model:
         The network itself sees a second at a time, see `seconds_of`: the mean over those.
         """
         self._ear = self._ear or Ear(self.net)
-        logits, features = self._ear(seconds_of(log_mel))
+        logits, features = self._ear(seconds_of(log_mel, self.front_end.frames(1.0)))
         return logits / self.card.get("temperature", 1.0), features
 
     def picture_files(self):
@@ -99,7 +107,7 @@ def load_model(folder=DEFAULT):
     path = folder / "weights.safetensors"
     try:
         state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
-        net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1))
+        net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1), front_end=_front_end(card))
         net.load_state_dict(_with_counters(net, state))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: a model folder holds weights.safetensors, card.json, pictures/") from None
@@ -128,12 +136,28 @@ def _read_card(path):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
     if card.get("stretch", 1) not in range(1, WIDEST + 1):
         raise ValueError(f"{path}: stretch {card['stretch']} is none of 1 to {WIDEST}: restore it or choose another --model")
+    if not _can_hear(card):
+        raise ValueError(f"{path}: front_end {card['front_end']} is none that we can hear by (n_fft {WINDOWS}, hop {HOPS}, the rest "
+                         f"as in {asdict(LONG)}): restore it or choose another --model")
     try:
         for name in (*card["classes"], *card.get("taught", ())):
             legal_class(str(name))
     except ValueError as error:  # it would be heard, and its address refused
         raise ValueError(f"{path}: {error}; rename it there, and its picture") from None
     return card
+
+
+def _front_end(card):
+    """That of a card; a card from before it was told means LONG."""
+    return FrontEnd(**card["front_end"]) if "front_end" in card else LONG
+
+
+def _can_hear(card):
+    try:
+        front = _front_end(card)
+        return front.n_fft in WINDOWS and front.hop in HOPS and replace(front, n_fft=LONG.n_fft, hop=LONG.hop) == LONG
+    except TypeError:  # no table, or with names that a front end has not
+        return False
 
 
 def save_model(folder, net, card):
@@ -143,4 +167,4 @@ def save_model(folder, net, card):
     state = {name: tensor.half() if tensor.is_floating_point() else tensor
              for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, str(folder / "weights.safetensors"))
-    (folder / "card.json").write_text(json.dumps({**card, "stretch": net.stretch}, indent=1) + "\n")
+    (folder / "card.json").write_text(json.dumps({**card, "front_end": asdict(net.front_end), "stretch": net.stretch}, indent=1) + "\n")

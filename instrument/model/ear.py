@@ -18,7 +18,7 @@ import torch
 
 from ..errors import one_line
 from .net import AVERAGES, WIDTHS, folded
-from .sound import BANDS, SECOND, SECONDS
+from .sound import SECONDS
 
 log = logging.getLogger(__name__)
 WARM = 3  # times work is done before it is captured, so that libraries have chosen and allocated
@@ -57,7 +57,7 @@ def _compared(ears):
 
 def seconds_of_call(ear):
     """Median time of a call with one second of sound, s."""
-    second, times = np.zeros((1, BANDS, SECOND), np.float32), []
+    second, times = ear.silence(1), []
     ear(second)  # the first call is slow on any device
     end = time.perf_counter() + TRIAL
     while not times or (len(times) < CALLS and time.perf_counter() < end):
@@ -68,8 +68,8 @@ def seconds_of_call(ear):
 
 
 class Ear:
-    """Called with seconds of log-mel, float32 (1 to SECONDS, BANDS, SECOND), it gives the mean answer to them in NumPy:
-    (logits (classes + 1,), features (AVERAGES,)). Any thread.
+    """Called with seconds of log-mel, float32 (1 to SECONDS, bands, frames of a second), it gives the mean answer to them in
+    NumPy: (logits (classes + 1,), features (AVERAGES,)). Any thread.
 
     A GPU that fails is given up for good: the processor goes on, and the log says so once.
     """
@@ -87,7 +87,12 @@ class Ear:
     def warm(self):
         """Get ready for every number of seconds, so that no answer of the show waits for that."""
         for count in range(1, SECONDS + 1):
-            self(np.zeros((count, BANDS, SECOND), np.float32))
+            self(self.silence(count))
+
+    def silence(self, count):
+        """`count` seconds of it, as the network is given sound."""
+        front = self._net.front_end
+        return np.zeros((count, front.bands, front.frames(1.0)), np.float32)
 
     def __call__(self, seconds):
         features = self._away(seconds)

@@ -51,17 +51,17 @@ class Run(nn.Module):
         return [each for block in self._blocks for each in block.layouts()]
 
     def ahead(self, x):
-        """(output, masks of all rectifiers but the last: 1 where one let something through, else 0)."""
-        masks, x = [], _positive(x, self._first)
+        """(output, what all rectifiers but the last let through: bytes)."""
+        passed, x = [], _positive(x, self._first)
         for block in self._blocks[:-1]:
-            x = block.ahead(x, masks)
-            masks.append(_mask(x))
-        return self._blocks[-1].ahead(x, masks, floats=True), masks
+            x = block.ahead(x, passed)
+            passed.append(x.clone())  # the next block's output takes its place
+        return self._blocks[-1].ahead(x, passed, floats=True), passed
 
-    def back(self, grad, masks, sides):
+    def back(self, grad, passed, sides):
         """The gradient to the input of `sides` (h, w), given the one just before the last rectifier."""
         size = torch.linalg.vector_norm(grad).item() / grad.numel() ** 0.5 + 1e-20
-        grad, left = _signed(grad, size * self._blocks[-1].after.back), list(masks)
+        grad, left = _signed(grad, size * self._blocks[-1].after.back), list(passed)
         for block in reversed(self._blocks[1:]):
             grad = _masked(block.back(grad, left), left.pop())
         return self._blocks[0].back_out(grad, left, sides).mul_(size)
@@ -72,15 +72,15 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, run):
-        out, masks = run.ahead(x)
+        out, passed = run.ahead(x)
         ctx.run, ctx.sides = run, x.shape[2:]
-        ctx.save_for_backward(out, *masks)
+        ctx.save_for_backward(out, *passed)
         return out
 
     @staticmethod
     def backward(ctx, grad):
-        out, *masks = ctx.saved_tensors
-        return ctx.run.back(_rectified(grad, out), masks, ctx.sides), None
+        out, *passed = ctx.saved_tensors
+        return ctx.run.back(_rectified(grad, out), passed, ctx.sides), None
 
 
 class _Block:
@@ -100,41 +100,41 @@ class _Block:
         convs = self._convs + [self._down] * (self._down is not None)
         return [each for conv in convs for each in conv.layouts()]
 
-    def ahead(self, x, masks, floats=False):
-        """Output for bytes `x`, as bytes or as `floats`; `masks` takes those of the rectifiers inside."""
+    def ahead(self, x, passed, floats=False):
+        """Output for bytes `x`, as bytes or as `floats`; `passed` takes what the rectifiers inside let through."""
         short = (x, self._ranges[0].ahead, 0)
         if self._down is not None:
             short = (self._down.ahead(x, self._ranges[0].ahead, self._shortcut, ZERO, "none"), self._shortcut, ZERO)
         for conv, before, behind in zip(self._convs, self._ranges, self._ranges[1:], strict=False):
             x = conv.ahead(x, before.ahead, behind.ahead)
-            masks.append(_mask(x))
+            passed.append(x)
         last, step = self._convs[-1], self._ranges[-1].ahead
         if floats:
             return last.ahead_floats(x, step, _floats(*short, self._dtype))
         return last.ahead_onto(x, step, short, self.after.ahead)
 
-    def back(self, grad, masks):
-        """The gradient to the input, int8, of a block whose shortcut is its input; takes its own `masks` away."""
-        inside, step = self._inside(grad, masks, 1)
+    def back(self, grad, passed):
+        """The gradient to the input, int8, of a block whose shortcut is its input; takes what it let through from `passed`."""
+        inside, step = self._inside(grad, passed, 1)
         return self._convs[0].back_onto(inside, step, (grad, self.after.back, ZERO), self._ranges[0].back)
 
-    def back_out(self, grad, masks, sides):
+    def back_out(self, grad, passed, sides):
         """The gradient to the input of `sides` (h, w), floats, of any block."""
         if self._down is None:
             short = _floats(grad, self.after.back, ZERO, self._dtype)
         else:
             short = self._down.back_floats(grad, self.after.back, sides)
-        inside, step = self._inside(grad, masks, self._strided + 1)
+        inside, step = self._inside(grad, passed, self._strided + 1)
         inside = self._convs[self._strided].back_floats(inside, step, sides)
         for conv in reversed(self._convs[:self._strided]):
-            inside = conv.plain(_rectified(inside, masks.pop().to(inside.dtype)), sides)
+            inside = conv.plain(_rectified(inside, passed.pop().to(inside.dtype)), sides)
         return short.add_(inside)
 
-    def _inside(self, grad, masks, first):
+    def _inside(self, grad, passed, first):
         """(gradient as bytes, its step) once it has come back through the convolutions from number `first` on."""
         step = self.after.back
         for conv, behind in reversed(list(zip(self._convs, self._ranges, strict=True))[first:]):
-            grad = _masked(conv.back(grad, step, behind.back), masks.pop())
+            grad = _masked(conv.back(grad, step, behind.back), passed.pop())
             step = behind.back
         return grad, step
 
@@ -232,14 +232,9 @@ def _floats(x, step, zero, dtype):
     return (x.to(dtype).sub_(zero) if zero else x.to(dtype)).mul_(step)
 
 
-def _mask(x):
-    """1 where the rectifier that made the bytes `x` let something through, else 0; int8."""
-    return x.clamp(max=1).view(torch.int8)
-
-
-def _masked(grad, mask):
-    """An int8 gradient where `mask` is 1, as bytes round ZERO."""
-    return _rectified(grad, mask).view(torch.uint8).bitwise_xor_(ZERO)
+def _masked(grad, let_through):
+    """An int8 gradient before a rectifier, as bytes round ZERO, for the one behind it and what it let through, bytes."""
+    return _rectified(grad.view(torch.uint8), let_through).bitwise_xor_(ZERO)
 
 
 def _rectified(grad, let_through):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..audio.frontend import FrontEnd
 from .sound import as_picture
 
 SENSES = ("sound", "picture")
@@ -20,7 +21,7 @@ WIDTHS = (64, 128, 256, 384)
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 AVERAGES = sum(WIDTHS[1:])
 STEM = 32
-STRETCH = 2  # how many columns of its picture a frame of sound is: of a second the last stage, 32 times as coarse, has three
+STRETCH = 1  # how many columns of its picture a frame of sound is: of a second the last stage, 32 times as coarse, has three
 
 # Pictures in 0..1 are normalised with ImageNet's statistics.
 PICTURE_MEAN = (0.485, 0.456, 0.406)
@@ -71,12 +72,12 @@ class HearSee(nn.Module):
 
     `classes` sound classes and one more answer, "none of these", and `scenes` picture classes; both heads
     read the average of stage 4 (384 values). Input of either sense is (batch, 3, height, width). `stretch` is how wide a
-    sound is shown, see `shown`.
+    sound is shown, see `shown`, and `front_end` how it was made into log-mel.
     """
 
-    def __init__(self, classes=10, scenes=1000, dropout=0.3, stretch=STRETCH):
+    def __init__(self, classes=10, scenes=1000, dropout=0.3, stretch=STRETCH, front_end=FrontEnd()):
         super().__init__()
-        self.stretch = stretch
+        self.stretch, self.front_end = stretch, front_end
         self.stem = nn.Sequential(
             nn.Conv2d(3, STEM, 7, 2, 3, bias=False), SenseNorm(STEM), nn.ReLU(True), nn.MaxPool2d(3, 2, 1)
         )

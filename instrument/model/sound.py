@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-BANDS = 128  # of FrontEnd
-SECOND = 40  # frames of FrontEnd that lie in a second
 SECONDS = 4  # that one answer looks at: more would cost decisions
 RANGE = 80 / 4.342944819  # 80 dB in natural log of power: what lies further below the peak is floor
 MEAN, SPREAD = -9.5, 4.5  # of peak-relative log-mel over the training clips
@@ -25,15 +23,15 @@ def as_picture(log_mel, stretch=1):
     return F.interpolate(seen, scale_factor=(1, stretch), mode="bilinear") if stretch > 1 else seen
 
 
-def seconds_of(log_mel):
-    """The windows of a second, (1 to SECONDS, bands, SECOND), that a window (bands, frames) is heard in.
+def seconds_of(log_mel, second):
+    """The windows of a second, (1 to SECONDS, bands, second), that a window (bands, frames) is heard in; `second` in frames.
 
     A shorter one is repeated. Normalisations fitted to one length answer others wrongly: measured on an unseen fold,
     2 s at once lost 6 points of macro F1 against the mean of its seconds.
     """
     frames = log_mel.shape[1]
-    if frames < SECOND:
-        return np.tile(log_mel, -(-SECOND // frames))[None, :, :SECOND]
-    count = min(SECONDS, 1 + -(-(frames - SECOND) // (SECOND // 2)))
-    starts = np.linspace(0, frames - SECOND, count).round().astype(int)
-    return np.stack([log_mel[:, start:start + SECOND] for start in starts])
+    if frames < second:
+        return np.tile(log_mel, -(-second // frames))[None, :, :second]
+    count = min(SECONDS, 1 + -(-(frames - second) // (second // 2)))
+    starts = np.linspace(0, frames - second, count).round().astype(int)
+    return np.stack([log_mel[:, start:start + second] for start in starts])

@@ -11,9 +11,9 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from ...audio.frontend import FrontEnd, log_mel
+from ...audio.frontend import LONG, log_mel
 
-FRONT_END = FrontEnd()
+FRONT_END = LONG
 RANGE = 80.0  # dB
 SIZE = (600, 440)  # pixels of the drawn picture, width and height
 SIDE = 224  # pixels of what the network sees
