@@ -142,6 +142,7 @@ class Listener:
         self._error = None
         self._control = Control(options.values)
         self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
+        self._network, self._taking = None, threading.Lock()
         self._pupil, self._taught = None, options.taught
         self._noted = self._told = ""
         self.receiver = None
@@ -245,13 +246,10 @@ class Listener:
             self._note(network.note)
 
     def _take(self, network):
-        self._every, self._front_end = network.every, network.front_end
-        self._attach(network.hear, network.classes)
-        self._pupil = network.pupil
-
-    def _attach(self, hear, classes):
-        self.sender.rename(classes)
-        self.engine.attach(hear, classes, self._front_end, self._every)
+        with self._taking:
+            self.sender.rename(network.classes)
+            self.engine.attach(network.hear, network.classes, network.front_end, network.every)
+            self._network, self._pupil = network, network.pupil
 
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""
@@ -320,7 +318,8 @@ class Listener:
             self._pupil.save()
             raise
         finally:
-            self._attach(*self._pupil.heard())
+            hear, classes = self._pupil.heard()
+            self._take(self._network._replace(hear=hear, classes=classes))
 
     def _publish(self, values):
         self.sender.publish(values)

@@ -143,7 +143,7 @@ ROWS = (
     Param("dream.return", 0.18, 0.0, 0.5, "", "lin", 28, "Leak back to the class picture (awaken)."),
     Param("dream.rate", 12.0, 1.0, 60.0, "1/s", "exp", 29, "Steps a second that the governor holds."),
     Param("dream.seed", 0, 0, 9999, "", "step", 30, "Seed of all chance in the dream; on stage 0 draws another for each dream."),
-    Param("dream.spectrogram", 0.0, 0.0, 1.0, "", "lin", 31, "Dream on the picture of the sound that the ear sees."),
+    Param("dream.spectrogram", 0.0, 0.0, 1.0, "", "lin", 31, "Dream on the picture of the sound that is heard."),
     Param("dream.wander", 0.5, 0.0, 1.0, "", "lin", 39, "How far the dream looks round in the class picture."),
     Param("zoom.speed", 0.12, -1.0, 2.0, "1/s", "lin", 40, "Growth of the picture."),
     Param("zoom.rotate", 0.0, -90.0, 90.0, "deg/s", "lin", 41, "Turn of the picture."),

@@ -1,4 +1,4 @@
-"""The sound as a picture that scrolls: what the ear sees, for the HUD and for the dream to start from."""
+"""The sound as a picture that scrolls, for the HUD and for the dream to start from."""
 
 import numpy as np
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from instrument.audio.frontend import log_mel
+from instrument.audio.frontend import FrontEnd, log_mel
 from instrument.bench.run import bench
 from instrument.bench.teach import EXAMPLES, teach_rows, verdict
 from instrument.cli import main, parser
@@ -342,19 +342,19 @@ def test_an_example_is_cut_to_where_it_sounds(rate, offset):
     quiet = np.zeros(rate, np.float32)
     example = np.concatenate([quiet, tone(500, 0.33, rate=rate), 2 * quiet]) + np.float32(offset)
     assert sounding(example, rate).sum() == pytest.approx(0.33 * rate, abs=0.021 * rate)
-    alone, *around = views(example, rate)
+    alone, *around = views(example, rate, FrontEnd())
     assert (alone.max(0) > alone.max() - 5).all() and 1 < len(around) < 10  # of ten windows few hold some of it
 
 
 @pytest.mark.parametrize("seconds, rate", [(0.1, 8000), (1.0, 44100), (6.0, RATE), (40.0, RATE)])
 def test_views_are_few_and_whole(seconds, rate):
-    found = views(tone(300, seconds, rate=rate), rate)
+    found = views(tone(300, seconds, rate=rate), rate, FrontEnd())
     assert {view.shape for view in found} == {(128, 83)} and len(found) <= 2 * teach.MOST
 
 
 def test_a_short_sound_is_seen_alone_and_with_the_silence_round_it():
     quiet = np.zeros(2 * RATE, np.float32)
-    found = views(np.concatenate([quiet, tone(500, 0.3), quiet]))
+    found = views(np.concatenate([quiet, tone(500, 0.3), quiet]), RATE, FrontEnd())
     silent = [float((view.max(0) < view.max() - 10).mean()) for view in found]  # share of frames
     assert min(silent) < 0.1 and max(silent) > 0.5
     assert all(share < 1 for share in silent)  # no view without any of the sound

@@ -24,6 +24,7 @@ DECISION = 0.0464  # s from one to the next: what a processor does beside the dr
 LEAST = 0.1162  # s of sound after silence that a decision needs; less is repeated into a false rhythm
 SILENCE = 0.3  # seconds below the gate until a sound is over
 LEVEL_BLOCK = 0.01  # seconds per value of the level that the gate sees
+RECALLED = 1.0  # seconds of sound that another front end hears once more
 
 
 class _Ear(NamedTuple):
@@ -57,16 +58,19 @@ class Engine:
         self._lock = threading.Lock()
         self._due = 0  # decisions that the sound so far asks for
         self._start = self._ended = None  # of the sound; of the newest frame
+        self._attaching = threading.Lock()
+        self._recent = np.zeros(0, np.float32)
         self._ear = _Ear(None, None, *self._begun(front_end), lambda: DECISION)
         self.attach(hear, classes, front_end)
 
     def attach(self, hear, classes, front_end=FrontEnd(), every=lambda: DECISION):
         """Decide with this network from now on, each time that `every()` seconds have come.
-        It is asked at each block. Of another front end nothing has been heard so far."""
-        now = self._ear
+        It is asked at each block. Another front end hears the last second once more."""
         decider = None if hear is None else Decider(classes)
-        mel, history = (now.mel, now.history) if now.mel.front_end == front_end else self._begun(front_end)
-        self._ear = _Ear(hear, decider, mel, history, every)  # one assignment, so that the other threads never see half
+        with self._attaching:
+            now = self._ear
+            mel, history = (now.mel, now.history) if now.mel.front_end == front_end else self._begun(front_end)
+            self._ear = _Ear(hear, decider, mel, history, every)  # one assignment, so that who hears never sees half
 
     def _begun(self, front_end):
         return Streaming(self._rate, front_end), History(front_end)
@@ -85,10 +89,11 @@ class Engine:
         block = amplified(block, self.values["hear.gain"])
         ms = int(1000 * (now - self._start)) & 0x7FFFFFFF
         self._publish(self._fast.push(block) | {"ms": ms, "stat.overflows": self.overflows})
-        ear = self._ear
-        ear.history.begin(self.analysed / self._rate)
+        ear, before = self._ear, self._recent
+        frames = ear.mel.push(block if ear.history.begun else np.concatenate((before, block)))
+        ear.history.begin((self.analysed - len(before)) / self._rate)
         self.analysed += len(block)
-        frames = ear.mel.push(block)
+        self._recent = np.concatenate((before, block))[-round(RECALLED * self._rate):]
         with self._lock:
             self._gate.push(block, self.values["hear.gate"])
             self._due += ear.history.push(frames, ear.every())
@@ -179,11 +184,16 @@ class History:
         self.front_end = front_end
         longest = max(float(label) for label in BY_NAME["hear.window"].labels)
         self._frames = np.zeros((front_end.bands, front_end.frames(longest)), np.float32)
-        self.total, self._begun = 0, None
+        self.total, self._before = 0, None
+
+    @property
+    def begun(self):
+        """Whether it is known after how much sound it begins."""
+        return self._before is not None
 
     def begin(self, seconds):
         """What is pushed first comes after so much sound that was not; told again, it changes nothing."""
-        self._begun = seconds if self._begun is None else self._begun
+        self._before = seconds if self._before is None else self._before
 
     def push(self, frames, every=DECISION):
         """Keep the newest `frames` (bands, n) and return how many decisions came due, one for each `every` seconds."""
@@ -199,7 +209,7 @@ class History:
     def end(self):
         """Seconds of sound up to the end of the newest frame."""
         front = self.front_end
-        return (self._begun or 0.0) + (((self.total - 1) * front.hop + front.n_fft) / front.rate if self.total else 0.0)
+        return (self._before or 0.0) + (((self.total - 1) * front.hop + front.n_fft) / front.rate if self.total else 0.0)
 
     def newest(self, count):
         """The last `count` frames, shape (bands, count or fewer)."""
@@ -209,7 +219,7 @@ class History:
     def frame_at(self, seconds):
         """Number of the first frame whose middle lies at or after `seconds` of sound."""
         front = self.front_end
-        return max(math.ceil(((seconds - (self._begun or 0.0)) * front.rate - front.n_fft / 2) / front.hop), 0)
+        return max(math.ceil(((seconds - (self._before or 0.0)) * front.rate - front.n_fft / 2) / front.hop), 0)
 
 
 class Gate:

@@ -90,13 +90,13 @@ class Ears:
 
 def listen(model, clip):
     """(logits (windows, own + 1), features (windows, n)) where something sounds in a clip; () if nothing does."""
-    heard = [model.listen(window) for window in cut(*decode(clip.path), WHOLE) if window is not None]
+    heard = [model.listen(window) for window in cut(*decode(clip.path), WHOLE, model.front_end) if window is not None]
     return tuple(map(np.stack, zip(*heard, strict=True)))
 
 
 def study(model, clip):
     """Features (views, n) of a clip as an example."""
-    return np.stack([model.listen(view)[1] for view in views(*decode(clip.path))])
+    return np.stack([model.listen(view)[1] for view in views(*decode(clip.path), model.front_end)])
 
 
 def choose(labels, draw):

@@ -18,7 +18,7 @@ from .mangle import mangled, strange_speed
 from .run import generator
 
 WINDOW = 1.0  # s: what the network sees at once; its normalisations fit one length only
-NEW = 0.3  # share of the windows whose sound has just come out of silence
+NEW = 0.3  # share of the windows whose sound has just come out of silence, of those that a label names
 AUDIBLE = 0.03  # of the peak: where a clip begins to be heard
 STRANGERS = 0.15  # share of the sounds drawn that belong to no class
 FASTEST = 1.2  # every second sound is played up to this much faster or slower

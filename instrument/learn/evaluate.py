@@ -21,7 +21,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 from ..audio.decide import answers
 from ..audio.engine import Engine, levels
 from ..audio.files import decode
-from ..audio.frontend import FrontEnd, log_mel, resample
+from ..audio.frontend import log_mel, resample
 from ..params import BY_NAME, DEFAULTS
 from .dataset import find_clips, repeat_to
 from .disturb import Disturb
@@ -117,7 +117,7 @@ def from_file(model, samples, rate, seconds):
     return softmax(np.stack(logits) / DEFAULTS["hear.temperature"])
 
 
-def cut(samples, rate, seconds, front=FrontEnd()):
+def cut(samples, rate, seconds, front):
     """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops; where none of
     them sounds, the one at the clip's end alone."""
     samples = samples if rate == front.rate else resample(samples, rate, front.rate)

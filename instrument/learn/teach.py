@@ -75,7 +75,7 @@ class Pupil:
         name = legal_name(name)
         if name in self.own:
             raise ValueError(f"{name} is a class of the model itself; choose another name")
-        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, gate, self.model.front_end)])
+        features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, self.model.front_end, gate)])
         examples = self._examples()
         examples[name] = [*examples.get(name, ()), features]
         self._learn(examples)
@@ -178,7 +178,7 @@ def legal_name(name):
     return legal
 
 
-def views(samples, rate=FrontEnd().rate, gate=GATE, front=FrontEnd()):
+def views(samples, rate, front, gate=GATE):
     """Log-mel windows (bands, frames) of one example: of the sound alone, and of all that holds some of it.
 
     The stage hears both: a sound after silence repeated until it fills the window, and later with what is

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..audio.engine import levels
-from ..audio.frontend import LONG, FrontEnd, log_mel
+from ..audio.frontend import FrontEnd, log_mel
 from ..files import write_whole
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
@@ -101,7 +101,7 @@ def train(settings, out, run_folder, workers=None):
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
-    sounds = gather(learnt, classes, settings.foreign, settings.seed, _front_end(settings.start, run.folder))
+    sounds = gather(learnt, classes, settings.foreign, settings.seed, _front_end(settings.start))
     _check_sounding(sounds, classes)
     course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
@@ -357,7 +357,7 @@ class Course:
             logits, features, maps = self.hearing(self._here(batch.log_mel))
         logits = logits.float()
         losses = F.cross_entropy(logits, self._here(batch.target), label_smoothing=0.05, reduction="none")
-        loss = (losses * self._here(batch.named)).mean()
+        loss = (losses * self._here(batch.named)).mean()  # over all: the share of the labels in what is learnt
         self.losses.add("sound", loss)
         if self.tutor:
             loss = self.settings.labels * loss
@@ -383,8 +383,10 @@ class Course:
         return {"stretch": net.stretch, "front_end": asdict(net.front_end), **{name: getattr(self, name).state_dict() for name in LEARNT}}
 
     def load_state_dict(self, state):
-        stretch = state.get("stretch", 1)  # of a run from before it was noted
-        self.hearing.net.stretch = self.averaged.stretch = stretch
+        own = self.state_dict()
+        if any(state.get(name) != own[name] for name in ("stretch", "front_end")):
+            raise ValueError("this run was begun by an earlier version, which shows sounds otherwise: choose another --run, or go on "
+                             "with that version")
         for name in LEARNT:
             getattr(self, name).load_state_dict(state[name])
 
@@ -411,11 +413,8 @@ def begin(start, classes):
     return net
 
 
-def _front_end(start, run_folder):
-    """The front end of a run: one that was begun goes on with its own, and a model keeps its own."""
-    begun = Path(run_folder) / "checkpoint.pt"
-    if begun.exists():
-        return FrontEnd(**read_tensors(begun)["course"].get("front_end", asdict(LONG)))  # not told: from before there was a choice
+def _front_end(start):
+    """The front end to begin with: a model keeps its own."""
     return load_model(start).front_end if start and not _is_run(start) else FrontEnd()
 
 

@@ -137,8 +137,8 @@ def _read_card(path):
     if card.get("stretch", 1) not in range(1, WIDEST + 1):
         raise ValueError(f"{path}: stretch {card['stretch']} is none of 1 to {WIDEST}: restore it or choose another --model")
     if not _can_hear(card):
-        raise ValueError(f"{path}: front_end {card['front_end']} is none that we can hear by (n_fft {WINDOWS}, hop {HOPS}, the rest "
-                         f"as in {asdict(LONG)}): restore it or choose another --model")
+        raise ValueError(f"{path}: front_end {card['front_end']} is none that we can hear by (n_fft {WINDOWS}, hop {HOPS} and no "
+                         f"longer than that, the rest as in {asdict(LONG)}): restore it or choose another --model")
     try:
         for name in (*card["classes"], *card.get("taught", ())):
             legal_class(str(name))
@@ -155,7 +155,9 @@ def _front_end(card):
 def _can_hear(card):
     try:
         front = _front_end(card)
-        return front.n_fft in WINDOWS and front.hop in HOPS and replace(front, n_fft=LONG.n_fft, hop=LONG.hop) == LONG
+        whole = type(front.n_fft) is type(front.hop) is type(front.rate) is int
+        return (whole and front.n_fft in WINDOWS and front.hop in HOPS and front.hop <= front.n_fft
+                and replace(front, n_fft=LONG.n_fft, hop=LONG.hop) == LONG)
     except TypeError:  # no table, or with names that a front end has not
         return False
 
