@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from instrument.learn import train as module
-from instrument.learn.augment import Sounds
+from instrument.learn.augment import NEW, Sounds
 from instrument.learn.mangle import FURTHEST, mangled, strange_speed
 from instrument.learn.train import Batches, Settings
 
@@ -76,4 +76,11 @@ def test_labels_are_learnt_of_what_they_name_alone():
     other = SimpleNamespace(log_mel=None, target=told[[0, 0]], named=batch.named)
     both = SimpleNamespace(log_mel=None, target=told, named=torch.tensor([True, True]))
     loss = lambda one: module.Course._sound_loss(course, one).item()
-    assert loss(batch) == loss(other) < loss(both)
+    assert loss(batch) == loss(other) != loss(both)
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.5, 0.9])
+def test_as_many_come_out_of_silence_whether_others_are_mangled_or_not(odd):
+    short = Sounds([tone(200, 0.3), tone(900, 0.3)], [0, 1], 2)
+    begun = torch.cat([~short.batch(step, 64, odd).whole for step in range(4)]).float().mean().item()
+    assert begun == pytest.approx(min(NEW, 1 - odd), abs=0.1)

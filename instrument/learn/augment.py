@@ -18,7 +18,7 @@ from .mangle import mangled, strange_speed
 from .run import generator
 
 WINDOW = 1.0  # s: what the network sees at once; its normalisations fit one length only
-NEW = 0.3  # share of the windows whose sound has just come out of silence, of those that a label names
+NEW = 0.3  # share of the windows whose sound has just come out of silence
 AUDIBLE = 0.03  # of the peak: where a clip begins to be heard
 STRANGERS = 0.15  # share of the sounds drawn that belong to no class
 FASTEST = 1.2  # every second sound is played up to this much faster or slower
@@ -100,7 +100,7 @@ class Sounds:
         chance, length = generator(self.seed, 2, step), int(WINDOW * self._rate)
         clips = torch.multinomial(self._odds, 2 * size, True, generator=chance).tolist()
         named = torch.rand(size, generator=chance) >= odd
-        new = (torch.rand(size, generator=chance) < NEW) & named
+        new = (torch.rand(size, generator=chance) < NEW / max(1 - odd, NEW)) & named  # what is mangled is heard whole
         sounds = torch.from_numpy(np.stack([
             self._moved(clip, length, chance, first) if known else self._mangled(clip, length, chance)
             for clip, first, known in zip(clips, new.tolist() * 2, named.tolist() * 2, strict=True)]))
