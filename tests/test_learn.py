@@ -478,25 +478,21 @@ def test_a_model_from_before_there_was_a_choice_is_shown_sounds_as_it_was(saved,
     assert model.net.stretch == 1 and model.front_end == LONG
 
 
-@pytest.mark.parametrize("front_end", [
-    None, "fine", [], {"window": 3}, {"hop": "256"}, {**asdict(FrontEnd()), "hop": 0}, {**asdict(FrontEnd()), "bands": 64},
-    {**asdict(FrontEnd()), "rate": 44100}, {**asdict(FrontEnd()), "n_fft": [1024]}, {**asdict(FrontEnd()), "n_fft": 10**9},
-    {**asdict(FrontEnd()), "n_fft": 256, "hop": 512}, {**asdict(FrontEnd()), "n_fft": 1024.0}, {**asdict(FrontEnd()), "rate": 22050.0}])
-def test_a_front_end_that_cannot_be_is_one_line(saved, tmp_path, front_end):
-    folder = shutil.copytree(saved, tmp_path / "odd")
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**card, "front_end": front_end}))
-    with pytest.raises(ValueError, match="front_end .* is none that we can hear by") as caught:
-        load_model(folder)
-    assert "\n" not in str(caught.value)
+FINE = asdict(FrontEnd())
+ODD_WIDTHS = [0, 1.5, 9, "wide", None]
+ODD_FRONTS = [None, "fine", [], {"window": 3}, {"hop": "256"}, {**FINE, "hop": 0}, {**FINE, "bands": 64}, {**FINE, "rate": 44100},
+              {**FINE, "n_fft": [1024]}, {**FINE, "n_fft": 10**9}, {**FINE, "n_fft": 256, "hop": 512}, {**FINE, "n_fft": 1024.0},
+              {**FINE, "rate": 22050.0}]
 
 
-@pytest.mark.parametrize("stretch", [0, 1.5, 9, "wide", None])
-def test_a_width_that_cannot_be_is_one_line(saved, tmp_path, stretch):
+@pytest.mark.parametrize("name, value, told", [
+    *(("stretch", width, "none of 1 to 4") for width in ODD_WIDTHS),
+    *(("front_end", front, "front_end .* is none that we can hear by") for front in ODD_FRONTS)])
+def test_a_card_that_cannot_be_heard_by_is_one_line(saved, tmp_path, name, value, told):
     folder = shutil.copytree(saved, tmp_path / "odd")
     card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**card, "stretch": stretch}))
-    with pytest.raises(ValueError, match="none of 1 to 4") as caught:
+    (folder / "card.json").write_text(json.dumps({**card, name: value}))
+    with pytest.raises(ValueError, match=told) as caught:
         load_model(folder)
     assert "\n" not in str(caught.value)
 
