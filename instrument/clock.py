@@ -27,6 +27,8 @@ class Clock:
         self._tap_period = 0.0
         self._ticks = deque(maxlen=2 * TICKS)  # (number of the tick, time)
         self._count = 0  # number of the next tick
+        self._halted = None  # number of the tick with which "continue" goes on; None while the transport runs
+        self._leader, self._led = None, -math.inf  # the port whose clock is followed, and its last word
         self._messages = queue.SimpleQueue()
         self._heard = -math.inf
         self._sound_period = 0.0
@@ -90,14 +92,17 @@ class Clock:
         self._taps.clear()
         self._tap_period = 0.0
 
-    def midi(self, kind, now):
-        """A MIDI clock message: "clock", "start", "continue" or "stop". Any thread."""
-        self._messages.put((kind, now))
+    def midi(self, kind, now, port="", place=0):
+        """A MIDI clock message: "clock", "start", "continue", "stop" or "songpos" with its `place` in sixteenths. Any thread.
+
+        Two ports are not heard at once, or the tempo would double: the first to tick leads until it is silent for LOST.
+        """
+        self._messages.put((kind, now, port, place))
 
     def update(self, now, features=()):
         """Take in what arrived since the last frame; `features` may hold `beat.bpm` and `beat.phase`."""
         for _ in range(self._messages.qsize()):
-            self._midi(*self._messages.get_nowait())
+            self._hear(*self._messages.get_nowait())
         features = dict(features)
         if SLOWEST <= features.get("beat.bpm", 0.0) <= FASTEST:
             self._heard, self._sound_period = now, 60.0 / features["beat.bpm"]
@@ -115,17 +120,36 @@ class Clock:
         else:
             self.source = ""  # the last tempo runs on
 
-    def _midi(self, kind, now):
-        if kind == "start":  # the next tick is the downbeat
-            self._ticks.clear()
-            self._anchor, self._count = (0.0, now), 0
+    def _hear(self, kind, now, port, place):
+        if port != self._leader and now - self._led < LOST:
+            return
+        self._leader, self._led = port, now
+        if kind == "start":
+            self._go_on(0, now)
+        elif kind == "continue" and self._halted is not None:
+            self._go_on(self._halted, now)
+        elif kind == "stop":
+            self._halted = self._count
+        elif kind == "songpos":
+            self._halted = place * TICKS // 4
         elif kind == "clock":
-            if self._ticks and now - self._ticks[-1][1] > LOST / 4:
-                self._ticks.clear()
-                # On the nearest tick of the running beat, so that the phase outlives a pause.
-                self._count = round(self.beats(now) * TICKS)
-            self._ticks.append((self._count, now))
-            self._count += 1
+            self._tick(now)
+
+    def _go_on(self, count, now):
+        """The next tick has this number. A tapped beat stays where it is."""
+        self._ticks.clear()
+        self._count, self._halted = count, None
+        if not self._tap_period:
+            self._anchor = (count / TICKS, now)
+
+    def _tick(self, now):
+        """Count a tick; while the transport stands still too, for the beat of the show goes on."""
+        if self._ticks and now - self._ticks[-1][1] > LOST / 4:
+            self._ticks.clear()
+            # On the nearest tick of the running beat, so that the phase outlives a pause.
+            self._count = round(self.beats(now) * TICKS)
+        self._ticks.append((self._count, now))
+        self._count += 1
 
     def _follow_midi(self, now):
         numbers, times = zip(*self._ticks)

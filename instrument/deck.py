@@ -61,6 +61,11 @@ class Deck:
         """Remember the look as it is, to go back to."""
         self._before = self.path, {row.name: values[row.name] for row in LOOK}
 
+    def _leave(self, values, coming):
+        """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before."""
+        if any(values[row.name] != coming[row.name] for row in LOOK):
+            self._keep(values)
+
     def _wanted(self, name, argument):
         if name in ("preset.next", "preset.previous"):
             return self._beside(1 if name == "preset.next" else -1)
@@ -92,7 +97,8 @@ class Deck:
                 self._glide = None
 
     def _begin(self, preset, seconds, now, values):
-        self._keep(values)
+        if not (self._glide and preset.path == self.path):  # pressed twice: the look of before is the one before the first
+            self._leave(values, preset.values)
         self._glide, self.path = None, preset.path
         if seconds <= 0:
             self._control.submit(preset.values)
@@ -101,6 +107,6 @@ class Deck:
 
     def panic(self, values):
         """The look to its defaults at once; whatever was on its way is forgotten."""
-        self._keep(values)
+        self._leave(values, DEFAULTS)
         self._waiting = self._glide = self.path = None
         self._control.submit(CALM)

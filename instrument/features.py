@@ -84,8 +84,12 @@ def spelled(name):
     number (犬: u72ac), what is no letter as `_`."""
     if CLASS_NAME.fullmatch(name):
         return name
-    plain = "".join(map(_spelled, unicodedata.normalize("NFKD", name))).strip("_ -")
-    return plain[:64].rstrip() or _numbered(name)[:64]
+    return in_ascii(name).strip("_ -")[:64].rstrip() or _numbered(name)[:64]
+
+
+def in_ascii(text):
+    """A text without accents, other letters by their number, what is no letter and no space as `_`."""
+    return "".join(map(_spelled, unicodedata.normalize("NFKD", text)))
 
 
 def _spelled(letter):

@@ -24,6 +24,7 @@ from .params import COMMANDS, PARAMS
 PACKET = 1400  # bytes; the payload of a usual network packet is 1472
 REFRESH = 1.0  # seconds between two sendings of what has not changed
 ECHO = 0.05  # least seconds between two echoes
+HAND = 0.3  # s after its own last edit of a row in which a controller is not told of it: a fader must not fight its finger
 CONTROLLERS = 16  # registered at most; the oldest makes room
 MOST = 600  # classes at most: the longest list of sounds in use (AudioSet) has 527
 ALONE = 0.5  # s without a feature after which another sender is listened to
@@ -69,6 +70,14 @@ def bundles(messages):
             packet = HEADER
         packet += struct.pack(">i", len(message)) + message
     return packets + [packet] if packet != HEADER else packets
+
+
+def _send(sock, packet, target):
+    """Send a packet. OSError where it cannot be."""
+    try:
+        sock.sendto(packet, target)
+    except ConnectionError:  # Windows tells so that an earlier one met a closed port, and does not send this
+        sock.sendto(packet, target)
 
 
 def _text(text):
@@ -202,7 +211,7 @@ class Sender:
     def _send(self, packet):
         for target in self.targets:
             try:
-                self._socket.sendto(packet, target)
+                _send(self._socket, packet, target)
                 self.sent += 1
             except OSError as problem:  # no network, full buffer: the next tick says it all again
                 self.lost += 1
@@ -237,10 +246,7 @@ class Remote:
         self._send(encode(address, *[argument] * (argument is not None)))
 
     def _send(self, packet):
-        try:
-            self._socket.sendto(packet, self._target)
-        except ConnectionError:  # Windows tells so that an earlier one met a closed port, and does not send this
-            self._socket.sendto(packet, self._target)
+        _send(self._socket, packet, self._target)
 
     def answers(self, seconds=ANSWER):
         """Whether a program of ours is there: it answers a ping within so many seconds."""
@@ -280,6 +286,28 @@ class Remote:
         self._socket.close()
 
 
+class Controller:
+    """What one registered controller has been told or has said itself, `known`, and where it last registered from, `sender`."""
+
+    def __init__(self):
+        self.sender, self.known = None, {}
+        self._fresh, self._moved = set(), {}  # rows it has edited since the last echo; when it last did, by the echoes' clock
+
+    def edited(self, name, value):
+        """It has sent a row's value; None: one that was corrected."""
+        self.known[name] = value
+        self._fresh.add(name)
+
+    def news(self, values, now):
+        """{row name: value} to tell it now, which it knows from then on."""
+        self._moved |= dict.fromkeys(self._fresh, now)
+        self._fresh.clear()
+        news = {name: value for name, value in values.items()
+                if self.known.setdefault(name, value) != value and now - self._moved.get(name, -math.inf) >= HAND}
+        self.known |= news
+        return news
+
+
 class Receiver:
     """Receives features, parameters and commands on one UDP port, in one thread: `with Receiver(...)`.
 
@@ -312,9 +340,8 @@ class Receiver:
         self._methods = self._make_methods(commands if command else ())
         self._features = {}
         self._lock = threading.Lock()
-        self._controllers = {}  # where to answer -> where it sends from; oldest first
-        self._made = {}  # row name -> (sender, value) of the last edit by OSC
-        self._echoed, self._echo_time = {}, -math.inf
+        self._controllers = {}  # where to answer -> Controller; oldest first
+        self._echo_time = -math.inf
         self._closing = False
         self._socket = _bind(host, port)
         self.host, self.port = self._socket.getsockname()
@@ -340,9 +367,15 @@ class Receiver:
                 raise ValueError(f"takes one {kinds}; got {_sent(arguments)}")
             value = legal(given)
             as_sent = abs(shown(value) - given) < 1e-6
-            self._made[row.name] = (sender, value) if as_sent else None  # one that was corrected is told so
+            self._note(sender, row.name, value if as_sent else None)  # one that was corrected is told so
             self._submit({row.name: value})
         return edit
+
+    def _note(self, sender, name, value):
+        with self._lock:
+            for controller in self._controllers.values():
+                if controller.sender == sender:
+                    controller.edited(name, value)
 
     def _trigger(self, command):
         def fire(arguments, sender):
@@ -366,38 +399,38 @@ class Receiver:
         return bool(number) and not held
 
     def _ping(self, arguments, sender):
-        self._socket.sendto(encode("/hs/pong", 1), self._register(arguments, sender))
+        _send(self._socket, encode("/hs/pong", 1), self._register(arguments, sender))
 
     def _query(self, arguments, sender):
-        peer = self._register(arguments, sender)
-        self._tell(peer, dict(self._values()))
+        peer, values = self._register(arguments, sender), dict(self._values())
+        with self._lock:
+            self._controllers[peer].known.update(values)
+        self._tell(peer, values)
 
     def _register(self, arguments, sender):
         port = int(arguments[0]) if arguments and isinstance(arguments[0], (int, float)) else 0
         peer = (sender[0], port) if 1 < port < 65536 else sender
         with self._lock:
-            self._controllers.pop(peer, None)
-            self._controllers[peer] = sender
+            controller = self._controllers.pop(peer, None) or Controller()
+            controller.sender = sender
+            self._controllers[peer] = controller
             while len(self._controllers) > CONTROLLERS:
                 del self._controllers[next(iter(self._controllers))]
         return peer
 
     def echo(self, values, now):
-        """Tell registered controllers what was changed elsewhere since the last echo. Call once a frame.
+        """Tell each registered controller the rows that have other values than it knows. Call once a frame.
 
-        `values` are those of the table, before modulation. At most one echo every ECHO seconds; the
-        newest values always arrive, and nobody hears their own edit come back.
+        `values` are those of the table, before modulation. At most one echo every ECHO seconds; the newest values
+        always arrive, and nobody hears their own edit come back: a row is left alone for HAND seconds after it.
         """
         if now - self._echo_time < ECHO:
             return
         self._echo_time = now
-        changed = {row.name: values[row.name] for row in self._rows
-                   if values[row.name] != self._echoed.get(row.name, values[row.name])}
-        self._echoed = values
         with self._lock:
-            controllers = list(self._controllers.items()) if changed else ()
-        for peer, sender in controllers:
-            self._tell(peer, {n: v for n, v in changed.items() if self._made.get(n) != (sender, v)})
+            news = [(peer, controller.news(values, now)) for peer, controller in self._controllers.items()]
+        for peer, changed in news:
+            self._tell(peer, changed)
 
     def news(self, text):
         """Tell registered controllers what has become of a lesson. Any thread."""
@@ -415,7 +448,7 @@ class Receiver:
 
     def _answer(self, peer, packet):
         try:
-            self._socket.sendto(packet, peer)
+            _send(self._socket, packet, peer)
         except OSError as problem:  # a controller that went away
             self._refuse(f"{peer[0]}:{peer[1]}: {problem}")
 

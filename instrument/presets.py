@@ -8,10 +8,12 @@ unless the file names it, and is not saved.
 import math
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from .features import in_ascii
 from .files import write_whole
 from .params import BY_NAME, DEFAULTS, OLD_NAMES, PARAMS, SWITCH, checked
 
@@ -41,7 +43,7 @@ def read(path):
     """The preset in a file. ValueError or OSError in one line, nothing half-read."""
     path = Path(path)
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows may begin a text with a mark
     except FileNotFoundError:
         raise FileNotFoundError(f"no preset file {path}") from None
     except (ValueError, RecursionError) as error:  # TOML syntax or encoding; tables in tables in tables
@@ -119,7 +121,8 @@ class Bank:
     """
 
     def __init__(self, folders):
-        self.folders = [Path(folder) for folder in folders]
+        folders = {Path(folder).resolve(): Path(folder) for folder in reversed(folders)}  # one given twice is the user's
+        self.folders = list(folders.values())[::-1]
 
     def paths(self):
         return sorted((path for folder in self.folders[::-1] for path in sorted(_files(folder))), key=_order)
@@ -159,10 +162,9 @@ class Bank:
         folder = self.folders[-1]
         used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
         number = max(used, default=0) + 1
-        name = self._free(_slug(name) or f"look-{number}")
-        path = folder / f"{number:02d}-{name}.toml"
+        path = folder / f"{number:02d}-{self._free(_slug(name) or f'look-{number}')}.toml"
         try:
-            save(path, values)
+            save(path, values, name)
         except OSError as error:
             raise OSError(f"{path}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
                           "--presets") from None
@@ -181,10 +183,10 @@ class Bank:
         return paths[number - 1]
 
     def _named(self, name):
-        paths = {_slug(label(path)): path for path in self.paths()}
-        paths |= {_slug(path.stem): path for path in self.paths()}
-        if _slug(name) in paths:
-            return paths[_slug(name)]
+        for spell in (_as_typed, _slug):
+            paths = {spell(text(path)): path for text in (label, _stem) for path in self.paths()}
+            if spell(name) and spell(name) in paths:
+                return paths[spell(name)]
         names = [_slug(known) for known in self.names()]
         near = get_close_matches(_slug(name), names, 3, 0.5)
         cure = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}"
@@ -197,9 +199,13 @@ class Bank:
 def _files(folder):
     """The preset files of a folder; none of one that is not there or may not be read."""
     try:
-        return list(folder.glob("*.toml"))
+        return [path for path in folder.glob("*.toml") if not path.name.startswith(".")]  # macOS leaves such beside each file
     except OSError:
         return []
+
+
+def _stem(path):
+    return path.stem
 
 
 def _order(path):
@@ -218,8 +224,14 @@ def _number(key):
 
 
 def _slug(name):
-    """A name as a file name: lower-case ASCII letters and digits, joined by "-", at most LONGEST of them."""
-    return re.sub(r"[^a-z0-9]+", "-", str(name).lower())[:LONGEST].strip("-")
+    """A name as a file name: lower-case ASCII letters and digits, joined by "-", at most LONGEST of them; letters of other
+    scripts by their number."""
+    return re.sub(r"[^a-z0-9]+", "-", in_ascii(str(name)).lower())[:LONGEST].strip("-")
+
+
+def _as_typed(name):
+    """A name without regard to case and to how its accents are stored."""
+    return unicodedata.normalize("NFC", str(name)).casefold()
 
 
 def morph(start, end, share):

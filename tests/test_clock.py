@@ -107,6 +107,64 @@ def test_midi_clock_keeps_its_beat_through_a_pause():
     assert clock.beats(now + 1.5) == pytest.approx(7, abs=0.01)
 
 
+def test_of_two_ports_that_tick_one_leads_until_it_is_silent():
+    clock = Clock()
+    for number in range(49):
+        for port, late in (("one", 0.0), ("other", 0.003)):
+            clock.midi("clock", 10 + number / 48 + late, port)
+    clock.update(11.0)
+    assert clock.bpm == pytest.approx(120) and clock.beats(11.0) == pytest.approx(2, abs=0.01)
+    for number in range(49):
+        clock.midi("clock", 11 + LOST + number / 24, "other")
+    clock.update(13 + LOST)
+    assert clock.source == "midi" and clock.bpm == pytest.approx(60)
+
+
+def running(clock, since, count):
+    """`count` ticks at 120 beats a minute."""
+    for number in range(count):
+        clock.midi("clock", since + number / 48)
+    clock.update(since + (count - 1) / 48)
+    return since + count / 48
+
+
+def test_continue_goes_on_where_stop_was_though_the_clock_ticks_on():
+    clock = Clock()
+    clock.midi("start", 10.0)
+    now = running(clock, 10.0, 6 * 24)
+    clock.midi("stop", now)
+    now = running(clock, now, 61)
+    clock.midi("continue", now)
+    running(clock, now, 25)
+    assert clock.beats(now + 0.5) == pytest.approx(7, abs=0.01)
+
+
+def test_a_song_that_begins_in_its_midst_has_its_bar_there():
+    clock = Clock()
+    now = running(clock, 10.0, 50)
+    clock.midi("stop", now)
+    clock.midi("songpos", now, place=66)
+    clock.midi("continue", now)
+    running(clock, now, 25)
+    assert clock.beats(now + 0.5) == pytest.approx(66 / 4 + 1, abs=0.01)
+    assert clock.next_bar(now + 0.5) == pytest.approx(now + 0.5 + 2.5 / 2, abs=0.01)
+
+
+def test_what_ticks_without_ever_starting_gives_its_tempo():
+    clock = Clock()
+    clock.midi("stop", 9.0)
+    running(clock, 10.0, 49)
+    assert clock.source == "midi" and clock.bpm == pytest.approx(120)
+
+
+def test_a_start_leaves_the_tapped_beat_where_it_is():
+    clock, now = tapped(120)
+    before = clock.beats(now + 0.75)
+    clock.midi("start", now + 0.75)
+    clock.update(now + 0.75)
+    assert clock.beats(now + 0.75) == before
+
+
 def test_the_sound_is_followed_and_forgotten():
     clock = Clock()
     for frame in range(60):

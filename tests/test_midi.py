@@ -1,5 +1,6 @@
 """What MIDI messages do, and the device profiles; no device takes part."""
 
+import os
 import queue
 import random
 import sys
@@ -12,7 +13,7 @@ from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
 from instrument.midi.jack import Door
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import AGAIN, LATE, MISSED, POLL, Ear, Pulse, RtPorts, device_name, listed
+from instrument.midi.ports import AGAIN, LATE, MISSED, POLL, Ear, Pulse, RtPorts, apart, device_name, listed
 from instrument.params import BY_CC, BY_NAME, DEFAULTS, PARAMS, SWITCH
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -126,6 +127,30 @@ def test_an_absolute_knob_turned_slowly_to_the_left_is_absolute():
     assert all(detect([value, value - 1, value - 2]) == "absolute" for value in range(2, 128))
 
 
+@pytest.mark.parametrize("low, high", [(126, 125), (126, 127), (3, 2), (62, 63)])
+def test_a_knob_moved_to_and_fro_is_absolute(low, high):
+    assert learned(ccs(9, *[low, high] * 3), row="post.hue").mode == "absolute"
+
+
+def test_what_plays_a_fine_control_plays_nothing_else():
+    """Its halves have rows of their own in the table: 28 the return of the dream, 60 the light of all."""
+    rig = Rig(*table_bindings(), Binding("cc14", 1, 28, row="zoom.speed", takeover="jump"))
+    for fine in range(0, 16384, 37):
+        rig.cc(28, fine >> 7)
+        values = rig.cc(60, fine & 127)
+    assert values == {**DEFAULTS, "zoom.speed": values["zoom.speed"]} and values["zoom.speed"] > 1.9
+    assert rig.cc(60, 0, channel=1) and rig.cc(60, 127, channel=1)["show.master"] == 1.0  # another channel is another control
+
+
+def test_an_endless_encoder_and_what_jumps_need_no_hint():
+    rig = Rig(Binding("cc", None, 10, row="post.hue", mode="twos_complement"),
+              Binding("cc", None, 11, row="post.gamma", takeover="jump"))
+    rig.cc(10, 1), rig.cc(11, 127)
+    rig.control.submit({"post.hue": 90.0, "post.gamma": 0.5})
+    rig.control.frame()
+    assert rig.mapping.hints() == {}
+
+
 def test_a_pair_of_ccs_is_one_fine_control():
     rig = Rig(Binding("cc14", None, 10, row="post.hue", takeover="jump"))
     assert rig.cc(10, 127)["post.hue"] == 0.0  # waits for its second half
@@ -204,7 +229,8 @@ def test_clock_messages_are_handed_on():
     rig = Rig()
     for kind in ("start", "clock", "stop"):
         rig.send(kind)
-    assert [kind for kind, _ in rig.clock] == ["start", "clock", "stop"]
+    rig.send("songpos", pos=16)
+    assert [(kind, place) for kind, _, place in rig.clock] == [("start", 0), ("clock", 0), ("stop", 0), ("songpos", 16)]
 
 
 def test_unbound_controls_do_nothing():
@@ -256,7 +282,7 @@ def test_a_pad_that_says_only_127_steps_through_the_labels(row):
 def test_an_encoder_is_no_pad():
     """Where there are no labels to step through, or where it says more than one thing."""
     assert learned(ccs(9, 127, 127, 127), row="dream.octaves").mode == "twos_complement"
-    assert learned(ccs(9, 127, 126, 127), row="zoom.mode").mode == "twos_complement"
+    assert learned(ccs(9, 127, 126, 127, 127), row="zoom.mode").mode == "twos_complement"
     assert learned(ccs(9, 65, 65, 65), row="zoom.mode").mode == "signed_bit"
 
 
@@ -290,7 +316,7 @@ class Bench:
         self.played += messages
         midi.hear()
 
-    def speak(self, matches):
+    def speak(self, matches, port):
         return self
 
     def send(self, data):
@@ -418,6 +444,59 @@ def test_a_box_is_the_same_wherever_it_comes_in_the_list(monkeypatch, system, po
     """RtMidi puts the place in the list behind each name on Windows: another box must not cost what was learned for this."""
     monkeypatch.setattr(sys, "platform", system)
     assert len({device_name(port) for port in ports}) == 1
+
+
+def test_ports_of_one_name_are_told_apart_and_are_the_same_box():
+    names = apart(["box", "other", "box", "box"])
+    assert names == ["box", "other", "box #2", "box #3"]
+    assert {device_name(name) for name in names} == {"box", "other"}
+
+
+def test_the_clock_says_by_which_port_it_came():
+    heard = []
+    midi, ports, *_ = bench(clock=lambda *tick: heard.append(tick))
+    ports.there = ["box"]
+    midi.plug()
+    ports.play(midi, [0xFA], [0xF2, 8, 0])
+    assert [(kind, port, place) for kind, _, port, place in heard] == [("start", "box", 0), ("songpos", "box", 8)]
+
+
+def test_a_hand_written_change_of_the_file_is_kept_and_acts_with_what_is_learned_next(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, control, *_ = bench(own=own)
+    teach_hue(midi, ports)
+    changed_later(own, own.read_text().replace('"absolute"', '"twos_complement"'))
+    midi.learn(row="post.gamma")
+    ports.play(midi, *([0xB0, 4, value] for value in (70, 69, 68)))
+    assert {binding.row: binding.mode for binding in profiles.Own(own).of("box")} == {
+        "post.hue": "twos_complement", "post.gamma": "absolute"}
+    ports.play(midi, [0xB0, 3, 1])
+    assert control.frame()["post.hue"] > 0
+
+
+def test_a_file_damaged_meanwhile_stays_as_it_is_and_what_is_learned_acts(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, control, _, notices = bench(own=own)
+    teach_hue(midi, ports)
+    changed_later(own, "[[binding")
+    midi.learn(row="post.gamma")
+    ports.play(midi, *([0xB0, 4, value] for value in (70, 69, 68, 0, 127)))
+    assert own.read_text() == "[[binding" and any("not kept for next time" in notice for notice in notices)
+    assert control.frame()["post.gamma"] == BY_NAME["post.gamma"].hi
+
+
+def changed_later(path, text):
+    path.write_text(text)
+    later = path.stat().st_mtime + 10  # as a person would: file systems may count in whole seconds
+    os.utime(path, (later, later))
+
+
+def test_a_fine_control_and_its_halves_are_one(tmp_path):
+    own = profiles.Own()
+    for binding in (Binding("cc", 1, 60, row="post.hue"), Binding("cc14", 1, 28, row="zoom.speed"),
+                    Binding("cc", 2, 60, row="post.gamma")):
+        own.add("box", binding)
+    assert [binding.row for binding in own.of("box")] == ["zoom.speed", "post.gamma"]
 
 
 def test_what_is_learned_acts_at_once_and_is_kept_in_a_file(tmp_path):

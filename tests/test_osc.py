@@ -17,7 +17,7 @@ from instrument import osc
 from instrument.control import Control
 from instrument.features import EVENTS, FEATURES, class_feature
 from instrument.learn.teach import legal_name
-from instrument.osc import PACKET, Receiver, Remote, Sender, bundles, encode, matcher, parse_target
+from instrument.osc import HAND, PACKET, Receiver, Remote, Sender, bundles, encode, matcher, parse_target
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
 CLASSES = tuple(f"class_{i}" for i in range(10))
@@ -570,11 +570,43 @@ def test_edits_are_echoed_to_everyone_but_their_maker():
         receiver.echo(control.frame(), 0.01)  # too early: held back, not lost
         receiver.echo(control.frame(), 0.1)
         assert dict(other.messages())["/hs/post/hue"] == [20.0]
+        receiver.echo(control.frame(), 0.1 + 1.1 * HAND)
         answer = dict(maker.messages())
         assert answer["/hs/post/gamma"] == [2.5] and "/hs/post/hue" not in answer
         control.submit({"post.hue": 40.0})  # by MIDI, say
-        receiver.echo(control.frame(), 0.2)
+        receiver.echo(control.frame(), 1.0)
         assert dict(maker.messages())["/hs/post/hue"] == dict(other.messages())["/hs/post/hue"] == [40.0]
+
+
+def test_a_value_that_returns_to_what_a_controller_once_sent_is_told():
+    control = Control()
+    with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:
+        here = ("127.0.0.1", receiver.port)
+        tablet.send(here, "/hs/show/blackout", 1.0)
+        tablet.send(here, "/hs/ping")
+        tablet.packet()
+        for now, dark in enumerate((1.0, 0.0, 1.0)):  # by a key
+            control.submit({"show.blackout": dark})
+            receiver.echo(control.frame(), float(now))
+            assert not now or dict(tablet.messages())["/hs/show/blackout"] == [dark]
+
+
+def test_a_finger_is_left_alone_and_told_the_truth_afterwards():
+    control = Control()
+    with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:
+        here = ("127.0.0.1", receiver.port)
+        tablet.send(here, "/hs/ping")
+        tablet.packet()
+        receiver.echo(control.frame(), 0.0)
+        tablet.send(here, "/hs/post/hue", 20.0)
+        tablet.send(here, "/hs/dream/octaves", 99.0)
+        tablet.send(here, "/hs/ping")
+        tablet.packet()
+        old = {**control.frame(), "post.hue": 0.0}  # as long as the frame has not come, or because a preset came between
+        for now in (1.0, 1.0 + HAND / 2, 1.0 + 1.1 * HAND):
+            receiver.echo(old, now)
+        told = dict(tablet.messages())
+        assert told["/hs/post/hue"] == [0.0] and told["/hs/dream/octaves"] == [BY_NAME["dream.octaves"].hi]
 
 
 def test_no_number_of_controllers_fills_the_memory(seen):

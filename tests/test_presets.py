@@ -143,6 +143,36 @@ def test_a_name_cannot_leave_the_folder(bank):
     assert bank.save(chance(1), "../../etc/passwd").parent == bank.folders[-1]
 
 
+@pytest.mark.parametrize("names", [("bär", "bör"), ("夜", "海"), ("ёлка", "елка"), ("Red", "rot")])
+def test_names_of_all_scripts_are_told_apart(tmp_path, names):
+    for name in names:
+        (tmp_path / f"{name}.toml").write_text(f'title = "{name}"', encoding="utf-8")
+    bank = Bank([tmp_path])
+    for name in names:
+        assert bank.load(name).title == bank.load(name.upper()).title == name
+    with pytest.raises(ValueError, match="no preset"):
+        bank.find("夜の海")
+
+
+def test_a_name_of_another_script_is_kept_as_the_title(bank):
+    path = bank.save(DEFAULTS, "夜の海")
+    assert path.name.isascii() and read(path).title == "夜の海" and bank.find("夜の海") == path
+
+
+def test_a_folder_given_twice_is_one(tmp_path):
+    (tmp_path / "1-one.toml").write_text("")
+    (tmp_path / "2-two.toml").write_text("")
+    bank = Bank([tmp_path, tmp_path / ".." / tmp_path.name])
+    assert bank.names() == ["one", "two"] and bank.beside(bank.find("one"), 1) == bank.find("two")
+
+
+def test_what_other_systems_put_into_files_and_beside_them_is_passed_over(tmp_path):
+    (tmp_path / "01-red.toml").write_text("[post]\nhue = 20.0", encoding="utf-8-sig")
+    (tmp_path / "._01-red.toml").write_bytes(b"\0\5\x16\7")
+    bank = Bank([tmp_path])
+    assert bank.names() == ["red"] and bank.load("01-red").values["post.hue"] == 20.0
+
+
 def test_stepping_through_wraps(bank):
     first, last = bank.find(1), bank.find(3)
     assert bank.beside(last, 1) == first and bank.beside(first, -1) == last

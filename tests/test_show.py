@@ -159,6 +159,25 @@ def test_the_look_before_a_recall_or_a_panic_comes_back(deck):
     assert values_after(deck, 3.0) == recalled
 
 
+def press(deck, what, now):
+    if what == "panic":
+        deck.panic(deck._control.frame())
+    else:
+        deck.ask("preset.load", what, now, deck._control.frame())
+    return values_after(deck, now)
+
+
+@pytest.mark.parametrize("what", ["panic", "fast"])
+@pytest.mark.parametrize("glide", [0.0, 4.0])
+def test_pressed_twice_it_still_knows_the_look_before_the_first(deck, what, glide):
+    deck._control.submit({"post.hue": 33.0, "show.morph": glide})
+    mine = deck._control.frame()
+    for now in (0.0, 0.3, 0.6):
+        press(deck, what, now)
+    deck.ask("preset.back", None, 1.0, deck._control.frame())
+    assert values_after(deck, 1.0)["post.hue"] == mine["post.hue"]
+
+
 def test_without_a_recall_there_is_nothing_to_go_back_to(deck):
     with pytest.raises(ValueError, match="nothing to go back to"):
         deck.ask("preset.back", None, 0.0, DEFAULTS)

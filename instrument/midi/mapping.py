@@ -8,6 +8,7 @@ Learner   which control the player means
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..params import BY_NAME, COMMAND_NAMES, SWITCH
@@ -58,6 +59,17 @@ class Binding:
     @property
     def key(self):
         return self.kind, self.channel, self.number
+
+    def shares(self, other):
+        """Whether it is the same physical control as that of another binding: a fine one is two coarse ones as well."""
+        return self.channel == other.channel and not self._messages.isdisjoint(other._messages)
+
+    @property
+    def _messages(self):
+        """What its control sends, as {(kind, number)}."""
+        if self.kind == "cc14":
+            return {("cc", self.number), ("cc", self.number + 32)}
+        return {(self.kind.removesuffix("14"), self.number)}
 
     @property
     def target(self):
@@ -216,7 +228,7 @@ class Hand:
 class Mapping:
     """All controls of one device: `receive` turns messages into submit({name: value}) and command(name, argument).
 
-    values: function that gives the rows as they are now (unmodulated). clock(kind, now) gets MIDI clock.
+    values: function that gives the rows as they are now (unmodulated). clock(kind, now, place) gets MIDI clock.
     """
 
     def __init__(self, bindings, submit, command, values, clock=None):
@@ -231,15 +243,17 @@ class Mapping:
     def bind(self, bindings):
         """Use these bindings from now on; of two for the same control the later one counts."""
         self._table = {binding.key: binding.check() for binding in bindings}
+        self._halves = {(binding.channel, number) for binding in bindings if binding.kind == "cc14"
+                        for number in (binding.number, binding.number + 32)}
         played = {(binding.number, binding.row) for binding in self._table.values()}
         # A control that plays its row no more has no hint either.
         self._hands = {(key, row): hand for (key, row), hand in self._hands.items() if (key[2], row) in played}
 
     def receive(self, message, now):
         """Act on a mido message that arrived at time `now`."""
-        if message.type in ("clock", "start", "continue", "stop"):
+        if message.type in ("clock", "start", "continue", "stop", "songpos"):
             if self._clock:
-                self._clock(message.type, now)
+                self._clock(message.type, now, getattr(message, "pos", 0))
         elif message.type == "program_change":
             bank = self._bank.get(message.channel + 1, 0)
             self._command("preset.load", bank * 128 + message.program + 1)
@@ -256,6 +270,8 @@ class Mapping:
         binding = self._bound(move)
         if move.kind == "nrpn_step":
             self._count(move, now)
+        elif self._is_half(move):
+            return
         elif binding is None:
             self._standard(move)
         elif not binding.row or binding.mode in ("press", "hold", "default"):
@@ -270,8 +286,13 @@ class Mapping:
     def hints(self):
         """{row: "up" or "down"} for the knobs that were moved but stand elsewhere than their row."""
         values = self._values()
-        wanted = {name: hand.wanted(values[name]) for (_, name), hand in list(self._hands.items())}
+        wanted = {name: hand.wanted(values[name]) for (key, name), hand in list(self._hands.items()) if self._waits(key)}
         return {name: way for name, way in wanted.items() if way}
+
+    def _waits(self, key):
+        """Whether the control of this key must meet its row before it takes over."""
+        binding = self._bound(Move(*key, 0))
+        return binding is not None and (binding.mode, binding.takeover) == ("absolute", "pickup")
 
     def _standard(self, move):
         if move.kind != "cc":
@@ -304,6 +325,10 @@ class Mapping:
 
     def _bound(self, move):
         return self._table.get(move.key) or self._table.get((move.kind, None, move.number))
+
+    def _is_half(self, move):
+        """Whether it is but half of a fine control's word, which must not play what the table has under its number."""
+        return move.kind == "cc" and not self._halves.isdisjoint({(move.channel, move.number), (None, move.number)})
 
     def _edit(self, name, value, now):
         self.touched[name] = now
@@ -343,13 +368,17 @@ LEFT = {"signed_bit": range(65, 69), "signed_bit_2": range(1, 5), "binary_offset
         "twos_complement": range(124, 128)}
 
 
+SURE = 6  # messages after which a control that never said the same twice running is absolute
+
+
 def detect(values):
-    """"absolute", or the relative mode of an encoder that was turned slowly to the left."""
-    if len(set(values)) < len(values):  # an absolute knob never says the same twice
-        for mode, slow in LEFT.items():
-            if all(value in slow for value in values):
-                return mode
-    return "absolute"
+    """"absolute", or the relative mode of an encoder that was turned slowly to the left; None where more must be heard."""
+    mode = next((mode for mode, slow in LEFT.items() if all(value in slow for value in values)), None)
+    if mode is None or len(set(values)) == len(values):
+        return "absolute"
+    if any(one == other for one, other in pairwise(values)):  # an absolute knob never says the same twice running,
+        return mode
+    return "absolute" if len(values) >= SURE else None  # though one that is moved to and fro comes back to it
 
 
 class Learner:
@@ -383,7 +412,10 @@ class Learner:
         if len(self._heard.get(fine, ())) >= 2:
             return self._bind(move._replace(kind=move.kind + "14"), "absolute")
         # An encoder can say that too, but labels are for pads, and many of those say nothing else.
-        return self._button(move) if self._labelled and set(values) == {127} else self._bind(move, detect(values))
+        if self._labelled and set(values) == {127}:
+            return self._button(move)
+        mode = detect(values)
+        return self._bind(move, mode) if mode else None
 
     def _button(self, move):
         row = BY_NAME.get(self._target.get("row", ""))

@@ -33,9 +33,9 @@ PAUSES = 16  # looks between two tries to find it again, at most
 
 
 def device_name(port):
-    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, or those that
-    Windows begins it with ("2- ") and that RtMidi counts the ports there by (" 3")."""
-    return re.sub(r"^\d+- | \d+$" if sys.platform == "win32" else r" \d+:\d+$", "", port)
+    """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, those that
+    Windows begins it with ("2- ") and that RtMidi counts the ports there by (" 3"), and the number of one that is `apart`."""
+    return re.sub(r"^\d+- | \d+$" if sys.platform == "win32" else r" \d+:\d+$| #\d+$", "", port)
 
 
 class Midi:
@@ -44,14 +44,14 @@ class Midi:
     whoever closes its port at that moment waits for the driver, for ever.
 
     submit({name: value}), command(name, argument): where edits and commands go. values(): the rows as they are,
-    unmodulated. clock(kind, now): gets MIDI clock. ports: `RtPorts` or its like; without one, those of this machine
+    unmodulated. clock(kind, now, port, place): gets MIDI clock. ports: `RtPorts` or its like; without one, those of this machine
     (`api` or HEARSEE_MIDI_API names the driver, as "UNIX_JACK"), and where there is no MIDI `reason` says why.
     own: TOML file of the player's own bindings. notice(text): devices that come and go, in one line.
     """
 
     def __init__(self, submit, command, values, clock=None, *, ports=None, api="", own=None,
                  notice=lambda text: None, now=time.perf_counter):
-        self._feeds = (submit, command, values, clock)
+        self._feeds, self._clock = (submit, command, values), clock
         self._values, self._notice, self._now = values, notice, now
         self._profiles, self._own = shipped(), self._learned(own)
         self.reason = ""
@@ -211,16 +211,19 @@ class Midi:
     def _open(self, port):
         name = device_name(port)
         profile = choose(port, self._profiles)
-        mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds)
+        mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds, self._clock_of(port))
         ear = self._ports.listen(port)
-        speaker = self._speak(profile)
+        speaker = self._speak(profile, port)
         for data in profile.hello:
             speaker.send(data)
         return Device(name, profile, mapping, Lights(profile.lights, speaker.send), ear, speaker)
 
-    def _speak(self, profile):
+    def _clock_of(self, port):
+        return self._clock and (lambda kind, when, place: self._clock(kind, when, port, place))
+
+    def _speak(self, profile, port):
         try:
-            return self._ports.speak(profile.matches if profile.ports else None)
+            return self._ports.speak(profile.matches, port) if profile.ports else Mute()
         except OSError as error:  # knobs without lamps are better than none
             self._notice(str(error))
             return Mute()
@@ -249,7 +252,7 @@ class Midi:
         """Change the player's own bindings, for all devices at once; what cannot be saved acts all the same."""
         try:
             return change()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._notice(f"MIDI: not kept for next time: {error}")
             return None
         finally:
@@ -358,14 +361,17 @@ class RtPorts:
         port.ignore_types(sysex=True, timing=False, active_sense=True)  # rtmidi drops MIDI clock unless told
         return Ear(port)
 
-    def speak(self, matches):
-        """The first output whose name `matches` accepts, or a mute one if there is none (or matches is None)."""
+    def speak(self, matches, port):
+        """The output of the box whose input is `port`, or a mute one: of those whose names `matches` accepts the one of
+        that name, else, of two boxes alike, the second output for the second input."""
         import rtmidi
 
-        names = listed(self._outputs) if matches else []
-        name = next((name for name in names if matches(name) and not name.startswith(CLIENT)), None)
-        if name is None:
+        outputs, inputs = ([name for name in listed(client) if matches(name) and not name.startswith(CLIENT)]
+                           for client in (self._outputs, self._inputs))
+        if not outputs:
             return Mute()
+        place = inputs.index(port) if port in inputs else 0
+        name = port if port in outputs else outputs[min(place, len(outputs) - 1)]
         return Speaker(self._connected(rtmidi.MidiOut, name))
 
     def _connected(self, kind, name):
@@ -395,15 +401,20 @@ def _api(rtmidi, name):
 
 
 def listed(client):
-    """All ports that `client` can be connected to."""
+    """All ports that `client` can be connected to, two of one name told apart by a number, as macOS does not."""
     import rtmidi
 
     for _ in range(TRIES - 1):
         try:
-            return client.get_ports()
+            return apart(client.get_ports())
         except rtmidi.InvalidPortError:
             continue  # one went between being counted and being named
-    return client.get_ports()
+    return apart(client.get_ports())
+
+
+def apart(names):
+    """The names, the second of the same called "NAME #2"."""
+    return [name if (count := names[:place].count(name)) == 0 else f"{name} #{count + 1}" for place, name in enumerate(names)]
 
 
 def _connect(port, name):

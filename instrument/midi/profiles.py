@@ -79,7 +79,7 @@ class Profile:
 def read(path):
     """The profile in a TOML file; ValueError in one line that names the file."""
     try:
-        return parse(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        return parse(tomllib.loads(Path(path).read_text(encoding="utf-8-sig")))
     except KeyError as error:
         raise ValueError(f"{path}: {error} is missing or unknown") from None
     except (ValueError, TypeError) as error:
@@ -185,30 +185,49 @@ class Own:
 
     def __init__(self, path=None):
         self.path = Path(path) if path else None
-        self._bindings = self._load() if self.path and self.path.is_file() else []  # (port, Binding)
+        self._bindings, self._read = [], None  # (port, Binding); when the file was written that they are from
+        self.look()
 
     def of(self, port):
         return [binding for name, binding in self._bindings if name == port]
 
+    def look(self):
+        """Read the file again, if somebody has written it meanwhile. ValueError in one line, and nothing has changed."""
+        written = self._written()
+        if written not in (None, self._read):
+            self._bindings, self._read = self._load(), written
+
+    def _written(self):
+        return self.path.stat().st_mtime_ns if self.path and self.path.is_file() else None
+
     def add(self, port, binding):
         """Keep a binding for a device; what that control did before, or what moved that target, gives way."""
-        self._bindings = [(name, old) for name, old in self._bindings
-                          if name != port or old.key != binding.key and old.target != binding.target]
-        self._bindings.append((port, binding))
-        if self.path:
-            self._save()
+        self._change(lambda kept: [
+            *((name, old) for name, old in kept if name != port or not old.shares(binding) and old.target != binding.target),
+            (port, binding)])
 
     def remove(self, target):
         """Forget what plays a row, a command or a "preset N" on any device; how many bindings that were."""
-        left = [(name, old) for name, old in self._bindings if old.target != target]
-        gone, self._bindings = len(self._bindings) - len(left), left
-        if gone and self.path:
+        before = len(self._bindings)
+        self._change(lambda kept: [(name, old) for name, old in kept if old.target != target])
+        return before - len(self._bindings)
+
+    def _change(self, change):
+        """Change the bindings and the file. Where it is damaged it stays as it is, and they are changed all the same."""
+        mistake = None
+        try:
+            self.look()
+        except (ValueError, OSError) as error:
+            mistake = error
+        before, self._bindings = self._bindings, change(self._bindings)
+        if mistake:
+            raise mistake
+        if self.path and before != self._bindings:
             self._save()
-        return gone
 
     def _load(self):
         try:
-            tree = tomllib.loads(self.path.read_text(encoding="utf-8"))
+            tree = tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
             _known(tree, ("binding",))
             return [_own(entry) for entry in tree.get("binding", ())]
         except KeyError as error:
@@ -224,6 +243,7 @@ class Own:
             said = {key: value for key, value in asdict(binding).items() if value not in (None, "") and value != 0}
             entries.append(tomlkit.item({"port": port, "number": 0, **said}))
         write_whole(self.path, tomlkit.dumps({"binding": entries}))
+        self._read = self._written()
 
 
 def _own(entry):
