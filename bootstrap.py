@@ -72,9 +72,11 @@ def main(arguments):
         return 1
     command, rest = arguments[0], arguments[1:]
     setup(test=command == "test")
-    os.chdir(ROOT)
-    if command == "run":
+    if command == "run":  # in the folder where it was called: what is given to it are files there
+        os.environ["PYTHONSAFEPATH"] = "1"  # but no module of ours
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return hand_over([venv_python(), "-m", "instrument", "perform", *rest])
+    os.chdir(ROOT)
     return hand_over([venv_python(), "-m", "pytest", *rest]) if command == "test" else 0
 
 

@@ -102,14 +102,15 @@ def _port_flags(command, port, legal):
 
 def _perform_flags(command):
     _sound_flags(command)
-    command.add_argument("--headless", action="store_true", help="no window; unless it sends (--send), is fed "
-                         "(--no-listen), plays a file or is given --seconds, it ends after 20 s")
+    command.add_argument("--headless", action="store_true", help="no window (as where there is no screen); unless it sends (--send), is "
+                         "fed (--no-listen), plays a file or is given --seconds, it ends after 20 s")
     command.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
                          "where a file has that name it stays, and the video gets the next number")
     command.add_argument("--send", action="append", type=_output, metavar="ndi|spout|syphon[:NAME]", help="give the "
                          "picture to other programs, under this name; repeat for more (see `hearsee devices`)")
     command.add_argument("--seconds", type=_positive, help="end after this time")
-    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360)")
+    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360); full screen "
+                         "the monitor is switched to it, or stays as it is without")
     command.add_argument("--fps", type=_within(1, 240), help="frames a second (window: as the monitor, headless: 30)")
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
@@ -466,6 +467,8 @@ def _teach_flags(command):
                          "that teaching needs")
     command.add_argument("--port", type=_port, default=10001, help="of the running instrument (default 10001; "
                          "`listen` alone: 10002)")
+    command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="of the machine where it runs, if it has one of "
+                         "its own (its --host)")
 
 
 def _teach(options):
@@ -510,7 +513,7 @@ def _teach_by_ear(options):
     if options.model or options.out:
         raise ValueError("--model and --out are for --from FILE...: the instrument that runs keeps what it is taught by ear in a "
                          "model folder of its own")
-    name, remote = legal_name(options.name), Remote(("127.0.0.1", options.port))
+    name, remote = legal_name(options.name), Remote((options.host, options.port))
     picture = options.picture
     if picture and Path(picture).is_file():
         picture = str(Path(picture).resolve())  # the instrument may run in another folder

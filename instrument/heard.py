@@ -11,6 +11,7 @@ FAINT = 0.05  # below this nothing is left of the last sound
 IDLE = 15.0  # s that the dream stays with one class while there is nothing to hear
 GONE = 1e-3  # weight below which a class that is heard of no more is forgotten
 DEAF = 2.0  # s without a tick of `listen` after which there is nothing to hear
+FIRST = 60.0  # s without a first word of `listen` after which that is said; to load torch may take half of it
 AGAIN = 15.0  # s that a `listen` has to come up before it is started once more
 HITCH = 0.25  # s that one frame counts at most: while the show itself stands still, nothing is received either
 
@@ -70,6 +71,7 @@ class Watch:
     def __init__(self, ears, say):
         self._ears, self._say = ears, say
         self._tick, self._silent, self._due = None, 0.0, DEAF
+        self._waited = 0.0  # for a first word
         self._restarts = 0
         self._killed = self._lost = False
         self._told = ""
@@ -85,6 +87,8 @@ class Watch:
             self._hears(tick)
         elif self._tick is not None:
             self._silent += min(dt, HITCH)
+        else:
+            self._wait(dt)
         if self._silent >= self._due and not self._excused(features):
             self._deaf()
         return quiet(features) if self._silent >= DEAF else features
@@ -94,6 +98,12 @@ class Watch:
         because loading torch holds its threads."""
         ended = self._ears is not None and self._ears.ended
         return ended or self._silent < AGAIN and not any(name.startswith(CLASS) for name in features)
+
+    def _wait(self, dt):
+        """Nothing has ever come: perhaps it goes elsewhere."""
+        self._waited += min(dt, HITCH)
+        if self._waited >= FIRST:
+            self._tell(f"no word of `listen` in {FIRST:g} s: see whether it runs and sends here (--target, --port, --host)")
 
     def _hears(self, tick):
         self._tick, self._silent, self._due = tick, 0.0, DEAF

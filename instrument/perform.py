@@ -168,13 +168,16 @@ class Show:
 
         size = options.size or ((640, 360) if options.headless else (1280, 720))
         try:
-            screen = open_screen(size, options.headless, monitor=options.monitor)
+            screen = open_screen(size, options.headless, monitor=options.monitor, mode=options.size)
         except OSError as error:
             if options.headless:
                 raise
-            tell(f"{error}\nno screen: performing headless, to a video")
-            limit = DEMO_SECONDS if options.audio in ENDLESS and not options.record else None
-            options = replace(options, headless=True, record=options.record or str(FIRST_VIDEO), seconds=options.seconds or limit)
+            tell(f"{error}\nno screen: performing headless")
+            unasked = not (options.record or options.send or options.no_listen)  # then a look at what it does is wanted
+            options = replace(options, headless=True)
+            if unasked:
+                limit = options.seconds or (DEMO_SECONDS if options.audio in ENDLESS else None)
+                options = replace(options, record=str(FIRST_VIDEO), seconds=limit)
             screen = open_screen(options.size or (640, 360), True)
         stack.callback(screen.close)
         return screen, options
@@ -200,7 +203,8 @@ class Show:
         stack.callback(self._remote.close)
         arguments = ["--port", str(hear_port), "--ring", self._ring_name, "--parent", str(os.getpid()),
                      "--scene-seed", str(options.scene_seed), "--device", options.device]
-        for host, port in [("127.0.0.1", options.port), *options.target]:
+        own = "127.0.0.1" if options.host == "0.0.0.0" else options.host
+        for host, port in [(own, options.port), *options.target]:
             arguments += ["--target", f"{host}:{port}"]
         for flag, value in (("--audio", options.audio), ("--model", options.model), ("--taught", str(self._taught))):
             arguments += [flag, value] if value else []
@@ -251,7 +255,7 @@ class Show:
         stack.callback(self.dash.close)
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
-        self.video = Video(self.screen, self._ring_name, self.say)
+        self.video = Video(self.screen, self._ring_name, self.say, lambda: bool(self._ears and self._ears.ended))
         stack.callback(self._save_video)
         self.outputs = Outputs(self.options.send, self.screen, self.say)
         stack.callback(self.outputs.close)

@@ -1,5 +1,6 @@
 """Recordings and screenshots of the show, with the sound that `listen` shares."""
 
+import math
 import os
 import time
 from pathlib import Path
@@ -11,18 +12,23 @@ from .audio.ring import Ring
 
 PATIENCE = 12.0  # s to wait for sound before a recording begins without
 FOLDER = Path("out")
+SPAN = 2.0  # s over which it is watched how late sound comes
+SLACK = 0.02  # s by which sound may leave the picture before it is led back, a sample in each block
+TORN = 0.15  # s after which that would take too long: something was left out
+LEAST = 256  # samples of a block that may become one longer or shorter
 OTHER = "is what another show records to"  # why a name cannot be had
 
 
 class Video:
     """Records the screen to files; attaches to the shared ring `ring_name` (None: no sound). Main thread.
 
-    `notice(text)` is told, in one line, what nobody asked for: a recording that fails, a file that was kept.
+    `notice(text)` is told, in one line, what nobody asked for: a recording that fails, a file that was kept. `over()`: there
+    will be no more sound, so that a recording need not wait for it.
     Nothing but `stop` waits for the encoder.
     """
 
-    def __init__(self, screen, ring_name, notice=print):
-        self._screen, self._ring_name, self._notice = screen, ring_name, notice
+    def __init__(self, screen, ring_name, notice=print, over=lambda: False):
+        self._screen, self._ring_name, self._notice, self._over = screen, ring_name, notice, over
         self._ring = self._recorder = self._asked = self._track = None
         self._ending = []  # recorders that finish their files
         self._failure = ""
@@ -84,7 +90,8 @@ class Video:
 
         path, fps, asked = self._asked
         self._ring = self._ring or self._attach()
-        if self._ring_name and now - asked < PATIENCE and not (self._ring and self._ring.written):
+        patient = self._ring_name and now - asked < PATIENCE and not self._over()
+        if patient and not (self._ring and self._ring.written):
             return None
         if min(self._screen.size) < 2:
             return None  # minimised: the first picture gives the video its size
@@ -157,7 +164,8 @@ class Track:
     """The sound of a shared ring on the clock of a video that began at `began` (s), at the `rate` it has then.
 
     A `listen` that is started again begins a new ring, perhaps at another rate. The newest of the first samples
-    that come from each belongs to the moment in which they are read; what is missing before them is a gap.
+    that come from each belongs to the moment in which they are read; what is missing before them is a gap. From then on
+    samples are counted, and kept in step with the clock: a device's own runs up to some 100 millionths faster or slower.
     """
 
     def __init__(self, ring, began):
@@ -167,7 +175,7 @@ class Track:
         self._follow()
 
     def _follow(self):
-        self._writer, self._fresh = self._ring.writer, True
+        self._writer, self._fresh, self._drift = self._ring.writer, True, Drift()
         self._resampler = Resampler(self._ring.rate, self.rate)
 
     def read(self, now):
@@ -180,5 +188,54 @@ class Track:
             self._fresh, lost = False, 0
             self.end = int((now - self._began) * self.rate) - len(samples)
         first = self.end + lost * self.rate // self._ring.rate
+        if len(samples):
+            first, samples = self._kept_in_step(first, samples, now)
         self.end = first + len(samples)
         return samples, first
+
+    def _kept_in_step(self, first, samples, now):
+        """(number of the first, samples): moved where the device left some out, else a sample longer or shorter."""
+        behind = self._drift.of(now, now - self._began - (first + len(samples)) / self.rate)
+        if abs(behind) > TORN:
+            return first + round(self._drift.repaid(behind) * self.rate), samples
+        if abs(behind) * self.rate < 1 or len(samples) < LEAST:
+            return first, samples
+        self._drift.repaid(math.copysign(1 / self.rate, behind))
+        return first, _stretched(samples, len(samples) + int(math.copysign(1, behind)))
+
+
+class Drift:
+    """How far a sound has come to lie behind the clock since it began, told from how late its newest samples are read.
+
+    They are read when the show comes to it, so only the least late of SPAN seconds say something.
+    """
+
+    def __init__(self):
+        self._first = None  # the least lateness of the first SPAN
+        self._least, self._until = math.inf, None
+        self._owed = 0.0
+
+    def of(self, now, late):
+        """Seconds that it is to be moved on, negative back; 0 while it is within SLACK."""
+        self._until = self._until or now + SPAN
+        self._least = min(self._least, late)
+        if now >= self._until:
+            self._first = self._least if self._first is None else self._first
+            off = self._least - self._first
+            self._owed = off if abs(off) > SLACK else 0.0
+            self._least, self._until = math.inf, now + SPAN
+        return self._owed
+
+    def repaid(self, seconds):
+        """So much of it has been done."""
+        self._owed -= seconds
+        self._least -= seconds
+        return seconds
+
+
+def _stretched(samples, count):
+    """Samples (n,) or (n, channels) as `count` of them, read between."""
+    at, there = np.linspace(0, len(samples) - 1, count), np.arange(len(samples))
+    columns = samples[:, None] if samples.ndim == 1 else samples
+    found = np.stack([np.interp(at, there, column) for column in columns.T], 1).astype(np.float32)
+    return found.reshape(count, *samples.shape[1:])

@@ -54,6 +54,26 @@ def test_what_is_handed_changes_the_picture(screen, hud):
     assert np.array_equal(shown(screen, hud, plain), before)
 
 
+@pytest.mark.parametrize("count", (33, 50, 500))
+def test_of_many_classes_the_strongest_show_and_leave_room(screen, hud, count):
+    """The name, which is as bright as the class is known, the bar in its own colour, and three messages above."""
+    bars = tuple((f"class_{number}", 0.9 if number == count - 2 else 0.01) for number in range(count))
+    panel = Panel(bars=bars, top=bars[-2][0], messages=("first", "second", "third"))
+    picture, unknown = (shown(screen, hud, replace(panel, known=known)) for known in (1.0, 0.0))
+    assert (picture != unknown).any()
+    assert (np.abs(picture - np.array(class_colour(count - 2)[:3]) * 255).max(2) < 30).sum() > 100
+    without = shown(screen, hud, replace(panel, messages=panel.messages[1:]))
+    changed = (picture != without).any((1, 2))
+    assert changed.any() and not changed[0]
+
+
+def test_a_long_message_is_all_there(screen, hud):
+    """Its end changes the picture, however long it is."""
+    words = "the disk is full: " + "make room " * 30
+    ends = [shown(screen, hud, Panel(bars=BARS, messages=(words + end,))) for end in ("now", "later")]
+    assert (ends[0] != ends[1]).any()
+
+
 def test_the_spectrogram_runs_beside_the_panel(screen, hud):
     def painted(colour):
         return (np.abs(found - colour) < 20).all(2)
@@ -191,6 +211,25 @@ def test_two_huds_draw_side_by_side(screen, hud):
     other.release()
     assert np.array_equal(both[1], alone) and np.array_equal(both[0], both[2])
     assert np.array_equal(shown(screen, hud, panel), alone)
+
+
+def test_the_help_fits_into_a_narrow_picture(hud, screen):
+    """Portrait: nothing of it beyond the left and the right edge."""
+    size = (540, 960)
+    with_help, without = (narrow(screen, hud, Panel(help=help), size) for help in (True, False))
+    changed = (with_help != without).any(2)
+    assert changed.any() and not changed[:, 0].any() and not changed[:, -1].any()
+
+
+def narrow(screen, hud, panel, size):
+    texture = screen.ctx.texture(size, 4)
+    frame = screen.ctx.framebuffer([texture])
+    frame.use()
+    frame.clear(0.0, 0.0, 1.0, 1.0)
+    hud.draw(panel, size)
+    picture = np.frombuffer(frame.read(components=3), np.uint8).reshape(*size[::-1], 3).astype(int)
+    frame.release(), texture.release()
+    return picture
 
 
 def test_every_key_of_the_tables_is_in_the_help():

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from instrument.audio.engine import DECISION
-from instrument.heard import DEAF, Watch, quiet
+from instrument.heard import DEAF, FIRST, Watch, quiet
 from instrument.listen import Listener, ListenOptions, Network, Parent, Supervisor, run
 from instrument.osc import Receiver, Remote, encode
 
@@ -245,6 +245,17 @@ def test_a_silent_listen_is_noticed_made_quiet_and_started_again():
     assert passing(1, 1)["audio.level"] == 0.5 and told[1:] == ["`listen` is heard again"]
 
 
+def test_a_listen_that_never_says_a_word_is_said_once():
+    for ears in (Ears(), None):
+        watch, told, _ = watched(ears)
+        for _ in range(int(FIRST * 50) - 5):
+            assert watch.update(None, 0.02) == {}
+        assert told == []
+        for _ in range(1000):
+            watch.update(None, 0.02)
+        assert len(told) == 1 and "no word" in told[0] and (ears is None or ears.killed == 0)
+
+
 def test_a_restart_is_said_with_its_reason_and_so_is_its_success():
     ears = Ears()
     watch, told, passing = watched(ears)
@@ -271,7 +282,7 @@ def test_one_that_comes_up_is_left_alone_while_torch_holds_its_threads():
 def test_the_end_of_a_file_and_the_time_before_the_first_tick_are_no_silence():
     ears = Ears()
     watch, told, passing = watched(ears)
-    for _ in range(500):
+    for _ in range(int(FIRST * 4)):
         assert watch.update(None, 0.1) == {} == watch.update({}, 0.1)
     passing(1, 1)
     ears.ended = True

@@ -22,7 +22,7 @@ from instrument.console import Messages
 from instrument.perform import Show
 from instrument.render.record import Recorder, screenshot
 from instrument.signals import as_before, ended_in_order
-from instrument.video import Video
+from instrument.video import SLACK, Track, Video
 
 RATE = 22050
 ROOT = Path(__file__).parents[1]
@@ -199,6 +199,50 @@ def test_sound_and_picture_stay_in_step_when_listen_is_started_again(screen, tmp
     heard = sound(play.path)
     assert flash == pytest.approx(3.0, abs=0.04) and loud_from(heard) == pytest.approx(flash, abs=0.07)
     assert np.sqrt((heard[int(3.3 * RATE):int(3.8 * RATE)] ** 2).mean()) == pytest.approx(0.354, abs=0.04)
+
+
+class Device:
+    """A ring that a sound device fills: `speed` times as fast as it says, nothing within `away` (from, to) s."""
+
+    rate, writer = RATE, 1
+
+    def __init__(self, speed=1.0, away=(0.0, 0.0)):
+        self._speed, self._away, self.now = speed, away, 0.0
+
+    @property
+    def written(self):
+        begun, back = self._away
+        there = min(self.now, begun) + max(self.now - back, 0.0) if back else self.now
+        return int(there * self._speed * RATE) // 512 * 512  # in blocks
+
+    def read(self, position):
+        """Each sample says when it was heard, in s."""
+        begun, back = self._away
+        heard = np.arange(position, self.written) / self._speed / RATE
+        return (heard + (back - begun) * (heard >= begun)).astype(np.float32), self.written, 0
+
+
+def steps_off(device, seconds):
+    """How far the sound was from its place (s), for each block: where it lies less when it was heard."""
+    track, off = Track(device, 0.0), []
+    for frame in range(int(seconds * 60)):
+        device.now = frame / 60
+        samples, first = track.read(device.now)
+        if len(samples):
+            off.append(first / RATE - samples[0])
+    return np.array(off)
+
+
+@pytest.mark.parametrize("speed", (1.0, 1.0003, 0.9997))
+def test_sound_stays_with_the_picture_whatever_clock_its_device_has(speed):
+    off = steps_off(Device(speed), 300)
+    assert np.ptp(off) < 2.5 * SLACK  # unled 0.09
+    assert np.ptp(off[-1000:]) < 0.03 or speed != 1.0
+
+
+def test_sound_whose_device_was_away_comes_back_to_the_picture():
+    off = steps_off(Device(away=(10.0, 15.0)), 60)
+    assert np.ptp(off[-1000:]) < 0.01 and abs(np.median(off[-1000:]) - np.median(off[:500])) < SLACK
 
 
 @contextmanager

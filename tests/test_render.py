@@ -24,7 +24,7 @@ from instrument.render import upload as upload_module
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
-from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension, _key_name
+from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension, _key_name, _present
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64
@@ -568,7 +568,8 @@ def test_a_function_that_egl_has_not_is_none(screen):
 
 @pytest.mark.parametrize("key, printed, name", [
     ("KEY_1", "1", "1"), ("KEY_1", "&", "1"), ("KEY_6", "-", "-"), ("KEY_0", "à", "0"), ("KEY_EQUAL", "=", "+"), ("KEY_A", "Q", "q"),
-    ("KEY_F1", None, "f1"), ("KEY_WORLD_1", "²", "²"), ("KEY_PAUSE", None, "")])
+    ("KEY_B", "и", "b"), ("KEY_F", "φ", "f"),
+    ("KEY_W", "'", "'"), ("KEY_F1", None, "f1"), ("KEY_WORLD_1", "²", "²"), ("KEY_PAUSE", None, "")])
 def test_keys_are_named_by_what_they_print_and_digits_by_their_place(key, printed, name):
     glfw = pytest.importorskip("glfw")
     keyboard = SimpleNamespace(**{each: getattr(glfw, each) for each in dir(glfw) if each.startswith("KEY_")},
@@ -603,6 +604,9 @@ while screen.size != (400, 300):
     screen.present()
 assert screen.framebuffer.size == (400, 300) and not screen.closed
 pointer = lambda: glfw.get_input_mode(handle, glfw.CURSOR) == glfw.CURSOR_NORMAL
+screen.fullscreen(True)  # by hand: the one that was named is not there, another is
+assert screen.is_full
+screen.fullscreen(False)
 screen._monitor = None
 seen = [pointer(), screen.fullscreen(True) or pointer(), screen.fullscreen(False) or pointer()]
 assert seen == [True, False, True], seen
@@ -625,6 +629,12 @@ def test_a_real_window_opens_draws_reports_keys_and_closes(display):
     ran = subprocess.run([sys.executable, "-c", WINDOW], capture_output=True, text=True, timeout=240, check=False)
     assert ran.returncode == 0 and ran.stdout.endswith("closed\n"), ran.stderr
     assert "640 x 480" in ran.stdout
+
+
+def test_monitors_of_one_name_are_told_apart():
+    glfw = SimpleNamespace(get_monitors=lambda: [1, 2, 3], get_monitor_name=lambda each: b"Generic PnP Monitor")
+    wanted = "Generic PnP Monitor"
+    assert _present(glfw) == [(wanted, 1), (f"{wanted} #2", 2), (f"{wanted} #3", 3)]
 
 
 def test_without_a_display_one_line_tells(monkeypatch):

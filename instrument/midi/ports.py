@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import mido
 
+from ..names import apart
 from . import jack
 from .mapping import Learner, Mapping
 from .profiles import Lights, Own, Profile, choose, shipped
@@ -410,11 +411,6 @@ def listed(client):
         except rtmidi.InvalidPortError:
             continue  # one went between being counted and being named
     return apart(client.get_ports())
-
-
-def apart(names):
-    """The names, the second of the same called "NAME #2"."""
-    return [name if (count := names[:place].count(name)) == 0 else f"{name} #{count + 1}" for place, name in enumerate(names)]
 
 
 def _connect(port, name):

@@ -39,6 +39,7 @@ void main() { colour = hue * texture(glyphs, uv); }
 WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 0.62), (1.0, 0.62, 0.25, 1.0)
 GROUND = (0.075, 0.08, 0.095, 1.0)  # behind all in a window of its own
 PANEL, PAGE, STRIP = 250, 380, 108  # widths of the panel and of a page of rows, height of the spectrogram
+ABOVE = 96  # room for three messages above the panel
 EDGE, GAP, FOOT = 18, 10, 58  # in a window of its own: round all, between parts, for messages
 
 
@@ -57,6 +58,7 @@ class Panel:
     """What the HUD shows of one frame."""
 
     bars: tuple = ()  # (class name, probability 0..1), always in the same order
+    numbers: tuple = ()  # of each bar among all classes; (): these are all
     top: str = ""  # the class heard, big
     known: float = 1.0  # 0 dims the class: silence or unknown
     level: float = 0.0  # 0..1
@@ -89,7 +91,7 @@ class Hud:
     def draw(self, panel, size):
         """Draw over a framebuffer of `size` px; text grows with the height."""
         paint = self._begin(size, max(size[1] / 720, 0.55))
-        _panel(paint, panel, size)
+        _panel(paint, _fitting(panel, size[1] / paint.scale), size)
         if panel.spectrogram is not None:
             _strip(paint, self._shown(panel.spectrogram), size)
         if panel.help:
@@ -271,8 +273,7 @@ def _panel(paint, panel, size):
     height = _height(panel)
     x, y = 18, size[1] / paint.scale - 18 - height
     paint.box(x, y, width, height, DARK, 8)
-    for number, message in enumerate(reversed(panel.messages)):
-        _message(paint, x, y - 28 - 26 * number, message)
+    _messages(paint, panel.messages, (x, y - 6, size[0] / paint.scale - 2 * x))
     _title(paint, panel, x + pad, y + 10)
     _bars(paint, panel, x + pad, y + 66, width - 2 * pad, row)
     bottom = y + 72 + row * len(panel.bars)
@@ -280,6 +281,17 @@ def _panel(paint, panel, size):
     paint.box(x + pad, bottom, max((width - 2 * pad) * _share(panel.level), 1), 4, WHITE, 2)
     for number, line in enumerate(panel.lines):
         paint.text(x + pad, bottom + 9 + row * number, 13, GREY, line)
+
+
+def _fitting(panel, height):
+    """The panel with no more bars than fit below three messages in a picture of this height: the strongest, in their order."""
+    most = max(int((height - 18 - _height(replace(panel, bars=())) - ABOVE) // 17), 3)
+    if len(panel.bars) <= most:
+        return panel
+    # In tenths, so that those which are next to nothing do not take each other's place all the time.
+    strongest = sorted(range(len(panel.bars)), key=lambda number: -round(panel.bars[number][1], 1))[:most]
+    numbers = tuple(sorted(strongest))
+    return replace(panel, bars=tuple(panel.bars[number] for number in numbers), numbers=numbers)
 
 
 def _height(panel):
@@ -335,30 +347,37 @@ def _row(paint, row, page, place):
 
 def _title(paint, panel, x, y):
     names = [name for name, _ in panel.bars]
-    colour = class_colour(names.index(panel.top)) if panel.top in names else WHITE
+    numbers = panel.numbers or range(len(names))
+    colour = class_colour(numbers[names.index(panel.top)]) if panel.top in names else WHITE
     paint.text(x, y, 28, (*colour[:3], 0.35 + 0.6 * _share(panel.known)), _spoken(panel.top) or "listening", bold=True)
     paint.text(x, y + 32, 14, GREY, panel.preset or "no preset")
 
 
 def _bars(paint, panel, x, y, width, row):
-    for index, (name, share) in enumerate(panel.bars):
-        top = y + row * index
+    for place, (name, share) in enumerate(panel.bars):
+        top, index = y + row * place, panel.numbers[place] if panel.numbers else place
         strong = name == panel.top
         paint.text(x, top, 13, WHITE if strong else GREY, _spoken(name), bold=strong)
         paint.box(x + 112, top + 5, width - 112, 5, (1, 1, 1, 0.10), 2.5)
         paint.box(x + 112, top + 5, max((width - 112) * _share(share), 1), 5, class_colour(index, 0.95), 2.5)
 
 
-def _message(paint, x, y, message):
-    paint.box(x, y, paint.width(14, message) + 20, 22, DARK, 6)
-    paint.text(x + 10, y + 3, 14, ALARM, message)
+def _messages(paint, messages, place):
+    """From `place` (x, bottom, width) up, the newest below, on as many lines as they need."""
+    x, y, room = place
+    for message in reversed(messages):
+        width, height = paint.extent(14, message, wrap=room - 20)
+        y -= height + 6
+        paint.box(x, y, width + 20, height + 6, DARK, 6)
+        paint.text(x + 10, y + 3, 14, ALARM, message, wrap=room - 20)
+        y -= 4
 
 
 def _help(paint, size):
     """All keys in the middle of the picture, read from the tables."""
     lines, row = keys(), 22
-    paint = paint.within((0, 0, *(side / paint.scale for side in size)), 1, row * len(lines) + 28 + 2 * GAP)
     width = 112 + max(paint.width(14, doc) for _, doc in lines)
+    paint = paint.within((0, 0, *(side / paint.scale for side in size)), width + 2 * GAP, row * len(lines) + 28 + 2 * GAP)
     x = (size[0] / paint.scale - width) / 2
     y = max((size[1] / paint.scale - row * len(lines) - 28) / 2, 0)
     paint.box(x, y, width, row * len(lines) + 28, (*DARK[:3], 0.82), 10)
@@ -424,12 +443,7 @@ def _foot(paint, messages, size):
         command = next(command for command in COMMANDS if command.name == "show.help")
         hint = f"{command.key.upper()}   {command.doc}"
         paint.text(size[0] / paint.scale - EDGE - paint.width(13, hint), y - 16, 13, GREY, hint)
-    for message in reversed(messages):
-        width, height = paint.extent(14, message, wrap=wrap)
-        y -= height + 6
-        paint.box(EDGE, y, width + 20, height + 6, (*DARK[:3], 0.9), 6)
-        paint.text(EDGE + 10, y + 3, 14, ALARM, message, wrap=wrap)
-        y -= 2
+    _messages(paint, messages, (EDGE, y, wrap + 20))
 
 
 def keys():

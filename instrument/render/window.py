@@ -12,6 +12,7 @@ from ctypes.util import find_library
 
 import moderngl
 
+from ..names import apart
 from ..params import COMMANDS, PARAMS
 from .software import waiter
 
@@ -30,23 +31,24 @@ _USED = {each.key for each in (*COMMANDS, *PARAMS)}
 _REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
 
 
-def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See"):
-    """A screen of `size` px: a window, full screen on the `monitor` named if asked, or `headless`.
+def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See", mode=None):
+    """A screen of `size` px: a window, full screen on the `monitor` named if asked, or `headless`. `mode`: the size (px) that
+    a monitor is switched to as nearly as it can when the picture fills it; None: it stays as it is.
 
     OSError (one line with the cure) when there is no display or no OpenGL 3.3.
     """
     if headless:
         return Headless(size)
-    return Window(size, title, vsync, monitor, fullscreen or monitor is not None)
+    return Window(size, title, vsync, monitor, fullscreen or monitor is not None, mode)
 
 
 def monitors():
     """The monitors as text lines: name, size, refresh rate; OSError without a display."""
     glfw = _start_glfw()
     lines = []
-    for each in glfw.get_monitors():
+    for name, each in _present(glfw):
         mode = glfw.get_video_mode(each)
-        lines.append(f"{_name(glfw, each)}: {mode.size.width} x {mode.size.height}, {mode.refresh_rate} Hz")
+        lines.append(f"{name}: {mode.size.width} x {mode.size.height}, {mode.refresh_rate} Hz")
     glfw.terminate()
     return lines
 
@@ -87,7 +89,8 @@ class Headless:
 class Window:
     """A window with an OpenGL 3.3 core context, resizable, full screen and back."""
 
-    def __init__(self, size, title="Hear & See", vsync=True, monitor=None, fullscreen=False):
+    def __init__(self, size, title="Hear & See", vsync=True, monitor=None, fullscreen=False, mode=None):
+        self._mode = mode
         self._glfw = glfw = _start_glfw()
         self.closed, self.notice = False, ""
         self._keys, self._monitor, self._windowed = [], monitor, None
@@ -103,7 +106,7 @@ class Window:
         glfw.set_monitor_callback(self._monitor_changed)
         self._measure()
         if fullscreen:
-            self.fullscreen(True)
+            self._fill(self._find_monitor())
 
     def begin(self):
         """Take in events and make the window the framebuffer; names of the keys pressed since the last call."""
@@ -128,8 +131,8 @@ class Window:
     def fullscreen(self, on=None):
         """Full screen (True), a window (False) or the other of the two (None)."""
         on = not self.is_full if on is None else on
-        if on and not self.is_full:
-            self._fill_monitor()
+        if on and not self.is_full:  # by hand: better any monitor than none
+            self._fill(self._find_monitor() or _monitor_under(self._glfw, self._handle))
         elif not on and self.is_full:
             self._glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
             self._windowed = None
@@ -159,25 +162,25 @@ class Window:
         glfw = self._glfw
         glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_NORMAL if shown else glfw.CURSOR_HIDDEN)
 
-    def _fill_monitor(self):
-        target = self._find_monitor()
+    def _fill(self, target):
         if target is None:
             return
         glfw = self._glfw
         self._windowed = (*glfw.get_window_pos(self._handle), *glfw.get_window_size(self._handle))
         mode = glfw.get_video_mode(target)
-        glfw.set_window_monitor(self._handle, target, 0, 0, *mode.size, mode.refresh_rate)
+        glfw.set_window_monitor(self._handle, target, 0, 0, *(self._mode or mode.size), mode.refresh_rate)
         self._show_pointer(False)
 
     def _find_monitor(self):
         """The monitor asked for (where the window is if none was named); None with a notice when it is not there."""
-        present = {_name(self._glfw, each): each for each in self._glfw.get_monitors()}
         if self._monitor is None:
             return _monitor_under(self._glfw, self._handle)
-        for name, each in present.items():
+        present = _present(self._glfw)
+        for name, each in present:
             if self._monitor.lower() in name.lower():
                 return each
-        self.notice = f"no monitor {self._monitor!r}, showing a window; there is: {', '.join(present) or 'none'}"
+        there = ", ".join(name for name, _ in present) or "none"
+        self.notice = f"no monitor {self._monitor!r}, showing a window; there is: {there}"
         return None
 
     def _monitor_changed(self, monitor, event):
@@ -387,8 +390,16 @@ def _key_name(glfw, key, scancode):
     printed = (glfw.get_key_name(key, scancode) or "").lower()
     if printed == "=":
         return "+"  # where they share a key, nobody wants to hold Shift
+    if glfw.KEY_A <= key <= glfw.KEY_Z and not printed.isascii():
+        return chr(key).lower()  # Greek, Cyrillic, Hebrew: none of its letters is a command
     # French keyboards print digits with Shift only: there the place counts, unless what is printed does something.
     return chr(key) if glfw.KEY_0 <= key <= glfw.KEY_9 and printed not in _USED else printed
+
+
+def _present(glfw):
+    """[(name, monitor)]; of two by the same name, as Windows calls most of them, the second is "NAME #2"."""
+    monitors = glfw.get_monitors()
+    return list(zip(apart([_name(glfw, each) for each in monitors]), monitors, strict=True))
 
 
 def _name(glfw, monitor):
