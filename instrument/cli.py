@@ -166,7 +166,16 @@ def _perform(options):
     from .perform import PerformOptions, perform
 
     options.dream = _dream(options)
+    _check_ears(options)
     return perform(PerformOptions(**_given(options, PerformOptions), values=_row_values(options)))
+
+
+def _check_ears(options):
+    """What belongs to the `listen` of one's own is refused where there is none."""
+    given = [flag for flag, value in (("--audio", options.audio), ("--target", options.target), ("--loop", options.loop)) if value]
+    if options.no_listen and given:
+        raise ValueError(f"--no-listen hears nothing itself: leave out {', '.join(given)}, or give that to the `hearsee listen` "
+                         "that sends here")
 
 
 def _dream(options):

@@ -63,7 +63,7 @@ class Deck:
 
     def _leave(self, values, coming):
         """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before."""
-        if any(values[row.name] != coming[row.name] for row in LOOK):
+        if any(values[row.name] != coming.get(row.name, values[row.name]) for row in LOOK):
             self._keep(values)
 
     def _wanted(self, name, argument):

@@ -1,6 +1,32 @@
 """What an error says, for a performer."""
 
+from contextlib import contextmanager
+
 LONGEST = 160  # letters that the HUD and a log line have room for
+
+
+OUT = ("out of memory", "ALLOC_FAILED")  # of the driver and of cuBLAS and cuDNN
+OUT_OF_MAIN = "DefaultCPUAllocator"  # which goes on "can't allocate memory", on Windows "not enough memory"
+
+
+def lack(error):
+    """Which memory an error says there was too little of; "" if it is of another kind. Only torch's allocator for GPUs has a
+    class for that."""
+    if isinstance(error, MemoryError) or OUT_OF_MAIN in str(error):
+        return "memory"
+    return "GPU memory" if type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in OUT) else ""
+
+
+@contextmanager
+def enough_memory(height, cure):
+    """ValueError in one line when dreams of so many px find no memory, with the cure."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        kind = lack(error)
+        if not kind:
+            raise
+        raise ValueError(f"out of {kind} with dreams of {height:.0f} px: {cure}") from None
 
 
 def one_line(error):

@@ -6,12 +6,13 @@ when it is broken off plays.
 
 import math
 import os
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .audio.files import Frames, open_sound, seconds
 from .console import tell
+from .errors import enough_memory
 from .offline import HAIR, Hearing, Offline, opening
 from .params import DEFAULTS
 from .perform import open_bank
@@ -48,7 +49,8 @@ def film(options):
     path = _place(options)
     count = max(1, math.ceil((seconds(sound, options.seconds) - HAIR) * options.fps))
     _steady()
-    with as_before(), _memory(look), ExitStack() as stack:
+    smaller = "give a smaller --dream-size or fewer --dream-octaves"
+    with as_before(), enough_memory(look["dream.size"], smaller), ExitStack() as stack:
         offline = stack.enter_context(Offline(model, options.size, options.network, options.shaders,
                                               pictures=options.pictures))
         hearing = Hearing(sound, model, look)
@@ -117,21 +119,6 @@ def _roll(take, reel, count):
             reel.add()
             if reel.broken:
                 return  # said when it is closed
-
-
-@contextmanager
-def _memory(values):
-    """ValueError in one line when the dreams of these values find no memory."""
-    from .dream.graphs import lack
-
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        kind = lack(error)
-        if not kind:
-            raise
-        raise ValueError(f"out of {kind} with dreams of {values['dream.size']:.0f} px: give a smaller --dream-size or "
-                         "fewer --dream-octaves") from None
 
 
 def _hears(take):

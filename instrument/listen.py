@@ -26,7 +26,7 @@ from .audio.frontend import FrontEnd, log_mel
 from .audio.source import Paced, open_source
 from .behind import behind
 from .control import Control
-from .features import AGAIN, CLASS, LISTENING
+from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .osc import Receiver, Sender
 from .params import COMMANDS, PARAMS
 from .signals import as_before
@@ -259,13 +259,21 @@ class Listener:
         elif self._pupil is None:
             raise ValueError("there is no network yet that could learn: try again in some seconds")
         elif name == "teach.start":
-            self._note(LISTENING + self._lesson.start(argument))
+            self._note(self._begun(argument))
         elif name == "teach.stop":
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
         elif name == "teach.new":
             self._note(f"next is {self._lesson.anew(self._pupil.heard()[1])}")
         else:
             self._jobs.put(partial(self._forget, argument or self._lesson.name))
+
+    def _begun(self, name):
+        """Begin an example, unless what it is to be of could not be learnt; what is to be said."""
+        try:
+            self._pupil.check(name or self._lesson.name)
+        except ValueError as mistake:
+            return f"{REFUSED}{mistake}"
+        return LISTENING + self._lesson.start(name)
 
     def _work(self):
         for job in iter(self._jobs.get, None):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
+from .errors import enough_memory
 from .files import put, write_whole
 from .params import BY_NAME, DEFAULTS, checked
 
@@ -172,9 +173,10 @@ def _work(pipe, settings, classes, index, workers):
 
 def _loops(settings, classes, index=0, workers=1):
     """Make the loops of `classes`, yielding the name of the class after every frame."""
-    dreamer = _dreamer(settings, index, workers) if classes else None
-    for name in classes:
-        yield from _loop(dreamer, settings, name)
+    with enough_memory(settings.size[1], "give a smaller --size or fewer --workers"):
+        dreamer = _dreamer(settings, index, workers) if classes else None
+        for name in classes:
+            yield from _loop(dreamer, settings, name)
 
 
 def _dreamer(settings, index, workers):

@@ -1,6 +1,7 @@
 """Presets: a look as a TOML file. Read whole or not at all, saved atomically, recalled by name or number, glided to.
 
-A file says only what differs from the defaults; recalling it puts the rest of the look back to its default.
+A file says only what differs from the defaults; recalling it puts the rest of the look back to its default, but for the
+seed, which starts another dream.
 What belongs to the room or the machine (`hear.`, `show.`, size and rate of the dream) stays as it is
 unless the file names it, and is not saved.
 """
@@ -15,12 +16,14 @@ from pathlib import Path
 
 from .features import in_ascii
 from .files import write_whole
-from .params import BY_NAME, DEFAULTS, OLD_NAMES, PARAMS, SWITCH, checked
+from .params import BY_NAME, OLD_NAMES, PARAMS, SWITCH, checked
 
 LOOK = tuple(row for row in PARAMS
              if row.group in ("dream", "zoom", "post", "mod") and row.name not in ("dream.size", "dream.rate"))
 
 
+# Of these what a file does not name is at its default. Its seed it need not name: another one is a dream that begins anew.
+_PLAIN = {row.name: row.default for row in LOOK if row.name != "dream.seed"}
 LONGEST = 60  # letters of a file name
 
 
@@ -31,11 +34,11 @@ class Preset:
     path: Path
     title: str
     note: str
-    values: dict = field(hash=False)  # {name: value}: all rows of the look, and whatever else the file names
+    values: dict = field(hash=False)  # {name: value}: all rows of the look (the seed if named), and whatever else the file names
 
 
 def load(path):
-    """{name: value} of a preset file: every row of the look. ValueError or OSError in one line."""
+    """{name: value} of a preset file: every row of the look but perhaps the seed. ValueError or OSError in one line."""
     return read(path).values
 
 
@@ -53,7 +56,7 @@ def read(path):
         named = dict(_parsed(name, value) for name, value in _flat(tree))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return Preset(path, str(title), str(note), {**{row.name: DEFAULTS[row.name] for row in LOOK}, **named})
+    return Preset(path, str(title), str(note), {**_PLAIN, **named})
 
 
 def _flat(tree, prefix=""):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from .features import AGAIN, CLASS, LISTENING
+from .features import AGAIN, CLASS, LISTENING, REFUSED
 
 PATIENCE = 15.0  # s that another model is waited for
 
@@ -73,6 +73,7 @@ class Teaching:
             self._holding, self._asked, self._snapshot = False, None, None
             self._say("the example is lost, as `listen` has ended: begin it anew once it hears again")
         self._asked = self._asked if note == self._asked else None
+        self._holding = self._holding and not (note != self._note and note.startswith(REFUSED))
         self._note = note
         if note.startswith(LISTENING):
             self._listened = note.removeprefix(LISTENING).removesuffix(AGAIN)

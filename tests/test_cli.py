@@ -112,6 +112,7 @@ MISTAKES = [
     ("perform --target nowhere.invalid:1 --headless", "no such host (Name"),
     ("perform --frames nowhere --headless", "nowhere"),
     ("perform --frames nowhere --dream live", "leave out --frames nowhere"),
+    ("perform --no-listen --audio x.wav --loop", "leave out --audio, --loop"),
     ("perform --pictures docs --frames out/loops", "leave out --pictures docs"),
     ("perform --pictures tests --headless", "tests: no pictures there; name one air_conditioner.jpg"),
     ("render nowhere.wav --pictures tests", "nowhere.wav"),

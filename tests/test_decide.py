@@ -157,3 +157,25 @@ def test_every_hear_row_is_taken_at_both_ends():
         for value in (param.lo, param.hi):
             for decision in run(Decider(CLASSES), ["bark", "siren", None], DEFAULTS | {param.name: value}):
                 assert np.isfinite(decision.smooth).all() and 0 <= decision.known <= 1
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_none(broken):
+    decider = Decider(CLASSES)
+    run(decider, ["siren"] * 20)
+    decider.update(np.full(4, broken), -20.0, DEFAULTS, 1.0)
+    again = run(decider, ["siren"] * 40, start=1.05)[-1]
+    assert again.top == 1 and again.top_prob > 0.9 and again.known == 1.0
+
+
+@pytest.mark.parametrize("hold", (0, 1))
+def test_a_class_taught_or_forgotten_meanwhile_leaves_the_decision(hold):
+    values, before = row(hold=hold), Decider(CLASSES)
+    last = run(before, ["siren"] * 40)[-1]
+    run(before, [], values)
+    for classes in (("bark", "siren", "drill", "clap"), ("siren", "drill")):
+        after = Decider(classes, before)
+        first = after.update(None, -20.0, values, 40 * STEP)
+        assert classes[first.top] == "siren" and not first.changed
+        assert first.known == pytest.approx(last.known, abs=0.2) and first.smooth.sum() == pytest.approx(1)
+    assert Decider(("clap",), before).update(None, -20.0, values, 2.0).top == -1

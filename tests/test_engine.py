@@ -57,6 +57,15 @@ def test_every_sample_is_analysed_and_every_fourth_frame_decided():
     assert engine.skipped == 0
 
 
+@pytest.mark.parametrize("broken", (1e25, -1e38, np.inf, np.nan))
+def test_a_broken_sample_costs_a_window_and_no_more(broken):
+    sound = tone(200, 4.0)
+    sound[RATE] = broken
+    _, out = run(sound)
+    known = [values["known"] for at, values in decisions(out) if at > 3.0]
+    assert known and min(known) == 1.0 and np.isfinite([list(values["raw"]) for _, values in decisions(out)]).all()
+
+
 def test_a_quick_network_decides_twice_as_often_until_it_is_quick_no_more():
     """43 decisions a second; smoothing is in milliseconds, so that as much is known after as long."""
     every, out = [DECISION / 2], []

@@ -83,6 +83,15 @@ def test_each_live_window_is_answered_as_in_the_file(rate, seconds, length):
     assert file.shape == live.shape and np.abs(file - live).max() < 0.06
 
 
+@pytest.mark.parametrize("live", (False, True))
+def test_windows_in_which_nothing_sounds_are_not_judged(tmp_path, live):
+    for label, hz in (("low", 200), ("high", 6000)):
+        (tmp_path / label).mkdir()
+        soundfile.write(tmp_path / label / "1.wav", np.concatenate([tone(hz, 2.0), np.zeros(3 * RATE, np.float32)]), RATE)
+    found = evaluate(Ear(), tmp_path, window=1, live=live)
+    assert found["accuracy"] == 1.0 and found["n"] < 14
+
+
 @pytest.mark.parametrize("path", [from_file, through_engine])
 def test_silence_is_not_answered(path):
     half = np.concatenate([np.zeros(2 * RATE, np.float32), tone(6000, 2.0)])

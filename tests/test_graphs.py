@@ -147,6 +147,24 @@ def test_steps_that_will_never_be_recorded_say_what_the_next_ones_take():
     assert hopeless.settled
 
 
+@pytest.mark.parametrize("kinds", (3, 5, 8))
+def test_steps_of_too_many_kinds_in_turn_say_what_the_next_ones_take(kinds):
+    graphs, said = Graphs(Counting()), []
+    for turn in range(10 * SETTLED):
+        play(graphs, 1, size=turn % kinds + 1)
+        said.append(graphs.settled)
+    assert all(said[SETTLED:])
+
+
+def test_what_could_not_be_recorded_is_forgotten_with_the_rest():
+    record = Counting(RuntimeError("no"))
+    graphs = Graphs(record)
+    play(graphs, 4 * SETTLED)
+    assert graphs.note
+    graphs.forget()
+    assert graphs.note == ""
+
+
 def test_the_old_path_goes_on_while_it_is_recorded():
     gate = threading.Event()
     graphs = Graphs(Counting(gate=gate))
@@ -338,6 +356,20 @@ def test_a_precision_that_a_gpu_has_nothing_for_is_passed_over():
     eye.__class__ = Older
     assert [precision for precision, *_ in trials(eye, picture, (torch.bfloat16, torch.float16))] == [torch.float16]
     assert quickest(eye, picture, (torch.bfloat16,)) is eye
+
+
+def test_too_little_memory_says_nothing_of_a_precision():
+    """Whoever tries it may make room and try again."""
+    class Full(type(small_eye())):
+        def stage(self, number, x):
+            if self.dtype == torch.float16:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            return super().stage(number, x)
+
+    eye = small_eye()
+    eye.__class__ = Full
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        quickest(eye, torch.rand(1, 3, 64, 64), (torch.float16,))
 
 
 # --- CUDA, pretended

@@ -12,7 +12,7 @@ import torch
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
-from instrument.learn.dataset import classes_of, find_clips, folds_of, repeat_to
+from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.paper.arrange import report
@@ -49,6 +49,33 @@ def plain(tmp_path_factory):
 def test_plain_folders_are_classes(plain):
     clips = find_clips(plain)
     assert classes_of(clips) == ["hum", "whistle"] and len(clips) == 6 and folds_of(clips) == [0]
+
+
+def test_files_of_one_name_in_two_folders_are_two_recordings(plain):
+    clips = find_clips(plain)
+    assert len({clip.recording for clip in clips}) == len(clips) > len({clip.path.name for clip in clips})
+
+
+def test_a_clip_exchanged_for_another_makes_another_run(tmp_path):
+    """What was kept back to judge the first one would have been learnt by it."""
+    folder = write_plain(tmp_path / "sounds")
+    first = fingerprint(find_clips(folder))
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert fingerprint(find_clips(moved)) == first
+    (folder / "hum" / "0.wav").rename(folder / "hum" / "new.wav")
+    assert fingerprint(find_clips(folder)) != first
+
+
+def test_what_a_clip_has_of_silence_is_never_drawn():
+    """ESC's clips are filled up with zeros."""
+    clip = np.concatenate([np.zeros(2 * RATE, np.float32), tone(440, 1.0), np.zeros(2 * RATE, np.float32)])
+    clips = Sounds([clip], [0], 1)
+    empty = clips.mel(torch.zeros(1, RATE)).mean()
+    for step in range(8):
+        assert (clips.clean(step).mean((1, 2)) > empty + 0.5).all()
+    chance = torch.Generator().manual_seed(0)
+    for length in (RATE // 2, RATE, 2 * RATE):
+        assert all(clips._power(0, clips._pick(0, length, chance), length) > 0 for _ in range(100))
 
 
 def test_urbansound_layout_finds_names_in_another_format(tmp_path):
@@ -116,7 +143,8 @@ def test_only_names_of_the_two_data_sets_tell_fold_and_recording(tmp_path, name,
     (tmp_path / "rain").mkdir()
     soundfile.write(tmp_path / "rain" / name, tone(440), RATE)
     (clip,) = find_clips(tmp_path)
-    assert (clip.fold, clip.recording) == (fold, recording)
+    own = f"rain/{recording}" if name == f"{recording}.wav" else recording
+    assert (clip.fold, clip.recording) == (fold, own)
 
 
 def test_esc_names_tell_the_fold(tmp_path):

@@ -114,6 +114,13 @@ def test_tempo_and_phase_of_a_click_track(bpm):
     assert abs(error) < 0.1
 
 
+@pytest.mark.parametrize("bpm", [110, 150, 165, 174])
+def test_hats_between_the_beats_do_not_make_one_and_a_half_of_each(bpm):
+    beat, rate = 60 / bpm, 44100
+    samples = bursts(np.arange(0.5, 12, beat), rate, 12.2) + 0.4 * bursts(np.arange(0.5 + beat / 2, 12, beat), rate, 12.2)
+    assert run(samples, rate)[-1][1]["beat.bpm"] == pytest.approx(bpm, rel=0.01)
+
+
 def test_noise_has_no_tempo():
     assert last(noise(44100, 10), 44100)["beat.bpm"] == 0.0
 

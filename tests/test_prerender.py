@@ -127,6 +127,16 @@ def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
         prerender(settings(model, tmp_path, size=(64, 64)))
 
 
+def test_too_little_memory_is_one_line_with_the_cure(model, tmp_path, monkeypatch):
+    def loop(*_):
+        raise MemoryError
+        yield
+
+    monkeypatch.setattr("instrument.prerender._loop", loop)
+    with pytest.raises(ValueError, match="out of memory with dreams of 160 px: give a smaller --size"):
+        prerender(settings(model, tmp_path))
+
+
 def test_torchrun_shares_the_classes_out(model, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank, name in ((0, "bell"), (1, "rain")):

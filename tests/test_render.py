@@ -255,6 +255,22 @@ def test_two_dreams_lie_on_each_other_however_slowly_they_come(period):
     assert len(uploaded) == 19
 
 
+def test_a_dream_that_cannot_be_brought_costs_one_frame():
+    def put(pixels):
+        if pixels == "broken":
+            raise RuntimeError("the GPU has fallen off")
+        uploaded.append(pixels)
+
+    journey, fader, uploaded, failed = Journey(), Fader(), [], []
+    for number, frame in enumerate(("good", "broken", None, None, None, None, "good")):
+        journey.advance(Motion(expand=0.5), number * 1.0)
+        try:
+            fader.put(frame and (frame, None), SimpleNamespace(put=put), False, journey)
+        except RuntimeError:
+            failed.append(number)
+    assert uploaded == ["good", "good"] and len(failed) == 1
+
+
 def test_after_a_freeze_the_picture_goes_on_from_where_it_was_held(screen, renderer):
     pan = Motion(pan_x=40 / HEIGHT)
     draw(screen, renderer, values_of(), (dream(3), None), 0.0, field=pan)

@@ -261,6 +261,20 @@ def test_unplugged_gives_silence_and_comes_back():
         assert jack.closed == 1 and not source.note
 
 
+def test_a_sound_system_that_has_gone_is_tried_again_and_has_no_devices(monkeypatch):
+    sounddevice = pytest.importorskip("sounddevice")
+
+    def gone(*_, **__):
+        raise sounddevice.PortAudioError("Error initializing PortAudio")
+
+    for name in ("_initialize", "query_hostapis", "query_devices"):
+        monkeypatch.setattr(sounddevice, name, gone)
+    monkeypatch.setattr(sounddevice, "_initialized", 0)
+    assert sources.devices() == []
+    with pytest.raises(OSError, match="does not answer"):
+        sources._open_input("mic", 44100, lambda *_: None)
+
+
 def test_a_device_that_opens_but_says_nothing_is_tried_again():
     jack = Jack()
     with microphone(jack) as source:

@@ -16,6 +16,7 @@ from instrument.bench.run import bench
 from instrument.bench.teach import EXAMPLES, teach_rows, verdict
 from instrument.cli import main, parser
 from instrument.dream.loop import Frame
+from instrument.features import REFUSED
 from instrument.latest import Latest
 from instrument.learn import teach
 from instrument.learn.dataset import find_clips
@@ -316,6 +317,24 @@ def test_own_classes_are_not_taught_again(taught):
 def room(seconds, level=10 ** (-70 / 20), rate=RATE):
     """Noise of so many dBFS as a quiet room has."""
     return np.random.default_rng(5).normal(0, level, int(seconds * rate)).astype(np.float32)
+
+
+def test_a_class_of_ones_own_is_the_model_s_however_it_is_written(taught, monkeypatch):
+    monkeypatch.setitem(taught.model.card, "classes", ["Clap", "dog bark"])
+    for name in ("clap", "Clap", "dog_bark"):
+        with pytest.raises(ValueError, match="class of the model itself"):
+            taught.check(name)
+    assert taught.check("Rain drop") == "rain_drop"
+
+
+def test_an_example_that_could_not_be_begun_is_not_ended_by_the_next_press(lesson):
+    teaching, *_ = lesson
+    teaching.follow({"teach.note": "", "class.a": 1.0, "frame": 3})
+    teaching.carry_out("teach.start", "siren")
+    teaching.follow({"teach.note": REFUSED + "siren is a class of the model itself", "class.a": 1.0, "frame": 4})
+    teaching.carry_out("teach.start", "rain")
+    teaching.carry_out("teach.start")
+    assert [name for name, _ in teaching._remote] == ["teach.start", "teach.start", "teach.stop"]
 
 
 @pytest.mark.parametrize("samples", [np.zeros(RATE, np.float32), np.zeros(0, np.float32), tone(300, 0.02),

@@ -30,7 +30,8 @@ class Decision:
 class Decider:
     """Decides about a stream of logits: those of `classes`, in their order, and last that of "none of these"."""
 
-    def __init__(self, classes):
+    def __init__(self, classes, before=None):
+        """`before`: the decider in whose place it comes, whose decision stands as far as its classes are among these."""
         self.classes = tuple(classes)
         self._raw = self._smooth = np.full(len(self.classes), 1.0 / len(self.classes))
         self._certainty = 0.0
@@ -39,6 +40,16 @@ class Decider:
         self._began = self._leads_since = 0.0  # s: the sound going on, the lead of the rival
         self._rival = -1  # the class that leads the top class
         self._known, self._now = 0.0, None
+        if before is not None and before._top >= 0 and before.classes[before._top] in self.classes:
+            self._go_on(before)
+
+    def _go_on(self, before):
+        """A class taught or forgotten meanwhile is no reason to lose what is heard, or held."""
+        shares = dict(zip(before.classes, before._smooth, strict=True))
+        found = np.array([shares.get(name, 0.0) for name in self.classes])
+        self._raw = self._smooth = found / found.sum()
+        self._top, self._since = self.classes.index(before.classes[before._top]), before._since
+        self._known, self._now = before._known, before._now
 
     def update(self, logits, level_db, values, now):
         """Decision at `now` seconds. `logits` (classes + 1,) or None: no answer, which counts as silence.
@@ -48,7 +59,7 @@ class Decider:
         """
         elapsed = 0.0 if self._now is None else max(now - self._now, 0.0)
         self._now = now
-        heard = logits is not None and level_db >= values["hear.gate"]
+        heard = logits is not None and level_db >= values["hear.gate"] and bool(np.isfinite(logits).all())
         if heard:
             self._listen(logits, values, elapsed)
         else:

@@ -17,6 +17,7 @@ import numpy as np
 from ..features import CLASS
 from ..params import BY_NAME, DEFAULTS
 from .decide import Decider
+from .files import LOUDEST
 from .frontend import FrontEnd, Streaming
 from .onset import FastPath, decibels
 
@@ -66,9 +67,9 @@ class Engine:
     def attach(self, hear, classes, front_end=FrontEnd(), every=lambda: DECISION):
         """Decide with this network from now on, each time that `every()` seconds have come.
         It is asked at each block. Another front end hears the last second once more."""
-        decider = None if hear is None else Decider(classes)
         with self._attaching:
             now = self._ear
+            decider = None if hear is None else Decider(classes, now.decider)
             mel, history = (now.mel, now.history) if now.mel.front_end == front_end else self._begun(front_end)
             self._ear = _Ear(hear, decider, mel, history, every)  # one assignment, so that who hears never sees half
 
@@ -143,9 +144,9 @@ class Engine:
 
 
 def amplified(block, gain_db):
-    """What is heard of mono samples: float32, finite, `gain_db` louder."""
+    """What is heard of mono samples: float32, finite, no louder than any sound, `gain_db` louder."""
     block = np.nan_to_num(np.asarray(block, np.float32), posinf=1.0, neginf=-1.0)
-    return block * np.float32(10 ** (gain_db / 20))
+    return np.clip(block, -LOUDEST, LOUDEST) * np.float32(10 ** (gain_db / 20))
 
 
 def levels(samples, rate):

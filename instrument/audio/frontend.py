@@ -147,8 +147,7 @@ class Resampler:
             return block
         held = np.concatenate((self._ahead, block))
         count = max(0, ((held.size - self._taps + 1) * self._up - 1 - self._next) // self._down + 1)
-        at = self._next + self._down * np.arange(count)
-        out = self._filter(held, at // self._up, at % self._up)
+        out = self._filter(held, count)
         self._next += self._down * count
         used = min(self._next // self._up, held.size)
         self._ahead, self._next = held[used:], self._next - used * self._up
@@ -160,14 +159,15 @@ class Resampler:
         due = -(-self._taken * self._up // self._down) - self._given
         return self.push(np.zeros(self._taps, np.float32))[:due] if not self._same else np.zeros(0, np.float32)
 
-    def _filter(self, held, starts, phases):
-        if not starts.size:
+    def _filter(self, held, count):
+        """The next `count` outputs."""
+        if not count:
             return np.zeros(0, np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(held, self._taps)
-        out = np.empty(starts.size, np.float32)
-        for first in range(0, starts.size, BATCH * 16):
-            part = slice(first, first + BATCH * 16)
-            np.einsum("ij,ij->i", windows[starts[part]], self._phases[phases[part]], out=out[part])
+        out = np.empty(count, np.float32)
+        for first in range(0, count, BATCH * 16):
+            at = self._next + self._down * np.arange(first, min(first + BATCH * 16, count))
+            np.einsum("ij,ij->i", windows[at // self._up], self._phases[at % self._up], out=out[first:first + len(at)])
         return out
 
 

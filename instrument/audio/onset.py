@@ -25,6 +25,7 @@ MEMORY = 8.0  # seconds of flux that the tempo is read from
 RETUNE = 0.5  # seconds between two looks at the tempo
 TEMPI = (50.0, 200.0)
 LIVELY = 0.25  # dB squared: a flux of less variance has no beat
+ALIKE = 0.8  # of its repetition: that other lags repeat as much
 STEADY = 0.2  # least share of the flux that must repeat for a tempo to count
 
 
@@ -201,7 +202,21 @@ def best_lag(flux, step):
     prior = np.exp(-0.5 * (np.log2(60 / (lags * step) / 130) / 0.9) ** 2)
     smooth = np.convolve(repeat, (0.25, 0.5, 0.25), "same")
     lag = int(lags[np.argmax((smooth[lags] + 0.5 * smooth[2 * lags]) * prior)])
+    lag = _without_dots(smooth, lag, lags[0])
     return float(_summit(smooth, lag)) if smooth[lag] > STEADY else None
+
+
+def _without_dots(curve, lag, least):
+    """The beat of fast music, of which `lag` may be one and a half: off-beats repeat after a half, a whole and one and a half
+    alike, and to the prior the longest is likeliest."""
+    around = {share: round(share * lag) + _offset(curve, round(share * lag)) for share in (1 / 3, 2 / 3, 4 / 3)}
+    alike = all(curve[at] > ALIKE * curve[lag] for at in around.values())
+    return around[2 / 3] if alike and around[2 / 3] >= least else lag
+
+
+def _offset(curve, near):
+    """From `near` to the highest value within 2 of it."""
+    return int(np.argmax(curve[near - 2: near + 3])) - 2
 
 
 def _summit(curve, lag):

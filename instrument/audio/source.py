@@ -226,6 +226,13 @@ def devices():
         import sounddevice
     except OSError:
         return []
+    try:
+        return _listed(sounddevice)
+    except sounddevice.PortAudioError:  # the sound system has gone
+        return []
+
+
+def _listed(sounddevice):
     default_in, default_out = _default("input"), _default("output")
     apis = [api["name"] for api in sounddevice.query_hostapis()]
     return [
@@ -333,8 +340,12 @@ def _open_input(name, rate, heard):
     """Open and start a device by name, after asking PortAudio for a fresh list. OSError when it is not there."""
     import sounddevice
 
-    sounddevice._terminate()  # PortAudio sees plugged devices only on initialising
-    sounddevice._initialize()
+    try:
+        if sounddevice._initialized:
+            sounddevice._terminate()  # PortAudio sees plugged devices only on initialising
+        sounddevice._initialize()
+    except sounddevice.PortAudioError as error:
+        raise OSError(f"no audio input: the sound system does not answer ({error})") from None
     listed = devices()
     chosen = pick_input(name, listed)
     tries = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]

@@ -23,6 +23,8 @@ PATIENCE = 4  # dreams over the budget before something is given up
 TRUST = 24  # dreams inside the budget before something comes back
 FAR = 3  # times over its share of the time, twice in a row, is no stall: something is given up at once
 FIRST = 3.0  # s over which that goes for the first dream too, which has everything to prepare and else teaches nothing
+STEADY = 6  # dreams of one plan after which what they take is known
+MOST_FIXED = 0.9  # of what a dream takes may be there whatever its size
 DOUBT = 6  # dreams after that in which it comes back as quickly
 LESS = 0.7  # of what found no memory may find some
 WAIT = 240  # dreams without a shortage before more is tried, twice as many after each time that it was in vain,
@@ -104,6 +106,7 @@ class Governor:
         self._cost = None  # s of the present plan, smoothed
         self._before = None  # s of the dream before, 0 if it had another plan
         self._late = self._early = self._doubt = 0
+        self._measured, self._since = {}, 0  # work of a plan -> s that it took; dreams of the present one
         self._calm = TRUST  # dreams since something was given up at once
         self._room = Room()
 
@@ -133,6 +136,7 @@ class Governor:
         one before, for all of a rich plan could stand still for half a minute; of its memory nothing is known."""
         self._before, self._doubt, self._room = None, DOUBT, Room()
         self._late = self._early = 0
+        self._measured.clear()
 
     @property
     def _least(self):
@@ -152,6 +156,7 @@ class Governor:
         if min(seconds, before) > FAR * wanted:
             self._hurry(min(seconds, before))
         elif self._late >= PATIENCE:
+            self._measured[self._work(self._rung)] = self._cost
             self._give_up(wanted)
         elif self._early >= (1 if self._doubt else TRUST):
             self._give_back(wanted)
@@ -161,15 +166,43 @@ class Governor:
         cost = self._cost or seconds
         self._cost = seconds if self._doubt else cost + 0.3 * (min(seconds, 3 * cost) - cost)
         self._doubt = max(0, self._doubt - 1)
-        self._late = self._late + 1 if self._cost > SLOW * wanted else 0
-        has_room = self._rung > self._least and self._costs(self._rung - 1) < ROOMY * wanted
+        # One stall makes the cost of the dreams after it look late as well.
+        self._late = self._late + (seconds > SLOW * wanted) if self._cost > SLOW * wanted else 0
+        self._measure(seconds)
+        has_room = self._rung > self._least and self._expected(self._rung - 1) < ROOMY * wanted
         self._early = self._early + 1 if has_room else 0
 
+    def _measure(self, seconds):
+        """Keep what this plan takes, once that is steady."""
+        self._since += 1
+        if self._since >= STEADY and abs(seconds - self._cost) < 0.2 * self._cost:
+            self._measured[self._work(self._rung)] = self._cost
+
     def _costs(self, rung):
-        return self._cost * self._plans[rung].work(self._scale) / self._plans[self._rung].work(self._scale)
+        """What a leaner plan would take; hoped, for a part may not depend on the plan at all."""
+        return self._cost * self._work(rung) / self._work(self._rung)
+
+    def _expected(self, rung):
+        """What a richer plan would take, with that part as far as it has shown."""
+        fixed = self._fixed()
+        return fixed + (self._cost - fixed) * self._work(rung) / self._work(self._rung)
+
+    def _fixed(self):
+        """The part of the cost that any plan has, by the plan measured whose work is nearest to the present one's."""
+        work = self._work(self._rung)
+        others = [each for each in self._measured if abs(each - work) > 0.05 * work]
+        if not others:
+            return 0.0
+        other = min(others, key=lambda each: abs(each - work))
+        return min(max((self._cost * other - self._measured[other] * work) / (other - work), 0.0), MOST_FIXED * self._cost)
+
+    def _work(self, rung):
+        return self._plans[rung].work(self._scale)
 
     def _hurry(self, seconds):
         """A dream took so much too long that nothing more is waited for; nor where that was wrong, unless it was lately too."""
+        if self._calm < TRUST:  # no stall: what was measured is true no more
+            self._measured.clear()
         self._cost, self._doubt = seconds, DOUBT if self._calm >= TRUST else 0
         self._calm = 0
         self._give_up(1 / self._rate)
@@ -181,16 +214,16 @@ class Governor:
 
     def _give_back(self, wanted):
         """All that there is room for."""
-        self._move(next(rung for rung in range(self._least, self._rung) if self._costs(rung) < ROOMY * wanted))
+        self._move(next(rung for rung in range(self._least, self._rung) if self._expected(rung) < ROOMY * wanted))
 
     def _move(self, rung):
-        self._cost = self._cost and self._costs(rung)
+        self._cost = self._cost and (self._costs(rung) if rung > self._rung else self._expected(rung))
         self._rung = rung
         self._begin()
 
     def _begin(self):
         """Of another plan nothing is counted yet."""
-        self._late = self._early = 0
+        self._late = self._early = self._since = 0
         self._before = self._before and 0.0
 
     def out_of_memory(self):

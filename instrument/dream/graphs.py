@@ -16,6 +16,7 @@ from statistics import median
 
 import torch
 
+from ..errors import lack
 from ..model.joined import joining
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ TRIES = 2  # of recording the same work: a thread that waits for the whole GPU s
 WARM = 3  # times work is done before it is recorded, so that libraries have chosen and allocated
 SLICE = 0.004  # s; longer work is cut, so that drawing comes in between
 AHEAD = 1  # slices that wait on the GPU while one runs
-OUT = ("out of memory", "ALLOC_FAILED")  # of the driver and of cuBLAS and cuDNN
-OUT_OF_MAIN = "DefaultCPUAllocator"  # which goes on "can't allocate memory", on Windows "not enough memory"
 POOL = 32  # streams that torch has of one priority on a device
 
 
@@ -102,12 +101,19 @@ class Graphs:
 
     def _meet(self, key, work, form, numbers, parts):
         hopeless, short = self._failed[key] >= TRIES, hash(key)
-        self.settled = hopeless or short not in self._recent  # where a hand goes on turning, all are new
+        self.settled = hopeless or not self._is_about_to_come(key, short)
         self._recent.append(short)
         if self._coming is None and not hopeless and self._recent.count(short) >= SETTLED:
             recording = Recording(numbers, parts)
             make = lambda: recording.make(self._record, lambda: work(form, recording.numbers, recording.parts))
             self._coming = key, self._worker.submit(make)
+
+    def _is_about_to_come(self, key, short):
+        """Whether this work is being recorded, or will soon be if it goes on so; where a hand goes on turning, all is new, and of
+        several kinds in turn each may be too rare."""
+        count = self._recent.count(short)
+        return bool(self._coming and self._coming[0] == key or count and self._recent[-1] == short
+                    or count * 2 >= len(self._recent) > 0)
 
     def _collect(self):
         """Take in a recording that is done."""
@@ -118,6 +124,7 @@ class Graphs:
         try:
             self._kept[key] = future.result()
             del self._failed[key]
+            self.note = self.note if any(tries >= TRIES for tries in self._failed.values()) else ""
         except Exception as error:  # noqa: BLE001 - drivers and libraries raise what they like; the show goes on
             short = bool(lack(error))
             self._missed(key, str(error))
@@ -148,6 +155,7 @@ class Graphs:
         self._kept.clear()
         self._failed.clear()
         self._recent.clear()
+        self.note = ""
         return found
 
 
@@ -246,14 +254,6 @@ def shape(tree):
     if isinstance(tree, tuple):
         return tuple([shape(branch) for branch in tree])
     return (tree.shape, tree.dtype) if isinstance(tree, torch.Tensor) else None
-
-
-def lack(error):
-    """Which memory an error says there was too little of; "" if it is of another kind. Only torch's allocator for GPUs has a
-    class for that."""
-    if isinstance(error, MemoryError) or OUT_OF_MAIN in str(error):
-        return "memory"
-    return "GPU memory" if isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in OUT) else ""
 
 
 def empty_cache():

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..errors import one_line
+from ..errors import lack, one_line
 from ..latest import Latest
 from ..motion import Place
 from .budget import Governor
-from .graphs import dream_stream, empty_cache, lack, stepping
+from .graphs import dream_stream, empty_cache, stepping
 from .trouble import Trouble
 
 WAIT = 0.5  # s between two looks at whether to stop, while no scene comes
@@ -146,6 +146,7 @@ class DreamLoop(Loop):
         self._governor = Governor()
         self._asked = Latest()  # for room, by a thread that waits
         self._last = None  # the newest dream
+        self._lost = 0  # steps that the dreamer had left out
         self._well = LASTS  # dreams since memory was short
         self._learnt = {}
         self._learning = threading.Lock()  # what is learnt meanwhile waits until another dreamer has taken over
@@ -181,11 +182,19 @@ class DreamLoop(Loop):
         begins = self._last is None
         dream = self._dreamer.step(self._last, self._affordable(self._seeded(scene)))
         frame = self._frame(dream, scene)
+        self._tell_lost()
         self._well += 1
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
         if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
             self._governor.spent(self._clock() - began)
         self._frames.put(frame)
+
+    def _tell_lost(self):
+        """Say that a step was left out: the picture goes on without it, and nobody would know why it no longer dreams."""
+        lost = int(self._dreamer.lost)
+        if lost > self._lost:
+            self._trouble.came("a gradient was not finite, so the dream goes on without it; another layer or network may do", None)
+        self._lost = lost
 
     def _exchange(self):
         """Go on with another dreamer, if there is one."""
@@ -194,7 +203,7 @@ class DreamLoop(Loop):
             if dreamer is not None:
                 for name, picture in self._learnt.items():
                     dreamer.learn(name, picture)
-                self._dreamer = dreamer
+                self._dreamer, self._lost = dreamer, int(dreamer.lost)
                 self._governor.meet()
 
     def _seeded(self, scene):

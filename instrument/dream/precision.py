@@ -11,7 +11,7 @@ import logging
 import torch
 from torch.nn import functional as F
 
-from ..errors import one_line
+from ..errors import lack, one_line
 from ..model import int8
 from ..model.cpu import has_bf16
 from . import objective, step
@@ -91,6 +91,8 @@ def _tried(eye, picture):
     try:
         return _gradients(eye, picture)
     except RuntimeError as error:
+        if lack(error):  # that says nothing about the precision, and may be cured
+            raise
         log.warning("no dreams in %s: %s", eye.precision, one_line(error))
         return None
 

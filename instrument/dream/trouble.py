@@ -4,7 +4,7 @@ import logging
 import math
 
 from ..console import SHOWN
-from .graphs import lack
+from ..errors import lack
 
 log = logging.getLogger(__name__)
 

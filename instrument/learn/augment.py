@@ -70,6 +70,7 @@ class Sounds:
         _, place, count = np.unique(np.asarray(recordings), return_inverse=True, return_counts=True)
         self.shares = 1 / count[place]  # of each clip in its recording
         self._odds = torch.from_numpy(_odds(self.labels, classes, self.shares))
+        self._heard_of = {}  # clip -> numbers of its windows of a second in which something is heard
 
     def starts(self, index, length):
         """Where the windows of a clip begin, at half-window hops; one for a clip no longer than a window."""
@@ -116,15 +117,24 @@ class Sounds:
         chance, length = generator(self.seed, 5, step), int(WINDOW * self._rate)
         labelled = np.flatnonzero(self.labels < self.classes)
         clips = labelled[torch.randint(0, len(labelled), (size,), generator=chance)]
-        windows = [self.window(clip, int(torch.randint(0, len(self.starts(clip, length)), (1,), generator=chance)), length)
-                   for clip in clips]
+        draws = torch.rand(size, generator=chance).tolist()
+        windows = [self.window(clip, self._sounding(clip, draw), length) for clip, draw in zip(clips, draws, strict=True)]
         return self.mel(torch.from_numpy(np.stack(windows)))
 
+    def _sounding(self, clip, draw):
+        """One of the windows of a second of a clip in which something is heard beside the loudest, by `draw` in 0..1."""
+        if clip not in self._heard_of:
+            length = int(WINDOW * self._rate)
+            self._heard_of[clip] = self._heard(clip, range(len(self.starts(clip, length))), length)
+        numbers = self._heard_of[clip]
+        return numbers[int(draw * len(numbers))]
+
     def _pick(self, clip, length, chance):
-        """The louder of two random windows: a labelled clip may be silent for long."""
-        count = len(self.starts(clip, length))
-        tries = torch.randint(0, count, (2,), generator=chance).tolist()
-        return max(tries, key=lambda number: self._power(clip, number, length)) if count > 1 else 0
+        """The loudest of the windows in two random seconds in which something sounds: a labelled clip may be silent for long."""
+        second, hop, last = int(WINDOW * self._rate), length // 2, len(self.starts(clip, length)) - 1
+        places = [second // 2 * self._sounding(clip, draw) for draw in torch.rand(2, generator=chance).tolist()]
+        tries = {min(round((place + more) / hop), last) for place in places for more in range(0, max(second - length, 0) + 1, hop)}
+        return max(sorted(tries), key=lambda number: self._power(clip, number, length)) if last else 0
 
     def _power(self, clip, number, length):
         start = self.starts(clip, length)[number]

@@ -6,6 +6,7 @@ in another format. A label is spelled so that it can be part of an OSC address.
 """
 
 import csv
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -26,7 +27,7 @@ NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled file; `fold` is 0 and `recording` the file's own name where the layout has none."""
+    """One labelled file; `fold` is 0 and `recording` the file's own, LABEL/NAME, where the layout has none."""
 
     path: Path
     label: str
@@ -59,6 +60,12 @@ def _names(labels):
 def folds_of(clips):
     """The folds that are present, ascending."""
     return sorted({clip.fold for clip in clips})
+
+
+def fingerprint(clips):
+    """A short text that is another one when a clip comes, goes, or has another size; their folder may move."""
+    parts = sorted(f"{clip.label}/{clip.path.name} {clip.path.stat().st_size}" for clip in clips)
+    return f"{len(clips)}, {hashlib.sha256(chr(10).join(parts).encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 def classes_of(clips):
@@ -124,7 +131,9 @@ def _checked(row, needed, place):
 def _plain(folder):
     for path in folder.glob("*/*"):
         if path.suffix.lower() in SOUNDS:
-            yield Clip(path, path.parent.name, *named(path.stem))
+            fold, recording = named(path.stem)
+            # Two folders may both have a file 001: a name of no layout says nothing beyond its folder.
+            yield Clip(path, path.parent.name, fold, recording if recording != path.stem else f"{path.parent.name}/{path.stem}")
 
 
 def named(stem):

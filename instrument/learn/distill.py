@@ -95,7 +95,7 @@ def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, se
     teacher = open_googlenet(teacher).to(device, memory_format=torch.channels_last)
     seeing = Seeing(HearSee(), teacher).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(seeing.parameters(), rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=min(max(0.05, 1.5 / steps), 0.9))
     squares = read_squares(pictures, side, progress=track)
     run.begin()
     first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)

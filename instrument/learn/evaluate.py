@@ -86,24 +86,21 @@ def _foreign(model, exam):
 def ask(model, clips, exam, what):
     """Answers [(rows, classes + 1)] per clip: one row a window, or a single row for the whole clip.
 
-    A row holds probabilities, the last of them that of "none of these"."""
+    A row holds probabilities, the last of them that of "none of these". Windows in which nothing sounds have no row: as on the
+    stage nothing is answered there."""
     path = through_engine if exam.live else from_file
     asked = []
     for number, clip in enumerate(track(clips, what)):
         samples, rate = decode(clip.path)
         windows = path(model, exam.disturb(samples, rate, number), rate, exam.window or WHOLE)
-        asked.append(_even_in_silence(windows) if exam.window else _over_the_clip(windows))
+        asked.append(windows[np.isfinite(windows).all(1)] if exam.window else _over_the_clip(windows))
     return asked
 
 
 def _over_the_clip(windows):
     """The mean of the windows in which something sounds, (1, classes + 1)."""
     heard = windows[np.isfinite(windows).all(1)]
-    return heard.mean(0, keepdims=True) if len(heard) else _even_in_silence(windows[:1])
-
-
-def _even_in_silence(windows):
-    return np.where(np.isnan(windows), 1 / windows.shape[1], windows)
+    return heard.mean(0, keepdims=True) if len(heard) else np.full((1, windows.shape[1]), 1 / windows.shape[1])
 
 
 def from_file(model, samples, rate, seconds):

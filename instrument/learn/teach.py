@@ -72,14 +72,19 @@ class Pupil:
 
         ValueError for a bad name, a class the model was made with, or silence: nothing louder than `gate` dBFS.
         """
-        name = legal_name(name)
-        if name in self.own:
-            raise ValueError(f"{name} is a class of the model itself; choose another name")
+        name = self.check(name)
         features = np.stack([self.model.listen(view)[1] for view in views(samples, rate, self.model.front_end, gate)])
         examples = self._examples()
         examples[name] = [*examples.get(name, ()), features]
         self._learn(examples)
         return len(examples[name])
+
+    def check(self, name):
+        """The name as it is learnt; ValueError for one that is none, or that of a class the model was made with."""
+        name = legal_name(name)
+        if own := next((own for own in self.own if _simple(own) == name), None):
+            raise ValueError(f"{own} is a class of the model itself; choose another name")
+        return name
 
     def forget(self, name):
         """Unlearn a taught class; ValueError names those there are."""
@@ -172,10 +177,14 @@ def _spread(stray):
 
 def legal_name(name):
     """A class name as OSC wants it: lower-case ASCII letters, digits and underscores; ValueError if that is nothing."""
-    legal = re.sub(r"[^a-z0-9]+", "_", str(name or "").lower()).strip("_")
+    legal = _simple(str(name or ""))
     if not legal or len(legal) > 40:
         raise ValueError(f"{name!r} is no class name: 1 to 40 letters, digits and underscores, such as clock_tick")
     return legal
+
+
+def _simple(name):
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def views(samples, rate, front, gate=GATE):

@@ -28,7 +28,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, folds_of, read, repeat_to
+from .dataset import classes_of, find_clips, fingerprint, folds_of, read, repeat_to
 from .distill import ANSWER_WEIGHT, Seeing
 from .pictures import crops, read_squares
 from .run import Losses, Run, epoch_indices, generator, mixed, read_json, read_tensors, track
@@ -97,7 +97,7 @@ def train(settings, out, run_folder, workers=None):
     classes = classes_of(clips)
     _keep_others(out, run_folder)
     lender = _lender(settings.start)
-    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": len(clips)})
+    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, settings.foreign)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
@@ -116,6 +116,12 @@ def train(settings, out, run_folder, workers=None):
     if lender:
         lend_pictures(lender, out, clips)
     return out
+
+
+def _met(clips, foreign):
+    """What says which sounds a run learns: others under the same names are another run, or what was kept back to judge it
+    would have been learnt."""
+    return [fingerprint(clips), *([fingerprint(find_clips(foreign))] if foreign else [])]
 
 
 def _learn(course, run, first, workers):

@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from ..errors import lack
 from . import int8
 from .net import Block
 
@@ -116,7 +117,9 @@ def is_quicker(device, dtype):
     try:
         with joining():
             found = [_seen_and_moved(layers, x) for layers in (blocks, nn.Sequential(*map(Joined, blocks)))]
-    except (AttributeError, RuntimeError):  # not there, or not for this GPU
+    except (AttributeError, RuntimeError) as error:  # not there, or not for this GPU
+        if lack(error):
+            raise
         return False
     return all(torch.cosine_similarity(*pair, 0) > 0.999 for pair in zip(*found, strict=True))
 

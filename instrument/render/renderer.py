@@ -127,12 +127,13 @@ class Fader:
         if self._waiting is None or frozen or now < self._landed + self._length:
             return
         (pixels, _), made = self._waiting
+        self._waiting = None  # whatever comes of it: one that cannot be brought must not be tried for ever
         first = not self.landed
         upload.put(pixels)
         journey.land()
         self._length = 0.0 if first else min(0.8 * (now - self._landed), LONGEST_FADE)
         self._made_before, self._made = (made if first else self._made), made
-        self._landed, self._waiting = now, None
+        self._landed = now
 
     def share(self, journey):
         """How far the newest dream has come in, 0..1."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...files import write_whole
-from ..dataset import classes_of, find_clips
+from ..dataset import classes_of, find_clips, fingerprint
 from ..evaluate import scores
 from ..run import Run
 from .arrange import report
@@ -117,4 +117,4 @@ class Study:
         recipe.pop("workers")
         return {"data": str(self.paper.data), "network": self.paper.network, "weights": self.paper.weights,
                 "as_published": self.paper.as_published, "split": split.name, "set": name,
-                "clips": len(split.train), **recipe}
+                "clips": fingerprint([self.clips[i] for i in (*split.train, *split.test)]), **recipe}
