@@ -109,8 +109,8 @@ def _perform_flags(command):
     command.add_argument("--send", action="append", type=_output, metavar="ndi|spout|syphon[:NAME]", help="give the "
                          "picture to other programs, under this name; repeat for more (see `hearsee devices`)")
     command.add_argument("--seconds", type=_positive, help="end after this time")
-    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360); full screen "
-                         "the monitor is switched to it, or stays as it is without")
+    command.add_argument("--size", type=_size, metavar="WxH", help="picture size (window 1280x720, headless 640x360); the monitor "
+                         "that --monitor names is switched to it")
     command.add_argument("--fps", type=_within(1, 240), help="frames a second (window: as the monitor, headless: 30)")
     command.add_argument("--monitor", metavar="NAME", help="full screen on this monitor (see `hearsee devices`)")
     command.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
@@ -550,8 +550,8 @@ def _ask(remote, port, command, argument):
 
 def _see_who_learns(remote, port):
     if not remote.answers():
-        raise OSError(f"nobody answers on port {port} of this machine: start `hearsee perform` first, or `hearsee listen` "
-                      "and give --port 10002; or from files: teach by --from FILE..., forget by --model FOLDER")
+        raise OSError(f"nobody answers on port {port}: start `hearsee perform` first (on an address of its own: --host), or "
+                      "`hearsee listen` and give --port 10002; or from files: teach by --from FILE..., forget by --model FOLDER")
 
 
 def _evaluate_flags(command):

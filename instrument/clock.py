@@ -123,7 +123,8 @@ class Clock:
     def _hear(self, kind, now, port, place):
         if port != self._leader and now - self._led < LOST:
             return
-        self._leader, self._led = port, now
+        if kind == "clock":
+            self._leader, self._led = port, now
         if kind == "start":
             self._go_on(0, now)
         elif kind == "continue" and self._halted is not None:

@@ -59,11 +59,13 @@ class Deck:
 
     def _keep(self, values):
         """Remember the look as it is, to go back to."""
-        self._before = self.path, {row.name: values[row.name] for row in LOOK}
+        self._before = self.path, _look(values)
 
     def _leave(self, values, coming):
-        """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before."""
-        if any(values[row.name] != coming.get(row.name, values[row.name]) for row in LOOK):
+        """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before. Nor
+        within the same frame, in which the values are still those of before."""
+        changes = any(values[row.name] != coming.get(row.name, values[row.name]) for row in LOOK)
+        if changes and not (self._before and self._before[1] == _look(values)):
             self._keep(values)
 
     def _wanted(self, name, argument):
@@ -110,3 +112,7 @@ class Deck:
         self._leave(values, DEFAULTS)
         self._waiting = self._glide = self.path = None
         self._control.submit(CALM)
+
+
+def _look(values):
+    return {row.name: values[row.name] for row in LOOK}

@@ -101,9 +101,10 @@ class Watch:
 
     def _wait(self, dt):
         """Nothing has ever come: perhaps it goes elsewhere."""
-        self._waited += min(dt, HITCH)
-        if self._waited >= FIRST:
-            self._tell(f"no word of `listen` in {FIRST:g} s: see whether it runs and sends here (--target, --port, --host)")
+        before, self._waited = self._waited, self._waited + min(dt, HITCH)
+        if before < FIRST <= self._waited and not self._restarts:
+            cure = "see the terminal for why" if self._ears else "see whether it runs and sends here (--target, --port, --host)"
+            self._say(f"no word of `listen` in {FIRST:g} s: {cure}")
 
     def _hears(self, tick):
         self._tick, self._silent, self._due = tick, 0.0, DEAF

@@ -168,7 +168,7 @@ class Show:
 
         size = options.size or ((640, 360) if options.headless else (1280, 720))
         try:
-            screen = open_screen(size, options.headless, monitor=options.monitor, mode=options.size)
+            screen = open_screen(size, options.headless, monitor=options.monitor, mode=options.monitor and options.size)
         except OSError as error:
             if options.headless:
                 raise

@@ -120,6 +120,16 @@ def test_of_two_ports_that_tick_one_leads_until_it_is_silent():
     assert clock.source == "midi" and clock.bpm == pytest.approx(60)
 
 
+def test_who_does_not_tick_does_not_lead():
+    clock = Clock()
+    clock.midi("stop", 9.5, "box")
+    clock.midi("start", 10.0, "daw")
+    for number in range(49):
+        clock.midi("clock", 10 + number / 48, "daw")
+    clock.update(11.0)
+    assert clock.beats(11.0) == pytest.approx(2, abs=0.01)
+
+
 def running(clock, since, count):
     """`count` ticks at 120 beats a minute."""
     for number in range(count):

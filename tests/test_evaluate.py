@@ -83,6 +83,11 @@ def test_each_live_window_is_answered_as_in_the_file(rate, seconds, length):
     assert file.shape == live.shape and np.abs(file - live).max() < 0.06
 
 
+def test_where_no_window_sounds_that_is_one_line(data):
+    with pytest.raises(ValueError, match="louder than hear.gate"):
+        evaluate(Ear(), data, window=1, disturb=Disturb(level=-90.0))
+
+
 @pytest.mark.parametrize("live", (False, True))
 def test_windows_in_which_nothing_sounds_are_not_judged(tmp_path, live):
     for label, hz in (("low", 200), ("high", 6000)):

@@ -256,6 +256,15 @@ def test_a_listen_that_never_says_a_word_is_said_once():
         assert len(told) == 1 and "no word" in told[0] and (ears is None or ears.killed == 0)
 
 
+def test_a_listen_that_never_comes_up_is_said_once():
+    ears = Ears()
+    watch, told, _ = watched(ears)
+    for frame in range(int(4 * FIRST * 50)):
+        ears.restarts, ears.reason = frame // 500, "exit status 1"
+        watch.update(None, 0.02)
+    assert told == ["`listen` has ended (exit status 1) and is started again"]
+
+
 def test_a_restart_is_said_with_its_reason_and_so_is_its_success():
     ears = Ears()
     watch, told, passing = watched(ears)

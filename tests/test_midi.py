@@ -474,6 +474,16 @@ def test_a_hand_written_change_of_the_file_is_kept_and_acts_with_what_is_learned
     assert control.frame()["post.hue"] > 0
 
 
+def test_what_was_written_meanwhile_is_counted_when_it_is_forgotten(tmp_path):
+    own = tmp_path / "midi.toml"
+    midi, ports, _, _, notices = bench(own=own)
+    teach_hue(midi, ports)
+    changed_later(own, own.read_text() + own.read_text().replace("number = 3", "number = 5"))
+    midi.forget("post.hue")
+    midi.hear()
+    assert notices[-1] == "MIDI: forgot 2 controls of post.hue"
+
+
 def test_a_file_damaged_meanwhile_stays_as_it_is_and_what_is_learned_acts(tmp_path):
     own = tmp_path / "midi.toml"
     midi, ports, control, _, notices = bench(own=own)

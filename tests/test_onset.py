@@ -121,6 +121,13 @@ def test_hats_between_the_beats_do_not_make_one_and_a_half_of_each(bpm):
     assert run(samples, rate)[-1][1]["beat.bpm"] == pytest.approx(bpm, rel=0.01)
 
 
+def test_triplets_between_the_beats_leave_them_as_they_are():
+    beat, rate = 0.5, 44100
+    hats = [bursts(np.arange(0.5 + share * beat, 12, beat), rate, 12.2) for share in (1 / 3, 2 / 3)]
+    samples = bursts(np.arange(0.5, 12, beat), rate, 12.2) + 0.3 * sum(hats)
+    assert run(samples, rate)[-1][1]["beat.bpm"] == pytest.approx(120, rel=0.01)
+
+
 def test_noise_has_no_tempo():
     assert last(noise(44100, 10), 44100)["beat.bpm"] == 0.0
 

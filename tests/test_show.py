@@ -178,6 +178,15 @@ def test_pressed_twice_it_still_knows_the_look_before_the_first(deck, what, glid
     assert values_after(deck, 1.0)["post.hue"] == mine["post.hue"]
 
 
+def test_a_panic_on_all_channels_at_once_loses_neither_look_nor_preset(deck):
+    deck._control.submit({"post.hue": 33.0})
+    mine = press(deck, "fast", 0.0)
+    for _ in range(16):  # within a frame
+        deck.panic(mine)
+    deck.ask("preset.back", None, 1.0, deck._control.frame())
+    assert values_after(deck, 1.0) == mine and deck.name == "fast"
+
+
 def test_without_a_recall_there_is_nothing_to_go_back_to(deck):
     with pytest.raises(ValueError, match="nothing to go back to"):
         deck.ask("preset.back", None, 0.0, DEFAULTS)

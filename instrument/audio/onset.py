@@ -25,7 +25,7 @@ MEMORY = 8.0  # seconds of flux that the tempo is read from
 RETUNE = 0.5  # seconds between two looks at the tempo
 TEMPI = (50.0, 200.0)
 LIVELY = 0.25  # dB squared: a flux of less variance has no beat
-ALIKE = 0.8  # of its repetition: that other lags repeat as much
+ALIKE = 0.94  # of its repetition: that other lags repeat as much (off-beats 0.95 and more, triplets mostly less)
 STEADY = 0.2  # least share of the flux that must repeat for a tempo to count
 
 

@@ -24,13 +24,13 @@ class Trouble:
         return text if self._clock() < until else ""
 
     def came(self, text, error):
-        """Something failed."""
+        """Something failed; without an error the picture goes on all the same."""
         if not self.text:  # the last time is over: this is another one
             self._logged.clear()
         self._last = text, math.inf
         if type(error) not in self._logged:  # by kind: what an error says may differ from one dream to the next
             self._logged.add(type(error))
-            log.warning("%s; the last picture stays", text, exc_info=None if _is_plain(error) else error)
+            log.warning("%s%s", text, "; the last picture stays" if error else "", exc_info=None if _is_plain(error) else error)
 
     def passed(self):
         """Something succeeded."""

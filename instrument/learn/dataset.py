@@ -7,6 +7,7 @@ in another format. A label is spelled so that it can be part of an OSC address.
 
 import csv
 import hashlib
+import os
 import re
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -19,6 +20,7 @@ from ..audio.frontend import FrontEnd, resample
 from ..features import spelled
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus")
+END = 65536  # bytes
 NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
     r"(?P<fold>[1-9])-(?P<recording>\d{1,7})-[A-Z](-\d{1,2})?",  # ESC: fold, source, take, and in ESC-50 the class
     r"((?P<fold>[1-9]|10)-)?(?P<recording>\d{3,7})-\d-\d{1,3}-\d{1,3}",  # UrbanSound8K: recording, class, occurrence, slice
@@ -63,9 +65,21 @@ def folds_of(clips):
 
 
 def fingerprint(clips):
-    """A short text that is another one when a clip comes, goes, or has another size; their folder may move."""
-    parts = sorted(f"{clip.label}/{clip.path.name} {clip.path.stat().st_size}" for clip in clips)
-    return f"{len(clips)}, {hashlib.sha256(chr(10).join(parts).encode('utf-8', 'replace')).hexdigest()[:12]}"
+    """A short text that is another one when a clip comes, goes or is exchanged; their folder may move."""
+    parts = sorted(f"{clip.label}/{clip.path.name} {_ends(clip.path)}" for clip in clips)
+    return f"{len(clips)}, {_digest(chr(10).join(parts).encode('utf-8', 'replace'))}"
+
+
+def _ends(path):
+    """What tells a file from another of its size: its beginning and its end."""
+    with path.open("rb") as file:
+        start = file.read(END)
+        file.seek(-min(END, path.stat().st_size), os.SEEK_END)
+        return f"{path.stat().st_size} {_digest(start + file.read())}"
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def classes_of(clips):

@@ -50,6 +50,9 @@ def evaluate(model, data, folds=(), window=None, **more):
     truth = np.array([model.classes.index(clip.label) for clip in clips])
     asked = ask(model, clips, exam, "known sounds")
     shares = np.concatenate(asked)
+    if not len(shares):
+        raise ValueError(f"{exam.data}: nothing there is louder than hear.gate ({DEFAULTS['hear.gate']:g} dBFS), so no window is "
+                         "answered: give a higher --level")
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
     foreign = _foreign(model, exam)
     return {**found, "unit": "windows" if window else "clips", "foreign_n": len(foreign),

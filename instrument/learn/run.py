@@ -61,8 +61,8 @@ class Run:
     def _check_settings(self):
         path = self._settings_file
         if path.exists() and read_json(path) != self.settings:
-            raise ValueError(f"{self.folder} holds a run with other settings (see {path}): "
-                             "choose another --out, or give the same settings to resume")
+            raise ValueError(f"{self.folder} holds a run with other settings or sounds, or of an earlier version (see {path}): "
+                             "choose another --out, or give the same to resume")
 
     def begin(self):
         """Write the settings; of several processes that share a run the first one does."""

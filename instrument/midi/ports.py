@@ -162,7 +162,7 @@ class Midi:
             self.malformed += 1
             return
         learner = self._learner
-        if learner and not message.is_realtime:
+        if learner and not message.is_realtime and message.type != "songpos":
             self._learn(learner, device, message)
         else:
             device.mapping.receive(message, when)
@@ -372,7 +372,8 @@ class RtPorts:
         if not outputs:
             return Mute()
         place = inputs.index(port) if port in inputs else 0
-        name = port if port in outputs else outputs[min(place, len(outputs) - 1)]
+        alike = port in outputs and sys.platform != "win32"  # where RtMidi counts inputs and outputs apart
+        name = port if alike else outputs[min(place, len(outputs) - 1)]
         return Speaker(self._connected(rtmidi.MidiOut, name))
 
     def _connected(self, kind, name):

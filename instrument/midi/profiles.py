@@ -208,9 +208,10 @@ class Own:
 
     def remove(self, target):
         """Forget what plays a row, a command or a "preset N" on any device; how many bindings that were."""
-        before = len(self._bindings)
-        self._change(lambda kept: [(name, old) for name, old in kept if old.target != target])
-        return before - len(self._bindings)
+        gone = []
+        self._change(lambda kept: gone.extend(old for _, old in kept if old.target == target)
+                     or [(name, old) for name, old in kept if old.target != target])
+        return len(gone)
 
     def _change(self, change):
         """Change the bindings and the file. Where it is damaged it stays as it is, and they are changed all the same."""

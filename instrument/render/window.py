@@ -33,7 +33,7 @@ _REPEATING = {command.key for command in COMMANDS if command.repeats}  # while t
 
 def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See", mode=None):
     """A screen of `size` px: a window, full screen on the `monitor` named if asked, or `headless`. `mode`: the size (px) that
-    a monitor is switched to as nearly as it can when the picture fills it; None: it stays as it is.
+    a monitor is switched to, if it can, when the picture fills it; None: it stays as it is.
 
     OSError (one line with the cure) when there is no display or no OpenGL 3.3.
     """
@@ -132,7 +132,7 @@ class Window:
         """Full screen (True), a window (False) or the other of the two (None)."""
         on = not self.is_full if on is None else on
         if on and not self.is_full:  # by hand: better any monitor than none
-            self._fill(self._find_monitor() or _monitor_under(self._glfw, self._handle))
+            self._fill(self._find_monitor("filling this one") or _monitor_under(self._glfw, self._handle))
         elif not on and self.is_full:
             self._glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
             self._windowed = None
@@ -168,11 +168,19 @@ class Window:
         glfw = self._glfw
         self._windowed = (*glfw.get_window_pos(self._handle), *glfw.get_window_size(self._handle))
         mode = glfw.get_video_mode(target)
-        glfw.set_window_monitor(self._handle, target, 0, 0, *(self._mode or mode.size), mode.refresh_rate)
+        glfw.set_window_monitor(self._handle, target, 0, 0, *self._size_on(target, tuple(mode.size)), mode.refresh_rate)
         self._show_pointer(False)
 
-    def _find_monitor(self):
-        """The monitor asked for (where the window is if none was named); None with a notice when it is not there."""
+    def _size_on(self, target, usual):
+        """The size (px) that a monitor is switched to: the one asked for where it has that, else its `usual` one, which is said."""
+        if self._mode in (None, usual) or any(tuple(mode.size) == self._mode for mode in self._glfw.get_video_modes(target)):
+            return self._mode or usual
+        self.notice = "the monitor cannot be switched to {}x{}: it stays at {}x{}".format(*self._mode, *usual)
+        return usual
+
+    def _find_monitor(self, instead="showing a window"):
+        """The monitor asked for (where the window is if none was named); None with a notice when it is not there, that says what
+        is done `instead`."""
         if self._monitor is None:
             return _monitor_under(self._glfw, self._handle)
         present = _present(self._glfw)
@@ -180,7 +188,7 @@ class Window:
             if self._monitor.lower() in name.lower():
                 return each
         there = ", ".join(name for name, _ in present) or "none"
-        self.notice = f"no monitor {self._monitor!r}, showing a window; there is: {there}"
+        self.notice = f"no monitor {self._monitor!r}, {instead}; there is: {there}"
         return None
 
     def _monitor_changed(self, monitor, event):
