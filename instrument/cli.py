@@ -86,6 +86,8 @@ def _nothing(command):
 def _sound_flags(command):
     command.add_argument("--audio", metavar="DEVICE|FILE|demo", help="microphone (name or number), sound file or "
                          "'demo'; default: the microphone if there is one, else the demo scene")
+    command.add_argument("--channels", type=_channels, metavar="N[,N]", help="hear these inputs of the device, from 1, such as 3 or "
+                         "1,2 (default: the mean of all; of more than 8 the first two)")
     command.add_argument("--loop", action="store_true", help="repeat a file for ever")
     command.add_argument("--mute", action="store_true", help="do not play a file aloud")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
@@ -172,7 +174,8 @@ def _perform(options):
 
 def _check_ears(options):
     """What belongs to the `listen` of one's own is refused where there is none."""
-    given = [flag for flag, value in (("--audio", options.audio), ("--target", options.target), ("--loop", options.loop)) if value]
+    given = [flag for flag, value in (("--audio", options.audio), ("--channels", options.channels), ("--target", options.target),
+                                       ("--loop", options.loop)) if value]
     if options.no_listen and given:
         raise ValueError(f"--no-listen hears nothing itself: leave out {', '.join(given)}, or give that to the `hearsee listen` "
                          "that sends here")
@@ -672,6 +675,13 @@ def _size(text):
     if not (64 <= width <= 8192 and 64 <= height <= 8192):
         raise argparse.ArgumentTypeError(f"{text}: width and height are 64 to 8192")
     return width, height
+
+
+def _channels(text):
+    parts = text.split(",")
+    if not all(re.fullmatch("[0-9]{1,3}", part) and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not numbers of inputs from 1 on, such as 1,2")
+    return tuple(int(part) for part in parts)
 
 
 def _port(text):

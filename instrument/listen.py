@@ -51,6 +51,7 @@ class ListenOptions:
     """What `hearsee listen` was asked for; the flags of cli.py."""
 
     audio: str | None = None
+    channels: tuple = ()  # of the input device that are heard; all
     loop: bool = False
     mute: bool = False
     model: str | None = None
@@ -158,7 +159,7 @@ class Listener:
         options = self.options
         self.sender = stack.enter_context(Sender(options.target, wek=options.wek))
         self.source = open_source(options.audio, loop=options.loop, aloud=not options.mute,
-                                  ring_name=options.ring, seed=options.scene_seed)
+                                  ring_name=options.ring, seed=options.scene_seed, channels=options.channels)
         stack.callback(self.source.ring.close)  # also when what follows fails
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
         self.receiver = stack.enter_context(Receiver(

@@ -57,6 +57,7 @@ class PerformOptions:
 
     audio: str | None = None
     loop: bool = False
+    channels: tuple = ()  # of the input device that are heard; all
     mute: bool = False
     model: str | None = None
     device: str = "auto"  # that `listen` hears on
@@ -206,7 +207,9 @@ class Show:
         own = "127.0.0.1" if options.host == "0.0.0.0" else options.host
         for host, port in [(own, options.port), *options.target]:
             arguments += ["--target", f"{host}:{port}"]
-        for flag, value in (("--audio", options.audio), ("--model", options.model), ("--taught", str(self._taught))):
+        given = {"--audio": options.audio, "--channels": ",".join(map(str, options.channels)), "--model": options.model,
+                 "--taught": str(self._taught)}
+        for flag, value in given.items():
             arguments += [flag, value] if value else []
         endless = options.loop or options.audio in (None, "demo")
         arguments += ["--loop"] * endless + ["--mute"] * (options.mute or options.headless)

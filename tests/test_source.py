@@ -406,6 +406,21 @@ def test_a_sine_through_pulseaudio_and_portaudio(pulse):  # noqa: F811
     assert source.overflows == 0
 
 
+def test_only_the_channels_chosen_are_heard(pulse):  # noqa: F811
+    """A tone on the right alone, in a device of two: the mean has half of it."""
+    right = tone(48000, 2.0, 2, 1000.0) * (0, 1)
+    soundfile.write(pulse / "right.wav", right, 48000)
+    loudest = {}
+    for channels in ((), (1,), (2,), (1, 2)):
+        with open_source("pulse", channels=channels) as listener, open_source(str(pulse / "right.wav"), aloud=True):
+            heard = np.concatenate([listener.read(timeout=5) for _ in range(120)])
+            loudest[channels] = float(np.abs(heard).max())
+    assert loudest[1,] < 0.01 and loudest[2,] == pytest.approx(0.5, abs=0.02)
+    assert loudest[()] == pytest.approx(0.25, abs=0.02) == loudest[1, 2]
+    with pytest.raises(OSError, match="no channel 99"), open_source("pulse", channels=(99,)):
+        pass
+
+
 def test_a_file_is_played_aloud(pulse):  # noqa: F811
     soundfile.write(pulse / "sine.wav", tone(48000, 1.0, 1, 1000.0), 48000)
     heard = np.zeros(0, np.float32)

@@ -27,6 +27,8 @@ HEARD_BY = {"darwin": "allow it in System Settings > Privacy & Security > Microp
             "win32": "allow it in Settings > Privacy & security > Microphone, for desktop apps, and begin again",
             "linux": "plug in a microphone, or choose and unmute it in the sound settings of the desktop"}
 QUIET, RETRY = 0.5, 1.0  # seconds without a callback before a device counts as gone; between two tries to re-open it
+SERVERS = ("default", "sysdefault", "pulse", "pipewire")  # devices of ALSA's that are none
+MANY = 8  # inputs of a device that are all heard, unless some are chosen
 
 
 class Source:
@@ -262,18 +264,19 @@ def _default(kind):
         return None
 
 
-def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SEED):
+def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SEED, channels=()):
     """The source that `spec` names: None or "auto" (the microphone if there is one, else the demo), "mic", "demo",
     a file, or a device by number or name. `loop` repeats a file or the demo, `aloud` plays it where something can.
+    `channels` (from 1) of a device are heard, averaged; without them all it has, of more than MANY the first two.
 
-    OSError: no such file or device. ValueError: a file without sound.
+    OSError: no such file, device or channel. ValueError: a file without sound.
     """
     chosen, spec = spec in (None, "auto"), automatic(devices()) if spec in (None, "auto") else str(spec)
     if spec == "demo":
         return _demo(loop, aloud, ring_name, seed, " (no audio input was found)" if chosen else "")
     if spec != "mic" and (Path(spec).exists() or _looks_like_a_file(spec)):
         return _file(spec, loop, aloud, ring_name)
-    return _microphone(spec, ring_name)
+    return _microphone(spec, ring_name, channels)
 
 
 def automatic(listed):
@@ -299,11 +302,11 @@ def _demo(loop, aloud, ring_name, seed, why):
     return source
 
 
-def _microphone(spec, ring_name):
+def _microphone(spec, ring_name, channels):
     found = pick_input(spec, devices())
 
     def open_stream(heard):
-        return _open_input(spec if spec == "mic" else found.full_name, found.rate, heard)
+        return _open_input(spec if spec == "mic" else found.full_name, found.rate, heard, channels)
 
     return Microphone(open_stream, found.name, found.text, found.rate, ring_name)
 
@@ -336,7 +339,7 @@ def ways(device, listed):
     return sorted(same, key=lambda other: APIS.index(other.api)) if device in same else [device]
 
 
-def _open_input(name, rate, heard):
+def _open_input(name, rate, heard, channels=()):
     """Open and start a device by name, after asking PortAudio for a fresh list. OSError when it is not there."""
     import sounddevice
 
@@ -348,25 +351,37 @@ def _open_input(name, rate, heard):
         raise OSError(f"no audio input: the sound system does not answer ({error})") from None
     listed = devices()
     chosen = pick_input(name, listed)
+    if max(channels, default=0) > chosen.inputs:
+        raise OSError(f"audio input {chosen.text} has no channel {max(channels)}: give --channels from 1 to {chosen.inputs}")
     tries = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]
     for device in tries:
         try:
-            return _started(device, rate, heard)
+            return _started(device, rate, heard, channels)
         except sounddevice.PortAudioError as problem:
             error = problem
     raise OSError(f"audio input {chosen.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others")
 
 
-def _started(device, rate, heard):
+def _opened(device, channels):
+    """How many channels to open: of fewer than there are some systems make a mixture.
+
+    Sound servers offer 32 or more, nearly all silent, whatever they have: averaging those would only make it quieter.
+    """
+    if device.inputs <= MANY or channels and device.name not in SERVERS:
+        return device.inputs
+    return max(2, *channels) if channels else 2
+
+
+def _started(device, rate, heard, channels=()):
     """A running stream of a device, at `rate` Hz; sounddevice.PortAudioError where it does not open."""
     import sounddevice
 
-    # sound servers offer 32 channels or more, nearly all silent: averaging those would only make it quieter
-    channels = device.inputs if device.inputs <= 8 else 2
+    opened = _opened(device, channels)
+    chosen = [number - 1 for number in channels] or slice(None)
     average = np.zeros(int(rate), np.float32)
 
     def copy(block, frames, time, status):
-        np.mean(block, axis=1, out=average[:frames])
+        np.mean(block[:, chosen], axis=1, out=average[:frames])
         heard(average[:frames], status.input_overflow)
 
     # WASAPI takes the rate and the channels of the device only, unless it is asked to convert.
@@ -375,7 +390,7 @@ def _started(device, rate, heard):
         samplerate=rate,
         blocksize=int(rate * BLOCK),
         device=device.index,
-        channels=channels,
+        channels=opened,
         dtype="float32",
         latency="low",
         callback=copy,
