@@ -10,12 +10,24 @@ KEPT = 50  # lines; a flood of mistakes must not fill memory
 
 def tell(text):
     """Print a line; a console that is full, closed or without these letters is no reason to stop."""
+    _say(text, "stdout")
+
+
+def complain(text):
+    """The same where errors are told."""
+    _say(text, "stderr")
+
+
+def _say(text, stream):
+    out = getattr(sys, stream)
+    if out is None:  # Windows without a console
+        return
     try:
-        print(text, flush=True)
+        print(text, file=out, flush=True)
     except UnicodeEncodeError:
-        print(text.encode("ascii", "backslashreplace").decode(), flush=True)
+        print(text.encode("ascii", "backslashreplace").decode(), file=out, flush=True)
     except (OSError, ValueError):  # the pipe is broken, the disk full, the file closed
-        sys.stdout = open(os.devnull, "w")  # the last flush, at exit, would fail as well
+        setattr(sys, stream, open(os.devnull, "w"))  # the last flush, at exit, would fail as well
 
 
 class Messages:

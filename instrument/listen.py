@@ -25,11 +25,12 @@ from .audio.engine import DECISION, Engine, amplified
 from .audio.frontend import FrontEnd, log_mel
 from .audio.source import Paced, open_source
 from .behind import behind
+from .console import complain, tell
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .osc import Receiver, Sender
 from .params import COMMANDS, PARAMS
-from .signals import as_before
+from .signals import ENDS, as_before
 from .ticks import fine_ticks
 
 TICK = 1 / 60  # seconds between two bundles
@@ -76,9 +77,10 @@ def run(options):
     """
     load = lambda: load_network(options.model, options.taught, options.device)
     with as_before(), fine_ticks():
-        _on_term(lambda: sys.exit(STOPPED))  # while it opens: what is open already is closed
+        heeded = [number for number in ENDS if signal.getsignal(number) == signal.SIG_DFL]
+        _on(heeded, lambda: sys.exit(STOPPED))  # while it opens: what is open already is closed
         with Listener(options, load, _reporter(options)) as listener:
-            _on_term(lambda: listener.stop(STOPPED))
+            _on(heeded, lambda: listener.stop(STOPPED))
             try:
                 listener.wait()
             except KeyboardInterrupt:
@@ -86,9 +88,9 @@ def run(options):
     return listener.status
 
 
-def _on_term(act):
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: act())
+def _on(signals, act):
+    for number in signals if threading.current_thread() is threading.main_thread() else ():
+        signal.signal(number, lambda *_: act())
 
 
 class Network(NamedTuple):
@@ -170,9 +172,9 @@ class Listener:
         stack.enter_context(self.source)
         for work in (self._hear, self._decide, self._tick, self._bring_network, self._work):
             thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
-            stack.callback(thread.join)
             thread.start()
-        stack.callback(self.stop)  # first of all on the way out
+            stack.callback(thread.join)
+            stack.callback(self.stop)  # before it, on the way out, however early that is
 
     def __exit__(self, *error):
         self._stack.close()
@@ -289,7 +291,7 @@ class Listener:
         self._noted = text if text != self._noted else text + AGAIN
         self.sender.publish({"teach.note": self._noted})
         if not self.options.parent:  # which says what is published
-            print(self._noted, file=sys.stderr, flush=True)
+            complain(self._noted)
         if self.receiver:
             self.receiver.news(self._noted)
 
@@ -408,7 +410,7 @@ def _reporter(options):
 
 def _print_news(line):
     if line["changed"]:
-        print(f"{line['time']:7.1f} s  {line['top']} ({line['prob']:.2f})", flush=True)
+        tell(f"{line['time']:7.1f} s  {line['top']} ({line['prob']:.2f})")
 
 
 class Parent:
@@ -529,7 +531,7 @@ class Supervisor:
         last = ""
         with self._child.stderr as lines:
             for line in lines:
-                sys.stderr.write(line)
+                complain(line.rstrip("\n"))
                 last = line.strip() or last
         return last
 

@@ -37,6 +37,7 @@ ANSWER = 3.0  # s in which a ping is answered, also by a program that is loading
 AGAIN = 0.5  # s between two pings
 LEARNT = 10.0  # s in which a class is learnt and saved, also on a slow disk
 NOTE = BY_NAME["teach.note"].address
+CLOSES = 1.0  # s after which a thread that nothing wakes sees that it is to end
 NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
@@ -344,6 +345,7 @@ class Receiver:
         self._echo_time = -math.inf
         self._closing = False
         self._socket = _bind(host, port)
+        self._socket.settimeout(CLOSES)
         self.host, self.port = self._socket.getsockname()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
 
@@ -455,7 +457,7 @@ class Receiver:
     def _run(self):
         while not self._closing:
             try:
-                data, sender = self._socket.recvfrom(65536)
+                data, sender = self._socket.recvfrom(65536)  # for CLOSES at most
             except OSError:  # Windows reports here that an earlier answer met a closed port
                 continue
             if not self._closing:
@@ -555,7 +557,8 @@ class Receiver:
     def __exit__(self, *error):
         self._closing = True
         here = "127.0.0.1" if self.host == "0.0.0.0" else self.host
-        self._socket.sendto(WAKE, (here, self.port))
+        with suppress(OSError):  # the address may have gone with its network: then the thread wakes by itself
+            self._socket.sendto(WAKE, (here, self.port))
         self._thread.join()
         self._socket.close()
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .audio.ring import forget
 from .awake import awake
 from .clock import Clock
 from .console import Messages, tell
@@ -110,13 +111,18 @@ def aspect(width, height):
     return min(max(width / height, ASPECTS[0]), ASPECTS[1])
 
 
-def perform(options):
-    """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
+def share_cores():
+    """Deal the cores out to drawing and dreaming, before either begins."""
     import torch
 
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
+
+
+def perform(options):
+    """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
+    share_cores()
     with as_before(), fine_ticks(), awake(), ExitStack() as stack:
         show, status = Show(options, stack), 0
         try:
@@ -200,6 +206,7 @@ class Show:
             return None
         hear_port = options.port + 1
         self._ring_name = f"hearsee-{os.getpid()}"
+        stack.callback(forget, self._ring_name)  # a `listen` that had to be killed leaves it
         self._remote = Remote(("127.0.0.1", hear_port))
         stack.callback(self._remote.close)
         arguments = ["--port", str(hear_port), "--ring", self._ring_name, "--parent", str(os.getpid()),

@@ -114,6 +114,7 @@ def test_a_soak_that_is_broken_off_tells_what_it_has_seen(dreamer):
 
 
 def test_a_soak_has_a_row_a_minute(dreamer):
+    dreamer.lost = dreamer.lost + 5  # before it began
     rows = soak.soak_rows(dreamer, ["a", "b"], 1.1, {**SMALL, "dream.rate": 2.0})
     assert [row["minute"] for row in rows] == [1, 2]
     for row in rows:

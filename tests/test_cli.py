@@ -1,6 +1,7 @@
 """The command line: flags are the table's, and a mistake is one line."""
 
 import io
+import json
 import shutil
 import signal
 from pathlib import Path
@@ -203,6 +204,15 @@ def test_a_preset_value_out_of_range(tmp_path, capfd):
 
 def test_a_model_that_is_not_there(tmp_path, capfd):
     one_line(["--model", str(tmp_path)], ["card.json is missing"], capfd)
+
+
+@pytest.mark.parametrize("field, value", [("classes", 10), ("classes", [0, 1]), ("taught", None), ("scenes", "1000"), ("scenes", None),
+                                          ("temperature", "1.3"), ("temperature", 0), ("temperature", None)])
+def test_a_card_of_a_model_with_a_wrong_field(tmp_path, capfd, field, value):
+    shutil.copytree(ROOT / "models" / "urban", tmp_path / "m")
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    (tmp_path / "m" / "card.json").write_text(json.dumps({**card, field: value}))
+    one_line(["--model", str(tmp_path / "m")], ["card.json", field], capfd)
 
 
 def test_damaged_weights(tmp_path, capfd):

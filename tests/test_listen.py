@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 
 from instrument.audio.engine import DECISION
+from instrument.audio.ring import _path as ring_path
 from instrument.heard import DEAF, FIRST, Watch, quiet
 from instrument.listen import Listener, ListenOptions, Network, Parent, Supervisor, run
 from instrument.osc import Receiver, Remote, encode
@@ -384,6 +386,34 @@ def test_a_child_that_keeps_failing_is_counted_and_its_last_words_kept(home):
     with home.supervisor(CHILD + "sys.exit('no luck today')") as supervisor:
         assert len({home.pid() for _ in range(3)}) == 3
         assert supervisor.restarts >= 2 and supervisor.reason == "no luck today"
+
+
+class Gone:
+    """Where errors are told, once its reader has left."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+    flush = write
+
+
+def test_a_terminal_that_has_gone_does_not_end_the_watch_over_the_ear(home, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with home.supervisor(CHILD + "sys.exit('no luck today')") as supervisor:
+        assert len({home.pid() for _ in range(3)}) == 3 and supervisor._thread.is_alive()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("number", [getattr(signal, "SIGHUP", 0), signal.SIGTERM])
+def test_a_terminal_that_closes_leaves_no_shared_sound(clip, free_port, number):
+    name = f"test-hup-{os.getpid()}-{int(number)}"
+    child = subprocess.Popen([sys.executable, "-m", "instrument", "listen", "--audio", "demo", "--loop", "--mute", "--eager",
+                              "--ring", name, "--port", str(free_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + WAIT
+    while not ring_path(name).exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    child.send_signal(number)
+    assert child.wait(WAIT) == 143 and not ring_path(name).exists()
 
 
 @pytest.mark.parametrize("status, ended, failed", [(0, True, False), (2, False, True)])

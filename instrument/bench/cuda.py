@@ -2,12 +2,13 @@
 Table 2, and what share of the ceilings a step reaches.
 """
 
+from contextlib import contextmanager
+from threading import Event, Thread
+
 import torch
 
-from ..dream.graphs import Plain
-from ..dream.loop import DreamLoop
+from ..dream.graphs import Plain, dream_stream
 from ..dream.precision import GOOD, shown, trials
-from ..latest import Latest
 from .ceiling import SIDE, Ceilings, Work, label, name_of
 from .dream import Steps, table2_rows
 from .report import median_seconds
@@ -46,9 +47,28 @@ def hand_over(eyes, guides, ctx):
 
     yield from _routes(upload_rows(ctx, (SCREEN,)), "done_ms", "idle, median")
     steps = Steps(eyes["ours"], guides, SIZES[-1], RATE, WIDE).warm()
-    with DreamLoop(steps.dreamer, Latest()) as loop:
-        rows = upload_rows(ctx, (SCREEN,), BESIDE, lambda: loop.scene.put(steps.scene()))
+    with restless(steps):
+        rows = upload_rows(ctx, (SCREEN,), BESIDE)
     yield from _routes(rows, "p99_ms", f"beside a dream of {SIZES[-1]} px, p99")
+
+
+@contextmanager
+def restless(steps):
+    """Within, one step follows the other in a thread of their own, on the stream that a show dreams on."""
+    ended = Event()
+
+    def dream():
+        with dream_stream(steps.dreamer.device):
+            while not ended.is_set():
+                steps()
+
+    thread = Thread(target=dream, name="dream", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _routes(rows, figure, when):

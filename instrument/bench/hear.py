@@ -249,7 +249,12 @@ def stage_rows(model, samples):
             "decision": lambda turn: decider.update(logits, -20.0, DEFAULTS, turn * 0.05),
             "packet": lambda turn: sender.tick(turn / 60),
         }
-        return [{"stage": name, **_timed(step)} for name, step in steps.items()]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as `listen` hears
+        try:
+            return [{"stage": name, **_timed(step)} for name, step in steps.items()]
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _on_gpu(model, window):

@@ -203,10 +203,10 @@ def _eyes(options):
 def _looks(options):
     """The model and all shipped presets."""
     from ..model.card import DEFAULT, load_model
-    from ..perform import open_bank
-    from ..presets import read
+    from ..perform import ROOT
+    from ..presets import Bank, read
 
-    return load_model(options.model or DEFAULT), [read(path) for path in open_bank().paths()]
+    return load_model(options.model or DEFAULT), [read(path) for path in Bank([ROOT / "presets"]).paths()]
 
 
 def _few_of_each(clips, count):

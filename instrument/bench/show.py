@@ -27,8 +27,9 @@ def show_rows(options, seconds=10.0):
     """Two runs of the same show in turn, `seconds` of each, then one with exchanges, one of a quick dream and, on a GPU, of a
     large one; one dict each. `dream` says what the governor made smaller or fewer to hold the rate."""
     from ..eyes import best_device
-    from ..perform import Show
+    from ..perform import Show, share_cores
 
+    share_cores()
     rounds = max(2, round(seconds / STRETCH))
     rows = {"untouched": [], "knobs": []}
     with ExitStack() as stack:

@@ -58,6 +58,7 @@ class Soak:
         self._dreamer, self._classes, self._values = dreamer, classes, values
         self._frames, self._heard, self._diary, self._journey = Latest(), Heard(), Diary(), Journey()
         self._loop = DreamLoop(dreamer, self._frames, clock=lambda: self.now)
+        self._lost = int(dreamer.lost)  # steps, until now
 
     def stretch(self, seconds):
         """Dream for `seconds` of its own time; the row of that stretch."""
@@ -70,8 +71,9 @@ class Soak:
                 due += EVERY
         self.minute += 1
         rate = steps / (time.perf_counter() - began)
+        before, self._lost = self._lost, int(self._dreamer.lost) + self._loop.faults
         return {"minute": self.minute, "steps_per_s": rate, "memory_mb": memory(), **_summary(looks),
-                "lost": int(self._dreamer.lost) + self._loop.faults}
+                "lost": self._lost - before}
 
     def _step(self):
         """One turn of the loop: pixels (h, w, 3), or None where it failed."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -132,8 +133,11 @@ def _read_card(path):
                          "there is") from None
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
-    if not isinstance(card, dict) or not card.get("classes"):
+    if not isinstance(card, dict) or not card.get("classes") or not _are_names(card["classes"]):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
+    for key, legal, words in _FIELDS:
+        if key in card and not legal(card[key]):
+            raise ValueError(f"{path}: {key} {card[key]!r} is not {words}: restore it or choose another --model")
     if card.get("stretch", 1) not in range(1, WIDEST + 1):
         raise ValueError(f"{path}: stretch {card['stretch']} is none of 1 to {WIDEST}: restore it or choose another --model")
     if not _can_hear(card):
@@ -145,6 +149,18 @@ def _read_card(path):
     except ValueError as error:  # it would be heard, and its address refused
         raise ValueError(f"{path}: {error}; rename it there, and its picture") from None
     return card
+
+
+def _are_names(value):
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+_FIELDS = (("taught", _are_names, "a list of names"), ("temperature", _is_number, "a number above 0"),
+           ("scenes", lambda value: type(value) is int and value > 0, "a whole number above 0"))
 
 
 def _front_end(card):
