@@ -9,11 +9,11 @@ ROOT = Path(__file__).parent.parent / "instrument"
 # Who wires things together, and may import across.
 ACROSS = {"listen", "perform", "eyes", "offline", "film", "gallery", "prerender", "learn", "bench", "cli", "devices", "deck",
           "teaching", "__main__"}
-TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "errors": set(), "motion": {"params"}}
+TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "errors": set(), "names": set(), "motion": {"params"}}
 PARTS = {"audio", "dream", "render", "midi"}
 NEVER = PARTS | {"osc", "control", "presets"}
-ONLY = {"control": {"params"}, "presets": {"params", "files"}, "modulation": {"params", "features", "clock"},
-        "osc": {"params", "features", "latest"}, "clock": set(), "midi": {"params", "files"}}
+ONLY = {"control": {"params"}, "presets": {"params", "features", "files"}, "modulation": {"params", "features", "clock"},
+        "osc": {"params", "features", "latest"}, "clock": set(), "midi": {"params", "files", "names"}}
 DEVICES = {"sounddevice", "rtmidi", "glfw", "cuda", "cupy"}
 HOMES = {"torch": {"model", "dream", "learn"}, "moderngl": {"render"}, "glfw": {"render"}, "imgui_bundle": {"render"}}
 
