@@ -45,11 +45,16 @@ class Heard:
         if not known:
             self._said = None
             return None
-        if not top or top == self._said:  # the name comes in a message of its own, a tick after the number
+        if not top or top == self._said or not self._leads():  # the name comes in a message of its own, a tick after the number
             return None
         self._said = top
         self.events.append((now, top, self.features.get("top.prob", 0.0)))
         return self.events[-1][1:]
+
+    def _leads(self):
+        """Whether no class is likelier than the top one: one that is about to give way is no news."""
+        prob = self.features.get("top.prob", 0.0)
+        return all(value <= prob + 1e-6 for name, value in self.features.items() if name.startswith(CLASS))
 
     def dreamt(self, classes, now):
         """Class weights for the dream: what is heard, or in a long silence one class after the other."""

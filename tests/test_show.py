@@ -53,6 +53,14 @@ def test_a_sound_is_news_only_once_its_name_has_come():
     assert heard.news(0.1) == ("siren", 0.8)
 
 
+def test_a_class_that_is_about_to_give_way_is_no_news():
+    heard = Heard()
+    heard.update({"known": 1.0, "top.name": "drill", "top.prob": 0.04, "class.drill": 0.04, "class.fan": 0.9}, 0.05)
+    assert heard.news(0.0) is None
+    heard.update({"known": 1.0, "top.name": "fan", "top.prob": 0.9, "class.drill": 0.04, "class.fan": 0.9}, 0.05)
+    assert heard.news(0.1) == ("fan", 0.9)
+
+
 def test_news_comes_once_for_each_new_sound():
     heard, told = Heard(), []
     for now, features in enumerate([DOG, DOG, HORN, SILENCE, HORN]):
