@@ -208,13 +208,12 @@ class Own:
 
     def remove(self, target):
         """Forget what plays a row, a command or a "preset N" on any device; how many bindings that were."""
-        gone = []
-        self._change(lambda kept: gone.extend(old for _, old in kept if old.target == target)
-                     or [(name, old) for name, old in kept if old.target != target])
-        return len(gone)
+        before = self._change(lambda kept: [(name, old) for name, old in kept if old.target != target])
+        return len(before) - len(self._bindings)
 
     def _change(self, change):
-        """Change the bindings and the file. Where it is damaged it stays as it is, and they are changed all the same."""
+        """Change the bindings and the file; those of before. Where it is damaged it stays as it is, and they are changed all the
+        same."""
         mistake = None
         try:
             self.look()
@@ -225,6 +224,7 @@ class Own:
             raise mistake
         if self.path and before != self._bindings:
             self._save()
+        return before
 
     def _load(self):
         try:
