@@ -6,7 +6,7 @@ import torch
 from test_learn import RATE, tone, write_plain
 
 from instrument.audio.frontend import FrontEnd
-from instrument.learn.answers import HEARD, answer_anew, linear_head
+from instrument.learn.answers import HEARD, answer_anew, believed, linear_head
 from instrument.learn.augment import Sounds
 from instrument.learn.train import Settings, train
 from instrument.model.card import load_model, save_model
@@ -53,6 +53,44 @@ def test_less_evidence_makes_less_sure():
     features, labels = np.concatenate([cloud((0, 0), 50), cloud((3, 0), 50, 1)]), np.repeat((0, 1), 50)
     sure = [float(linear_head(features, labels, 2, much)(torch.from_numpy(features)).softmax(1).amax(1).mean()) for much in (0.1, 100.0)]
     assert sure[0] < sure[1] - 0.1
+
+
+def test_each_class_may_have_its_own_evidence():
+    features = np.concatenate([cloud((6 * label, 6 * (label == 1)), 50, label) for label in range(3)])
+    size = [linear_head(features, np.repeat(range(3), 50), 3, (1.0, 1.0, much)).weight[2].norm() for much in (0.01, 100.0)]
+    assert size[0] < 0.3 * size[1]
+
+
+def told(count, classes=2, seed=0):
+    """Examples of one recording a class, which are all alike in what does not matter (the second feature), and a teacher's word
+    that rises with what does."""
+    chance = np.random.default_rng(seed)
+    labels = np.repeat(range(classes), count)
+    matter = labels + chance.normal(0, 0.7, len(labels))
+    return np.stack((matter, 5 * labels + chance.normal(0, 0.1, len(labels))), 1).astype(np.float32), labels, matter
+
+
+def test_a_teachers_word_counts_where_the_examples_do_not_say_which_feature_matters():
+    features, labels, matter = told(40)
+    word = np.stack((-matter, matter), 1) * 7 + 3  # of any scale
+    strange = np.repeat(np.array([[0, 5], [1, 0]], np.float32), 50, 0)  # what does not matter is the other way round
+    right = [(answers(linear_head(features, labels, 2, 0.5, None, prior), strange) == np.repeat((0, 1), 50)).mean()
+             for prior in (None, believed(features, labels, word))]
+    assert right[0] < 0.2 and right[1] > 0.8
+
+
+def test_a_word_that_the_examples_contradict_is_not_believed():
+    features, labels, matter = told(40)
+    assert not believed(features, labels, np.stack((matter, -matter), 1)).any()
+
+
+def test_where_there_is_no_word_nothing_is_believed():
+    features, labels, matter = told(40)
+    word = np.stack((np.full(80, np.nan), matter), 1)
+    word[::3] = np.nan  # beginnings
+    prior = believed(features, labels, word)
+    assert not prior[0].any() and prior[1, 0] > abs(prior[1, 1])
+    assert not believed(features, labels, np.full((80, 2), np.nan)).any()
 
 
 def sounds():
@@ -108,6 +146,23 @@ def test_even_a_network_that_has_learnt_nothing_answers_right_on_its_features():
     answer_anew(net, clips)
     changed = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed == {"heads.sound.weight", "heads.sound.bias"}
+    with torch.no_grad():
+        heard = [net(net.shown(clips.mel(clips.windows(index, 1.0)))).argmax(1) for index in range(9)]
+    assert [int(one[0]) for one in heard] == [0] * 3 + [1] * 3 + [2] * 3
+
+
+def test_windows_are_believed_to_be_what_a_teacher_says_and_beginnings_are_not_asked_about():
+    torch.manual_seed(0)
+    net, clips = HearSee(2).eval(), sounds()
+    asked = {}
+
+    def say(index, numbers):
+        asked[index] = list(numbers)
+        high = float(clips.labels[index] == 1)
+        return np.array([[1 - high, high, np.nan]] * len(asked[index]), np.float32)
+
+    answer_anew(net, clips, say=say)
+    assert asked == {index: list(clips.numbers(index, 1.0, 60)) for index in range(9)}
     with torch.no_grad():
         heard = [net(net.shown(clips.mel(clips.windows(index, 1.0)))).argmax(1) for index in range(9)]
     assert [int(one[0]) for one in heard] == [0] * 3 + [1] * 3 + [2] * 3

@@ -16,12 +16,13 @@ from instrument.learn.sound_teacher import (
     EMBEDDING,
     MIDDLE,
     MIDDLE_CHANNELS,
+    TAG_OF,
     TAGS,
     band_centres,
     load_sound_teacher,
 )
 from instrument.learn.train import Hearing, Settings, train
-from instrument.learn.tutor import Elder, Tutor, as_student
+from instrument.learn.tutor import Elder, Tutor, as_student, to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 
@@ -72,6 +73,9 @@ def tone(hz, seconds=1.3):
     return (0.3 * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)).astype(np.float32)
 
 
+NAMES = ("siren", "squeak")  # AudioSet has a word for one of them
+
+
 def sounds():
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     return Sounds([*(tone(hz) for hz in (200, 300, 2000, 3000)), noise], [0, 0, 1, 1, 2], 2)
@@ -85,7 +89,7 @@ def test_the_teacher_hears_where_things_are_and_its_embedding_is_their_mean(teac
 
 
 def test_a_lesson_is_of_the_samples_it_is_asked_for(teacher, tmp_path):
-    tutor = Tutor(teacher, sounds(), tmp_path)
+    tutor = Tutor(teacher, sounds(), NAMES, tmp_path)
     asked = torch.from_numpy(np.stack([tone(200, 1.0), tone(3000, 1.0)]))
     lesson = tutor(asked)
     assert lesson.answers.shape == (2, 3) and torch.allclose(lesson.answers.sum(1), torch.ones(2))
@@ -106,10 +110,10 @@ def test_lessons_are_kept_of_the_very_clips_and_the_very_teacher(teacher, tmp_pa
     torch.save({**state, "classifier.5.bias": state["classifier.5.bias"] + 1}, tmp_path / "other.pt")
     others = Sounds([tone(hz) for hz in (250, 2500, 6000)], [0, 1, 2], 2)
     for path, heard in ((teacher, sounds()), (teacher, others), (tmp_path / "other.pt", others)):
-        fresh = Tutor(path, heard, make(tmp_path / f"{path.name} {len(heard.samples)}"))
-        assert torch.equal(features(Tutor(path, heard, make(tmp_path / "kept"))), features(fresh))
+        fresh = Tutor(path, heard, NAMES, make(tmp_path / f"{path.name} {len(heard.samples)}"))
+        assert torch.equal(features(Tutor(path, heard, NAMES, make(tmp_path / "kept"))), features(fresh))
     monkeypatch.setattr(Tutor, "_ask", lambda *_: pytest.fail("asked again"))
-    Tutor(teacher, sounds(), tmp_path / "kept")
+    Tutor(teacher, sounds(), NAMES, tmp_path / "kept")
 
 
 def make(folder):
@@ -120,8 +124,17 @@ def make(folder):
 def test_the_teacher_is_asked_about_few_windows_at_a_time(teacher, tmp_path, monkeypatch):
     asked, ask = [], Tutor._ask
     monkeypatch.setattr(Tutor, "_ask", lambda self, windows: asked.append(len(windows)) or ask(self, windows))
-    Tutor(teacher, Sounds([tone(200, 50.0), tone(2000), tone(6000)], [0, 1, 2], 2), tmp_path)
+    Tutor(teacher, Sounds([tone(200, 50.0), tone(2000), tone(6000)], [0, 1, 2], 2), NAMES, tmp_path)
     assert max(asked) <= 64 and sum(asked) == 99 + 24 + 2 * (1 + 1)
+
+
+def test_the_teachers_word_for_a_window_is_what_it_says_by_the_name_of_the_class(teacher, tmp_path):
+    heard = sounds()
+    said = Tutor(teacher, heard, NAMES, tmp_path).say(2, [0])
+    known = load_sound_teacher(teacher)
+    asked = to_teacher_rate(heard.windows(2, 1.0)[:1] * 0.1)
+    assert said.shape == (1, 3) and np.isnan(said[0, 1:]).all()
+    assert said[0, 0] == pytest.approx(float(known(asked)[0, TAG_OF["siren"]]), abs=0.01)
 
 
 def test_many_clips_of_one_recording_teach_the_teacher_no_more_than_one(teacher, tmp_path):
@@ -132,7 +145,7 @@ def test_many_clips_of_one_recording_teach_the_teacher_no_more_than_one(teacher,
     def high(copies, recordings=None):
         """How sure the teacher is of a tone between the classes' once one clip of "high" is there `copies` times."""
         known = Sounds([*tones, *[tones[2]] * copies, noise], [*labels, *[1] * copies, 2], 2, recordings=recordings)
-        return Tutor(teacher, known, tmp_path)(asked).answers[0, 1]
+        return Tutor(teacher, known, NAMES, tmp_path)(asked).answers[0, 1]
 
     one, cut = high(0), high(8, ["a", "b", "c", "d", *"c" * 8, "e"])
     assert abs(cut - one) < 0.2 * abs(high(8) - one)
@@ -147,7 +160,7 @@ def elder(folder, classes=("low", "high")):
 
 def test_an_elder_has_an_equal_say_in_the_answers_and_none_in_the_rest(teacher, tmp_path):
     older = elder(tmp_path / "older")
-    alone, both = (Tutor(teacher, sounds(), tmp_path, elder=each) for each in (None, older))
+    alone, both = (Tutor(teacher, sounds(), NAMES, tmp_path, elder=each) for each in (None, older))
     asked = torch.from_numpy(np.stack([tone(200, 1.0), tone(3000, 1.0)]))
     assert torch.allclose(both(asked).answers, (alone(asked).answers + older(asked)) / 2)
     assert torch.equal(both(asked).features, alone(asked).features)

@@ -84,12 +84,16 @@ class Sounds:
         return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
 
     def windows(self, index, seconds, most=None):
-        """All windows of a clip at half-window hops, (n, length), at unit RMS; or, of about `most` evenly spread ones, those
-        in which something is heard beside the loudest."""
+        """All windows of a clip at half-window hops, (n, length), at unit RMS; or those of `numbers`."""
+        length = int(seconds * self._rate)
+        return torch.from_numpy(np.stack([self.window(index, number, length) for number in self.numbers(index, seconds, most)]))
+
+    def numbers(self, index, seconds, most=None):
+        """The numbers of all windows of a clip; or, of about `most` evenly spread ones, those in which something is heard beside
+        the loudest."""
         length = int(seconds * self._rate)
         count = len(self.starts(index, length))
-        numbers = self._heard(index, range(0, count, math.ceil(count / most)), length) if most else range(count)
-        return torch.from_numpy(np.stack([self.window(index, number, length) for number in numbers]))
+        return self._heard(index, range(0, count, math.ceil(count / most)), length) if most else range(count)
 
     def _heard(self, clip, numbers, length):
         powers = [self._power(clip, number, length) for number in numbers]

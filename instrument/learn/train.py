@@ -110,7 +110,7 @@ def train(settings, out, run_folder, workers=None):
     workers = usual_workers(device) if workers is None else workers
     _learn(course, run, run.resume(course=course), workers)
     settle(course.averaged, sounds)
-    answer_anew(course.averaged, sounds, workers)
+    answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
     _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
     remember(load_model(out), clips)
     if lender:
@@ -321,7 +321,7 @@ class Course:
         if not teacher:
             return None
         elder = Elder(elder, classes, self.device) if elder else None
-        return Tutor(teacher, self.sounds, cache, self.device, elder)
+        return Tutor(teacher, self.sounds, classes, cache, self.device, elder)
 
     @property
     def averaged(self):

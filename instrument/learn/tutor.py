@@ -14,15 +14,15 @@ from ..audio.frontend import FrontEnd, band_centres
 from ..files import put
 from ..model.card import load_model
 from . import sound_teacher
-from .answers import linear_head
-from .augment import TorchMel
+from .answers import believed, linear_head
+from .augment import WINDOW, TorchMel
 from .run import mixed, track
-from .sound_teacher import RATE, load_sound_teacher
+from .sound_teacher import EMBEDDING, RATE, TAG_OF, load_sound_teacher
 
-FITTED = (1.0, 4.0)  # s; windows of the clips on which the teacher's head is fitted
+FITTED = (WINDOW, 4.0)  # s; windows of the clips on which the teacher's head is fitted
 AT_ONCE = 64  # windows that the teacher is asked about
 EVIDENCE = 0.5  # of all of them, see `linear_head`: held back this strongly it tells recordings best that it was not fitted on,
-SURE = 0.5  # and at this temperature its answers to those are likeliest (docs/learning.md)
+SURE = 0.7  # and at this temperature its answers to those are likeliest (docs/learning.md)
 
 
 class Lesson(NamedTuple):
@@ -67,18 +67,25 @@ class Tutor:
     were made from: other clips of the same names, or another teacher, are asked about anew.
     """
 
-    def __init__(self, path, sounds, cache, device="cpu", elder=None):
-        """`elder`, an Elder, has an equal say in the answers."""
+    def __init__(self, path, sounds, classes, cache, device="cpu", elder=None):
+        """`classes` are the names of those of `sounds`; `elder`, an Elder, has an equal say in the answers."""
         self._teacher, self._device, self._elder = load_sound_teacher(path).to(device), device, elder
         lessons = _lessons(self._ask, sounds, Path(cache) / f"lessons-{_digest(Path(path).read_bytes())[:12]}.npz")
+        self._word = [_word(one[WINDOW], classes) for one in lessons]
         features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
         labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED
                                  for label, one in zip(sounds.labels, lessons)])
         weights = np.concatenate([np.full(len(one[seconds]), share / len(one[seconds])) for seconds in FITTED
                                   for share, one in zip(sounds.shares, lessons, strict=True)])
         mean, std = features.mean(0), features.std(0) + 1e-3
-        self._head = linear_head((features - mean) / std, labels, sounds.classes + 1, EVIDENCE, weights).to(device)
+        features = (features - mean) / std
+        prior = believed(features, labels, _word(features, classes), weights)
+        self._head = linear_head(features, labels, sounds.classes + 1, EVIDENCE, weights, prior).to(device)
         self._mean, self._std = torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
+
+    def say(self, clip, numbers):
+        """The teacher's word, see `answers.believed`, for windows of a second of a clip."""
+        return self._word[clip][list(numbers)]
 
     @torch.no_grad()
     def __call__(self, samples):
@@ -129,6 +136,12 @@ def _even(maps):
     """Every channel at mean 0 and spread 1 over the batch and all places."""
     centred = maps - maps.mean((0, 2, 3), keepdim=True)
     return centred / (centred.square().mean((0, 2, 3), keepdim=True).sqrt() + 1e-3)
+
+
+def _word(features, classes):
+    """What AudioSet's answers in features (n, EMBEDDING + TAGS) say of `classes` and of none of them: NaN where it has no word."""
+    words = [EMBEDDING + TAG_OF[name] if name in TAG_OF else None for name in (*classes, None)]
+    return np.stack([np.full(len(features), np.nan) if word is None else features[:, word] for word in words], 1).astype(np.float32)
 
 
 def _lessons(ask, sounds, cache):
