@@ -114,6 +114,8 @@ class Clock:
         elif len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST:
             self.source = "midi"
             self._follow_midi(now)
+        elif self._period and now - self._led < LOST:
+            self.source = "midi"  # it has just begun: the beat runs on from there as fast as before, until there are more ticks
         elif now - self._heard < LOST:
             self.source = "sound"
             self._follow(self._sound_period, features.get("beat.phase"), now)

@@ -3,7 +3,7 @@
 import queue
 from types import MappingProxyType
 
-from .params import DEFAULTS, checked
+from .params import BY_NAME, DEFAULTS, FOLLOWING, checked
 
 EACH = 8  # commands carried out in a frame at most: one may take as long as saving a file
 WAITING = 64  # commands that wait at most
@@ -18,7 +18,7 @@ class Control:
         self._commands = queue.SimpleQueue()
 
     def submit(self, edits):
-        """Change parameters at the next frame: {name: value}. Any thread; ValueError if one is no parameter."""
+        """Change parameters at the next frame: {name: value or FOLLOWING}. Any thread; ValueError if one is no parameter."""
         self._edits.put(checked(edits))
 
     def command(self, name, argument=None):
@@ -35,7 +35,8 @@ class Control:
         """All values of this frame, as one mapping that never changes. Main thread."""
         changed = {}
         for _ in range(self._edits.qsize()):  # not "until empty": a flood must not hold the frame
-            changed.update(self._edits.get_nowait())
+            for name, value in self._edits.get_nowait().items():
+                changed[name] = BY_NAME[name].following(changed.get(name, self._values[name])) if value is FOLLOWING else value
         if changed:
             self._values = MappingProxyType(self._values | changed)
         return self._values

@@ -50,11 +50,15 @@ class Deck:
         self._waiting = (self._clock.due(values["show.quantise"], now), preset, seconds)
 
     def _go_back(self, values):
+        if self._waiting:  # not yet played: to go back is to leave all as it is
+            self.message = f"{label(self._waiting[1].path)} called off"
+            self._waiting = None
+            return
         if self._before is None:
             raise ValueError("nothing to go back to: no preset was recalled and no panic pressed yet")
         path, look = self._before
         self._keep(values)
-        self._waiting, self._glide, self.path = None, None, path
+        self._glide, self.path = None, path
         self._control.submit(look)
 
     def _keep(self, values):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 MODES = ("centre", "drift", "breathe", "strips", "tunnel", "rotate", "spiral")
 SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top", "bar", "sine", "random")
 SWITCH = ("off", "on")
+FOLLOWING = object()  # an edit: of a stepped row the value after the one that it has when its turn comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,37 @@ class Param:
         """A value as the HUD, the log and the help show it."""
         if self.labels:
             return self.labels[int(self.clamp(value) - self.lo)]
-        number = f"{value:.0f}" if self.curve == "step" else f"{value:.3g}"
+        number = f"{value:.0f}" if self.curve == "step" or abs(value) >= 100 else f"{value:.3g}"
         return f"{number} {self.unit}".rstrip()
 
     def parse(self, text):
-        """A value from text: a label, in capitals or not,
+        """A value from text or a number: a label, in capitals or not,
         or a number inside the range (else ValueError saying the range)."""
         label = text.strip().lower() if isinstance(text, str) else None
         if label in self.labels:
             return self.lo + self.labels.index(label)
+        if self._counts_in_labels:
+            return self.lo + self._count(text)
         value = self.clamp(text)
         if not self.lo <= float(text) <= self.hi:
             raise ValueError(f"{self.name}: {text} is out of range; legal is {self.range_text()}")
         return value
+
+    @property
+    def _counts_in_labels(self):
+        """Whether its labels are numbers themselves, so that a number is a label or a mistake, and no place among them."""
+        return any(label[0].isdigit() for label in self.labels)
+
+    def _count(self, number):
+        """The place of the label that is this number."""
+        try:
+            return [float(label) for label in self.labels].index(float(number))
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{self.name}: {str(number)[:40]!r} is none of its values; legal is {self.range_text()}") from None
+
+    def following(self, value):
+        """The value after `value` of a stepped row, round to the first."""
+        return value + 1 if value + 1 <= self.hi else self.lo
 
     def range_text(self):
         if self.labels:
@@ -261,11 +280,11 @@ def found(name):
 
 
 def checked(edits):
-    """`edits` with every value made legal; ValueError names an unknown row or a value that is no number."""
+    """`edits` with every value made legal, or FOLLOWING; ValueError names an unknown row or a value that is no number."""
     legal = {}
     for name, value in edits.items():
         row = found(name)
-        legal[row.name] = row.clamp(value)
+        legal[row.name] = value if value is FOLLOWING else row.clamp(value)
     return legal
 
 

@@ -25,7 +25,7 @@ from .midi.ports import Midi
 from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import BY_NAME, COMMANDS, PARAMS
+from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS
 from .presets import Bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
@@ -281,8 +281,8 @@ class Show:
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
         fps = self.options.fps or (30.0 if self.options.headless else 0.0)
-        last = self._good = time.perf_counter()
-        self._fault = ""
+        last = time.perf_counter()
+        self._failing, self._fault = None, ""
         if self.options.record:
             self.video.start(self.options.record, fps or 60.0)
         while not self._over(last):
@@ -297,9 +297,10 @@ class Show:
         """A frame; one that fails is said, and the next one tried, unless for HOPELESS seconds none has come."""
         try:
             self.frame(now, dt)
-            self._good = now
+            self._failing = None
         except Exception as error:  # the show goes on
-            if now - self._good > HOPELESS:
+            self._failing = now if self._failing is None else self._failing
+            if now - self._failing > HOPELESS:
                 raise
             if self._fault != str(error):
                 log.exception("a frame failed; the show goes on")
@@ -354,7 +355,7 @@ class Show:
         self._print(now)
 
     def _draw(self, values, sources, now, dt):
-        width, height = size = tuple(max(side, 1) for side in self.screen.size)  # a minimised window has none
+        width, height = size = self.screen.size if all(self.screen.size) else self.renderer.size  # a minimised window has none
         self.renderer.resize(size)
         field = motion(values, now)
         self.renderer.journey.advance(field, now, not values["show.freeze"])
@@ -387,9 +388,7 @@ class Show:
 
     def _key(self, key):
         if key in KEYS:
-            row = KEYS[key]
-            following = self.values[row.name] + 1
-            self.control.submit({row.name: row.lo if following > row.hi else following})
+            self.control.submit({KEYS[key].name: FOLLOWING})
         elif COMMAND_KEYS.get(key) == "show.quit" and time.perf_counter() - self._leaving > SURE:
             self._leaving = time.perf_counter()
             self.say(f"{key} once more ends the show")

@@ -149,6 +149,17 @@ def test_continue_goes_on_where_stop_was_though_the_clock_ticks_on():
     assert clock.beats(now + 0.5) == pytest.approx(7, abs=0.01)
 
 
+def test_start_is_the_first_beat_though_the_same_music_is_heard():
+    clock, sound = Clock(), lambda now: {"beat.bpm": 120.0, "beat.phase": (now * 2 + 0.6) % 1}
+    clock.update(9.0, sound(9.0))
+    now = running(clock, 9.0, 30)
+    clock.midi("start", now)
+    for tick in range(8):
+        clock.midi("clock", now + tick / 48)
+        clock.update(now + tick / 48, sound(now + tick / 48))
+        assert clock.source == "midi" and clock.beats(now + tick / 48) == pytest.approx(tick / 24, abs=0.01)
+
+
 def test_a_song_that_begins_in_its_midst_has_its_bar_there():
     clock = Clock()
     now = running(clock, 10.0, 50)

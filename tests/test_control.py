@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from instrument.control import Control
-from instrument.params import DEFAULTS, PARAMS
+from instrument.params import DEFAULTS, FOLLOWING, PARAMS
 
 
 def test_it_begins_with_the_defaults_or_what_is_given():
@@ -27,6 +27,16 @@ def test_the_last_edit_wins_and_a_frame_takes_them_all():
     for value in range(100):
         control.submit({"post.hue": value})
     assert control.frame()["post.hue"] == 99
+
+
+def test_what_steps_on_goes_from_the_value_of_its_turn():
+    control = Control({"zoom.mode": 1.0})
+    for edits in ({"zoom.mode": FOLLOWING}, {"zoom.mode": FOLLOWING, "post.hue": 3.0}, {"show.blackout": FOLLOWING}):
+        control.submit(edits)
+    values = control.frame()
+    assert (values["zoom.mode"], values["post.hue"], values["show.blackout"]) == (3.0, 3.0, 1.0)
+    control.submit({"show.blackout": FOLLOWING})
+    assert control.frame()["show.blackout"] == 0.0
 
 
 def test_a_snapshot_never_changes():

@@ -213,6 +213,26 @@ def test_a_pressed_row_steps_on_and_wraps():
     assert seen == [1, 2, 3, 4, 5, 6, 0]
 
 
+def test_pressed_twice_within_a_frame_a_row_steps_on_twice():
+    rig = Rig(Binding("note", None, 40, row="zoom.mode", mode="press"))
+    for velocity in (100, 0, 90):
+        rig.mapping.receive(mido.Message("note_on", note=40, velocity=velocity), 0.0)
+    assert rig.control.frame()["zoom.mode"] == 2.0
+
+
+def test_every_hit_of_a_pad_that_never_says_it_was_released_counts():
+    rig = Rig(Binding("note", None, 40, preset=2))
+    for velocity in (100, 87, 93, 93, 70):
+        rig.send("note_on", note=40, velocity=velocity)
+    assert rig.commands == [("preset.load", 2)] * 5
+
+
+def test_what_was_learned_for_a_channel_plays_beside_a_fine_control_for_all():
+    rig = Rig(Binding("cc14", None, 20, row="post.hue", takeover="jump"), Binding("cc", 1, 20, row="post.bloom", takeover="jump"))
+    assert rig.cc(20, 127)["post.bloom"] == BY_NAME["post.bloom"].hi
+    assert rig.cc(20, 127, channel=1)["post.hue"] == 0.0
+
+
 def test_a_cc_button_fires_at_half_once_per_press():
     rig = Rig(Binding("cc", None, 20, command="tap", mode="press"))
     for value in (10, 63, 64, 90, 127, 0, 127, 127):  # a sweep, a press, a pad that never says it was released

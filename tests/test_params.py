@@ -128,3 +128,19 @@ def test_slots_move_what_goes_smoothly():
 @pytest.mark.parametrize("feature", features.FEATURES, ids=lambda feature: feature.name)
 def test_a_feature_is_well_formed(feature):
     assert NAME.fullmatch(feature.name) and feature.kind in "fis" and feature.doc.endswith(".")
+
+
+@pytest.mark.parametrize("given, seconds", [(0.5, "0.5"), (1, "1"), (4.0, "4"), ("2", "2"), ("4.0", "4")])
+def test_a_number_is_the_label_that_says_so_where_labels_are_numbers(given, seconds):
+    row = BY_NAME["hear.window"]
+    assert row.text(row.parse(given)) == f"{seconds} {row.unit}".rstrip()
+
+
+@pytest.mark.parametrize("given", [3, 0, "3", 0.7, None, 10**400])
+def test_a_number_that_is_no_label_is_refused_there(given):
+    with pytest.raises(ValueError, match="hear.window: .*legal is 0.5, 1, 2, 4"):
+        BY_NAME["hear.window"].parse(given)
+
+
+def test_large_values_are_read_without_powers_of_ten():
+    assert BY_NAME["hear.dwell"].text(1234.4) == "1234 ms" and BY_NAME["hear.dwell"].text(12.34) == "12.3 ms"

@@ -239,10 +239,10 @@ def test_a_frame_that_fails_is_said_and_the_next_one_drawn(show, monkeypatch):
         draw(*given)
 
     monkeypatch.setattr(show, "_draw", once)
-    show._good, show._fault = 0.0, ""
+    show._failing, show._fault = None, ""
     for now in (1.0, 1.1):
         show._pass_over(now, 0.1)
-    assert len(drawn) == 2 and show._good == 1.1
+    assert len(drawn) == 2 and show._failing is None
     assert "a frame failed: a cable was pulled" in show.messages.fresh(time.perf_counter())
 
 
@@ -260,10 +260,11 @@ def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
         raise RuntimeError("the graphics are gone")
 
     monkeypatch.setattr(show, "_draw", never)
-    show._good, show._fault = 0.0, ""
-    show._pass_over(HOPELESS - 0.1, 0.1)
+    show._failing, show._fault = None, ""
+    for since in (0.0, HOPELESS - 0.1):
+        show._pass_over(100.0 + since, 0.1)
     with pytest.raises(RuntimeError, match="graphics are gone"):
-        show._pass_over(HOPELESS + 0.1, 0.1)
+        show._pass_over(100.0 + HOPELESS + 0.1, 0.1)
 
 
 def test_a_command_that_fails_in_an_unforeseen_way_is_said(show, monkeypatch):
@@ -280,8 +281,12 @@ def test_what_the_screen_has_to_tell_is_said_and_no_key_ends_a_frame(show, monke
 
 
 def test_a_minimised_window_has_no_size_and_ends_nothing(show, monkeypatch):
+    before, scenes = show.renderer.size, []
+    monkeypatch.setattr(show.dream.scene, "put", scenes.append)
+    show.frame(time.perf_counter(), 0.03)
     monkeypatch.setattr(show.screen, "size", (0, 0))
     show.frame(time.perf_counter(), 0.03)
+    assert show.renderer.size == before and scenes[0].aspect == scenes[1].aspect  # the dream stays as wide as it was
 
 
 def test_another_network_keeps_what_was_taught(show, monkeypatch):

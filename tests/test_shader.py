@@ -117,6 +117,18 @@ def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_pa
     assert drawn(screen, shaders) == (255, 0, 0) and not shaders.messages
 
 
+def test_what_is_saved_while_it_is_compiled_is_compiled_next(screen, tmp_path, monkeypatch):
+    file = tmp_path / "a.frag"
+    save(file, RED, 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    compiled, read = shaders._compile, []
+    monkeypatch.setattr(shaders, "_compile", lambda *given: (compiled(*given), read or save(file, GREEN, 2), read.append(1))[0])
+    shaders.load("a")
+    assert drawn(screen, shaders) == (255, 0, 0)
+    shaders.check(1.0)
+    assert drawn(screen, shaders) == (0, 255, 0)
+
+
 def test_a_texture_that_is_passed_is_known_to_the_program(screen, tmp_path):
     save(tmp_path / "a.frag", "uniform sampler2D u_glow;\nvoid main() {\n#ifdef HAS_GLOW\n"
          "colour = texture(u_glow, uv);\n#else\ncolour = vec4(1.0, 0.0, 0.0, 1.0);\n#endif\n}\n", 1)

@@ -195,6 +195,17 @@ def test_a_panic_on_all_channels_at_once_loses_neither_look_nor_preset(deck):
     assert values_after(deck, 1.0) == mine and deck.name == "fast"
 
 
+def test_to_go_back_while_a_recall_waits_calls_it_off(deck):
+    deck._clock.tap(0.0)
+    deck._clock.tap(0.5)
+    deck._control.submit({"show.quantise": 2.0, "post.hue": 33.0})
+    mine = deck._control.frame()
+    deck.ask("preset.load", "fast", 0.6, mine)
+    deck.ask("preset.back", None, 0.8, mine)
+    assert deck.message == "fast called off"
+    assert [values_after(deck, now) for now in (0.8, 2.0, 9.0)] == [mine] * 3 and deck.name == ""
+
+
 def test_without_a_recall_there_is_nothing_to_go_back_to(deck):
     with pytest.raises(ValueError, match="nothing to go back to"):
         deck.ask("preset.back", None, 0.0, DEFAULTS)

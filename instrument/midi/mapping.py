@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..params import BY_NAME, COMMAND_NAMES, SWITCH
+from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, SWITCH
 
 FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
 NEAR = 1.5 / 127  # a knob this close has met the value
@@ -327,8 +327,10 @@ class Mapping:
         return self._table.get(move.key) or self._table.get((move.kind, None, move.number))
 
     def _is_half(self, move):
-        """Whether it is but half of a fine control's word, which must not play what the table has under its number."""
-        return move.kind == "cc" and not self._halves.isdisjoint({(move.channel, move.number), (None, move.number)})
+        """Whether it is but half of a fine control's word, which must not play what the table has under its number for any
+        channel."""
+        halves = {(move.channel, move.number), (None, move.number)}
+        return move.kind == "cc" and move.key not in self._table and not self._halves.isdisjoint(halves)
 
     def _edit(self, name, value, now):
         self.touched[name] = now
@@ -348,10 +350,7 @@ class Mapping:
         elif binding.preset:
             self._command("preset.load", binding.preset)
         else:
-            row = BY_NAME[binding.row]
-            step = self._values()[row.name] + 1
-            stepped = step if step <= row.hi else row.lo
-            self._edit(row.name, row.default if binding.mode == "default" else stepped, now)
+            self._edit(binding.row, BY_NAME[binding.row].default if binding.mode == "default" else FOLLOWING, now)
 
     def _pressed(self, move):
         """True on a press, False on a release, None otherwise: a knob used as a button presses once on its way up."""
@@ -359,6 +358,8 @@ class Mapping:
         before = self._down.pop(move.key, None)
         if move.value < limit:
             return None if before is None else False
+        if move.kind == "note":  # each is a hit: not every pad says that it was released
+            before = None
         self._down[move.key] = move.value
         # The same value again is a pad that never says it was released.
         return True if before in (None, move.value) else None

@@ -80,14 +80,13 @@ class Shaders:
 
     def load(self, name, *keys):
         """Compile a program for these textures; ValueError with file and line if it has a fault."""
-        files = []  # index -> path, as lines are numbered
+        files = []  # index -> (path, mtime), as lines are numbered
         try:
             program = self._compile(name, keys, files)
         except moderngl.Error as error:
             raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
         finally:
-            paths = [self._folder / file for file in files if file != "params"]
-            self._seen[name, *keys] = {path: _saved(path) for path in paths}
+            self._seen[name, *keys] = {self._folder / file: saved for file, saved in reversed(files) if file != "params"}
         for unit, key in enumerate(keys):
             self._place(program, name, key, unit)
         vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
@@ -156,7 +155,7 @@ class Shaders:
 
 def _expand(folder, file, files, seen):
     """The text of `file` with its includes (each once); lines are numbered by the index in `files`."""
-    files.append(file)
+    files.append((file, _saved(folder / file)))  # before it is read: what is saved from now on is to be read once more
     seen.add(file)
     index = len(files) - 1
     if file == "params":
@@ -186,7 +185,7 @@ def _explain(text, files, path):
     for match in map(_FAULT.match, text.splitlines()):
         if match:
             index, line = divmod(int(match[1] or match[2]), _FILE)
-            return f"{Path(path).parent / files[index]}, line {line}: {match[3].strip()}"
+            return f"{Path(path).parent / files[index][0]}, line {line}: {match[3].strip()}"
     lines = [line.strip() for line in text.splitlines() if line.strip("= ")]
     return f"{path}: {lines[-1] if lines else 'does not compile'}"
 
