@@ -37,3 +37,8 @@ def test_the_temperature_undoes_what_was_too_sure_or_too_shy(wrong):
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     truth = np.array([random.choice(4, p=row) for row in shares])
     assert fit_temperature(logits * wrong, truth) == pytest.approx(wrong, rel=0.12)
+
+
+def test_who_has_made_no_mistake_yet_is_not_sure_for_ever():
+    few, many, more = (fit_temperature(np.tile([[2.0, 0.0, 0.0]], (count, 1)), np.zeros(count, int), 5.0) for count in (20, 200, 2000))
+    assert 0.25 < more < many < 0.6 < few < 2.0

@@ -1,6 +1,7 @@
 """Judging a model: figures that can be counted by hand, the live path, disturbed clips, foreign sounds."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -101,6 +102,26 @@ def test_windows_in_which_nothing_sounds_are_not_judged(tmp_path, live):
 def test_silence_is_not_answered(path):
     half = np.concatenate([np.zeros(2 * RATE, np.float32), tone(6000, 2.0)])
     assert np.isnan(path(Ear(), half, RATE, 1.0)).any(1).tolist() == [True] * 3 + [False] * 4
+
+
+@pytest.mark.parametrize("length", [0.12, 0.3, 0.5])
+@pytest.mark.parametrize("path", [from_file, through_engine])
+def test_a_short_sound_before_silence_is_answered(path, length):
+    shot = np.concatenate([tone(6000, length), np.zeros(2 * RATE, np.float32)])
+    answered = ~np.isnan(path(Ear(), shot, RATE, 1.0)).any(1)
+    assert answered.tolist() == [True] + [False] * (len(answered) - 1)
+    assert path(Ear(), shot, RATE, 1.0)[0].argmax() == 1
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_clip_in_which_nothing_sounds_is_left_out_and_counted(data, foreign, tmp_path, live):
+    silent = shutil.copytree(data, tmp_path / "with")
+    strange = shutil.copytree(foreign, tmp_path / "strange")
+    for folder in (silent / "low", next(path for path in strange.iterdir() if path.name not in ("low", "high"))):
+        soundfile.write(folder / "silent.wav", np.zeros(2 * RATE), RATE)
+    before, after = (evaluate(Ear(), one, live=live, foreign=str(other)) for one, other in ((data, foreign), (silent, strange)))
+    assert (before.pop("silent_n"), after.pop("silent_n")) == (0, 1)
+    assert all(after[name] == before[name] for name in ("n", "confusion", "foreign_n", "unknown_auroc"))
 
 
 @pytest.mark.parametrize("live", [False, True])

@@ -1,6 +1,7 @@
 """Learning: clips in any layout, batches that do not depend on the past, a run that survives a stop, model folders."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 
@@ -351,6 +352,20 @@ def test_other_settings_do_not_overwrite_a_run(tmp_path):
     Run(tmp_path, {"steps": 1}).begin()
     with pytest.raises(ValueError, match="other settings"):
         Run(tmp_path, {"steps": 2})
+
+
+def test_where_the_same_sounds_lie_makes_no_other_run(tmp_path):
+    Run(tmp_path, {"data": "sounds", "clips": "2, abc"}).begin()
+    Run(tmp_path, {"data": "/elsewhere/sounds/", "clips": "2, abc"})
+    with pytest.raises(ValueError, match="other settings"):
+        Run(tmp_path, {"data": "sounds", "clips": "2, abd"})
+
+
+def test_a_file_whose_name_is_no_text_is_refused(tmp_path):
+    plain = write_plain(tmp_path)
+    (plain / "hum" / "1.wav").rename(os.fsdecode(os.fsencode(plain / "hum") + b"/M\xfcll.wav"))
+    with pytest.raises(ValueError, match=r"M\\udcfcll.wav': its name is not UTF-8; rename it"):
+        find_clips(plain)
 
 
 def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, bare, tmp_path):

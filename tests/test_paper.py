@@ -32,7 +32,7 @@ from instrument.learn.paper.sets import (
     roll_as_published,
     turns_of,
 )
-from instrument.learn.paper.split import by_folds, by_recording, chosen, leak, random, splits
+from instrument.learn.paper.split import by_folds, by_recording, chosen, honest, leak, random, splits
 from instrument.learn.run import Run
 
 RATE = 22050
@@ -268,6 +268,32 @@ def test_padded_files_are_a_data_set(urban, tmp_path, capfd):
     assert abs(len(read(padded[0])) - 4 * RATE) <= 1
 
 
+@pytest.mark.parametrize("arranged", [True, False])
+def test_no_recording_is_written_over(tmp_path, capfd, arranged):
+    """Neither through a link of `arrange` nor where the clips lie themselves."""
+    clips = tmp_path / "clips"
+    for label in "ab":
+        (clips / label).mkdir(parents=True)
+        soundfile.write(clips / label / "1.wav", tone(300), RATE)
+    before = {path: path.read_bytes() for path in clips.glob("*/*")}
+    out = tmp_path / "out" if arranged else clips
+    if arranged:
+        data("arrange", clips, out)
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "pad", "--data", str(clips), "--out", str(out)])
+    assert ended.value.code == 2 and "holds the clips themselves (a/1.wav): choose another --out" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in clips.glob("*/*")} == before
+
+
+def test_clips_that_differ_in_their_kind_alone_stay_two(tmp_path, capfd):
+    (tmp_path / "clips" / "a").mkdir(parents=True)
+    for kind in ("wav", "flac"):
+        soundfile.write(tmp_path / "clips" / "a" / f"1.{kind}", tone(300), RATE)
+    data("pad", tmp_path / "clips", tmp_path / "out")
+    data("pad", tmp_path / "clips", tmp_path / "out")  # once more: the same files
+    assert sorted(path.name for path in (tmp_path / "out" / "a").iterdir()) == ["1.flac.wav", "1.wav.wav"]
+
+
 @pytest.mark.parametrize("more, turns, kind", [([], 4, "png"), (["--as-published"], 7, "jpg")])
 def test_rolled_files_are_pictures(urban, clips, tmp_path, more, turns, kind, capfd):
     """As they were drawn, unless the original's way with JPEG is asked for."""
@@ -285,6 +311,21 @@ def test_the_split_is_a_table_and_its_leak_is_said(urban, tmp_path, capfd):
     assert head == "file,label,fold,recording,random,fold1,fold2,recordings" and len(rows) == 48
     said = capfd.readouterr().out
     assert "100.0 % of the test" in said and "fold1: train" in said
+
+
+def test_a_clip_exchanged_for_one_of_its_size_is_drawn_anew(tmp_path):
+    (tmp_path / "a").mkdir()
+    drawn = []
+    for hz in (300, 5000):
+        soundfile.write(tmp_path / "a" / "1.wav", tone(hz), RATE)
+        fill_shelf(find_clips(tmp_path), tmp_path / "shelf", "baseline")
+        drawn.append(Shelf(tmp_path / "shelf", "baseline")[0].copy())
+    assert drawn[0].shape == drawn[1].shape and not np.array_equal(*drawn)
+
+
+def test_where_there_are_no_two_folds_the_honest_split_is_by_recordings(clips):
+    assert honest(clips) == ("random", "folds")
+    assert honest([clip for clip in clips if clip.fold == 1]) == ("random", "recordings")
 
 
 def test_averages_and_histograms_are_drawn(urban, tmp_path, capfd):

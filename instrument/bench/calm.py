@@ -24,11 +24,12 @@ def calm_rows(model, clips, minutes=3.0, values=DEFAULTS, progress=lambda items:
 
     `minutes` of sound each; `per_hour` events of the room, `flips_per_minute` of the steady sounds after SETTLE.
     """
-    rooms = [("room", level, room(minutes * 60, 10 ** (level / 20), seed)) for seed, level in enumerate(LEVELS)]
-    steady = [(label, None, np.resize(samples, round(minutes * 60 * RATE))) for label, samples in clips]
+    rooms = [("room", level, lambda level=level, seed=seed: room(minutes * 60, 10 ** (level / 20), seed))
+             for seed, level in enumerate(LEVELS)]
+    steady = [(label, None, lambda samples=samples: np.resize(samples, round(minutes * 60 * RATE))) for label, samples in clips]
     rows = []
-    for label, level, samples in progress([*rooms, *steady]):
-        told = events(model, samples, values)
+    for label, level, sound in progress([*rooms, *steady]):
+        told = events(model, sound(), values)  # made when its turn has come: an hour of each at once would be gigabytes
         labels = [name for when, name in told if when >= SETTLE]
         rows.append({"sound": label, "level_db": level, "minutes": minutes,
                      "per_hour": 60 * len(told) / minutes if level is not None else None,

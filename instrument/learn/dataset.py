@@ -44,9 +44,19 @@ def find_clips(folder):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
             names = _names({clip.label for clip in clips})
+            _check_text(clips)
             return [replace(clip, label=names[clip.label]) for clip in clips]
     raise ValueError(f"no clips in {folder}: expected UrbanSound8K, ESC or label/*.wav folders of "
                      + ", ".join(SOUNDS))
+
+
+def _check_text(clips):
+    """ValueError for a file whose name is no text, as old disks have them: it could be written into no table."""
+    for clip in clips:
+        try:
+            str(clip.path).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{ascii(str(clip.path))}: its name is not UTF-8; rename it") from None
 
 
 def _names(labels):

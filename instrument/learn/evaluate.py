@@ -7,11 +7,13 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     per_class            {class: {precision, recall, f1, n}}
     classes, confusion   names, and counts [truth][answer] in their order
     ece                  expected calibration error of the top answer, 15 bins
+    silent_n             clips in which nothing sounds, which are left out
     unknown_auroc        chance that a known sound is surer than a foreign one; null without foreign sounds
     foreign_n            how many foreign ones were judged
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from .run import track
 
 WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
 BLOCK = 0.01  # s; blocks that the live path is fed with
+FADED = 0.25  # s after the end of a sound: when the stage is asked about it for the last time, before its gate closes
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def evaluate(model, data, folds=(), window=None, **more):
                          "answered: give a higher --level")
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
     foreign = _foreign(model, exam)
-    return {**found, "unit": "windows" if window else "clips", "foreign_n": len(foreign),
+    return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked), "foreign_n": len(foreign),
             "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
             **_asked(model, exam)}
 
@@ -89,8 +92,8 @@ def _foreign(model, exam):
 def ask(model, clips, exam, what):
     """Answers [(rows, classes + 1)] per clip: one row a window, or a single row for the whole clip.
 
-    A row holds probabilities, the last of them that of "none of these". Windows in which nothing sounds have no row: as on the
-    stage nothing is answered there."""
+    A row holds probabilities, the last of them that of "none of these". Windows and clips in which nothing sounds have no row: as on
+    the stage nothing is answered there."""
     path = through_engine if exam.live else from_file
     asked = []
     for number, clip in enumerate(track(clips, what)):
@@ -101,9 +104,9 @@ def ask(model, clips, exam, what):
 
 
 def _over_the_clip(windows):
-    """The mean of the windows in which something sounds, (1, classes + 1)."""
+    """The mean of the windows in which something sounds, (1, classes + 1), or (0, classes + 1) of none."""
     heard = windows[np.isfinite(windows).all(1)]
-    return heard.mean(0, keepdims=True) if len(heard) else np.full((1, windows.shape[1]), 1 / windows.shape[1])
+    return heard.mean(0, keepdims=True) if len(heard) else heard
 
 
 def from_file(model, samples, rate, seconds):
@@ -135,7 +138,7 @@ def through_engine(model, samples, rate, seconds):
     """The same through the path of the stage: blocks into an `Engine`, asked where each window ends.
 
     Time is that of the samples, so it runs as fast as it can. After silence the windows begin where the sound
-    does, as on stage.
+    does, as on stage; where it has ended before the window has, its last answer stands.
     """
     stage, length = _Stage(model, rate, seconds), round(seconds * rate)
     samples = repeat_to(samples, length)
@@ -146,25 +149,31 @@ def through_engine(model, samples, rate, seconds):
 
 
 class _Stage:
-    """An `Engine` that is fed a clip and asked in between."""
+    """An `Engine` that is fed a clip and asked in between, and last when a sound has faded."""
 
     def __init__(self, model, rate, seconds):
         self._rate, self._fed, self._asked = rate, 0, []
+        self._length, self._loud = round(seconds * rate), -math.inf  # samples; where the last block begins that was loud
         self._silent = np.full(len(model.classes) + 1, np.nan)
         values = {**DEFAULTS, "hear.window": _window_row(seconds)}
         self._engine = Engine(rate, lambda window: self._asked.append(model.hear(window)) or self._asked[-1], model.classes, dict, values,
                               front_end=model.front_end)
 
     def answer(self, samples, end):
-        """Logits once the samples up to `end` have been heard; NaN where nothing sounds."""
+        """Logits once the samples up to `end` have been heard; NaN where nothing sounds in the window that ends there."""
         block = round(BLOCK * self._rate)
         for at in range(self._fed, end, block):
-            until = min(at + block, end)
-            self._engine.analyse(samples[at:until], until / self._rate)
+            self._feed(samples[at:min(at + block, end)], min(at + block, end))
         self._fed = end
-        self._asked.clear()
         self._engine.decide()
-        return self._asked[-1] if self._asked else self._silent
+        return self._asked[-1] if self._asked and self._loud >= end - self._length else self._silent
+
+    def _feed(self, part, until):
+        self._engine.analyse(part, until / self._rate)
+        if levels(part, self._rate).max(initial=-math.inf) >= DEFAULTS["hear.gate"]:
+            self._loud = until - len(part)
+        elif 0 <= until - self._loud - FADED * self._rate < len(part):
+            self._engine.decide()
 
 
 def _ends(count, length):

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from ..files import put, write_whole
 from ..model.cpu import has_bf16
 
+PLACES = ("data", "foreign")  # settings that say where sounds lie
 SHOWN = 0.5  # s between two notes at the end of a progress bar: reading a loss has a GPU waited for
 
 
@@ -44,6 +45,11 @@ def mixed(device):
     return torch.autocast(torch.device(device).type, torch.bfloat16) if quick_bf16(device) else nullcontext()
 
 
+def _told(settings):
+    """What makes a run another one; where the sounds lie does not, their fingerprint is among the rest."""
+    return {name: value for name, value in settings.items() if name not in PLACES or "clips" not in settings}
+
+
 class Run:
     """A folder with a checkpoint, a log of JSON lines and the settings that started it.
 
@@ -60,7 +66,7 @@ class Run:
 
     def _check_settings(self):
         path = self._settings_file
-        if path.exists() and read_json(path) != self.settings:
+        if path.exists() and _told(read_json(path)) != _told(self.settings):
             raise ValueError(f"{self.folder} holds a run with other settings or sounds, or of an earlier version (see {path}): "
                              "choose another --out, or give the same to resume")
 

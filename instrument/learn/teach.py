@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
+from ..features import in_ascii
 from ..files import put
 from ..model.card import OWN, PICTURES
 from ..model.net import AVERAGES
@@ -184,7 +185,7 @@ def legal_name(name):
 
 
 def _simple(name):
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", in_ascii(name).lower()).strip("_")
 
 
 def views(samples, rate, front, gate=GATE):

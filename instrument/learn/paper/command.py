@@ -1,7 +1,7 @@
 """`hearsee data`: the paper's preparation of a data set, one step at a time, in files that can be looked at."""
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from io import StringIO
 from pathlib import Path
 
@@ -9,15 +9,17 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from ...files import write_whole
-from ..dataset import classes_of, find_clips, folds_of, read
+from ...files import put, write_whole
+from ..dataset import classes_of, find_clips, read
 from ..run import track
 from . import arrange as arranging
 from . import table
 from .pictures import FRONT_END, jpeg, levels, picture
 from .sets import SETS, Pictures, Shelf, fill_shelf, pad, roll, roll_as_published, turns_of
-from .split import SPLITS, leak, splits
+from .split import SPLITS, honest, leak, splits
 from .study import SHELF
+
+FORMATS = {"png": "PNG", "jpg": "JPEG"}
 
 
 def prepare(options):
@@ -32,8 +34,7 @@ def _arrange(options, clips, out):
 
 
 def _split(options, clips, out):
-    kinds = SPLITS if len([fold for fold in folds_of(clips) if fold]) > 1 else ("random", "recordings")
-    made = splits(clips, kinds, (), options.seed)
+    made = splits(clips, honest(clips, SPLITS), (), options.seed)
     parts = [_parts(split) for split in made]
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -55,23 +56,45 @@ def _parts(split):
 
 
 def _pad(options, clips, out):
-    for clip in track(clips, "padding"):
-        path = out / clip.label / f"{Path(arranging.kept_name(clip)).stem}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, pad(read(clip)), FRONT_END.rate, subtype="FLOAT")
+    _check_free(clips, out)
+    for clip, stem in zip(track(clips, "padding"), _stems(clips, out), strict=True):
+        _write(stem.with_name(f"{stem.name}.wav"),
+               lambda part, clip=clip: soundfile.write(part, pad(read(clip)), FRONT_END.rate, "FLOAT", format="WAV"))
     yield f"{len(clips)} clips of 4 s or more in {out}"
 
 
 def _roll(options, clips, out):
     turn, stored, kind = (roll_as_published, jpeg, "jpg") if options.as_published else (roll, np.asarray, "png")
     shares = turns_of("rolled", options.as_published)
-    for clip in track(clips, "rolling"):
+    for clip, stem in zip(track(clips, "rolling"), _stems(clips, out), strict=True):
         drawn = stored(picture(levels(pad(read(clip)))))
         for share in shares:
-            path = out / clip.label / f"{Path(arranging.kept_name(clip)).stem}{100 * share:+.0f}.{kind}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(turn(drawn, share)).save(path, quality=75)  # of a JPEG
+            _write(stem.with_name(f"{stem.name}{100 * share:+.0f}.{kind}"), lambda part, drawn=drawn, share=share: Image.fromarray(
+                turn(drawn, share)).save(part, FORMATS[kind], quality=75))  # of a JPEG
     yield f"{len(clips) * len(shares)} pictures in {out}: {len(clips)} clips, {len(shares)} turns each"
+
+
+def _check_free(clips, out):
+    """ValueError where the clips themselves lie in `out`: nothing may be written over them, or beside them as one more clip."""
+    for clip in clips:
+        path = out / clip.label / arranging.kept_name(clip)
+        if path.exists() and (path.samefile(clip.path) or path.suffix != ".wav"):
+            raise ValueError(f"{out} holds the clips themselves ({path.relative_to(out)}): choose another --out")
+
+
+def _stems(clips, out):
+    """OUT/CLASS/NAME for each clip, without its kind of file, but for two names that differ in that alone."""
+    kept = [out / clip.label / arranging.kept_name(clip) for clip in clips]
+    often = Counter(path.with_suffix("") for path in kept)
+    return [path if often[path.with_suffix("")] > 1 else path.with_suffix("") for path in kept]
+
+
+def _write(path, write):
+    """Have `write` make a file, whole or not at all; one of the same name is replaced, never written into: it may be a link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    write(part)
+    put(part, path)
 
 
 def _averages(options, clips, out):

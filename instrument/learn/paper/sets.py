@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ...files import write_whole
-from ..dataset import read
+from ..dataset import fingerprint, read
 from .pictures import FRONT_END, jpeg, levels, picture, squash
 
 SETS = ("baseline", "padded", "rolled")
@@ -61,7 +61,7 @@ def fill_shelf(clips, folder, name, progress=lambda items, what: items):
     """Make the shelf `name` ("baseline" or "padded") of `clips` in `folder`, unless it is there already."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    keys = [f"{clip.path} {clip.path.stat().st_size}" for clip in clips]
+    keys = [f"{clip.path} {fingerprint([clip])}" for clip in clips]
     index = folder / f"{name}.json"
     if index.exists() and json.loads(index.read_text(encoding="utf-8"))["clips"] == keys:
         return

@@ -31,6 +31,14 @@ class Split:
         return f"fold{self.fold}" if self.fold else self.kind
 
 
+def honest(clips, kinds=("random", "folds")):
+    """Those of `kinds` that the clips bear, with one at least that tells who has learnt by heart: where there are not two folds, by
+    recordings."""
+    if len([fold for fold in folds_of(clips) if fold]) > 1:
+        return kinds
+    return ("random", "recordings")
+
+
 def splits(clips, kinds=("random", "folds"), folds=(), seed=0):
     """The splits of every kind: one each, or one per fold (of `folds`; all if empty)."""
     makers = {"random": lambda: [random(clips, seed)], "recordings": lambda: [by_recording(clips, seed)],
