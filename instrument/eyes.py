@@ -190,7 +190,7 @@ def read_pictures(model, own=None):
     from PIL import Image, ImageOps
 
     pictures = {}
-    for name, path in _picture_files(model, own).items():
+    for name, path in picture_files_of(model, own).items():
         try:
             with Image.open(path) as picture:
                 pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), np.float32) / 255
@@ -200,7 +200,8 @@ def read_pictures(model, own=None):
     return pictures
 
 
-def _picture_files(model, own):
+def picture_files_of(model, own=None):
+    """{class: file} of a model's pictures, in whose place those in the folder `own` come that are named as a class."""
     from .model.card import pictures_in
 
     files = model.picture_files()

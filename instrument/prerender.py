@@ -5,6 +5,7 @@ head. Frames are kept as they come, so that a run that was stopped goes on where
 in dream/playback.py.
 """
 
+import hashlib
 import json
 import os
 from collections import deque
@@ -18,6 +19,7 @@ import numpy as np
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
 from .errors import enough_memory
+from .eyes import picture_files_of
 from .files import put, write_whole
 from .params import BY_NAME, DEFAULTS, checked
 
@@ -66,10 +68,11 @@ def prerender(settings, classes=(), workers=1):
 
 
 def _known(classes, model):
+    classes = list(dict.fromkeys(classes))
     unknown = [name for name in classes if name not in model.classes]
     if unknown:
         raise ValueError(f"{model.folder} has no class {', '.join(unknown)}; it has {', '.join(model.classes)}")
-    return list(classes) or model.classes
+    return classes or model.classes
 
 
 def _check_size(size):
@@ -81,15 +84,27 @@ def _check_size(size):
 def _write_card(settings, model, rank):
     """The card of the folder, or ValueError where it says that other loops are there."""
     card = {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
-            "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values)}
-    card |= {"pictures": str(Path(settings.pictures).resolve())} if settings.pictures else {}
+            "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values),
+            "pictures": {name: _digest(path) for name, path in picture_files_of(model, settings.pictures).items()}}
+    card |= {"network_file": _digest(settings.network)} if settings.network and Path(settings.network).is_file() else {}
     path = Path(settings.out) / CARD
-    same = path.exists() and _read_card(path) == card
-    if path.exists() and not same and _any_made(path.parent):  # else the settings were a mistake
+    there = _read_card(path) if path.exists() else {}
+    if there and not _alike(there, card) and _any_made(path.parent):  # else the settings were a mistake
         raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
                          "the same settings to go on")
-    if rank == 0 and not same:
+    if rank == 0 and there != card:
         write_whole(path, json.dumps(card, indent=1) + "\n")
+
+
+def _alike(there, card):
+    """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed."""
+    ours, theirs = card["pictures"], there.get("pictures", {})
+    return ({**there, "pictures": ours} == card
+            and (not isinstance(theirs, dict) or all(theirs.get(name, mine) == mine for name, mine in ours.items())))
+
+
+def _digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
 
 
 def _any_made(folder):

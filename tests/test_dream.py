@@ -1,5 +1,6 @@
 """The dream: objectives rise, mixtures keep their proportion, sizes are legal, pictures stay pictures."""
 
+import copy
 import math
 from dataclasses import replace
 from itertools import count, pairwise
@@ -1149,6 +1150,38 @@ def test_freeze_holds_the_picture(dreamer):
     frames.take()
     loop.turn(Scene({**values(), "show.freeze": 1.0}, {"a": 1.0}, 0.1, 1.0))
     assert frames.take() is None
+
+
+def test_what_was_held_is_no_slow_dream(dreamer):
+    now = [0.0]
+    loop = DreamLoop(dreamer, frames := Latest(), clock=lambda: now[0])
+    for turn in range(4):
+        now[0] += 60.0 if turn == 2 else 0.1
+        if turn == 2:
+            loop.turn(Scene({**values(), "show.freeze": 1.0}, {"a": 1.0}, now[0], 1.0))
+        loop.turn(Scene(values(), {"a": 1.0}, now[0], 1.0))
+    assert frames.take().steps_per_s == pytest.approx(10, rel=0.01)
+
+
+def test_a_fresh_dream_with_each_turn_of_the_seed_teaches_the_governor_nothing(dreamer, monkeypatch):
+    loop, told = DreamLoop(dreamer, Latest()), []
+    monkeypatch.setattr(loop._governor, "spent", told.append)
+    for number in range(4):
+        loop.turn(Scene({**values(), "dream.seed": float(number)}, {"a": 1.0}, number / 10, 1.0))
+    assert told == []
+    loop.turn(Scene({**values(), "dream.seed": 3.0}, {"a": 1.0}, 0.5, 1.0))
+    assert len(told) == 1
+
+
+def test_a_picture_that_cannot_be_taught_leaves_the_new_network_in_play(dreamer, monkeypatch):
+    loop = DreamLoop(dreamer, Latest())
+    loop.learn("clap", torch.rand(3, 32, 32))
+    other = copy.copy(dreamer)
+    monkeypatch.setattr(other, "learn", lambda *_: 1 / 0, raising=False)
+    loop.change(other)
+    for number in range(2):
+        loop.turn(Scene(values(), {"a": 1.0}, number / 10, 1.0))
+    assert loop._dreamer is other and loop.faults == 1 and loop._last is not None
 
 
 def test_illegal_octaves_are_overridden_and_shown(dreamer):

@@ -120,6 +120,18 @@ def test_loops_show_ones_own_pictures_and_do_not_go_on_with_others(model, made, 
         prerender(settings(model, tmp_path / "loops"), ["bell"])
 
 
+def test_loops_do_not_go_on_with_a_picture_exchanged_under_its_name(model, tmp_path):
+    own, loops = tmp_path / "own", tmp_path / "loops"
+    own.mkdir()
+    Image.new("RGB", (160, 160), (255, 0, 0)).save(own / "bell.png")
+    prerender(settings(model, loops, frames=4, pictures=str(own)), ["bell", "bell"])
+    Image.new("RGB", (160, 160), (0, 0, 255)).save(own / "rain.png")
+    with pytest.raises(ValueError, match="made otherwise"):
+        prerender(settings(model, loops, frames=4, pictures=str(own)), ["rain"])
+    (own / "rain.png").unlink()
+    prerender(settings(model, loops, frames=4, pictures=str(own)), ["rain"])
+
+
 def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
     with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
         prerender(settings(model, tmp_path), ["whale"])

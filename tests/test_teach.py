@@ -298,7 +298,8 @@ def test_the_name_of_a_taught_model_does_not_grow_with_each_exchange(base, tmp_p
     assert own_folder(other, beside=place) != place == own_folder(load_model(base), beside=place)
 
 
-@pytest.mark.parametrize("name, legal", [("Clock Tick!", "clock_tick"), ("rain", "rain"), ("  Café 2 ", "cafe_2"), ("Tür", "tur"), ("犬 1", "u72ac_1")])
+@pytest.mark.parametrize("name, legal", [("Clock Tick!", "clock_tick"), ("rain", "rain"), ("  Café 2 ", "cafe_2"), ("Tür", "tur"),
+                                         ("犬 1", "u72ac_1")])
 def test_names_are_made_fit_for_osc(name, legal):
     assert legal_name(name) == legal
 

@@ -173,19 +173,19 @@ class DreamLoop(Loop):
         """One dream of a scene, unless the picture is held."""
         self._give_room()
         if scene.values["show.freeze"] and self._last is not None:
+            self._put = None  # what is held is no slow dream
             return
         self._exchange()
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()
             self._last = self._drawn = None
-        begins = self._last is None
         dream = self._dreamer.step(self._last, self._affordable(self._seeded(scene)))
         frame = self._frame(dream, scene)
         self._tell_lost()
         self._well += 1
         self._last = dream  # what failed before here has changed nothing: the next one goes on from the last good one
-        if not begins and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
+        if dream.number and self._dreamer.settled:  # to begin is no whole dream; a recording makes the next ones quicker
             self._governor.spent(self._clock() - began)
         self._frames.put(frame)
 
@@ -201,10 +201,10 @@ class DreamLoop(Loop):
         with self._learning:
             dreamer = self._next.take()
             if dreamer is not None:
-                for name, picture in self._learnt.items():
-                    dreamer.learn(name, picture)
                 self._dreamer, self._lost = dreamer, int(dreamer.lost)
                 self._governor.meet()
+                for name, picture in self._learnt.items():  # last: should one fail, it is the new network that dreams on
+                    dreamer.learn(name, picture)
 
     def _seeded(self, scene):
         """The scene, with a seed drawn in place of 0: for each fresh dream, and when the knob comes back to 0."""

@@ -64,6 +64,7 @@ class Playback(Loop):
     def _turn(self, scene):
         """The frame that is due at the time of a scene, unless the picture is held."""
         if scene.values["show.freeze"] and self._last is not None:
+            self._put = None  # what is held is no slow frame
             return
         if self._fresh.is_set():
             self._fresh.clear()
