@@ -400,7 +400,8 @@ def _paper_flags(command):
     return (
         add("--network", metavar="NAME", help="any torchvision classifier (default resnet50)"),
         add("--weights", metavar="FILE", help="its ImageNet weights, 'imagenet' (from torchvision, the default) or 'none'"),
-        add("--splits", nargs="+", choices=("random", "folds", "recordings"), help="default: random folds (recordings where there are no folds)"),
+        add("--splits", nargs="+", choices=("random", "folds", "recordings"),
+            help="default: random folds; without folds random recordings"),
         add("--test-folds", dest="folds", type=_whole(1), nargs="+", metavar="N", help="default: each in turn"),
         add("--sets", nargs="+", choices=("baseline", "padded", "rolled"), help="default: all three"),
         add("--as-published", action="store_true", default=None, help="with the original's rolling fault and its JPEGs"),
