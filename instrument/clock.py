@@ -15,6 +15,7 @@ FREE = 120.0  # beats a minute of waves before there is a tempo
 TICKS = 24  # MIDI clocks per beat
 TAP_PAUSE = 2.0  # s; a longer pause begins a new series of taps
 BOUNCE = 0.15  # s; nobody taps 400 beats a minute
+BEGUN = 1.0  # s in which ticks must come after a start
 LOST = 2.0  # s without a word after which MIDI clock or the sound no longer count
 SLOWEST, FASTEST = 10.0, 1000.0  # beats a minute; what is told beyond is no tempo
 
@@ -26,6 +27,7 @@ class Clock:
         self._taps = deque(maxlen=9)
         self._tap_period = 0.0
         self._ticks = deque(maxlen=2 * TICKS)  # (number of the tick, time)
+        self._began = -math.inf  # when the transport last began or went on
         self._count = 0  # number of the next tick
         self._halted = None  # number of the tick with which "continue" goes on; None while the transport runs
         self._leader, self._led = None, -math.inf  # the port whose clock is followed, and its last word
@@ -114,8 +116,8 @@ class Clock:
         elif len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST:
             self.source = "midi"
             self._follow_midi(now)
-        elif self._period and now - self._led < LOST:
-            self.source = "midi"  # it has just begun: the beat runs on from there as fast as before, until there are more ticks
+        elif self._period and now - self._began < BEGUN and now - self._led < LOST:
+            self.source = "midi"  # the beat runs on from there as fast as before, until there are more ticks
         elif now - self._heard < LOST:
             self.source = "sound"
             self._follow(self._sound_period, features.get("beat.phase"), now)
@@ -141,7 +143,7 @@ class Clock:
     def _go_on(self, count, now):
         """The next tick has this number. A tapped beat stays where it is."""
         self._ticks.clear()
-        self._count, self._halted = count, None
+        self._count, self._halted, self._began = count, None, now
         if not self._tap_period:
             self._anchor = (count / TICKS, now)
 

@@ -228,7 +228,8 @@ COMMANDS = (
     Command("preset.previous", "left", "Recall the preset before."),
     Command("preset.save", "s", "Save the present look as a new preset, or under the name given.", named=True),
     Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s.", named=True),
-    Command("preset.back", "backspace", "Back to the look before the last recall or panic; once more: forth again."),
+    Command("preset.back", "backspace", "Back to the look before the last recall or panic; once more: forth again. Calls off a recall that "
+            "still waits."),
     Command("row.next", "down", "Select the next row for + and -; the HUD shows its group.", repeats=True),
     Command("row.previous", "up", "Select the row before.", repeats=True),
     Command("row.group", "pagedown", "Select the first row of the next group."),

@@ -89,18 +89,23 @@ def _write_card(settings, model, rank):
     card |= {"network_file": _digest(settings.network)} if settings.network and Path(settings.network).is_file() else {}
     path = Path(settings.out) / CARD
     there = _read_card(path) if path.exists() else {}
+    if isinstance(there.get("pictures"), str):  # until 29 November 2026: the folder's name, and not what is in it
+        there |= {"pictures": {}} if there["pictures"] == str(Path(settings.pictures or "").resolve()) else {}
     if there and not _alike(there, card) and _any_made(path.parent):  # else the settings were a mistake
         raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
                          "the same settings to go on")
     if rank == 0 and there != card:
-        write_whole(path, json.dumps(card, indent=1) + "\n")
+        kept = there.get("pictures", {}) if _alike(there, card) else {}
+        write_whole(path, json.dumps({**card, "pictures": kept | card["pictures"]}, indent=1) + "\n")
 
 
 def _alike(there, card):
-    """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed."""
+    """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed. What an earlier
+    version did not note is taken to be the same."""
     ours, theirs = card["pictures"], there.get("pictures", {})
-    return ({**there, "pictures": ours} == card
-            and (not isinstance(theirs, dict) or all(theirs.get(name, mine) == mine for name, mine in ours.items())))
+    if not isinstance(theirs, dict) or {**card, **there, "pictures": ours} != card:
+        return False
+    return all(theirs.get(name, mine) == mine for name, mine in ours.items())
 
 
 def _digest(path):

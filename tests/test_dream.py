@@ -1175,13 +1175,14 @@ def test_a_fresh_dream_with_each_turn_of_the_seed_teaches_the_governor_nothing(d
 
 def test_a_picture_that_cannot_be_taught_leaves_the_new_network_in_play(dreamer, monkeypatch):
     loop = DreamLoop(dreamer, Latest())
-    loop.learn("clap", torch.rand(3, 32, 32))
-    other = copy.copy(dreamer)
-    monkeypatch.setattr(other, "learn", lambda *_: 1 / 0, raising=False)
+    for name in ("clap", "snap"):
+        loop.learn(name, torch.rand(3, 32, 32))
+    other, taught = copy.copy(dreamer), []
+    monkeypatch.setattr(other, "learn", lambda name, _: taught.append(name) if name == "snap" else 1 / 0, raising=False)
     loop.change(other)
     for number in range(2):
         loop.turn(Scene(values(), {"a": 1.0}, number / 10, 1.0))
-    assert loop._dreamer is other and loop.faults == 1 and loop._last is not None
+    assert loop._dreamer is other and loop.faults == 1 and loop._last is not None and taught == ["snap"]
 
 
 def test_illegal_octaves_are_overridden_and_shown(dreamer):

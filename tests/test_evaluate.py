@@ -113,6 +113,12 @@ def test_a_short_sound_before_silence_is_answered(path, length):
     assert path(Ear(), shot, RATE, 1.0)[0].argmax() == 1
 
 
+def test_a_new_sound_is_not_answered_as_the_one_before():
+    late = np.concatenate([tone(200, 1.0), np.zeros(round(3.44 * RATE), np.float32), tone(6000, 0.06)])
+    *_, last = through_engine(Ear(), late, RATE, 1.0)
+    assert np.isnan(last).all() or last.argmax() == 1
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_a_clip_in_which_nothing_sounds_is_left_out_and_counted(data, foreign, tmp_path, live):
     silent = shutil.copytree(data, tmp_path / "with")

@@ -5,6 +5,7 @@ import queue
 import random
 import sys
 import threading
+from dataclasses import replace
 
 import mido
 import pytest
@@ -228,9 +229,19 @@ def test_every_hit_of_a_pad_that_never_says_it_was_released_counts():
 
 
 def test_what_was_learned_for_a_channel_plays_beside_a_fine_control_for_all():
-    rig = Rig(Binding("cc14", None, 20, row="post.hue", takeover="jump"), Binding("cc", 1, 20, row="post.bloom", takeover="jump"))
+    fine, coarse = Binding("cc14", None, 20, row="post.hue", takeover="jump"), Binding("cc", None, 20, row="post.grain", takeover="jump")
+    rig = Rig(fine, coarse, replace(coarse, channel=1, row="post.bloom"))
     assert rig.cc(20, 127)["post.bloom"] == BY_NAME["post.bloom"].hi
-    assert rig.cc(20, 127, channel=1)["post.hue"] == 0.0
+    rig.cc(20, 127, channel=1)
+    values = rig.cc(52, 127, channel=1)
+    assert values["post.hue"] == BY_NAME["post.hue"].hi and values["post.grain"] == DEFAULTS["post.grain"]
+
+
+def test_a_fine_control_silences_a_coarse_one_of_its_channel():
+    rig = Rig(Binding("cc", 1, 5, row="post.hue", takeover="jump"), Binding("cc14", 1, 5, row="post.bloom", takeover="jump"))
+    rig.cc(5, 127)
+    values = rig.cc(37, 127)
+    assert values["post.hue"] == DEFAULTS["post.hue"] and values["post.bloom"] == BY_NAME["post.bloom"].hi
 
 
 def test_a_cc_button_fires_at_half_once_per_press():

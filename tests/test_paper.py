@@ -272,7 +272,7 @@ def test_padded_files_are_a_data_set(urban, tmp_path, capfd):
 def test_no_recording_is_written_over(tmp_path, capfd, arranged):
     """Neither through a link of `arrange` nor where the clips lie themselves."""
     clips = tmp_path / "clips"
-    for label in "ab":
+    for label in ("Müll", "a"):
         (clips / label).mkdir(parents=True)
         soundfile.write(clips / label / "1.wav", tone(300), RATE)
     before = {path: path.read_bytes() for path in clips.glob("*/*")}
@@ -281,7 +281,7 @@ def test_no_recording_is_written_over(tmp_path, capfd, arranged):
         data("arrange", clips, out)
     with pytest.raises(SystemExit) as ended:
         main(["data", "pad", "--data", str(clips), "--out", str(out)])
-    assert ended.value.code == 2 and "holds the clips themselves (a/1.wav): choose another --out" in capfd.readouterr().err
+    assert ended.value.code == 2 and "holds the clips themselves (Mull/1.wav): choose another --out" in capfd.readouterr().err
     assert {path: path.read_bytes() for path in clips.glob("*/*")} == before
 
 
@@ -552,7 +552,7 @@ def test_the_experiment_on_plain_folders_is_the_random_split(tmp_path, capfd):
     paper(tmp_path / "sounds", tmp_path / "out", "--splits", "random", "--sets", "baseline")
     found = json.loads((tmp_path / "out" / "table.json").read_text())
     assert found["splits"]["random"]["test"] == [2] and found["splits"]["random"]["leak"]["recording_seen"] == 0
-    assert "no folds: only a random split can be made" in found["data"]
+    assert "no folds: split at random and by recordings" in found["data"]
 
 
 def test_a_set_that_comes_later_is_tested_by_what_is_trained_already(urban, tmp_path, capfd):

@@ -203,8 +203,18 @@ class DreamLoop(Loop):
             if dreamer is not None:
                 self._dreamer, self._lost = dreamer, int(dreamer.lost)
                 self._governor.meet()
-                for name, picture in self._learnt.items():  # last: should one fail, it is the new network that dreams on
-                    dreamer.learn(name, picture)
+                self._teach(dreamer)
+
+    def _teach(self, dreamer):
+        """Give the pictures learnt to another dreamer; one that fails costs neither the dreamer nor the other pictures."""
+        failed = None
+        for name, picture in self._learnt.items():
+            try:
+                dreamer.learn(name, picture)
+            except Exception as error:  # said when all have had their turn
+                failed = error
+        if failed:
+            raise failed
 
     def _seeded(self, scene):
         """The scene, with a seed drawn in place of 0: for each fresh dream, and when the knob comes back to 0."""

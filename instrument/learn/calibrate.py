@@ -29,16 +29,17 @@ def keep_back(clips):
 def calibrate(model, clips):
     """The temperature that suits `model` on `clips`, and what it is worth there with it, on windows of a second:
     {"clips", "macro_f1", "ece", "temperature"}; empty where nothing sounds."""
-    logits, truth = [], []
+    logits, truth, sounding = [], [], 0
     for clip in clips:
         heard = [model.hear(window) for window in cut(*decode(clip.path), 1.0, model.front_end) if window is not None]
         logits += heard
         truth += [model.classes.index(clip.label)] * len(heard)
+        sounding += bool(heard)
     if not truth:
         return {}
-    temperature = fit_temperature(np.array(logits), np.array(truth), len(truth) / len(clips))  # one clip told wrongly
+    temperature = fit_temperature(np.array(logits), np.array(truth), len(truth) / sounding)  # one clip told wrongly
     found = scores(np.array(truth), among_known(softmax(np.array(logits) / temperature)), model.classes)
-    return {"clips": len(clips), "macro_f1": found["macro_f1"], "ece": found["ece"], "temperature": temperature}
+    return {"clips": sounding, "macro_f1": found["macro_f1"], "ece": found["ece"], "temperature": temperature}
 
 
 def fit_temperature(logits, truth, mistakes=1.0):

@@ -152,23 +152,29 @@ class _Stage:
     """An `Engine` that is fed a clip and asked in between, and last when a sound has faded."""
 
     def __init__(self, model, rate, seconds):
-        self._rate, self._fed, self._asked = rate, 0, []
+        self._rate, self._fed = rate, 0
+        self._answered, self._logits = -math.inf, None  # the last sample that was heard for the newest answer, and the answer
         self._length, self._loud = round(seconds * rate), -math.inf  # samples; where the last block begins that was loud
         self._silent = np.full(len(model.classes) + 1, np.nan)
         values = {**DEFAULTS, "hear.window": _window_row(seconds)}
-        self._engine = Engine(rate, lambda window: self._asked.append(model.hear(window)) or self._asked[-1], model.classes, dict, values,
-                              front_end=model.front_end)
+        self._hear = model.hear
+        self._engine = Engine(rate, self._keep, model.classes, dict, values, front_end=model.front_end)
 
     def answer(self, samples, end):
         """Logits once the samples up to `end` have been heard; NaN where nothing sounds in the window that ends there."""
         block = round(BLOCK * self._rate)
         for at in range(self._fed, end, block):
             self._feed(samples[at:min(at + block, end)], min(at + block, end))
-        self._fed = end
         self._engine.decide()
-        return self._asked[-1] if self._asked and self._loud >= end - self._length else self._silent
+        heard = self._answered >= self._loud >= end - self._length  # not an answer to the sound before
+        return self._logits if heard else self._silent
+
+    def _keep(self, window):
+        self._answered, self._logits = self._fed, self._hear(window)
+        return self._logits
 
     def _feed(self, part, until):
+        self._fed = until
         self._engine.analyse(part, until / self._rate)
         if levels(part, self._rate).max(initial=-math.inf) >= DEFAULTS["hear.gate"]:
             self._loud = until - len(part)

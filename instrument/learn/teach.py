@@ -41,7 +41,7 @@ GATE = DEFAULTS["hear.gate"]
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
 LEAST = 1e-6  # of its variance, where every window of every class was the same
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
-LOST = 0.01  # share of remembered views that the new classes may take
+LOST = 0.02  # share of remembered views that the new classes may take
 
 
 class Pupil:

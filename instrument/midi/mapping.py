@@ -327,10 +327,11 @@ class Mapping:
         return self._table.get(move.key) or self._table.get((move.kind, None, move.number))
 
     def _is_half(self, move):
-        """Whether it is but half of a fine control's word, which must not play what the table has under its number for any
-        channel."""
-        halves = {(move.channel, move.number), (None, move.number)}
-        return move.kind == "cc" and move.key not in self._table and not self._halves.isdisjoint(halves)
+        """Whether it is but half of a fine control's word, which must not play what the table has under its number; a coarse
+        control of this very channel goes before a fine one of any."""
+        if move.kind != "cc":
+            return False
+        return (move.channel, move.number) in self._halves or (None, move.number) in self._halves and move.key not in self._table
 
     def _edit(self, name, value, now):
         self.touched[name] = now

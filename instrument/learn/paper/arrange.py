@@ -53,7 +53,7 @@ def report(data, clips):
 def _folds(data, clips):
     found = Counter(clip.fold for clip in clips if clip.fold)
     if not found:
-        return "no folds: only a random split can be made"
+        return "no folds: split at random and by recordings"
     expected = _expected(data)
     there = ", ".join(f"{fold} ({_of(found[fold], expected.get(fold))})" for fold in sorted(found))
     missing = [str(fold) for fold in expected if fold not in found]

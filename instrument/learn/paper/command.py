@@ -78,8 +78,8 @@ def _check_free(clips, out):
     """ValueError where the clips themselves lie in `out`: nothing may be written over them, or beside them as one more clip."""
     for clip in clips:
         path = out / clip.label / arranging.kept_name(clip)
-        if path.exists() and (path.samefile(clip.path) or path.suffix != ".wav"):
-            raise ValueError(f"{out} holds the clips themselves ({path.relative_to(out)}): choose another --out")
+        if path.exists() and (path.samefile(clip.path) or path.suffix != ".wav") or clip.path.resolve().is_relative_to(out.resolve()):
+            raise ValueError(f"{out} holds the clips themselves ({clip.label}/{clip.path.name}): choose another --out")
 
 
 def _stems(clips, out):

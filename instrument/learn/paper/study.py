@@ -44,7 +44,8 @@ def reproduce(paper, out):
     """Do all that is missing under `out`; the first process writes the tables. Returns lines of text (or none)."""
     found = find_clips(paper.data)
     clips = chosen(found, paper.per_class, paper.recipe.seed)
-    chances = splits(clips, paper.splits or honest(clips), paper.folds, paper.recipe.seed)
+    kinds = paper.splits or (("random", "folds") if paper.folds else honest(clips))  # who names folds is told that they are not there
+    chances = splits(clips, kinds, paper.folds, paper.recipe.seed)
     with crew() as team:
         study = Study(paper, clips, Path(out), team)
         results = [(split, leak(clips, split), {name: study.model(split, name) for name in paper.sets})
