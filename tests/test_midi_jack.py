@@ -103,10 +103,9 @@ def test_a_pad_that_says_only_127_is_learned_and_steps_through_the_labels(server
         first, seen = player.control.frame()["zoom.mode"], []
         for _ in range(3):
             knobs.send(0xB0, 9, 127)
-            while "zoom.mode" not in (edit := player.edits.get(timeout=WAIT)):
+            while "zoom.mode" not in player.edits.get(timeout=WAIT):
                 pass
-            player.control.frame()  # as a show between two presses
-            seen.append(edit["zoom.mode"])
+            seen.append(player.control.frame()["zoom.mode"])  # as a show between two presses
         assert seen == [first + 1, first + 2, first + 3]
 
 
