@@ -83,27 +83,30 @@ def _check_size(size):
 
 def _write_card(settings, model, rank):
     """The card of the folder, or ValueError where it says that other loops are there."""
-    card = {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
-            "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values),
-            "pictures": {name: _digest(path) for name, path in picture_files_of(model, settings.pictures).items()}}
-    card |= {"network_file": _digest(settings.network)} if settings.network and Path(settings.network).is_file() else {}
-    path = Path(settings.out) / CARD
+    card, path = _card(settings, model), Path(settings.out) / CARD
     there = _read_card(path) if path.exists() else {}
-    if isinstance(there.get("pictures"), str):  # until 29 November 2026: the folder's name, and not what is in it
-        there |= {"pictures": {}} if there["pictures"] == str(Path(settings.pictures or "").resolve()) else {}
-    if there and not _alike(there, card) and _any_made(path.parent):  # else the settings were a mistake
+    alike = _alike(there, card)
+    if there and not alike and _any_made(path.parent):  # else the settings were a mistake
         raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
                          "the same settings to go on")
+    card["pictures"] = {**(there["pictures"] if alike else {}), **card["pictures"]}
     if rank == 0 and there != card:
-        kept = there.get("pictures", {}) if _alike(there, card) else {}
-        write_whole(path, json.dumps({**card, "pictures": kept | card["pictures"]}, indent=1) + "\n")
+        write_whole(path, json.dumps(card, indent=1) + "\n")
+
+
+def _card(settings, model):
+    """What loops are made of: of the pictures, and of a network in a file, what is in them."""
+    network = settings.network and Path(settings.network)
+    return {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
+            "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values),
+            "pictures": {name: _digest(path) for name, path in picture_files_of(model, settings.pictures).items()},
+            "network_file": _digest(network) if network and network.is_file() else None}
 
 
 def _alike(there, card):
-    """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed. What an earlier
-    version did not note is taken to be the same."""
-    ours, theirs = card["pictures"], there.get("pictures", {})
-    if not isinstance(theirs, dict) or {**card, **there, "pictures": ours} != card:
+    """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed."""
+    ours, theirs = card["pictures"], there.get("pictures")
+    if not isinstance(theirs, dict) or {**there, "pictures": ours} != card:  # until 29 November 2026 the name of their folder, or none
         return False
     return all(theirs.get(name, mine) == mine for name, mine in ours.items())
 
