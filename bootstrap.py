@@ -144,7 +144,11 @@ def stamp_file():
 def stamp(test):
     """What a finished set-up depends on; a moved folder or a new Python makes another one."""
     digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    return {"pyproject": digest, "python": sys.version_info[:2], "root": str(ROOT), "test": test}
+    return {"pyproject": digest, "python": sys.version_info[:2], "root": str(ROOT), "test": test, "cuda": has_cuda()}
+
+
+def has_cuda():
+    return shutil.which("nvidia-smi") is not None
 
 
 def is_ready(test):
@@ -168,20 +172,30 @@ def make_venv():
     done = quiet([sys.executable, "-m", "venv", "--clear", VENV])
     if done.returncode:
         raise SystemExit(f"bootstrap: cannot make {VENV}: {last_line(done)} "
-                         f"(on Debian and Ubuntu: sudo apt-get install python3-venv)")
+                         f"(on Debian and Ubuntu: sudo apt-get install {venv_package()})")
 
 
 def install(test):
     """One pip command, so that torch and torchvision are chosen to fit each other."""
-    cuda = shutil.which("nvidia-smi") is not None
-    extras = ["test"] * test + ["cuda"] * cuda
-    if cuda and sys.platform == "win32" and pip_install("torch", "torchvision", "--index-url", CUDA_WHEELS):
-        say(f"no dream on the NVIDIA GPU: {CUDA_WHEELS} gave no PyTorch for this Python")
+    extras = ["test"] * test + ["cuda"] * has_cuda()
+    if has_cuda() and sys.platform == "win32" and not computes_on_gpu():
+        install_for_gpu()
     if pip_install("-e", f".[{','.join(extras)}]" if extras else "."):
         raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
     if sys.version_info >= BUILT and quiet([*pip(), MIDI]).returncode:
         say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install a C++ compiler, or Python 3.12, "
             "and run this again")
+
+
+def computes_on_gpu():
+    """Whether the PyTorch that is there, if any, was built for NVIDIA's GPUs."""
+    return quiet([venv_python(), "-c", "import torch; print(torch.version.cuda or '')"]).stdout.strip() != ""
+
+
+def install_for_gpu():
+    """PyTorch for NVIDIA's GPUs, which on Windows is no part of PyPI."""
+    if pip_install("torch", "torchvision", "--force-reinstall", "--index-url", CUDA_WHEELS):
+        say(f"no dream on the NVIDIA GPU: {CUDA_WHEELS} gave no PyTorch (its reason stands above); to try again, delete {VENV}")
 
 
 def pip():
@@ -237,14 +251,19 @@ def has_plugin():
 
 
 def missing_packages(packages):
-    """Those Debian packages of `packages` that are not installed; python3-venv too where Python lacks it."""
+    """Those Debian packages of `packages` that are not installed; that of venv too where Python lacks it."""
     wanted = list(packages)
     if shutil.which("pipewire") and "pulseaudio" in wanted:
         wanted.remove("pulseaudio")  # never push aside the sound server that a performer uses
     listed = quiet(["dpkg-query", "-W", "-f", "${Package}|${Status}\n", *wanted]).stdout.splitlines()
     present = {line.split("|")[0] for line in listed if line.endswith("|install ok installed")}
     missing = [name for name in wanted if name not in present]
-    return missing if loads_ensurepip() or venv_python().exists() else ["python3-venv", *missing]
+    return missing if loads_ensurepip() or has_this_python() else [venv_package(), *missing]
+
+
+def venv_package():
+    """Debian's package with the venv of this Python, which need not be its python3."""
+    return f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
 
 
 def apt_install(packages):
@@ -274,7 +293,7 @@ def loads(name):
 
 
 def loads_ensurepip():
-    """Debian cuts this module out of Python and puts it into python3-venv."""
+    """Debian cuts this module out of Python and puts it into a package of its own, see `venv_package`."""
     import importlib.util
 
     return importlib.util.find_spec("ensurepip") is not None
