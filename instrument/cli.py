@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from . import __version__
-from .params import BY_NAME, PARAMS
+from .params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import BROKEN_OFF
 
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
@@ -86,8 +86,8 @@ def _nothing(command):
 def _sound_flags(command):
     command.add_argument("--audio", metavar="DEVICE|FILE|demo", help="microphone (name or number), sound file or "
                          "'demo'; default: the microphone if there is one, else the demo scene")
-    command.add_argument("--channels", type=_channels, metavar="N[,N]", help="hear these inputs of the device, from 1, such as 3 or "
-                         "1,2 (default: the mean of all; of more than 8 the first two)")
+    command.add_argument("--channels", type=_channels, metavar="N[,N]", help="hear these inputs of the device, or channels of the "
+                         "file, from 1, such as 3 or 1,2 (default: the mean of all; of a device's more than 8 the first two)")
     command.add_argument("--loop", action="store_true", help="repeat a file for ever")
     command.add_argument("--mute", action="store_true", help="do not play a file aloud")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
@@ -129,9 +129,9 @@ def _perform_flags(command):
     command.add_argument("--frames", metavar="FOLDER", help="folder of these loops (default out/loops); with it "
                          "--dream is prerendered")
     command.add_argument("--no-listen", action="store_true", help="only receive: another `hearsee listen` sends")
-    _port_flags(command, 10001, _port_before_another)
+    _port_flags(command, SHOW, _port_before_another)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
-                         help="`listen` also sends here; default 127.0.0.1:10000 (TouchDesigner)")
+                         help=f"`listen` also sends here; default 127.0.0.1:{TOUCHDESIGNER} (TouchDesigner)")
     command.add_argument("--midi-api", metavar="NAME", help="rtmidi backend, such as UNIX_JACK")
     command.add_argument("--no-hud", action="store_true", help="begin without the HUD")
     command.add_argument("--hud-window", action="store_true", help="the HUD in a window of its own, with a preview; "
@@ -231,8 +231,8 @@ def _render(options):
 def _listen_flags(command):
     _sound_flags(command)
     command.add_argument("--target", action="append", type=_address, metavar="HOST:PORT",
-                         help="send here (repeat for more); default 127.0.0.1:10000 and 127.0.0.1:10001")
-    _port_flags(command, 10002, _port)
+                         help=f"send here (repeat for more); default 127.0.0.1:{TOUCHDESIGNER} and 127.0.0.1:{SHOW}")
+    _port_flags(command, EAR, _port)
     command.add_argument("--json", action="store_true", help="print one JSON line per decision")
     command.add_argument("--wek", action="store_true", help="also send /wek/outputs (Wekinator's convention)")
     command.add_argument("--ring", metavar="NAME", help="share the samples under this name")
@@ -478,8 +478,8 @@ def _teach_flags(command):
                          "instrument that is running")
     command.add_argument("--remember", metavar="DIR", help="labelled clips of the model's own classes: make the memory "
                          "that teaching needs")
-    command.add_argument("--port", type=_port, default=10001, help="of the running instrument (default 10001; "
-                         "`listen` alone: 10002)")
+    command.add_argument("--port", type=_port, default=SHOW, help=f"of the running instrument (default {SHOW}; "
+                         f"`listen` alone: {EAR})")
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="of the machine where it runs, if it has one of "
                          "its own (its --host)")
 
@@ -555,7 +555,7 @@ def _ask(remote, port, command, argument):
 def _see_who_learns(remote, port):
     if not remote.answers():
         raise OSError(f"nobody answers on port {port}: start `hearsee perform` first (on an address of its own: --host), or "
-                      "`hearsee listen` and give --port 10002; or from files: teach by --from FILE..., forget by --model FOLDER")
+                      f"`hearsee listen` and give --port {EAR}; or from files: teach by --from FILE..., forget by --model FOLDER")
 
 
 def _evaluate_flags(command):
@@ -577,7 +577,7 @@ def _evaluate(options):
     from .files import write_whole
     from .learn.disturb import Disturb
     from .learn.evaluate import evaluate
-    from .learn.figures import save_confusion
+    from .learn.paper.charts import confusion
     from .model.card import DEFAULT, load_model
 
     disturb = Disturb(options.noise, options.snr, options.level)
@@ -590,7 +590,8 @@ def _evaluate(options):
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
     if options.json:
         write_whole(options.json, json.dumps(found, indent=1))
-        save_confusion(found["confusion"], found["classes"], Path(options.json).with_suffix(".png"))
+        picture = confusion(found["confusion"], found["classes"], f"{found['model']}: truth, and what was heard")
+        picture.save(Path(options.json).with_suffix(".png"))
 
 
 def _paint_flags(command):
@@ -701,7 +702,7 @@ def _port_before_another(text):
 def _address(text):
     host, colon, port = text.rpartition(":")
     if not colon or not host:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:10000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:{TOUCHDESIGNER}")
     return host, _port(port)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .behind import step_back
 from .errors import one_line
+from .files import photograph
 from .latest import Latest
 
 log = logging.getLogger(__name__)
@@ -187,17 +188,9 @@ def read_pictures(model, own=None):
     ValueError for a damaged picture, and for a folder without any.
     """
     import torch
-    from PIL import Image, ImageOps
 
-    pictures = {}
-    for name, path in picture_files_of(model, own).items():
-        try:
-            with Image.open(path) as picture:
-                pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), np.float32) / 255
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
-            raise ValueError(f"{path} is no whole picture ({error}): put another one there") from None
-        pictures[name] = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-    return pictures
+    files = picture_files_of(model, own)
+    return {name: torch.from_numpy(photograph(path) / np.float32(255)).permute(2, 0, 1).contiguous() for name, path in files.items()}
 
 
 def picture_files_of(model, own=None):

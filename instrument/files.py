@@ -5,6 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+from PIL import Image, ImageOps
+
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
 
@@ -35,3 +38,12 @@ def write_whole(path, text):
         put(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def photograph(path):
+    """Pixels (h, w, 3), uint8, of a picture, upright as the camera noted it; ValueError in one line for a damaged one."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
+        raise ValueError(f"{path} is no whole picture ({error}): put another one there") from None

@@ -227,7 +227,7 @@ COMMANDS = (
     Command("preset.next", "right", "Recall the next preset."),
     Command("preset.previous", "left", "Recall the preset before."),
     Command("preset.save", "s", "Save the present look as a new preset, or under the name given.", named=True),
-    Command("preset.morph", "", "Glide to a preset in the time of show.morph, at least 2 s.", named=True),
+    Command("preset.morph", "", "Glide to a preset, or else to the next one, in the time of show.morph, at least 2 s.", named=True),
     Command("preset.back", "backspace", "Back to the look before the last recall or panic; once more: forth again. Calls off a recall that "
             "still waits."),
     Command("row.next", "down", "Select the next row for + and -; the HUD shows its group.", repeats=True),
@@ -261,15 +261,14 @@ COMMANDS = (
     Command("teach.forget", "", "Forget the class named, or the one taught last.", named=True),
 )
 
+RECALLS = ("1 .. 9", "Recall one of the first nine presets.")  # keys, and what they do
+TOUCHDESIGNER, SHOW, EAR = 10000, 10001, 10002  # UDP ports on which OSC is received
+
 OLD_NAMES: dict[str, str] = {}
 
 BY_NAME = {row.name: row for row in PARAMS}
-BY_ADDRESS = {row.address: row for row in PARAMS}
-BY_UNIT_ADDRESS = {row.unit_address: row for row in PARAMS}
-BY_CC = {row.cc: row for row in PARAMS if row.cc is not None}
 DEFAULTS = {row.name: float(row.default) for row in PARAMS}
 COMMAND_NAMES = tuple(command.name for command in COMMANDS)
-COMMAND_BY_ADDRESS = {command.address: command for command in COMMANDS}
 
 
 def found(name):

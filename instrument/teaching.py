@@ -4,9 +4,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from .features import AGAIN, CLASS, LISTENING, REFUSED
+from .files import photograph
+from .params import EAR
 
 PATIENCE = 15.0  # s that another model is waited for
 
@@ -16,16 +18,16 @@ class Teaching:
 
     `frames` is the mailbox of dreams, `learn(name, picture)` takes the picture (3, h, w) of a new class.
     `classes` are those known now: at first the model's, then those that `listen` publishes. `say(text)`
-    tells the player what went wrong.
+    tells the player what went wrong. `over()`: whether the sound has ended, and `listen` with it.
     """
 
-    def __init__(self, remote, folder, frames, learn, classes, say=print, awaits=(), clock=time.monotonic):
+    def __init__(self, remote, folder, frames, learn, classes, say=print, awaits=(), clock=time.monotonic, over=lambda: False):
         """`awaits`: classes that `listen`, on its way to another model, will publish in the place of those of now; if it
         does not come there, those of now count."""
         self.classes, self._awaited = list(classes), set(awaits)
         self._clock, self._until = clock, clock() + PATIENCE
         self._remote, self._folder, self._frames, self._learn = remote, Path(folder), frames, learn
-        self._say = say
+        self._say, self._over = say, over
         self._pictured = set(classes)
         self._there = False  # whether `listen` has a network that could learn
         self._holding = False
@@ -37,7 +39,9 @@ class Teaching:
     def carry_out(self, name, argument=None):
         """One of the teach commands; a second start without a name ends the example. ValueError if none can learn."""
         if self._remote is None:
-            raise ValueError("the sound is heard elsewhere: send /hs/teach/... to that `hearsee listen` (port 10002)")
+            raise ValueError(f"the sound is heard elsewhere: send /hs/teach/... to that `hearsee listen` (port {EAR})")
+        if self._over():
+            raise ValueError("the sound has ended, and nobody listens any more: begin again with --loop, or a microphone")
         if not self._there:
             raise ValueError("`listen` has no network yet that could learn: try again when it names what it hears")
         argument = argument if isinstance(argument, str) else None
@@ -131,8 +135,7 @@ class Teaching:
 def _read(path, say):
     """Pixels (h, w, 3), uint8, of a picture; None for a damaged one, which is said."""
     try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:  # what Pillow raises
-        say(f"{path} is no picture ({problem}), and {path.stem} is dreamed without one: put a PNG or JPEG there")
+        return photograph(path)
+    except ValueError as problem:
+        say(f"{problem}; until then {path.stem} is dreamed without one")
         return None

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 import av
 import pytest
 
+from instrument.bench.hear import free_port as port_pair  # noqa: F401  so that two suites on one machine do not meet
+from instrument.dream import flow
+from instrument.motion import Motion
 from instrument.render.window import open_screen
 
 LOCAL = "127.0.0.1"
@@ -37,22 +40,6 @@ def full_disk(limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def port_pair():
-    """A UDP port that is free, and so is the next one, which `perform` gives to its `listen`.
-
-    The system picks it, so that two suites on one machine do not meet.
-    """
-    while True:
-        with udp() as one, udp() as neighbour:
-            one.bind((LOCAL, 0))
-            port = one.getsockname()[1]
-            try:
-                neighbour.bind((LOCAL, port + 1))
-                return port
-            except (OSError, OverflowError):  # in use, or beyond 65535
-                continue
-
-
 def udp():
     return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
@@ -61,3 +48,8 @@ def frames(path):
     """All pictures of a video, uint8 (h, w, 3)."""
     with av.open(str(path)) as file:
         return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+def warp(picture, field, seconds=1.0):
+    """The picture (1, 3, h, w) carried along by a field for so long."""
+    return flow.along(picture, *flow.course(Motion(*field[:2], *(rate * seconds for rate in field[2:]))))

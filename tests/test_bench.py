@@ -3,14 +3,13 @@
 import json
 import math
 import sys
-from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import nn
+from test_dream import small_eye
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
 from instrument.audio.frontend import FrontEnd
@@ -28,7 +27,6 @@ from instrument.dream import dreamer as dreaming
 from instrument.dream.graphs import SETTLED, Plain
 from instrument.dream.precision import quick_precisions
 from instrument.model.card import load_model
-from instrument.model.eye import Eye, MeanHead
 from instrument.model.zoo import open_eye
 from instrument.params import DEFAULTS
 from instrument.render.window import open_screen
@@ -72,14 +70,6 @@ class ResNet50(torch.nn.Module):
         return found
 """,
 }
-
-
-def small_eye():
-    torch.manual_seed(0)
-    widths = (3, 8, 12, 16, 16)
-    stages = [nn.Sequential(nn.Conv2d(before, width, 3, 2 if i < 3 else 1, 1), nn.ReLU())
-              for i, (before, width) in enumerate(pairwise(widths))]
-    return Eye(stages, ("one", "two", "three", "four"), MeanHead(nn.Linear(16, 2)), {"a": (0,), "b": (1,)})
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from instrument.learn.calibrate import EVERY, fit_temperature, keep_back
+from instrument.audio.frontend import FrontEnd
+from instrument.learn.calibrate import EVERY, calibrate, fit_temperature, keep_back
 from instrument.learn.dataset import Clip
 
 
@@ -42,3 +44,31 @@ def test_the_temperature_undoes_what_was_too_sure_or_too_shy(wrong):
 def test_who_has_made_no_mistake_yet_is_not_sure_for_ever():
     few, many, more = (fit_temperature(np.tile([[2.0, 0.0, 0.0]], (count, 1)), np.zeros(count, int), 5.0) for count in (20, 200, 2000))
     assert 0.25 < more < many < 0.6 < few < 2.0
+
+
+class Pitch:
+    """Hears whether the lower or the upper bands are louder: a model of two classes, as far as `calibrate` asks of one."""
+
+    classes, front_end = ("hum", "whistle"), FrontEnd()
+
+    def hear(self, window):
+        low, high = (float(half.mean()) for half in np.split(window, 2))
+        return np.array([low - high, high - low, -50.0])
+
+
+def recorded(folder, hertz):
+    """A Clip of a second of a tone, of silence at 0 Hz."""
+    label = "whistle" if hertz > 1000 else "hum"
+    path = folder / f"{label}-{hertz}.wav"
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz * np.arange(22050) / 22050), 22050)
+    return Clip(path, label)
+
+
+def test_what_was_kept_back_says_how_good_and_how_sure_a_model_is(tmp_path):
+    found = calibrate(Pitch(), [recorded(tmp_path, hertz) for hertz in (110, 150, 200, 2500, 3500, 5000, 0)])
+    assert found["clips"] == 6  # silence says nothing
+    assert found["macro_f1"] == 1.0 and 0 <= found["ece"] < 0.5 and 0.25 <= found["temperature"] <= 8
+
+
+def test_silence_says_nothing_of_a_model(tmp_path):
+    assert calibrate(Pitch(), [recorded(tmp_path, 0)]) == {} == calibrate(Pitch(), [])

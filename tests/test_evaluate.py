@@ -7,13 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
 
 from instrument.audio.frontend import FrontEnd
 from instrument.cli import main
 from instrument.learn.disturb import Disturb, coloured
 from instrument.learn.evaluate import auroc, evaluate, from_file, through_engine
-from instrument.learn.figures import save_confusion
 from instrument.model.card import save_model
 from instrument.model.net import HearSee
 
@@ -192,13 +190,6 @@ def test_silence_stays_silence():
 def test_a_folder_without_sounds_is_explained(data, tmp_path):
     with pytest.raises(ValueError, match="no sounds in .*pink or brown"):
         evaluate(Ear(), data, disturb=Disturb(str(tmp_path)))
-
-
-def test_the_confusion_is_drawn(tmp_path):
-    save_confusion([[9, 1], [0, 5]], ["low", "high"], tmp_path / "c.png")
-    with Image.open(tmp_path / "c.png") as picture:
-        right, wrong = (np.array(picture.getpixel(place)) for place in ((155, 155), (155, 199)))
-    assert right.sum() < wrong.sum()  # the cell of those that are right is darker
 
 
 def test_the_command_writes_figures_and_picture(data, tmp_path, capsys):

@@ -23,5 +23,5 @@ def test_a_port_whose_neighbour_is_taken_is_not_given(monkeypatch):
 
     with udp() as taken:
         taken.bind((LOCAL, bad + 1))
-        monkeypatch.setattr("helpers.udp", lambda: Offered(socket.AF_INET, socket.SOCK_DGRAM))
+        monkeypatch.setattr("instrument.bench.hear.socket", Offered)
         assert port_pair() == good

@@ -18,7 +18,7 @@ from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import OUTS, Settings, begin, lend_pictures, settle, train
+from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, settle, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import STRETCH, HearSee, folded
@@ -45,6 +45,42 @@ def write_plain(folder, per_class=3):
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     return write_plain(tmp_path_factory.mktemp("plain"))
+
+
+def test_a_bang_at_the_end_of_a_clip_is_what_is_learnt_of_it():
+    chance = np.random.default_rng(0)
+    clip = chance.normal(0, 0.002, int(1.4 * RATE)).astype(np.float32)
+    clip[int(1.15 * RATE):] += tone(2000, 1.4)[:len(clip) - int(1.15 * RATE)]
+    sounds = Sounds([clip], [0], 1)
+    assert [start / RATE for start in sounds.starts(0, RATE)] == [0.0, pytest.approx(0.4, abs=1e-3)]
+    beginning = sounds._beginning(0, RATE)
+    assert len(beginning) == RATE and np.abs(beginning[:int(0.14 * RATE)]).max() > 0.5
+
+
+def test_a_silent_take_is_left_out_and_said(plain, tmp_path, capsys):
+    clips = find_clips(shutil.copytree(plain, tmp_path / "sounds"))
+    soundfile.write(tmp_path / "sounds" / "hum" / "1.wav", np.random.default_rng(0).normal(0, 1e-4, RATE), RATE)  # -80 dBFS
+    sounds = gather(clips, classes_of(clips))
+    assert (sounds.labels == 0).sum() == 2 and (sounds.labels == 1).sum() == 3
+    assert "1 clips are left out, as nothing sounds in them" in capsys.readouterr().out
+
+
+def test_strangers_of_the_fold_that_is_left_out_are_left_out_too(plain, tmp_path):
+    (tmp_path / "rain").mkdir()
+    for name in ("1-100-A.wav", "2-200-A.wav", "drip.wav"):
+        soundfile.write(tmp_path / "rain" / name, tone(300), RATE)
+    left = [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2))]
+    assert left == ["1-100-A.wav", "drip.wav"]
+    assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)))) == 3
+
+
+def test_what_a_mac_leaves_beside_sounds_is_passed_over(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "sounds")
+    (folder / "hum" / "._0.wav").write_bytes(b"\0\5\26\7")
+    (folder / ".Trashes").mkdir()
+    shutil.copy(folder / "hum" / "0.wav", folder / ".Trashes" / "x.wav")
+    assert [clip.path.name for clip in find_clips(folder)] == [clip.path.name for clip in find_clips(plain)]
+
 
 
 def test_plain_folders_are_classes(plain):
@@ -148,13 +184,6 @@ def test_only_names_of_the_two_data_sets_tell_fold_and_recording(tmp_path, name,
     (clip,) = find_clips(tmp_path)
     own = f"rain/{recording}" if name == f"{recording}.wav" else recording
     assert (clip.fold, clip.recording) == (fold, own)
-
-
-def test_esc_names_tell_the_fold(tmp_path):
-    (tmp_path / "rain").mkdir()
-    soundfile.write(tmp_path / "rain" / "3-17367-A.wav", tone(440), RATE)
-    (clip,) = find_clips(tmp_path)
-    assert (clip.fold, clip.recording) == (3, "17367")
 
 
 def test_whatever_a_folder_is_called_its_class_has_an_address(tmp_path):
@@ -266,18 +295,6 @@ def test_teacher_rate_keeps_the_tone():
     faster = to_teacher_rate(torch.sin(2 * torch.pi * 441 * time)[None])[0]
     assert len(faster) == 32000
     assert torch.allclose(faster, torch.sin(2 * torch.pi * 441 * torch.arange(32000) / 32000), atol=1e-2)
-
-
-def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(plain, tmp_path, monkeypatch):
-    torch.set_num_threads(1)
-    monkeypatch.setattr("instrument.learn.train.settle", lambda *_: None)  # what comes after the steps is none of this
-    settings = dict(data=str(plain), batch=4, steps=2)
-    whole = load_model(train(Settings(**settings), tmp_path / "whole", tmp_path / "runs" / "whole"))
-    run_folder = tmp_path / "runs" / "stopped"
-    stop_after_one(Settings(**settings), run_folder)
-    resumed = load_model(train(Settings(**settings), tmp_path / "resumed", run_folder, workers=1))
-    for name, tensor in whole.net.state_dict().items():
-        assert torch.allclose(tensor, resumed.net.state_dict()[name], atol=1e-3), name
 
 
 @pytest.mark.parametrize("before", [{}, {"stretch": 2}, {"stretch": STRETCH, "front_end": asdict(LONG)}])

@@ -19,6 +19,17 @@ def tone(rate, seconds, channels=1, hz=440.0):
     return np.repeat(0.5 * np.sin(2 * np.pi * hz * t)[:, None], channels, axis=1).astype(np.float32)
 
 
+@pytest.mark.parametrize("channels, level", [((), 0.3), ((1,), 0.1), ((2, 3), 0.4)])
+def test_only_the_channels_chosen_of_a_file_are_heard(tmp_path, channels, level):
+    soundfile.write(tmp_path / "a.wav", np.tile(np.float32([0.1, 0.2, 0.6]), (1000, 1)), 22050, subtype="FLOAT")
+    source = open_source(str(tmp_path / "a.wav"), channels=channels)
+    source.advance(0.02)
+    assert source.ring.read(0)[0] == pytest.approx(level)
+    source.ring.close()
+    with pytest.raises(OSError, match="no channel 4: give --channels from 1 to 3"):
+        open_source(str(tmp_path / "a.wav"), channels=(4,))
+
+
 # files
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 192000])
@@ -256,7 +267,7 @@ def test_unplugged_gives_silence_and_comes_back():
         source.tick(1.8)
         assert source.reopened == 1
         jack.heard(np.ones(10, np.float32), False)
-        assert np.array_equal(source.ring.latest(10), np.ones(10))
+        assert np.array_equal(source.ring.read(source.ring.written - 10)[0], np.ones(10))
         source.tick(1.9)
         assert jack.closed == 1 and not source.note
 

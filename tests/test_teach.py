@@ -1,6 +1,7 @@
 """Teaching new classes: on features alone, on a tiny model, from files, and while listening."""
 
 import json
+import os
 import queue
 import shutil
 
@@ -20,7 +21,17 @@ from instrument.features import REFUSED
 from instrument.latest import Latest
 from instrument.learn import teach
 from instrument.learn.dataset import find_clips
-from instrument.learn.teach import Pupil, fit, from_files, legal_name, own_folder, remember, sounding, views
+from instrument.learn.teach import (
+    Pupil,
+    _some_views,
+    fit,
+    from_files,
+    legal_name,
+    own_folder,
+    remember,
+    sounding,
+    views,
+)
 from instrument.listen import Lesson, Listener, ListenOptions, Network
 from instrument.model.card import load_model, save_model
 from instrument.model.net import AVERAGES, WIDTHS, HearSee
@@ -241,6 +252,35 @@ def test_what_the_user_put_beside_or_into_a_model_stays(taught, tmp_path):
     assert not (folder / "taught.safetensors").exists() and not (folder / "pictures" / "crackle.png").exists()
 
 
+def test_no_file_of_the_users_own_is_lost_among_the_pictures(taught, tmp_path):
+    taught.save()
+    pictures = tmp_path / "taught" / "pictures"
+    dreamt = (pictures / "crackle.png").read_bytes()
+    Image.new("RGB", (8, 8), (0, 200, 0)).save(pictures / "crackle.jpg")  # newer: it is shown from now on
+    own = (pictures / "crackle.jpg").read_bytes()
+    os.utime(pictures / "crackle.png", (1, 1))
+    (pictures / "crackle.psd").write_text("layers")
+    taught.save()
+    assert load_model(tmp_path / "taught").picture_files()["crackle"].read_bytes() == own
+    assert (pictures / "crackle-before.png").read_bytes() == dreamt and (pictures / "crackle.psd").read_text() == "layers"
+
+
+def test_a_file_without_sound_is_named(base, tmp_path):
+    soundfile.write(tmp_path / "loud.wav", crackle(1), RATE)
+    soundfile.write(tmp_path / "muted.wav", np.zeros(RATE), RATE)
+    with pytest.raises(ValueError, match="muted.wav: nothing sounds there.*leave it out") as caught:
+        from_files(load_model(base), "crackle", [tmp_path / "loud.wav", tmp_path / "muted.wav"], tmp_path / "taught")
+    assert "start and stop" not in str(caught.value)
+
+
+def test_a_memory_is_of_what_sounds(base):
+    """ESC's clips are filled up with zeros: what the stage never asks about tells nothing of a class."""
+    model = load_model(base)
+    clip = np.concatenate([np.zeros(4 * RATE, np.float32), tone(440, 0.5), np.zeros(4 * RATE, np.float32)])
+    views = list(_some_views(clip, 20, np.random.default_rng(0), model.front_end))
+    assert len(views) == 20 and min(view.max() for view in views) > log_mel(np.zeros(RATE, np.float32)).max() + 1
+
+
 def test_a_model_that_cannot_take_its_place_leaves_the_one_before(taught, tmp_path, monkeypatch):
     """As on Windows, where a folder cannot be renamed while anything in it is open."""
     taught.save()
@@ -424,7 +464,7 @@ def test_the_bench_teaches_draws_of_examples_and_judges_the_rest(base, tmp_path)
         assert row["points lost"] == pytest.approx(100 * (row["own before"] - row["own after"]))
         assert row["crackle"] == 1 and row["own before"] == 1
         assert 0 < row["s to learn"] <= row["s at most"]
-    with pytest.raises(ValueError, match="beep has 5 clips: 5 are taught"):
+    with pytest.raises(ValueError, match="beep has 5 recordings: 5 clips are taught"):
         teach_rows(model, own, [clip for clip in new if int(clip.path.stem) < EXAMPLES or clip.label == "crackle"])
 
 
@@ -646,7 +686,7 @@ def test_a_damaged_picture_is_said_and_the_class_goes_on(lesson, tmp_path):
     (tmp_path / "pictures" / "rain.jpg").write_bytes(b"no picture")
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
     assert teaching.classes == ["hum", "rain"] and not learnt
-    assert len(said) == 1 and str(tmp_path / "pictures" / "rain.jpg") in said[0] and "put a PNG" in said[0]
+    assert len(said) == 1 and str(tmp_path / "pictures" / "rain.jpg") in said[0] and "put another one there" in said[0]
 
 
 def test_a_picture_that_cannot_be_saved_is_said_and_dreamed(lesson, tmp_path):
@@ -702,6 +742,14 @@ def test_an_example_that_was_answered_is_not_lost(lesson):
 def test_without_a_listen_of_its_own_the_show_says_where_to_send(tmp_path):
     with pytest.raises(ValueError, match="port 10002"):
         Teaching(None, tmp_path, Latest(), None, []).carry_out("teach.start", "rain")
+
+
+def test_once_the_sound_has_ended_that_is_said_of_whoever_would_teach(tmp_path):
+    teaching = Teaching(Told(), tmp_path, Latest(), None, ["hum"], over=lambda: True)
+    teaching.follow({"class.hum": 0.5})
+    with pytest.raises(ValueError, match="the sound has ended.*--loop"):
+        teaching.carry_out("teach.start", "rain")
+
 
 
 def until(heard, true):

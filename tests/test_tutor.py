@@ -125,7 +125,7 @@ def test_the_teacher_is_asked_about_few_windows_at_a_time(teacher, tmp_path, mon
     asked, ask = [], Tutor._ask
     monkeypatch.setattr(Tutor, "_ask", lambda self, windows: asked.append(len(windows)) or ask(self, windows))
     Tutor(teacher, Sounds([tone(200, 50.0), tone(2000), tone(6000)], [0, 1, 2], 2), NAMES, tmp_path)
-    assert max(asked) <= 64 and sum(asked) == 99 + 24 + 2 * (1 + 1)
+    assert max(asked) <= 64 and sum(asked) == 99 + 24 + 2 * (2 + 1)
 
 
 def test_the_teachers_word_for_a_window_is_what_it_says_by_the_name_of_the_class(teacher, tmp_path):
@@ -214,4 +214,4 @@ def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, monkeypatch
     optimiser = torch.load(tmp_path / "runs" / "run" / "checkpoint.pt", weights_only=True)["course"]["optimiser"]
     fresh = optimiser["param_groups"][1]["params"]  # weights and biases of the answers and of three adaptors
     assert len(fresh) == 8 and all(optimiser["state"][each]["exp_avg"].abs().sum() > 0 for each in fresh)
-    assert (tmp_path / "model" / "weights.safetensors").exists() and list((tmp_path / "runs").glob("lessons-*.npz"))
+    assert (tmp_path / "model" / "weights.safetensors").exists() and list((tmp_path / "runs").glob("said-*.npz"))

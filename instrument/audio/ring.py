@@ -93,11 +93,6 @@ class Ring:
         torn = min(max(0, self.written - self._samples.size - start), samples.size)  # overwritten while copying
         return samples[torn:], written, start - min(since, written) + torn
 
-    def latest(self, count):
-        """The newest `count` samples, with zeros in front where there are not so many."""
-        samples = self.read(max(0, self.written - count))[0][-count:] if count else np.zeros(0, np.float32)
-        return samples if samples.size == count else np.pad(samples, (count - samples.size, 0))
-
     def close(self):
         """Let go; the owner of a shared ring removes the name too."""
         self._header = np.array(self._header)

@@ -155,8 +155,10 @@ class Microphone(Source):
 class Paced(Source):
     """Sound known beforehand, given out in real time by the clock. `blocks()` yields float32 (frames, channels)."""
 
-    def __init__(self, blocks, name, description, rate, loop=False, player=None, ring_name=None, clock=perf_counter):
+    def __init__(self, blocks, name, description, rate, loop=False, player=None, ring_name=None, clock=perf_counter, channels=()):
+        """All of it is played by `player`; of `channels`, from 1, the mean is heard, without them of all."""
         super().__init__(name, description, rate, ring_name, clock)
+        self._heard = [number - 1 for number in channels] or slice(None)
         self._frames, self._player = Frames(blocks, loop), player
         self._given, self._stop = 0, threading.Event()
         self._thread = threading.Thread(target=self._run, name="hearsee-source", daemon=True)
@@ -179,7 +181,7 @@ class Paced(Source):
         while (due := min(int(until * self.rate) - self._given, self.rate)) > 0:
             frames = self._frames.take(due)
             self.ended = len(frames) < due
-            self._write(np.pad(mono(frames), (0, due - len(frames))))
+            self._write(np.pad(mono(frames[:, self._heard]), (0, due - len(frames))))
             if self._player is not None:
                 self._player.put(frames)
             self._given += due
@@ -267,7 +269,7 @@ def _default(kind):
 def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SEED, channels=()):
     """The source that `spec` names: None or "auto" (the microphone if there is one, else the demo), "mic", "demo",
     a file, or a device by number or name. `loop` repeats a file or the demo, `aloud` plays it where something can.
-    `channels` (from 1) of a device are heard, averaged; without them all it has, of more than MANY the first two.
+    `channels` (from 1) of a device or file are heard, averaged; without them all it has, of a device's more than MANY the first two.
 
     OSError: no such file, device or channel. ValueError: a file without sound.
     """
@@ -275,7 +277,7 @@ def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SE
     if spec == "demo":
         return _demo(loop, aloud, ring_name, seed, " (no audio input was found)" if chosen else "")
     if spec != "mic" and (Path(spec).exists() or _looks_like_a_file(spec)):
-        return _file(spec, loop, aloud, ring_name)
+        return _file(spec, loop, aloud, ring_name, channels)
     return _microphone(spec, ring_name, channels)
 
 
@@ -288,10 +290,12 @@ def _looks_like_a_file(spec):
     return "/" in spec or "\\" in spec or (Path(spec).suffix[1:].isalnum() and " " not in spec)
 
 
-def _file(path, loop, aloud, ring_name):
+def _file(path, loop, aloud, ring_name, channels):
     sound = open_sound(path)
+    if max(channels, default=0) > sound.channels:
+        raise OSError(f"{path} has no channel {max(channels)}: give --channels from 1 to {sound.channels}")
     player = open_player(sound.rate, sound.channels) if aloud else None
-    return Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name)
+    return Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name, channels=channels)
 
 
 def _demo(loop, aloud, ring_name, seed, why):

@@ -122,7 +122,7 @@ def latency_rows(clips, model=None, busy=False):
 
 def _listen(path, ring, port, model):
     """Play the file through `listen` to its end."""
-    flags = {"--audio": path, "--ring": ring, "--port": _free_port(), "--target": f"127.0.0.1:{port}", "--parent": os.getpid()}
+    flags = {"--audio": path, "--ring": ring, "--port": free_port(), "--target": f"127.0.0.1:{port}", "--parent": os.getpid()}
     flags |= {"--model": model} if model else {}
     done = subprocess.run([*PROGRAM, "listen", "--mute", *(str(part) for flag in flags.items() for part in flag)],
                           stderr=subprocess.PIPE, text=True, errors="replace", check=False)
@@ -135,7 +135,7 @@ def _rival(seconds, told):
     """A show that draws all it can, within from when it answers; it ends by itself even if this process is killed.
 
     OSError, with the last line that it wrote to the file `told`, where it does not come up or has not lasted."""
-    port = _free_port()
+    port = free_port()
     with told.open("w", encoding="utf-8") as errors:
         show = subprocess.Popen([*PROGRAM, "perform", *BUSY, "--port", str(port), "--seconds", str(round(seconds))],
                                 stdout=subprocess.DEVNULL, stderr=errors)
@@ -176,7 +176,7 @@ def _last_line(text, status):
     return lines[-1].removeprefix("hearsee: ") if lines else f"status {status}"
 
 
-def _free_port():
+def free_port():
     """A UDP port that nobody has, nor the next one, which `perform` gives to its `listen`."""
     while True:
         with socket(AF_INET, SOCK_DGRAM) as one, socket(AF_INET, SOCK_DGRAM) as neighbour:

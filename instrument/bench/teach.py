@@ -36,7 +36,7 @@ def teach_rows(model, own, new, draws=10):
     memory, before = read_memory(model), own.right(model.card["classes"]).mean()
     rows = []
     for draw in range(draws):
-        chosen = choose(new.labels, draw)
+        chosen = choose(new, draw)
         taught = fit(*memory, {name: [lessons[at] for at in places] for name, places in chosen.items()})
         after = own.right([*model.card["classes"], *taught.names], taught).mean()
         times = learning_times(model, {name: new.clips[places[0]].path for name, places in chosen.items()})
@@ -64,9 +64,10 @@ def learning_times(model, examples):
 
 
 def _told(new, chosen, model, taught):
-    """Shares of the clips told rightly that were not examples: of all "new" ones, and of each class."""
+    """Shares of the clips told rightly whose recordings gave no example: of all "new" ones, and of each class."""
     told = new.right([*model.card["classes"], *taught.names], taught, strict=True)
-    told[np.concatenate(list(chosen.values()))] = np.nan
+    learnt = set(new.recordings[np.concatenate(list(chosen.values()))])
+    told[[one in learnt for one in new.recordings]] = np.nan
     return {"new": float(np.nanmean(told)),
             **{name: float(np.nanmean(told[new.labels == name])) for name in taught.names}}
 
@@ -78,6 +79,7 @@ class Ears:
         heard = [(clip, listen(model, clip)) for clip in track(clips, "listening")]
         self.clips, self._heard = zip(*((clip, windows) for clip, windows in heard if windows), strict=True)
         self.labels = np.array([clip.label for clip in self.clips])
+        self.recordings = np.array([f"{clip.label} {clip.recording or clip.path}" for clip in self.clips])
 
     def right(self, classes, taught=Taught(), strict=False):
         """1 for every clip whose class is the answer, else 0; `strict`: "unknown" is an answer too."""
@@ -99,13 +101,13 @@ def study(model, clip):
     return np.stack([model.listen(view)[1] for view in views(*decode(clip.path), model.front_end)])
 
 
-def choose(labels, draw):
-    """{class: places of its EXAMPLES}; ValueError for a class that has no more clips than that."""
+def choose(ears, draw):
+    """{class: places of its EXAMPLES}; ValueError for a class that has no more recordings than that."""
     chance, chosen = np.random.default_rng(draw), {}
-    for name in sorted(set(labels)):
-        places = np.flatnonzero(labels == name)
-        if len(places) <= EXAMPLES:
-            raise ValueError(f"{name} has {len(places)} clips: {EXAMPLES} are taught, and some must be left to be told")
+    for name in sorted(set(ears.labels)):
+        places = np.flatnonzero(ears.labels == name)
+        if (count := len(set(ears.recordings[places]))) <= EXAMPLES:
+            raise ValueError(f"{name} has {count} recordings: {EXAMPLES} clips are taught, and others must be left to be told")
         chosen[str(name)] = chance.choice(places, EXAMPLES, replace=False)
     return chosen
 

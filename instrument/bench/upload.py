@@ -4,15 +4,17 @@ import time
 
 import numpy as np
 
+from ..errors import one_line
+
 SIZES = ((640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 REPEATS = 30
 
 
-def upload_rows(ctx, sizes=SIZES, repeats=REPEATS, before=lambda: None):
+def upload_rows(ctx, sizes=SIZES, repeats=REPEATS):
     """One dict per size and route that this machine has: `call_ms` until the call returns, `done_ms` until the
-    texture is ready, `gb_per_s` of the latter, medians; `p99_ms` until ready. `before()` is called before each copy.
+    texture is ready, `gb_per_s` of the latter, medians; `p99_ms` until ready.
     """
-    return [{"size": f"{width}x{height}", "route": route.name, **_measure(ctx, route, pixels, repeats, before)}
+    return [{"size": f"{width}x{height}", "route": route.name, **_measure(ctx, route, pixels, repeats)}
             for width, height in sizes for route, pixels in _routes(width, height)]
 
 
@@ -34,16 +36,15 @@ def _on_gpu(picture):
     return torch.from_numpy(picture).cuda() if torch.cuda.is_available() else None
 
 
-def _measure(ctx, route, pixels, repeats, before):
+def _measure(ctx, route, pixels, repeats):
     texture = ctx.texture((pixels.shape[1], pixels.shape[0]), 4)
     times = []
     try:
         while len(times) < repeats + 3:
-            before()
             times.append(_once(ctx, route, pixels, texture))
     except Exception as error:  # noqa: BLE001 - drivers raise what they like; the other routes are still measured
         return {"call_ms": float("nan"), "done_ms": float("nan"), "p99_ms": float("nan"), "gb_per_s": 0.0,
-                "note": " ".join(f"{type(error).__name__}: {error}".split())[:100]}
+                "note": f"{type(error).__name__}: {one_line(error)}"}
     finally:
         route.release()
         texture.release()

@@ -73,15 +73,17 @@ class Sounds:
         self._heard_of = {}  # clip -> numbers of its windows of a second in which something is heard
 
     def starts(self, index, length):
-        """Where the windows of a clip begin, at half-window hops; one for a clip no longer than a window."""
-        return range(0, max(1, len(self.samples[index]) - length + 1), length // 2)
+        """Where the windows of a clip begin, at half-window hops and, where those leave some over, at its end; one for a clip no
+        longer than a window."""
+        last = max(0, len(self.samples[index]) - length)
+        hops = list(range(0, last + 1, length // 2))
+        return hops if hops[-1] == last else [*hops, last]
 
     def window(self, index, number, length, shift=0):
         """Window `number` of a clip at unit RMS, `shift` samples later where the clip allows it."""
         clip = repeat_to(self.samples[index], length)
         start = min(max(self.starts(index, length)[number] + shift, 0), len(clip) - length)
-        part = clip[start:start + length].astype(np.float32)
-        return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
+        return _at_unit_power(clip[start:start + length])
 
     def windows(self, index, seconds, most=None):
         """All windows of a clip at half-window hops, (n, length), at unit RMS; or those of `numbers`."""
@@ -184,7 +186,13 @@ class Sounds:
         onset = int(np.argmax(size > AUDIBLE * size.max()))
         if len(size) <= length:
             return np.roll(self.window(clip, 0, length), -onset)
-        return self.window(clip, 0, length, onset)
+        return _at_unit_power(repeat_to(self.samples[clip][onset:onset + length], length))
+
+
+def _at_unit_power(part):
+    """Samples at unit RMS, float32; silence stays what it is."""
+    part = part.astype(np.float32)
+    return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
 
 
 def strangers(rate=FrontEnd().rate, seconds=4.0):

@@ -153,7 +153,7 @@ def _checked(row, needed, place):
 
 
 def _plain(folder):
-    for path in folder.glob("*/*"):
+    for path in folder.glob("[!.]*/[!.]*"):  # a Mac leaves files that begin with a dot beside its own
         if path.suffix.lower() in SOUNDS:
             fold, recording = named(path.stem)
             # Two folders may both have a file 001: a name of no layout says nothing beyond its folder.

@@ -22,6 +22,8 @@ HINTS = {1: "3b", 2: "4c", 3: "5b"}  # student stage index -> teacher layer
 HINT_CHANNELS = {"3b": 480, "4c": 512, "5b": 1024}
 TEMPERATURE = 2.0
 ANSWER_WEIGHT = 0.15  # features carry the dream, so they lead
+RATE = 2e-3
+SAVED = 100  # steps between two checkpoints
 
 
 class Seeing(nn.Module):
@@ -82,20 +84,20 @@ def _has_room(device, squares):
 
 
 @losses_told()
-def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, seed=0, workers=None):
+def distill(pictures, teacher, out, steps=3000, batch=32, side=96, seed=0, workers=None):
     """Train `steps` steps on the pictures below a folder; resumes from `out`; returns the network.
 
     `workers` processes make the batches ahead (None: as suits the device) and change no result.
     """
     settings = dict(pictures=str(pictures), teacher=str(teacher), steps=steps, batch=batch, side=side,
-                    rate=rate, seed=seed)
+                    rate=RATE, seed=seed)
     run = Run(out, settings)
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     teacher = open_googlenet(teacher).to(device, memory_format=torch.channels_last)
     seeing = Seeing(HearSee(), teacher).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(seeing.parameters(), rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=min(max(0.05, 1.5 / steps), 0.9))
+    optimiser = torch.optim.AdamW(seeing.parameters(), RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=min(max(0.05, 1.5 / steps), 0.9))
     squares = read_squares(pictures, side, progress=track)
     run.begin()
     first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)
@@ -114,7 +116,7 @@ def distill(pictures, teacher, out, steps=3000, batch=32, side=96, rate=2e-3, se
         schedule.step()
         shown.add("features", features)
         shown.add("answers", answers)
-        if (step + 1) % 100 == 0 or step + 1 == steps:
+        if (step + 1) % SAVED == 0 or step + 1 == steps:
             run.save(step + 1, model=seeing, optimiser=optimiser, schedule=schedule)
             run.log(step=step + 1, **shown.read())
     return seeing.net

@@ -59,7 +59,7 @@ def under(samples, noise, snr):
 
 def sounds_in(folder):
     """All sound files below a folder, sorted; ValueError if there are none."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SOUNDS)
+    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SOUNDS and not path.name.startswith("."))
     if not files:
         raise ValueError(f"no sounds in {folder}: noise is a folder of {', '.join(SOUNDS)} files, "
                          f"or {' or '.join(COLOURS)}")

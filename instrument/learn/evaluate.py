@@ -1,4 +1,4 @@
-"""Judge a model on labelled clips: windows at half-window hops and at the end, probabilities averaged over the clip.
+"""Judge a model on labelled clips: windows at half-window hops, probabilities averaged over the clip.
 
 The figures of `evaluate`, also what `hearsee evaluate --json` writes:
 
@@ -80,12 +80,14 @@ def known_clips(model, exam):
 
 
 def _foreign(model, exam):
-    """Answers (n, classes + 1) to the foreign sounds; clips that the model does have a class for are left out."""
+    """Answers (n, classes + 1) to the foreign sounds, those of the folds asked for where there are such; clips that the model
+    does have a class for are left out."""
     if not exam.foreign:
         return np.zeros((0, len(model.classes) + 1))
     clips = [clip for clip in find_clips(exam.foreign) if clip.label not in model.classes]
     if not clips:
         raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
+    clips = [clip for clip in clips if clip.fold in exam.folds] or clips
     return np.concatenate(ask(model, clips, exam, "foreign sounds"))
 
 

@@ -13,40 +13,57 @@ from torch.nn import functional as F
 from .ahead import in_threads
 
 KINDS = (".jpg", ".jpeg", ".png")
+LEARNT = "train"  # a folder
+SMALLEST = 0.75  # of the edge that a crop has
 
 
-def read_squares(folder, side=96, split="train", progress=lambda items, _: items):
+def read_squares(folder, side=96, progress=lambda items, _: items):
     """Centre squares of every picture below `folder` (zip files included), as uint8 (n, 3, side, side).
 
-    `split` keeps the pictures whose path names it; a folder without such names gives all of them.
+    Where there are paths that name LEARNT, those alone; the rest is there to judge by.
     Raises ValueError where there is no picture.
     """
     names = sorted(_names(Path(folder)), key=str)
-    kept = [name for name in names if split in name[1].split("/")] or names
+    kept = [name for name in names if LEARNT in name[1].split("/")] or names
     if not kept:
         raise ValueError(f"no pictures in {folder}: expected {', '.join(KINDS)} files or zips of them")
     squares = np.empty((len(kept), 3, side, side), np.uint8)
     with ExitStack() as open_files:
-        zips = {path: open_files.enter_context(zipfile.ZipFile(path)) for path in {archive for archive, _ in kept} - {None}}
+        zips = {path: open_files.enter_context(_opened(path)) for path in {archive for archive, _ in kept} - {None}}
 
         def read(place):
-            squares[place] = _square(_bytes(*kept[place], zips), side)
+            squares[place] = _read(*kept[place], zips, side)
 
         in_threads(read, range(len(kept)), lambda places: progress(places, "reading pictures"))
     return torch.from_numpy(squares)
 
 
 def _names(folder):
-    for path in folder.rglob("*"):
+    for path in folder.rglob("[!.]*"):  # a Mac leaves files that begin with a dot beside its own
         if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                yield from ((path, name) for name in archive.namelist() if name.lower().endswith(KINDS))
-        elif path.suffix.lower() in KINDS:
+            with _opened(path) as archive:
+                yield from ((path, name) for name in archive.namelist() if _is_picture(Path(name)))
+        elif _is_picture(path):
             yield None, path.as_posix()
 
 
-def _bytes(archive, name, zips):
-    return zips[archive].read(name) if archive else Path(name).read_bytes()
+def _is_picture(path):
+    return path.suffix.lower() in KINDS and not path.name.startswith(".")
+
+
+def _opened(path):
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path}: no whole zip ({error}); fetch it again") from None
+
+
+def _read(archive, name, zips, side):
+    try:
+        return _square(zips[archive].read(name) if archive else Path(name).read_bytes(), side)
+    except (OSError, ValueError, SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError) as error:  # what Pillow raises
+        where = f"{archive}: {name}" if archive else name
+        raise ValueError(f"{where} is no whole picture ({type(error).__name__}): take it away or put it right") from None
 
 
 def _square(data, side):
@@ -58,11 +75,11 @@ def _square(data, side):
     return np.asarray(square).transpose(2, 0, 1)
 
 
-def crops(squares, indices, generator, side=96, smallest=0.75):
-    """Random crops of `smallest`..1 of the edge, flipped and brightened, float (n, 3, side, side) in 0..1, made where
+def crops(squares, indices, generator, side=96):
+    """Random crops of SMALLEST..1 of the edge, flipped and brightened, float (n, 3, side, side) in 0..1, made where
     `squares` are."""
     n, device = len(indices), squares.device
-    scale = torch.empty(n).uniform_(smallest, 1, generator=generator)
+    scale = torch.empty(n).uniform_(SMALLEST, 1, generator=generator)
     shift = torch.empty(n, 2).uniform_(-1, 1, generator=generator) * (1 - scale)[:, None]
     flip = torch.randint(0, 2, (n,), generator=generator) * 2 - 1
     theta = torch.zeros(n, 2, 3)

@@ -22,7 +22,7 @@ from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import in_ascii
 from ..files import put
-from ..model.card import OWN, PICTURES
+from ..model.card import OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
 from ..params import DEFAULTS
@@ -42,6 +42,10 @@ SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit an
 LEAST = 1e-6  # of its variance, where every window of every class was the same
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
 LOST = 0.02  # share of remembered views that the new classes may take
+
+
+class Silence(ValueError):
+    """An example in which nothing is heard."""
 
 
 class Pupil:
@@ -139,7 +143,7 @@ class Pupil:
 
     def _chosen(self, pictures):
         """{class: file} for all classes that can have a picture."""
-        there = {**_pictures(self.model.folder), **_pictures(self.folder)}
+        there = {**pictures_in(self.model.folder / "pictures"), **pictures_in(self.folder / "pictures")}
         for name, picture in pictures.items():
             path = Path(there.get(picture, picture))
             if path.suffix.lower() not in PICTURES or not path.is_file():
@@ -201,7 +205,7 @@ def views(samples, rate, front, gate=GATE):
         sounds = sounds[np.arange(len(samples)) * rate // front.rate]
     first, last = np.flatnonzero(sounds)[[0, -1]]
     around = [window for window, part in zip(_windows(samples), _windows(sounds), strict=True) if part.any()]
-    return [log_mel(window, front) for window in (*_few(_windows(samples[first:last + 1])), *_few(around))]
+    return [log_mel(window, front) for window in (*few(_windows(samples[first:last + 1]), MOST), *few(around, MOST))]
 
 
 def _windows(samples):
@@ -211,9 +215,9 @@ def _windows(samples):
     return np.lib.stride_tricks.sliding_window_view(sound, int(WINDOW * rate))[:: int(HOP * rate)]
 
 
-def _few(items):
-    """At most MOST of them, evenly spread."""
-    return [items[at] for at in np.linspace(0, len(items) - 1, min(len(items), MOST)).astype(int)]
+def few(items, most):
+    """At most so many of them, evenly spread."""
+    return [items[at] for at in np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)]
 
 
 def sounding(samples, rate, gate=GATE):
@@ -221,7 +225,7 @@ def sounding(samples, rate, gate=GATE):
     level = levels(samples, rate)
     loudest = level.max(initial=-np.inf)
     if loudest < gate or len(samples) < SHORTEST * rate:
-        raise ValueError(f"nothing was heard in {len(samples) / rate:.2f} s: make the sound between start and stop, at least "
+        raise Silence(f"nothing was heard in {len(samples) / rate:.2f} s: make the sound between start and stop, at least "
                          f"{SHORTEST} s long and louder than hear.gate ({gate:g} dBFS)")
     loud = np.repeat(level >= max(loudest - LOUD, gate), level_block(rate))
     return np.pad(loud, (0, len(samples) - len(loud)))
@@ -251,10 +255,12 @@ def _recall(model, clips, name, chance):
 
 
 def _some_views(samples, count, chance, front):
-    """`count` windows at random places."""
-    length = int(WINDOW * front.rate)
+    """`count` windows at random places where something sounds: of others the stage asks nobody."""
+    length, block = int(WINDOW * front.rate), level_block(front.rate)
     sound = repeat_to(samples, length)
-    for start in chance.integers(len(sound) - length + 1, size=count):
+    loud = np.append(levels(sound, front.rate), -np.inf)[:len(sound) // block] >= GATE
+    starts = [start for start in range(0, len(sound) - length + 1, block) if loud[start // block:(start + length) // block].any()]
+    for start in chance.choice(starts, size=count) if starts else ():
         yield log_mel(sound[start:start + length], front)
 
 
@@ -295,7 +301,12 @@ def from_files(model, name, files, folder, picture=None):
     pupil = Pupil(model, folder)
     count = 0
     for file in files:
-        count = pupil.add(name, *decode(file))
+        sound = decode(file)
+        try:
+            count = pupil.add(name, *sound)
+        except Silence:
+            raise ValueError(f"{file}: nothing sounds there for {SHORTEST} s, louder than hear.gate ({GATE:g} dBFS); leave it "
+                             "out, or record it louder") from None
     pupil.save({name: picture} if picture else {})
     return count
 
@@ -306,11 +317,6 @@ def forget(model, name, folder):
     pupil.forget(name)
     pupil.save()
     return legal_name(name)
-
-
-def _pictures(folder):
-    return {path.stem: path for path in sorted((Path(folder) / "pictures").glob("*"))
-            if path.suffix.lower() in PICTURES}
 
 
 def _check_place(folder):
@@ -331,16 +337,22 @@ def _put_in_place(part, folder):
         if old.exists():
             put(old, folder)
         raise
-    for path in _besides(old):
-        path.rename(folder / path.relative_to(old))
+    for path, name in _besides(old):
+        path.rename(folder / name)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _besides(folder):
-    """What is in a model folder besides the model."""
+    """[(path, where it belongs in the folder)] of what is in a model folder besides the model: pictures of a class that are not
+    those in use too, under another name."""
     if not (folder / "card.json").exists():
         return []
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    names = (*card["classes"], *card.get("taught", ()))
-    return ([path for path in folder.iterdir() if path.name not in PARTS]
-            + [path for path in (folder / "pictures").glob("*") if path.stem not in names])
+    names, used = (*card["classes"], *card.get("taught", ())), pictures_in(folder / "pictures")
+    kept = [(path, path.name) for path in folder.iterdir() if path.name not in PARTS]
+    for path in (folder / "pictures").glob("*"):
+        if path.stem not in names or path.suffix.lower() not in PICTURES:
+            kept.append((path, f"pictures/{path.name}"))
+        elif path != used[path.stem]:
+            kept.append((path, f"pictures/{path.stem}-before{path.suffix}"))
+    return kept

@@ -18,7 +18,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..audio.engine import levels
-from ..audio.frontend import FrontEnd, log_mel
+from ..audio.files import decode
+from ..audio.frontend import FrontEnd
 from ..files import write_whole
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
@@ -28,18 +29,20 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, fingerprint, folds_of, read, repeat_to
+from .dataset import classes_of, find_clips, fingerprint, folds_of, read
 from .distill import ANSWER_WEIGHT, Seeing
+from .evaluate import cut
 from .pictures import crops, read_squares
 from .run import Losses, Run, epoch_indices, generator, mixed, read_json, read_tensors, track
 from .sound_teacher import EMBEDDING, MIDDLE_CHANNELS, TAGS
-from .teach import remember
+from .teach import few, remember
 from .tutor import Elder, Tutor
 
 ODD = 0.5  # share of what is heard that is mangled, where a teacher is there to say what it is
 SAVED = 50  # steps between two checkpoints
 SETTLED = 40  # batches of clean windows for the final statistics
 LEARNT = ("model", "average", "optimiser", "schedule")  # parts of a Course
+ASKED = 8  # clips of a class, and windows of each, by which it is told what it sounds like
 OUTS = "models.txt"  # in a run's folder: the model folders that it has written
 
 
@@ -94,15 +97,14 @@ def train(settings, out, run_folder, workers=None):
     learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = _learnable(settings)
-    classes = classes_of(clips)
+    classes, foreign = classes_of(clips), _strangers(settings)
     _keep_others(out, run_folder)
     lender = _lender(settings.start)
-    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, settings.foreign)})
+    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips) if _is_own(settings) else (clips, [])
-    sounds = gather(learnt, classes, settings.foreign, settings.seed, _front_end(settings.start))
-    _check_sounding(sounds, classes)
+    sounds = gather(learnt, classes, foreign, settings.seed, _front_end(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
@@ -121,7 +123,7 @@ def train(settings, out, run_folder, workers=None):
 def _met(clips, foreign):
     """What says which sounds a run learns: others under the same names are another run, or what was kept back to judge it
     would have been learnt."""
-    return [fingerprint(clips), *([fingerprint(find_clips(foreign))] if foreign else [])]
+    return [fingerprint(clips), *([fingerprint(foreign)] if foreign else [])]
 
 
 def _learn(course, run, first, workers):
@@ -152,6 +154,12 @@ def _learnable(settings):
         raise ValueError(f"--leave-out {out}: {settings.data} has " + (f"the folds {there}; leave out one of several" if there
                          else "no folds; leave out nothing, and evaluate on other recordings"))
     return clips
+
+
+def _strangers(settings):
+    """The clips of no class; of the fold that is left out none of these either, so that they can be judged on, too."""
+    found = find_clips(settings.foreign) if settings.foreign else []
+    return [clip for clip in found if not settings.leave_out or clip.fold != settings.leave_out]
 
 
 def _keep_others(out, run_folder):
@@ -193,13 +201,18 @@ def _lender(start):
     return model
 
 
-def _check_sounding(sounds, classes):
-    """ValueError for a class of which nothing can be learnt."""
-    for number, name in enumerate(classes):
-        mine = [samples for samples, label in zip(sounds.samples, sounds.labels, strict=True) if label == number]
-        if not any(levels(samples, FrontEnd().rate).max(initial=-np.inf) >= DEFAULTS["hear.gate"] for samples in mine):
-            raise ValueError(f"class {name}: nothing sounds in its {len(mine)} clips that are to be learnt (louder than "
-                             f"{DEFAULTS['hear.gate']:g} dBFS): record it louder, or take its folder away")
+def _sounding(clips, samples, classes):
+    """The [(clip, samples)] in which something sounds: the hiss of a take that is silent would be learnt as its class.
+    ValueError for a class of which nothing is left."""
+    kept = [(clip, one) for clip, one in zip(clips, samples, strict=True)
+            if levels(one, FrontEnd().rate).max(initial=-np.inf) >= DEFAULTS["hear.gate"]]
+    for name in classes:
+        if not any(clip.label == name for clip, _ in kept):
+            raise ValueError(f"class {name}: nothing sounds in its {sum(clip.label == name for clip in clips)} clips that are to "
+                             f"be learnt (louder than {DEFAULTS['hear.gate']:g} dBFS): record it louder, or take its folder away")
+    if silent := {str(clip.path) for clip in clips} - {str(clip.path) for clip, _ in kept}:
+        print(f"{len(silent)} clips are left out, as nothing sounds in them, such as {min(silent)}")
+    return kept
 
 
 @torch.no_grad()
@@ -233,18 +246,20 @@ def lend_pictures(base, out, clips):
 
 def _nearest(base, clips):
     """The class of `base` that a few clips sound most like."""
-    length = base.front_end.rate
-    starts = [repeat_to(read(clip), length)[:length] for clip in clips[:: max(1, len(clips) // 8)]]
-    heard = [base.hear(log_mel(start, base.front_end)) for start in starts]
-    return base.classes[int(np.mean(heard, 0)[:-1].argmax())]
+    heard = []
+    for clip in few(clips, ASKED):
+        windows = [window for window in cut(*decode(clip.path), WINDOW, base.front_end) if window is not None]
+        heard += [base.hear(window) for window in few(windows, ASKED)]
+    return base.classes[int(np.mean(heard, 0)[:-1].argmax())] if heard else base.classes[0]
 
 
-def gather(clips, classes, foreign="", seed=0, front_end=FrontEnd()):
-    """Sounds of labelled clips, noises of our own, and those sounds of `foreign` that have no class here."""
-    others = [clip for clip in find_clips(foreign) if clip.label not in classes] if foreign else []
-    noises = strangers()
+def gather(clips, classes, foreign=(), seed=0, front_end=FrontEnd()):
+    """Sounds of labelled clips, noises of our own, and those of the clips `foreign` that have no class here."""
+    others, noises = [clip for clip in foreign if clip.label not in classes], strangers()
     samples = in_threads(lambda clip: read(clip).astype(np.float16), [*clips, *others],
                          lambda files: track(files, "reading clips"))
+    clips, heard = zip(*_sounding(clips, samples[:len(clips)], classes), strict=True)
+    samples = [*heard, *samples[len(samples) - len(others):]]
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
     recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)]
     recordings += [f"noise {number}" for number in range(len(noises))]

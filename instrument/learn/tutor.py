@@ -70,7 +70,7 @@ class Tutor:
     def __init__(self, path, sounds, classes, cache, device="cpu", elder=None):
         """`classes` are the names of those of `sounds`; `elder`, an Elder, has an equal say in the answers."""
         self._teacher, self._device, self._elder = load_sound_teacher(path).to(device), device, elder
-        lessons = _lessons(self._ask, sounds, Path(cache) / f"lessons-{_digest(Path(path).read_bytes())[:12]}.npz")
+        lessons = _lessons(self._ask, sounds, Path(cache) / f"said-{_digest(Path(path).read_bytes())[:12]}.npz")
         self._word = [_word(one[WINDOW], classes) for one in lessons]
         features = np.concatenate([one[seconds] for seconds in FITTED for one in lessons]).astype(np.float32)
         labels = np.concatenate([np.repeat(label, len(one[seconds])) for seconds in FITTED

@@ -91,8 +91,10 @@ class Model:
 
 
 def pictures_in(folder):
-    """{name without its ending: path} of the picture files in a folder."""
-    return {path.stem: path for path in sorted(Path(folder).glob("*")) if path.suffix.lower() in PICTURES}
+    """{name without its ending: path} of the picture files in a folder; of two of one name the newer."""
+    paths = sorted(filter(Path.is_file, Path(folder).glob("*")), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found = {path.stem: path for path in paths if path.suffix.lower() in PICTURES and not path.name.startswith(".")}
+    return dict(sorted(found.items()))
 
 
 def find_model(name):

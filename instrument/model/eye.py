@@ -116,17 +116,12 @@ class MeanHead(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
-def hearsee_eye(net, classes=(), answers=None, head="sound"):
-    """Eye of our own network, by its picture statistics.
-
-    The class objective asks the head of `head`: "sound" (one logit per name in `classes`) or
-    "picture" (the ImageNet answers it was taught, see `answers`).
-    """
+def hearsee_eye(net, classes=()):
+    """Eye of our own network, by its picture statistics; the class objective asks what hears: one logit per name in `classes`."""
     plain = folded(net, "picture")
     stages = [nn.Sequential(plain.stem, plain.stage1), plain.stage2, plain.stage3, plain.stage4]
-    if head == "sound":
-        answers = answers or {name: (i,) for i, name in enumerate(classes)}
-    return Eye(stages, STAGES, MeanHead(plain.heads[head]), answers or IMAGENET_ANSWERS)
+    answers = {name: (i,) for i, name in enumerate(classes)}
+    return Eye(stages, STAGES, MeanHead(plain.heads["sound"]), answers or IMAGENET_ANSWERS)
 
 
 def googlenet_eye(net, answers=None):
