@@ -59,9 +59,6 @@ class Clock:
         beats = self.beats(now)
         return now + (math.ceil(beats / every - 1e-6) * every - beats) * self._period
 
-    def next_bar(self, now):
-        return self.next_beat(now, BAR)
-
     def due(self, quantise, now):
         """When something asked for now shall happen: `show.quantise` 0 now, 1 next beat, 2 next bar."""
         return self.next_beat(now, (0, 1, BAR)[int(quantise)]) if quantise else now
@@ -105,12 +102,13 @@ class Clock:
         """Take in what arrived since the last frame; `features` may hold `beat.bpm` and `beat.phase`."""
         for _ in range(self._messages.qsize()):
             self._hear(*self._messages.get_nowait())
-        features = dict(features)
+        features, phase = dict(features), None
         if SLOWEST <= features.get("beat.bpm", 0.0) <= FASTEST:
             self._heard, self._sound_period = now, 60.0 / features["beat.bpm"]
-        self._choose(now, features)
+            phase = features.get("beat.phase")  # that of a sound without a tempo stands still
+        self._choose(now, phase)
 
-    def _choose(self, now, features):
+    def _choose(self, now, phase):
         if self._tap_period:
             self.source = "tap"  # its anchor is the last tap
         elif len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST:
@@ -120,7 +118,7 @@ class Clock:
             self.source = "midi"  # the beat runs on from there as fast as before, until there are more ticks
         elif now - self._heard < LOST:
             self.source = "sound"
-            self._follow(self._sound_period, features.get("beat.phase"), now)
+            self._follow(self._sound_period, phase, now)
         else:
             self.source = ""  # the last tempo runs on
 
@@ -149,9 +147,9 @@ class Clock:
 
     def _tick(self, now):
         """Count a tick; while the transport stands still too, for the beat of the show goes on."""
-        if self._ticks and now - self._ticks[-1][1] > LOST / 4:
+        if now - self._ticks[-1][1] > LOST / 4 if self._ticks else self._began == -math.inf:
             self._ticks.clear()
-            # On the nearest tick of the running beat, so that the phase outlives a pause.
+            # On the nearest tick of the running beat, so that the phase outlives a pause, and a clock that was never started.
             self._count = round(self.beats(now) * TICKS)
         self._ticks.append((self._count, now))
         self._count += 1

@@ -1,11 +1,15 @@
-"""What the show says: lines for the console, and for a while on the HUD. Nothing here may end a show."""
+"""What the show says: lines for the console, and for a while on the HUD. Nothing here may end a show, or hold it up."""
 
+import logging
 import os
+import queue
 import sys
 import threading
+from contextlib import contextmanager, suppress
 
 SHOWN = 6.0  # s that a line stays on the HUD
 KEPT = 50  # lines; a flood of mistakes must not fill memory
+WAITING = 1000  # lines
 
 
 def tell(text):
@@ -18,7 +22,49 @@ def complain(text):
     _say(text, "stderr")
 
 
+@contextmanager
+def aside():
+    """While it lasts a thread of its own prints: a terminal that is held (Ctrl-S, a line marked on Windows, an ssh that hangs)
+    must not hold the picture. Of what it cannot print meanwhile the first WAITING lines are kept."""
+    global _print
+    lines, at_once = queue.Queue(WAITING), _print
+    printer = threading.Thread(target=_print_all, args=(lines, at_once), name="console", daemon=True)
+    handler = _Log()
+    printer.start()
+    _print = lambda *line: _offer(lines, line)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        _print = at_once
+        lines.put(None)
+        printer.join()
+
+
+def _offer(lines, line):
+    with suppress(queue.Full):
+        lines.put_nowait(line)
+
+
+def _print_all(lines, put):
+    for line in iter(lines.get, None):
+        put(*line)
+
+
+class _Log(logging.Handler):
+    """Log records of a show go the same way."""
+
+    def emit(self, record):
+        if record.levelno >= logging.WARNING:
+            complain(self.format(record))
+
+
 def _say(text, stream):
+    _print(text, stream)
+
+
+def _put(text, stream):
     out = getattr(sys, stream)
     if out is None:  # Windows without a console
         return
@@ -28,6 +74,9 @@ def _say(text, stream):
         print(text.encode("ascii", "backslashreplace").decode(), file=out, flush=True)
     except (OSError, ValueError):  # the pipe is broken, the disk full, the file closed
         setattr(sys, stream, open(os.devnull, "w"))  # the last flush, at exit, would fail as well
+
+
+_print = _put  # how lines are printed: at once, or `aside`
 
 
 class Messages:

@@ -36,6 +36,7 @@ class Deck:
         self.message = ""
         if name == "preset.save":
             self.path = self.bank.save(values, argument if isinstance(argument, str) else "")
+            self._glide = None  # what was saved stays
             self.message = f"saved {self.path}"
         elif name == "preset.back":
             self._go_back(values)
@@ -62,8 +63,8 @@ class Deck:
         self._control.submit(look)
 
     def _keep(self, values):
-        """Remember the look as it is, to go back to."""
-        self._before = self.path, _look(values)
+        """Remember the look as it is, or as it was about to be, to go back to."""
+        self._before = self.path, {**_look(values), **(self._glide.end if self._glide else {})}
 
     def _leave(self, values, coming):
         """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before. Nor
@@ -75,6 +76,8 @@ class Deck:
     def _wanted(self, name, argument):
         if name in ("preset.next", "preset.previous"):
             return self._beside(1 if name == "preset.next" else -1)
+        if name == "preset.morph" and argument in (None, ""):  # from a pad, which says no more
+            return self._beside(1)
         if argument in (None, ""):
             raise ValueError(f"{name} needs a preset's number or name")
         return read(self.bank.find(argument))

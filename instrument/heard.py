@@ -23,7 +23,6 @@ class Heard:
         self.features = {}
         self.weights = {}
         self.events = []  # (time, class, probability) of every new known top class
-        self._changed = self._onsets = 0
         self._said = None
 
     def update(self, features, dt):

@@ -29,7 +29,7 @@ from .console import complain, tell
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .osc import Receiver, Sender
-from .params import COMMANDS, PARAMS
+from .params import COMMANDS, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import ENDS, as_before
 from .ticks import fine_ticks
 
@@ -58,9 +58,9 @@ class ListenOptions:
     model: str | None = None
     device: str = "auto"  # to hear on
     scene_seed: int = 1
-    target: list = field(default_factory=lambda: [("127.0.0.1", 10000), ("127.0.0.1", 10001)])
+    target: list = field(default_factory=lambda: [("127.0.0.1", TOUCHDESIGNER), ("127.0.0.1", SHOW)])
     host: str = "127.0.0.1"
-    port: int = 10002
+    port: int = EAR
     json: bool = False
     wek: bool = False
     ring: str | None = None
@@ -236,12 +236,20 @@ class Listener:
             self.engine.decide()
 
     def _tick(self):
-        due = time.perf_counter()
+        due, told = time.perf_counter(), set()
         while not self._done.wait(max(due - time.perf_counter(), 0.0)):
             now = time.perf_counter()
             self.sender.tick(now)
+            self._tell_lost(told)
             due = max(due + TICK, now)  # a late tick is not made up for
         self.sender.tick(time.perf_counter())
+
+    def _tell_lost(self, told):
+        """Say once of each target of OSC that nothing reaches it."""
+        for target, why in list(self.sender.lost.items()):  # other threads send, too
+            if target not in told:
+                told.add(target)
+                self._note(f"OSC does not reach {target[0]}:{target[1]} ({why}): see to the network, or give another --target")
 
     def _bring_network(self):
         self._take(network := Network(*self._load()))

@@ -19,6 +19,7 @@ from select import select
 from pythonosc.osc_packet import OscPacket
 
 from .features import BY_NAME, CLASS, EVENTS, FEATURES, RAW, class_feature, legal_class
+from .params import BY_NAME as ROWS
 from .params import COMMANDS, PARAMS
 
 PACKET = 1400  # bytes; the payload of a usual network packet is 1472
@@ -42,11 +43,35 @@ NEWS = 1.0  # s between two refusals that are said
 NUMBERED = ("preset.load", "preset.morph")  # commands whose number says which
 PATTERN = re.compile(r"[?*\[\]{}]|//")
 WIDE = 8  # parts of a pattern that may stand for more than one text
-HEADER = b"#bundle\0" + struct.pack(">Q", 1)  # time tag 1: immediately
+BUNDLE = b"#bundle\0"
+HEADER = BUNDLE + struct.pack(">Q", 1)  # time tag 1: immediately
+NESTED = 8  # bundles in bundles
 WEKINATOR = "/wek/outputs"
 BY_FEATURE_ADDRESS = {row.address: row for row in (*FEATURES, RAW)}
 CLASS_ADDRESS = class_feature("").address
 WAKE = b"wake"
+
+
+def decoded(packet):
+    """The OSC messages in a packet, bundles opened, with `address` and `params`; whatever it cannot be read for is raised."""
+    _walk(packet)
+    return [timed.message for timed in OscPacket(packet).messages]
+
+
+def _walk(packet, depth=0):
+    """ValueError where a bundle does not hold what it says: python-osc follows a size below 0 back, for ever."""
+    if not packet.startswith(BUNDLE):
+        return
+    if depth > NESTED:
+        raise ValueError(f"more than {NESTED} bundles in one another")
+    at = len(HEADER)
+    while at < len(packet):
+        (size,) = struct.unpack_from(">i", packet, at)
+        at += 4
+        if not 0 <= size <= len(packet) - at:
+            raise ValueError(f"a part of {size} bytes where {len(packet) - at} are left")
+        _walk(packet[at:at + size], depth + 1)
+        at += size
 
 
 def encode(address, *arguments):
@@ -93,14 +118,6 @@ def _float(value):
 
 def _int(value):
     return int(min(max(value, -(2**31)), 2**31 - 1))
-
-
-def parse_target(text, port=10000):
-    """(host, port) from "host:port", "host" or ":port"; ValueError says what is legal."""
-    host, _, number = text.rpartition(":") if ":" in text else (text, "", str(port))
-    if not number.isdecimal() or not 0 < int(number) < 65536:
-        raise ValueError(f"OSC target {text!r}: the port must be 1 to 65535, as in 127.0.0.1:10000")
-    return host or "127.0.0.1", int(number)
 
 
 def _resolve(target):
@@ -150,8 +167,7 @@ class Sender:
 
     def __init__(self, targets, classes=(), wek=False):
         self.targets = [_resolve(target) for target in targets]
-        self.sent = self.lost = 0  # packets
-        self.reason = ""  # why the last one was lost
+        self.lost = {}  # (address, port) of a target: why it could not be reached
         self._wek = wek
         self._lock = threading.Lock()
         self._waiting = {}
@@ -213,10 +229,10 @@ class Sender:
         for target in self.targets:
             try:
                 _send(self._socket, packet, target)
-                self.sent += 1
-            except OSError as problem:  # no network, full buffer: the next tick says it all again
-                self.lost += 1
-                self.reason = f"{target[0]}:{target[1]}: {problem}"
+            except BlockingIOError:  # a full buffer: the next tick says it all again
+                pass
+            except OSError as problem:  # no network
+                self.lost[target] = problem.strerror or str(problem)
 
     def close(self):
         self._socket.close()
@@ -233,12 +249,12 @@ class Remote:
 
     def __init__(self, target):
         self._target = _resolve(target)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket, self._asking = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self._asking.connect(self._target)  # so that a closed port is told at once
 
     def submit(self, edits):
         """Send {row name: value}."""
-        by_name = {row.name: row for row in PARAMS}
-        for packet in bundles([encode(by_name[name].address, float(value)) for name, value in edits.items()]):
+        for packet in bundles([encode(ROWS[name].address, float(value)) for name, value in edits.items()]):
             self._send(packet)
 
     def command(self, name, argument=None):
@@ -251,19 +267,20 @@ class Remote:
 
     def answers(self, seconds=ANSWER):
         """Whether a program of ours is there: it answers a ping within so many seconds."""
+        while select([self._asking], [], [], 0.0)[0]:  # what came too late is no answer to this
+            with suppress(ConnectionError):
+                self._asking.recv(65536)
         until = time.monotonic() + seconds
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.connect(self._target)  # so that a closed port is told at once
-            while (left := until - time.monotonic()) > 0:
-                asking.settimeout(min(left, AGAIN))
-                try:
-                    asking.send(encode("/hs/ping"))
-                    if asking.recv(65536).startswith(_text("/hs/pong")):
-                        return True
-                except TimeoutError:  # it may be on its way up: once more
-                    continue
-                except ConnectionError:
-                    return False
+        while (left := until - time.monotonic()) > 0:
+            self._asking.settimeout(min(left, AGAIN))
+            try:
+                self._asking.send(encode("/hs/ping"))
+                if self._asking.recv(65536).startswith(_text("/hs/pong")):
+                    return True
+            except TimeoutError:  # it may be on its way up: once more
+                continue
+            except ConnectionError:
+                return False
         return False
 
     def ask(self, name, argument=None, seconds=LEARNT):
@@ -279,12 +296,13 @@ class Remote:
         until = time.monotonic() + seconds
         while select([self._socket], [], [], max(until - time.monotonic(), 0.0))[0]:
             with suppress(ConnectionError):  # Windows tells so that an earlier one met a closed port
-                for timed in OscPacket(self._socket.recv(65536)).messages:
-                    if timed.message.address == NOTE:
-                        yield timed.message.params[0]
+                for message in decoded(self._socket.recv(65536)):
+                    if message.address == NOTE:
+                        yield message.params[0]
 
     def close(self):
         self._socket.close()
+        self._asking.close()
 
 
 class Controller:
@@ -329,7 +347,7 @@ class Receiver:
 
     def __init__(self, port, on_features=None, submit=None, command=None, values=dict,
                  rows=PARAMS, commands=COMMANDS, host="127.0.0.1", notice=lambda reason: None):
-        self.received = self.refused = 0
+        self.refused = 0
         self.reason = ""
         self._notice, self._noticed = notice, ("", -math.inf)
         self._now = 0.0  # when the packet arrived that is being acted on, s
@@ -465,14 +483,13 @@ class Receiver:
 
     def receive(self, data, sender, now=None):
         """Act on one packet that came at `now` (s; None: this moment): what the thread does with each."""
-        self.received += 1
         self._now = time.perf_counter() if now is None else now
         try:
-            messages = [timed.message for timed in OscPacket(data).messages]
+            found = decoded(data)
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
             return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {str(problem)[:SENT]}")
         heard = False
-        for message in messages:
+        for message in found:
             try:
                 heard |= self._act(message.address, message.params, sender)
             except (ValueError, OverflowError, OSError) as problem:

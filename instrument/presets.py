@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .features import in_ascii
 from .files import write_whole
-from .params import BY_NAME, OLD_NAMES, PARAMS, SWITCH, checked
+from .params import BY_NAME, PARAMS, SWITCH, found
 
 LOOK = tuple(row for row in PARAMS
              if row.group in ("dream", "zoom", "post", "mod") and row.name not in ("dream.size", "dream.rate"))
@@ -35,11 +35,6 @@ class Preset:
     title: str
     note: str
     values: dict = field(hash=False)  # {name: value}: all rows of the look (the seed if named), and whatever else the file names
-
-
-def load(path):
-    """{name: value} of a preset file: every row of the look but perhaps the seed. ValueError or OSError in one line."""
-    return read(path).values
 
 
 def read(path):
@@ -69,13 +64,10 @@ def _flat(tree, prefix=""):
 
 
 def _parsed(name, value):
-    name = OLD_NAMES.get(name, name)
-    if name not in BY_NAME:
-        checked({name: 0})  # explains, with a suggestion
-    row = BY_NAME[name]
+    row = found(name)
     if isinstance(value, bool):
         value = SWITCH[value] if row.labels == SWITCH else str(value).lower()
-    return name, float(row.parse(value))
+    return row.name, float(row.parse(value))
 
 
 def save(path, values, title="", note=""):
@@ -187,13 +179,18 @@ class Bank:
 
     def _named(self, name):
         for spell in (_as_typed, _slug):
-            paths = {spell(text(path)): path for text in (label, _stem) for path in self.paths()}
+            paths = self._by_name(spell)
             if spell(name) and spell(name) in paths:
                 return paths[spell(name)]
         names = [_slug(known) for known in self.names()]
         near = get_close_matches(_slug(name), names, 3, 0.5)
         cure = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}"
         raise ValueError(f"no preset {name!r} in {self._where()}: {cure}")
+
+    def _by_name(self, spell):
+        """{name: path}: of one name the user's own, and of those the first."""
+        paths = [path for folder in self.folders for path in sorted(sorted(_files(folder)), key=_order)[::-1]]
+        return {spell(text(path)): path for text in (label, _stem) for path in paths}
 
     def _where(self):
         return ", ".join(map(str, self.folders))
@@ -265,6 +262,11 @@ class Glide:
         self._end = {name: end for name, end in self._end.items() if values[name] == self._given[name]}
         self._given = morph(self._start, self._end, self.share(now))
         return self._given
+
+    @property
+    def end(self):
+        """Where it leads: {name: value} of the rows that it still moves."""
+        return dict(self._end)
 
     def share(self, now):
         return min(1.0, (now - self._began) / self._seconds) if self._seconds > 0 else 1.0

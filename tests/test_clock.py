@@ -28,7 +28,7 @@ def test_nothing_is_known_at_first():
     clock = Clock()
     clock.update(1.0)
     assert (clock.bpm, clock.phase(5.0), clock.source, clock.features(5.0)) == (0.0, 0.0, "", {BEATS: 5.0 * FREE / 60})
-    assert clock.next_beat(5.0) == clock.next_bar(5.0) == 5.0
+    assert clock.next_beat(5.0) == clock.next_beat(5.0, BAR) == 5.0
 
 
 @pytest.mark.parametrize("bpm", [40, 90, 120, 174, 300])
@@ -168,7 +168,7 @@ def test_a_song_that_begins_in_its_midst_has_its_bar_there():
     clock.midi("continue", now)
     running(clock, now, 25)
     assert clock.beats(now + 0.5) == pytest.approx(66 / 4 + 1, abs=0.01)
-    assert clock.next_bar(now + 0.5) == pytest.approx(now + 0.5 + 2.5 / 2, abs=0.01)
+    assert clock.next_beat(now + 0.5, BAR) == pytest.approx(now + 0.5 + 2.5 / 2, abs=0.01)
 
 
 def test_what_ticks_without_ever_starting_gives_its_tempo():
@@ -198,6 +198,27 @@ def test_the_sound_is_followed_and_forgotten():
     assert clock.source == ""
 
 
+def test_the_beat_goes_on_while_the_sound_has_no_tempo():
+    """In a breakdown: what the sound tells of its phase stands still then."""
+    clock, loud = Clock(), lambda now: {"beat.bpm": 120.0, "beat.phase": (now * 2) % 1}
+    for frame in range(240):
+        now = 10 + frame / 60
+        lost = 1.0 <= frame / 60 < 2.5
+        clock.update(now, {"beat.bpm": 0.0, "beat.phase": 0.3} if lost else loud(now))
+        assert clock.beats(now) == pytest.approx(2 * frame / 60, abs=0.05)
+
+
+def test_ticks_that_come_without_a_start_take_up_the_beat_that_runs():
+    clock = Clock()
+    for frame in range(121):
+        now = 10 + frame / 60
+        clock.update(now, {"beat.bpm": 120.0, "beat.phase": (now * 2) % 1})
+    before = clock.beats(now)
+    end = running(clock, now, 25)
+    assert clock.source == "midi" and clock.beats(end) == pytest.approx(before + 2 * (end - now), abs=0.05)
+
+
+
 def test_tap_goes_before_midi_before_sound_and_gives_way_when_forgotten():
     sound = {"beat.bpm": 90.0, "beat.phase": 0.0}
     clock, now = ticked(120)
@@ -217,7 +238,7 @@ def test_tap_goes_before_midi_before_sound_and_gives_way_when_forgotten():
 def test_beats_and_bars_are_waited_for():
     clock, now = tapped(120, 1 + 4)  # the last tap is beat 4: a downbeat
     assert clock.next_beat(now + 0.1) == pytest.approx(now + 0.5)
-    assert clock.next_bar(now + 0.1) == pytest.approx(now + 2.0)
+    assert clock.next_beat(now + 0.1, BAR) == pytest.approx(now + 2.0)
     assert clock.next_beat(now) == pytest.approx(now)
     assert [clock.due(quantise, now + 0.1) for quantise in (0.0, 1.0, 2.0)] == pytest.approx(
         [now + 0.1, now + 0.5, now + 2.0])

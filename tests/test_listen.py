@@ -78,6 +78,17 @@ def test_levels_are_sent_before_there_is_a_network(clip, free_port):
                 pass
 
 
+def test_a_target_that_nothing_reaches_is_said_once_and_the_others_are_served(clip, free_port):
+    packets = []
+    with Receiver(0, on_features=packets.append) as receiver:
+        targets = ("127.0.0.1", 0), ("127.0.0.1", receiver.port)  # no system sends to port 0
+        with Listener(options(clip, free_port, *targets), network) as listener:
+            listener.wait()
+    told = {packet["teach.note"] for packet in packets if packet.get("teach.note")}
+    assert len(told) == 1 and "OSC does not reach 127.0.0.1:0 (" in told.pop()
+    assert packets[-1]["top.name"] == "high"
+
+
 def test_hear_rows_arrive_while_listening(clip, free_port):
     with Listener(options(clip, free_port, loop=True), network) as listener:
         remote = Remote(("127.0.0.1", free_port))
@@ -322,13 +333,14 @@ def test_quiet_takes_nothing_but_the_sound():
 
 # the supervisor
 
-CHILD = """
+CALL = """
 import os, socket, sys
 home = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 home.connect(("127.0.0.1", int(sys.argv[1])))
-home.send(str(os.getpid()).encode())
 """
+CHILD = CALL + "home.send(str(os.getpid()).encode())\n"
 LIVE = CHILD + "home.recv(1)\n"  # until it is ended
+TELLING = CALL + "home.send(' '.join(sys.argv[2:]).encode())\nhome.recv(1)\n"  # what it was started with
 STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LIVE
 
 
@@ -373,6 +385,15 @@ def test_a_killed_child_is_started_again(home):
         assert second != first and supervisor.pid == second
         assert supervisor.restarts == 1 and "status" in supervisor.reason
     assert supervisor.pid is None
+
+
+def test_a_child_started_again_gets_what_was_amended(home):
+    with home.supervisor(TELLING) as supervisor:
+        assert home.socket.recv(100) == b""
+        supervisor.amend("--model", "mine")
+        supervisor.amend("--model", "yours")
+        assert supervisor.kill()
+        assert home.socket.recv(100).startswith(b"--model yours")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")

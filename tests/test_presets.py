@@ -8,7 +8,7 @@ import pytest
 
 from instrument import files
 from instrument.params import BY_NAME, DEFAULTS, MODES, OLD_NAMES, PARAMS
-from instrument.presets import LOOK, Bank, Glide, load, morph, read, save
+from instrument.presets import LOOK, Bank, Glide, morph, read, save
 
 SHIPPED = Path(__file__).parent.parent / "presets"
 
@@ -26,7 +26,7 @@ def look(values):
 @pytest.mark.parametrize("values", [DEFAULTS, *map(chance, range(8))], ids=range(9))
 def test_what_is_saved_is_what_is_loaded(tmp_path, values):
     save(tmp_path / "a.toml", values)
-    loaded = load(tmp_path / "a.toml")
+    loaded = read(tmp_path / "a.toml").values
     assert loaded == {name: value for name, value in look(values).items() if name in loaded}
     assert set(look(values)) - set(loaded) <= {"dream.seed"}
 
@@ -35,7 +35,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, values):
 def test_every_row_survives_at_both_ends(tmp_path, row):
     for value in (row.lo, row.hi):
         save(tmp_path / "a.toml", {**DEFAULTS, row.name: value})
-        assert load(tmp_path / "a.toml").get(row.name, row.default) == value
+        assert read(tmp_path / "a.toml").values.get(row.name, row.default) == value
 
 
 def test_only_what_differs_is_written_and_labels_are_words(tmp_path):
@@ -46,15 +46,15 @@ def test_only_what_differs_is_written_and_labels_are_words(tmp_path):
 def test_the_room_and_the_machine_stay_unless_named(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text("")
-    assert not {"hear.gain", "show.blackout", "dream.size"} & set(load(path))
+    assert not {"hear.gain", "show.blackout", "dream.size"} & set(read(path).values)
     path.write_text("[hear]\ngain = 6\n")
-    assert load(path)["hear.gain"] == 6
+    assert read(path).values["hear.gain"] == 6
 
 
 def test_flat_names_tables_labels_numbers_and_switches(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text('"zoom.mode" = "spiral"\n"post.mirror" = 4\n[hear]\nhold = true\n[mod.5]\nsource = "low"\n')
-    values = load(path)
+    values = read(path).values
     assert values["zoom.mode"] == MODES.index("spiral")
     assert (values["post.mirror"], values["hear.hold"], values["mod.5.source"]) == (4, 1, 2)
 
@@ -62,13 +62,13 @@ def test_flat_names_tables_labels_numbers_and_switches(tmp_path):
 def test_a_dream_goes_on_through_a_recall_unless_the_look_names_a_seed(tmp_path):
     save(tmp_path / "one.toml", {**DEFAULTS, "dream.seed": 7.0})
     save(tmp_path / "any.toml", DEFAULTS)
-    assert load(tmp_path / "one.toml")["dream.seed"] == 7.0 and "dream.seed" not in load(tmp_path / "any.toml")
+    assert read(tmp_path / "one.toml").values["dream.seed"] == 7.0 and "dream.seed" not in read(tmp_path / "any.toml").values
 
 
 def test_old_names_are_read(tmp_path, monkeypatch):
     monkeypatch.setitem(OLD_NAMES, "post.colour", "post.hue")
     (tmp_path / "a.toml").write_text("[post]\ncolour = 30\n")
-    assert load(tmp_path / "a.toml")["post.hue"] == 30
+    assert read(tmp_path / "a.toml").values["post.hue"] == 30
 
 
 @pytest.mark.parametrize("text, said", [
@@ -87,16 +87,16 @@ def test_a_wrong_file_is_explained_in_one_line(tmp_path, text, said):
     path = tmp_path / "odd.toml"
     path.write_text("[dream]\noctaves = 5\n" + text)
     with pytest.raises(ValueError) as error:
-        load(path)
+        read(path).values
     assert said in str(error.value) and "odd.toml" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_bytes_that_are_no_text_and_a_missing_file(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="a.toml"):
-        load(tmp_path / "a.toml")
+        read(tmp_path / "a.toml").values
     with pytest.raises(OSError, match="no preset file"):
-        load(tmp_path / "b.toml")
+        read(tmp_path / "b.toml").values
 
 
 def test_an_error_midway_keeps_the_old_file(tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_an_error_midway_keeps_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         save(path, chance(2))
-    assert load(path) == look(chance(1))
+    assert read(path).values == look(chance(1))
     assert os.listdir(tmp_path) == ["a.toml"]
 
 
@@ -238,14 +238,14 @@ def test_shipped_files_say_only_what_differs():
     import tomllib
 
     for path in SHIPPED.glob("*.toml"):
-        values = load(path)
+        values = read(path).values
         named = {f"{group}.{row}" for group, rows in tomllib.loads(path.read_text()).items()
                  if isinstance(rows, dict) and group != "mod" for row in rows}
         assert not {name for name in named if values[name] == DEFAULTS[name]}, path.name
 
 
 def test_shipped_looks_differ_in_many_rows():
-    looks = [load(path) for path in sorted(SHIPPED.glob("*.toml"))]
+    looks = [read(path).values for path in sorted(SHIPPED.glob("*.toml"))]
     for one in looks:
         for other in looks:
             differing = [name for name in one if one[name] != other[name] and BY_NAME[name].group != "mod"]
@@ -258,6 +258,15 @@ def test_a_player_puts_looks_on_the_first_keys_by_their_numbers(bank):
     assert bank.names()[-1] == "mine"
     path.rename(path.with_name("02-mine.toml"))
     assert bank.names() == ["red", "mine", "green tea", "blue"] and bank.find(2).name == "02-mine.toml"
+
+
+@pytest.mark.parametrize("number", ["01", "02", "09"])
+def test_of_one_name_the_players_own_is_meant_wherever_it_stands(bank, number):
+    save(bank.folders[-1] / f"{number}-green-tea.toml", chance(7))
+    assert bank.load("green tea").values == look(chance(7)) == bank.load(f"{number}-green-tea").values
+    save(bank.folders[-1] / "10-green-tea.toml", chance(8))
+    assert bank.load("green tea").values == look(chance(7))  # of one's own the first
+
 
 
 def test_presets_are_in_the_order_of_their_numbers(tmp_path):

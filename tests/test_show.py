@@ -101,6 +101,34 @@ def test_a_preset_glides_in(deck):
     assert values_after(deck, 2.5)["zoom.speed"] == 2.0
 
 
+def test_back_and_forth_in_a_morph_ends_where_it_led(deck):
+    deck.ask("preset.load", "slow", 0.0, DEFAULTS)
+    values = values_after(deck, 0.0)
+    deck.ask("preset.morph", "fast", 1.0, values)
+    values_after(deck, 1.0)
+    half = values_after(deck, 2.0)
+    assert 0.0 < half["zoom.speed"] < 2.0
+    for now, wanted in ((2.0, 0.0), (2.1, 2.0), (2.2, 0.0)):
+        deck.ask("preset.back", None, now, deck._control.frame())
+        assert values_after(deck, now)["zoom.speed"] == wanted
+
+
+def test_what_is_saved_in_a_morph_stays(deck):
+    deck.ask("preset.morph", "fast", 0.0, DEFAULTS)
+    values_after(deck, 0.0)
+    half = values_after(deck, 1.0)
+    deck.ask("preset.save", "half", 1.0, half)
+    assert values_after(deck, 5.0) == half == {**half, **deck.bank.load("half").values} and deck.name == "half"
+
+
+def test_a_morph_of_a_pad_that_names_none_goes_to_the_next_preset(deck):
+    deck.ask("preset.load", "slow", 0.0, DEFAULTS)
+    deck.ask("preset.morph", None, 0.0, values_after(deck, 0.0))
+    values_after(deck, 0.0)
+    assert deck.name == "fast" and values_after(deck, 9.0)["zoom.speed"] == 2.0
+
+
+
 def test_next_and_previous_go_round(deck):
     for name, wanted in (("preset.next", "slow"), ("preset.next", "fast"), ("preset.next", "slow"),
                          ("preset.previous", "fast")):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, SWITCH
+from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, SWITCH, found
 
 FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
 NEAR = 1.5 / 127  # a knob this close has met the value
@@ -84,7 +84,7 @@ class Binding:
         return name if self.channel is None else f"{name}, channel {self.channel}"
 
     def check(self):
-        """The binding itself; ValueError in one line if it cannot work."""
+        """The binding, its row by its name of now; ValueError in one line if it cannot work."""
         _one_of("kind", self.kind, FULL)
         _one_of("mode", self.mode, MODES)
         _one_of("takeover", self.takeover, TAKEOVER)
@@ -93,16 +93,15 @@ class Binding:
             raise ValueError(f"{self.kind} {self.number} is out of range; legal is 0 to {top}")
         if self.channel is not None and not 1 <= self.channel <= 16:
             raise ValueError(f"channel {self.channel} is out of range; legal is 1 to 16, or none for all")
-        self._check_target()
-        return self
+        named = replace(self, row=found(self.row).name) if self.row else self
+        named._check_target()
+        return named
 
     def _check_target(self):
         if (self.row != "") + (self.command != "") + (self.preset > 0) != 1:
             raise ValueError(f"{self.kind} {self.number} needs exactly one of row, command, preset (from 1)")
         if self.command:
             _one_of("command", self.command, COMMAND_NAMES)
-        if self.row and self.row not in BY_NAME:
-            raise ValueError(f"no parameter {self.row!r}; `hearsee params` lists them all")
         if self.row and self.mode == "press" and BY_NAME[self.row].curve != "step":
             raise ValueError(f"{self.row} does not go in steps; press is for rows that do, hold or default for all")
         if not self.row and self.mode not in ("absolute", "press"):
@@ -286,13 +285,13 @@ class Mapping:
     def hints(self):
         """{row: "up" or "down"} for the knobs that were moved but stand elsewhere than their row."""
         values = self._values()
-        wanted = {name: hand.wanted(values[name]) for (key, name), hand in list(self._hands.items()) if self._waits(key)}
+        wanted = {name: hand.wanted(values[name]) for (key, name), hand in list(self._hands.items()) if self._waits(key, name)}
         return {name: way for name, way in wanted.items() if way}
 
-    def _waits(self, key):
-        """Whether the control of this key must meet its row before it takes over."""
+    def _waits(self, key, row):
+        """Whether the control of this key plays the row, and must meet it before it takes over."""
         binding = self._bound(Move(*key, 0))
-        return binding is not None and (binding.mode, binding.takeover) == ("absolute", "pickup")
+        return binding is not None and (binding.row, binding.mode, binding.takeover) == (row, "absolute", "pickup")
 
     def _standard(self, move):
         if move.kind != "cc":

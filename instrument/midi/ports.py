@@ -30,6 +30,7 @@ TRIES = 5  # looks at the list of ports, which may change under the eyes
 CLIENT, JACK = "hearsee", "UNIX_JACK"
 PULSE = (0xF0, 0x7D, 0xF7)  # what we send ourselves through JACK: a system exclusive message of no maker
 MISSED = 5  # looks in a row without one after which JACK has gone
+CARD = "/sys/class/sound/card{}"
 PAUSES = 16  # looks between two tries to find it again, at most
 
 
@@ -37,6 +38,16 @@ def device_name(port):
     """A port's name without what changes from one plugging in to the next: the ALSA client and port numbers, those that
     Windows begins it with ("2- ") and that RtMidi counts the ports there by (" 3"), and the number of one that is `apart`."""
     return re.sub(r"^\d+- | \d+$" if sys.platform == "win32" else r" \d+:\d+$| #\d+$", "", port)
+
+
+def born(port):
+    """What changes when a box is plugged out and in between two looks, though it gets its old name: on Linux the number of its
+    card's node (sound card N is ALSA's client 16 + 4 N); elsewhere nothing."""
+    client = re.search(r" (\d+):\d+$", port)
+    try:
+        return os.stat(CARD.format((int(client[1]) - 16) // 4)).st_ino if client else None
+    except OSError:  # no card: a program
+        return None
 
 
 class Midi:
@@ -128,7 +139,7 @@ class Midi:
     def plug(self):
         """Open what has come, close what has gone. Midi thread (or a test)."""
         names = self._names()
-        for port in [port for port in self._devices if port not in names]:
+        for port in [port for port, device in self._devices.items() if port not in names or device.born != born(port)]:
             self._lose(port)
             self._notice(f"MIDI: {port} is gone")
         self._refused = {port: when for port, when in self._refused.items() if port in names}
@@ -210,14 +221,14 @@ class Midi:
             self._refused[port] = self._now()
 
     def _open(self, port):
-        name = device_name(port)
+        name, since = device_name(port), born(port)  # first: it may be plugged out meanwhile
         profile = choose(port, self._profiles)
         mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds, self._clock_of(port))
         ear = self._ports.listen(port)
         speaker = self._speak(profile, port)
         for data in profile.hello:
             speaker.send(data)
-        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), ear, speaker)
+        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), ear, speaker, since)
 
     def _clock_of(self, port):
         return self._clock and (lambda kind, when, place: self._clock(kind, when, port, place))
@@ -271,6 +282,7 @@ class Device:
     lights: Lights
     ear: object
     speaker: object
+    born: object  # see `born`
 
 
 AWAY = "MIDI: the JACK server has gone; its devices are found again once it is back"

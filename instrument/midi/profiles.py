@@ -20,12 +20,12 @@ A profile:
 """
 
 import tomllib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import repeat
 from pathlib import Path
 
 from ..files import write_whole
-from ..params import BY_NAME, OLD_NAMES
+from ..params import BY_NAME
 from .mapping import Binding, table_bindings
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -116,7 +116,6 @@ def _bindings(entry):
     common = {"mode": mode, "takeover": entry.get("takeover", "pickup")}
     for channel, number, what in _parallel(entry.get("channels"), entry.get("numbers", 0), entry[target]):
         if what:
-            what = OLD_NAMES.get(what, what)
             yield Binding(kind, channel, number, **{TARGETS[target]: what}, **common).check()
 
 
@@ -174,10 +173,6 @@ class Lights:
             if self._shown.get((status, number)) != level:
                 self._shown[status, number] = level
                 self._send((status, number, level))
-
-    def forget(self):
-        """Send everything again at the next `show`."""
-        self._shown.clear()
 
 
 class Own:
@@ -251,5 +246,4 @@ def _own(entry):
     entry = dict(entry)
     port = entry.pop("port")
     _known(entry, Binding.__dataclass_fields__)
-    binding = Binding(**{"channel": None, **entry})
-    return port, replace(binding, row=OLD_NAMES.get(binding.row, binding.row)).check()
+    return port, Binding(**{"channel": None, **entry}).check()
