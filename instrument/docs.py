@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import presets
 from .features import CLASS, FEATURES, RAW, Feature
-from .params import BY_NAME, COMMANDS, PARAMS, ROWS, SLOTS, SOURCES, TARGETS
+from .params import BY_NAME, COMMANDS, PARAMS, RECALLS, ROWS, SLOTS, SOURCES, TARGETS
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("README.md", "docs/osc.md", "docs/midi.md")
@@ -89,7 +89,7 @@ def keys():
     """Keys of commands and of rows that a key steps on."""
     found = [(key(command.key), command.doc) for command in COMMANDS if command.key]
     found += [(key(row.key), f"{row.doc} ({code(row.name)})") for row in PARAMS if row.key]
-    return table(("key", "what it does"), [("1 .. 9", "Recall one of the first nine presets."), *found])
+    return table(("key", "what it does"), [RECALLS, *found])
 
 
 def looks():

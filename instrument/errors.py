@@ -30,5 +30,8 @@ def enough_memory(height, cure):
 
 
 def one_line(error):
-    """The text of an error in one line, or its kind where it says nothing."""
-    return " ".join(str(error).split())[:LONGEST] or type(error).__name__
+    """The text of an error in one line, or its kind where it says nothing; C libraries tell theirs in bytes, or None."""
+    if error is None:
+        return "no reason given"
+    text = error.decode(errors="replace") if isinstance(error, bytes) else str(error)
+    return " ".join(text.split())[:LONGEST] or type(error).__name__

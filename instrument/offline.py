@@ -150,14 +150,6 @@ class Take:
         self._screen.present()
 
 
-def render(values, seconds, fps, features, seed=0, model=None, size=(640, 360)):
-    """The frames of a look, uint8 (h, w, 3): opens the model (a folder; None is the shipped one) and a screen."""
-    from .model.card import DEFAULT, load_model
-
-    with Offline(load_model(model or DEFAULT), size) as offline:
-        yield from offline.render(values, seconds, fps, features, seed)
-
-
 def _demo():
     """The look of the demo scene, over and over."""
     return Played(_samples(lambda: [_demo_samples()[:, None]], loop=True), demo.RATE).look
@@ -196,11 +188,6 @@ def script(weights, level=0.6, bpm=120.0):
         return {**still, **sound, "audio.pulse": pulse, "beat.phase": beats % 1}
 
     return features
-
-
-def in_turn(scripts, seconds):
-    """One script after the other, `seconds` each, the last one for ever."""
-    return lambda now: scripts[min(int(now / seconds), len(scripts) - 1)](now)
 
 
 class Hearing:

@@ -11,7 +11,7 @@ from pathlib import Path
 from .audio.ring import forget
 from .awake import awake
 from .clock import Clock
-from .console import Messages, tell
+from .console import Messages, aside, tell
 from .control import Control
 from .cursor import Cursor, target
 from .dash import COMMANDS as DASH
@@ -25,7 +25,7 @@ from .midi.ports import Midi
 from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS
+from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER
 from .presets import Bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
@@ -80,8 +80,8 @@ class PerformOptions:
     frames: str | None = None
     no_listen: bool = False
     host: str = "127.0.0.1"
-    port: int = 10001
-    target: list = field(default_factory=lambda: [("127.0.0.1", 10000)])
+    port: int = SHOW
+    target: list = field(default_factory=lambda: [("127.0.0.1", TOUCHDESIGNER)])
     midi_api: str = ""
     no_hud: bool = False
     hud_window: bool = False
@@ -123,7 +123,7 @@ def share_cores():
 def perform(options):
     """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     share_cores()
-    with as_before(), fine_ticks(), awake(), ExitStack() as stack:
+    with as_before(), fine_ticks(), awake(), aside(), ExitStack() as stack:
         show, status = Show(options, stack), 0
         try:
             with ended_in_order():
@@ -162,7 +162,7 @@ class Show:
         self._remote = self._ring_name = None
         self._ears = self._open_ears(stack)
         self._watch = Watch(self._ears, self.say)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, self.classes, self.say)
+        self.teaching = self._school(self.classes)
         self._open_eyes(stack)
         self.rates = Rates()
         self._sent_hear, self._hear_due = {}, 0.0
@@ -242,7 +242,12 @@ class Show:
         from .dream.playback import FOLDER, Loops, Playback
 
         loops = Loops(self.options.frames or FOLDER)
-        tell(f"plays loops of {', '.join(loops.classes)} from {loops.folder}")
+        lacking = [name for name in self.classes if name not in loops.classes]
+        if len(lacking) == len(self.classes):
+            raise ValueError(f"{loops.folder} has loops of {', '.join(loops.classes)}, and of none that is heard "
+                             f"({', '.join(self.classes)}): give the --model that they were made with")
+        tell(f"plays loops of {', '.join(loops.classes)} from {loops.folder}"
+             + f"; there is none of {', '.join(lacking)}" * bool(lacking))
         return Playback(loops, self.frames)
 
     def _dream_loop(self):
@@ -265,7 +270,7 @@ class Show:
         stack.callback(self.dash.close)
         self._sound = Live(self._ring_name)
         stack.callback(self._sound.close)
-        self.video = Video(self.screen, self._ring_name, self.say, lambda: bool(self._ears and self._ears.ended))
+        self.video = Video(self.screen, self._ring_name, self.say, self._sound_is_over)
         stack.callback(self._save_video)
         self.outputs = Outputs(self.options.send, self.screen, self.say)
         stack.callback(self.outputs.close)
@@ -278,16 +283,20 @@ class Show:
 
     # --- the frame loop
 
+    @property
+    def _fps(self):
+        """Frames a second, also of what is recorded; 0: those of the monitor."""
+        return self.options.fps or (30.0 if self.options.headless else 0.0)
+
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
-        fps = self.options.fps or (30.0 if self.options.headless else 0.0)
         last = time.perf_counter()
         self._failing, self._fault = None, ""
         if self.options.record:
-            self.video.start(self.options.record, fps or 60.0)
+            self.video.start(self.options.record, self._fps or 60.0)
         while not self._over(last):
-            if fps:
-                pause(last + 1 / fps)
+            if self._fps:
+                pause(last + 1 / self._fps)
             now = time.perf_counter()
             self._pass_over(now, now - last)
             self.rates.drawn(time.perf_counter())
@@ -311,7 +320,7 @@ class Show:
         if self._quit or self.screen.closed or self.failed:
             return True
         limit = self.options.seconds
-        if limit is None and self.options.headless and self._ears and self._ears.ended:
+        if limit is None and self.options.headless and self._sound_is_over():
             return True
         if limit is None and self._is_demo():
             limit = DEMO_SECONDS
@@ -377,7 +386,7 @@ class Show:
         wanted, self._shot = self._shot, False
         if wanted:
             try:
-                self.say(f"saved {self.video.screenshot()}")
+                self.video.screenshot()
             except OSError as mistake:
                 self.say(str(mistake))
 
@@ -450,12 +459,18 @@ class Show:
         if _identity(loaded.model) != self._heard_by:
             self._hear_with(loaded.model)
 
+    def _school(self, classes, awaits=()):
+        return Teaching(self._remote, self._taught, self.frames, self.dream.learn, classes, self.say, awaits, over=self._sound_is_over)
+
+    def _sound_is_over(self):
+        """Whether what was heard has ended, and `listen` with it."""
+        return bool(self._ears and self._ears.ended)
+
     def _hear_with(self, model):
         from .learn.teach import own_folder
 
         self._model, self._heard_by, self._taught = model, _identity(model), own_folder(model, beside=self._taught)
-        self.teaching = Teaching(self._remote, self._taught, self.frames, self.dream.learn, model.classes, self.say,
-                                 model.classes if self._ears else ())
+        self.teaching = self._school(model.classes, model.classes if self._ears else ())
         if self._ears:
             self._remote.command("show.model", str(model.folder))
             self._ears.amend("--model", str(model.folder))
@@ -480,7 +495,7 @@ class Show:
             path = self.video.finish()
             self.say(f"finishing {path}" if path else "nothing recorded: it was ended before it began")
         else:
-            self.say(f"recording {self.video.start(None, 60.0)}")
+            self.say(f"recording {self.video.start(None, self._fps or 60.0)}")
 
     def _do_show_fullscreen(self, now):
         self.screen.fullscreen()

@@ -11,7 +11,6 @@ import os
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from multiprocessing import connection, get_context
 from pathlib import Path
 
@@ -286,13 +285,14 @@ def write_movie(path, pictures, size, fps):
     """H.264 of uint8 (h, w, 3) pictures of `size` (width, height), even; whole or not at all."""
     import av
 
+    from .render.record import add_video, video_frame
+
     part = path.with_name(f"{path.stem}.part{path.suffix}")
     with av.open(str(part), "w") as file:
-        video = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        video.width, video.height = size
-        video.pix_fmt, video.options = "yuv420p", {"crf": "18"}
+        video = add_video(file, size, fps)
+        video.options = {"crf": "18"}
         for picture in pictures:
-            file.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            file.mux(video.encode(video_frame(picture)))
         file.mux(video.encode(None))
     put(part, path)
 

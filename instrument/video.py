@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -24,13 +25,14 @@ class Video:
 
     `notice(text)` is told, in one line, what nobody asked for: a recording that fails, a file that was kept. `over()`: there
     will be no more sound, so that a recording need not wait for it.
-    Nothing but `stop` waits for the encoder.
+    Nothing but `stop` waits for the encoder, or for a screenshot.
     """
 
     def __init__(self, screen, ring_name, notice=print, over=lambda: False):
         self._screen, self._ring_name, self._notice, self._over = screen, ring_name, notice, over
         self._ring = self._recorder = self._asked = self._track = None
         self._ending = []  # recorders that finish their files
+        self._shots = []  # threads that save screenshots
         self._failure = ""
         self.path = self.began = self._last = None  # the file, times of its first and its last frame
 
@@ -128,6 +130,8 @@ class Video:
     def stop(self):
         """Finish all files, and wait for that; the last path, or None. OSError if writing failed, now or before."""
         self.finish()
+        for shot in self._shots:
+            shot.join()
         path = None
         for recorder in tuple(self._ending):
             try:
@@ -152,12 +156,23 @@ class Video:
         return recorder.path
 
     def screenshot(self):
-        """Save what the screen shows as PNG; its path. OSError in one line when it cannot be written."""
+        """Save what the screen shows as PNG, in a thread of its own, which says so; its path. OSError in one line where it cannot
+        be written."""
         from .render.record import screenshot, unused
 
         path = unused(FOLDER / time.strftime("shot-%Y%m%d-%H%M%S.png"))
-        screenshot(self._screen.framebuffer, path)
+        save = screenshot(self._screen.framebuffer, path)
+        self._shots = [*filter(threading.Thread.is_alive, self._shots), threading.Thread(target=self._save, args=(save, path))]
+        self._shots[-1].start()
         return path
+
+    def _save(self, save, path):
+        try:
+            save()
+        except OSError as error:
+            self._notice(str(error))
+        else:
+            self._notice(f"saved {path}")
 
 
 class Track:

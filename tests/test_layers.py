@@ -71,11 +71,3 @@ def test_imports_keep_the_rules(path):
 ])
 def test_a_breach_is_caught(name, text):
     assert list(faults(ROOT / name, text))
-
-
-def test_no_file_names_the_shared_folder():
-    here = Path(__file__)
-    for folder in (ROOT, here.parent, ROOT.parent / "presets", ROOT.parent / "shaders"):
-        for path in folder.rglob("*"):
-            if path.is_file() and path != here and path.suffix in (".py", ".toml", ".glsl", ".frag", ".vert"):
-                assert "work/shared" not in path.read_text(encoding="utf-8"), path

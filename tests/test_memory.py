@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from helpers import warp
 from torch import nn
 
-from instrument.dream import flow
 from instrument.dream.memory import LIFE, REACH, SHORTEST, Framing, Memory
 from instrument.motion import Motion, added, motion
 from instrument.params import DEFAULTS, MODES
@@ -77,7 +77,7 @@ def test_it_moves_with_the_zoom(picture, field):
     """What is remembered a little later is what was remembered, warped: so it comes back without ghosts."""
     memory = in_the_middle_of_a_life(field)
     before = memory.read(picture)
-    carried = flow.warp(before, field, 0.2)
+    carried = warp(before, field, 0.2)
     memory = go_on(memory, field, 0.2, 0.5)
     inner = (..., slice(8, -8), slice(12, -12))
     moved = apart(memory.read(picture)[inner], before[inner])

@@ -17,7 +17,7 @@ from instrument.features import CLASS, SOURCE_FEATURES
 from instrument.gallery import comparison, gallery, save_small, sheet
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
-from instrument.offline import TICKS, Hearing, Offline, in_turn, opening, script
+from instrument.offline import TICKS, Hearing, Offline, opening, script
 from instrument.params import DEFAULTS
 from instrument.presets import Preset
 from instrument.spectrogram import Spectrogram
@@ -125,11 +125,6 @@ def test_a_script_beats_and_names_its_class():
 
 def test_silence_knows_nothing():
     assert script({})(1.0)["known"] == 0.0
-
-
-def test_scripts_follow_each_other():
-    features = in_turn([script({"bell": 1.0}), script({"rain": 1.0})], 2.0)
-    assert [features(now)["top.name"] for now in (0.0, 1.9, 2.0, 9.0)] == ["bell", "bell", "rain", "rain"]
 
 
 def sound(samples, rate=demo.RATE, block=1000, read=None):

@@ -246,6 +246,17 @@ def test_nobody_watches_nothing_is_sent_and_who_comes_sees_the_present(screen, o
     assert (senders.sent[0][2] == 255).all()
 
 
+def test_a_size_that_changes_while_nobody_watches_is_there_for_the_first_who_does(screen, other, opened, senders):
+    running = opened(screen, "ndi")
+    senders.watchers = 0
+    play(running, other, lambda: len(senders.opened) == 2)
+    senders.watchers = 1
+    play(running, other, lambda: senders.sent)
+    assert [each.frame.size for each in senders.opened] == [screen.size, other.size]
+    assert {size for size, *_ in senders.sent} == {other.size}
+
+
+
 def test_a_size_that_stays_is_taken_on_and_one_that_passes_is_not(screen, other, opened, senders):
     running = opened(screen, "ndi")
     play(running, screen, lambda: senders.sent)

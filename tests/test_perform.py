@@ -1,6 +1,7 @@
 """The whole show, for real: `listen` in its own process, OSC between, the network dreaming, EGL drawing."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from helpers import port_pair
 from instrument.cursor import turned
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote, encode
-from instrument.params import COMMAND_BY_ADDRESS
+from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
 from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
@@ -100,15 +101,16 @@ def test_the_present_look_is_saved(show):
     assert show.bank.load("my look").values["post.hue"] == 77
 
 
-@pytest.mark.parametrize("command", [c for c in COMMAND_BY_ADDRESS.values()
+@pytest.mark.parametrize("command", [c for c in COMMANDS
                                      if c.name.split(".")[0] not in ("preset", "teach") and c.name != "show.quit"],
                          ids=lambda c: c.name)
-def test_every_command_is_carried_out(show, command, tmp_path, monkeypatch):
+def test_every_command_is_carried_out(show, command, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     for _ in range(2):  # what a command switches on, it switches off
         show.control.command(command.name)
         play(show, lambda: True)
     show.video.stop()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_the_sound_is_looked_at_when_the_dream_wants_it(show):

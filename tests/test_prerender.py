@@ -70,6 +70,7 @@ def test_the_video_has_all_frames(made):
     with av.open(str(made / "bell.mp4")) as video:
         frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
         assert float(video.streams.video[0].average_rate) == 10
+        assert video.streams.video[0].codec_context.colorspace == 1  # BT.709, and it says so
     assert len(frames) == 8 and frames[0].shape == (160, 192, 3)
     assert far(frames[3], read_picture(frame_path(made / "bell", 3))) < 8
 
@@ -80,11 +81,12 @@ def test_a_stopped_run_keeps_what_there_is(model, tmp_path):
     whole = read_picture(frame_path(bell, 6))
     for path in (tmp_path / "bell.mp4", *(frame_path(bell, number) for number in (0, 1, 5, 6, 7))):
         path.unlink()
-    kept = read_picture(frame_path(bell, 4))
+    kept, marked = read_picture(frame_path(bell, 4)), np.full_like(whole, 128)  # nothing that would be painted anew
+    Image.fromarray(marked).save(frame_path(bell, 3))
     for number in (0, 1):
         Image.fromarray(kept).save(bell / f"head-{number:04d}.png")
     prerender(settings(model, tmp_path), ["bell"])
-    assert far(kept, read_picture(frame_path(bell, 4))) == 0
+    assert far(marked, read_picture(frame_path(bell, 3))) == far(kept, read_picture(frame_path(bell, 4))) == 0
     assert far(whole, read_picture(frame_path(bell, 6))) < 12  # the same dream, another jitter
     assert (tmp_path / "bell.mp4").exists() and not list(bell.glob("head-*"))
 
@@ -176,7 +178,7 @@ def test_workers_make_the_same_loops(model, made, tmp_path):
 # --- playing
 
 def scene(weights, now, **changes):
-    return Scene({**DEFAULTS, **{f"show.{name}": value for name, value in changes.items()}}, weights, now)
+    return Scene({**DEFAULTS, **{f"show.{name}": value for name, value in changes.items()}}, weights, now, 192 / 160)
 
 
 def test_loops_are_mixed_by_class_weights(made):
@@ -184,7 +186,6 @@ def test_loops_are_mixed_by_class_weights(made):
     means = [loops.mixture({"bell": 1 - share, "rain": share}, 3).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert means == sorted(means) and means[0] < means[-1] - 20
     assert abs(means[2] - (means[0] + means[-1]) / 2) < 2
-    assert loops.mixture({"whale": 1.0}, 0) is None
 
 
 def test_a_mixture_keeps_contrast():
@@ -235,8 +236,26 @@ def test_playback_holds_and_remembers(made):
     first = frames.take().pixels
     player.turn(scene({"rain": 1.0}, 0.3, freeze=1.0))
     assert frames.take() is None
-    player.turn(scene({}, 0.8))
-    assert far(frames.take().pixels, first) == 0
+    for weights in ({}, {"whale": 1.0}, {"whale": 0.9, "bell": 0.1}):  # of none there is a loop, of the last only of a little
+        player.turn(scene(weights, 0.8))
+        assert far(frames.take().pixels, first) == 0
+
+
+def test_another_class_fades_in(made):
+    frames, level = Latest(), []
+    player = Playback(Loops(made), frames)
+    for number in range(24):
+        player.turn(scene({"bell": 1.0} if number < 4 else {"rain": 0.05}, number * 0.8 / 10))
+        level.append(float(frames.take().pixels[..., :3].mean()))
+    steps = np.abs(np.diff(level))
+    assert level[-1] > level[3] + 60 and steps.max() < 0.3 * (level[-1] - level[3])
+
+
+@pytest.mark.parametrize("aspect, shape", [(192 / 160, (160, 192)), (2.0, (96, 192)), (0.5, (160, 80))])
+def test_a_loop_is_cut_to_the_shape_of_the_window(made, aspect, shape):
+    frames = Latest()
+    Playback(Loops(made), frames).turn(replace(scene({"bell": 1.0}, 0.0), aspect=aspect))
+    assert frames.take().pixels.shape == (*shape, 4)
 
 
 def test_a_lost_frame_does_not_end_the_show(made, tmp_path):

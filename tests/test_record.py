@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -137,7 +138,7 @@ def test_a_screenshot_is_the_picture(screen, tmp_path):
     screen.begin()
     screen.framebuffer.clear(1.0, 0.0, 0.0, 1.0)
     screen.framebuffer.clear(0.0, 0.0, 1.0, 1.0, viewport=(0, 24, 64, 24))  # upper half
-    screenshot(screen.framebuffer, tmp_path / "shot.png")
+    screenshot(screen.framebuffer, tmp_path / "shot.png")()
     picture = np.asarray(Image.open(tmp_path / "shot.png"))
     assert picture.shape == (48, 64, 3)
     assert (picture[0, 0] == (0, 0, 255)).all() and (picture[-1, -1] == (255, 0, 0)).all()
@@ -505,11 +506,12 @@ def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
 def test_files_of_one_second_are_numbered(screen, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda form: form.replace("%Y%m%d-%H%M%S", "20300101-120000"))
-    paths = []
+    paths, video = [], Video(screen, None)
     for level in (0.2, 0.5, 0.8):
         paint(screen, level)
-        paths.append(Video(screen, None).screenshot())
+        paths.append(video.screenshot())
     assert [path.name for path in paths] == [f"shot-20300101-120000{end}.png" for end in ("", "-2", "-3")]
+    video.stop()
     assert [round(np.asarray(Image.open(path)).mean() / 255, 1) for path in paths] == [0.2, 0.5, 0.8]
     for count in range(2):
         play = Play(screen, None)
@@ -550,6 +552,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
 def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show = Show.__new__(Show)  # without ears and eyes
     show.messages, show.video = Messages(), Video(screen, None, show.say)
+    show.options = SimpleNamespace(fps=None, headless=True)
     for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
         show._shot = False
         show._carry_out(command, None, 0.0)

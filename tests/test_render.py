@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from helpers import screen_of
+from helpers import screen_of, warp
 
-from instrument.dream import flow
 from instrument.motion import NOWHERE, Journey, Motion, added, motion
 from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
 from instrument.perform import ASPECTS
@@ -96,6 +95,23 @@ def test_another_size_of_dream_and_of_screen(screen, renderer):
     renderer.resize((48, 32))
     assert renderer.size == (48, 32)
     draw(screen, renderer, values_of(zoom__echo=0.9), None, 0.1)
+
+
+@pytest.mark.parametrize("size", [(48, 32), (96, 96), (64, 36)])
+def test_a_held_picture_stays_when_the_window_changes(screen, renderer, size):
+    """Its echo and its trails too: full screen in the midst of a freeze."""
+    look = dict(zoom__echo=0.95, post__trails=0.9)
+    for number, level in enumerate((250, 250, 250, 10, 10, 10)):
+        draw(screen, renderer, values_of(**look), (np.full((HEIGHT, WIDTH, 4), level, np.uint8), None), number / 10)
+    held = draw(screen, renderer, values_of(**look, show__freeze=1), None, 0.6)
+    renderer.resize(size)
+    target = screen.ctx.framebuffer([screen.ctx.texture(size, 4)])
+    target.use()
+    renderer.draw(values_of(**look, show__freeze=1), None, 0.7, 0.03, STILL)
+    after = np.frombuffer(target.read(components=3), np.uint8)
+    assert held.mean() > 60 and abs(float(after.mean()) - float(held.mean())) < 3
+    screen.framebuffer.use()
+    target.release()
 
 
 def rows_that_show():
@@ -194,7 +210,7 @@ def test_a_dream_carried_by_the_dreamer_lies_on_the_one_carried_by_the_renderer(
     """One of two a second, fast: the older one is carried once here in one piece, there in two."""
     field = motion({**DEFAULTS, "zoom.mode": MODES.index(mode), "zoom.speed": 0.5, "zoom.rotate": 40.0}, 1.0)
     older = blobs()
-    newer = flow.warp(torch.from_numpy(older[..., :3]).permute(2, 0, 1)[None] / 255, field, 0.5)
+    newer = warp(torch.from_numpy(older[..., :3]).permute(2, 0, 1)[None] / 255, field, 0.5)
     newer = np.dstack([(255 * newer[0].permute(1, 2, 0).clamp(0, 1)).round().numpy().astype(np.uint8), older[..., 3]])
     draw(screen, renderer, values_of(), (older, None), 0.0, field=field)
     for number in range(1, 11):

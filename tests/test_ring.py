@@ -47,16 +47,6 @@ def test_a_slow_reader_is_told_what_it_lost():
     assert ring.read(position)[0].size == 0
 
 
-def test_latest_pads_in_front():
-    ring = Ring.create(None, 1000, 0.1)
-    ring.write(counting(1, 4))
-    assert np.array_equal(ring.latest(5), [0, 0, 1, 2, 3])
-    assert np.array_equal(ring.latest(2), [2, 3])
-    assert ring.latest(0).size == 0
-    ring.write(counting(0, 1000))
-    assert np.array_equal(ring.latest(2), [998, 999])
-
-
 READER = """
 import sys
 from instrument.audio.ring import Ring

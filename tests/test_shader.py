@@ -91,6 +91,13 @@ def test_a_fault_names_file_and_line(screen, tmp_path):
         assert [word for word in words if word not in text] == [] and "\n" not in text, text
 
 
+def test_an_error_is_named_before_a_warning_above_it(screen, tmp_path):
+    save(tmp_path / "a.frag", "void main() {\n    float lost;\n    colour = vec4(lost);\n    colour += nothing;\n}\n", 1)
+    with pytest.raises(ValueError, match="line 4.*nothing"):
+        Shaders(screen.ctx, tmp_path).load("a")
+
+
+
 def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_path):
     file = tmp_path / "a.frag"
     save(file, RED, 1)

@@ -18,11 +18,6 @@ MARGIN, SHARP = 2, -0.75  # px that a cubic reading may reach outside; how PyTor
 STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; where it costs nothing
 
 
-def warp(picture, field, seconds=1.0):
-    """The picture (1, 3, h, w) carried along by the field, or by a way, mirrored at its borders."""
-    return along(picture, *course(Motion(*field[:2], *(rate * seconds for rate in field[2:]))))
-
-
 def course(way):
     """(kind, numbers) of a way, for `along`: ways of one kind take the same operations."""
     if not any(way[2:]):
@@ -31,7 +26,7 @@ def course(way):
 
 
 def along(picture, kind, numbers):
-    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one."""
+    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one, mirrored at its borders."""
     if kind == "still":
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
@@ -40,14 +35,12 @@ def along(picture, kind, numbers):
     return _read(picture, _folded(grid), "bicubic")
 
 
-def carried(picture, ways, frames):
-    """What the picture (1, c, h, w) shows after each of n `ways` (n, c, h, w): motions already multiplied by their
-    time, negative ones look ahead. Each is seen through its frame, a matrix ((xx, xy, x0), (yx, yy, y0)) on places."""
-    return along_all(picture, *courses(ways, frames))
-
-
 def courses(ways, frames):
-    """(kind, numbers of each) of ways and their frames, for `along_all`: those of one kind take the same operations."""
+    """(kind, numbers of each) of ways and their frames, for `along_all`: those of one kind take the same operations.
+
+    Ways are motions already multiplied by their time, negative ones look ahead. Each is seen through its frame, a matrix
+    ((xx, xy, x0), (yx, yy, y0)) on places.
+    """
     if all(is_linear(way) for way in ways):
         return "straight", tuple(_line(_framed(frame) @ _steps(way)) for way, frame in zip(ways, frames, strict=True))
     return "bent", tuple((tuple(way), frame) for way, frame in zip(ways, frames, strict=True))

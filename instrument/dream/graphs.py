@@ -16,7 +16,7 @@ from statistics import median
 
 import torch
 
-from ..errors import lack
+from ..errors import lack, one_line
 from ..model.joined import joining
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Graphs:
         self._failed[key] += 1
         self._recent.clear()  # not at once again: what was in the way may stay a little
         if self._failed[key] >= TRIES:
-            self.note = f"no CUDA graph ({' '.join(error.split())[:80]})"
+            self.note = f"no CUDA graph ({one_line(error)})"
 
     def settle(self):
         """Wait for the recording under way."""

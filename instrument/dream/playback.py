@@ -6,6 +6,7 @@
 """
 
 import json
+import math
 import random
 import time
 from functools import lru_cache
@@ -17,11 +18,12 @@ from PIL import Image
 from ..errors import one_line
 from ..motion import NOWHERE
 from .loop import Frame, Loop
+from .objective import FEWEST
 
 FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
 CARD = "loops.json"
 MEMORY = 400_000_000  # bytes of decoded pictures kept
-FEWEST = 0.02  # lighter classes are left out
+FADE = 0.35  # s in which another loop comes in, as `heard` lets a class into a live dream
 
 
 class Loops:
@@ -42,11 +44,10 @@ class Loops:
         """One frame of a class, uint8 (h, w, 3)."""
         return self._read(frame_path(self.folder / name, number % self.frames))
 
-    def mixture(self, weights, number):
-        """The frames `number` of all loops blended by class weights; None where no class has a loop."""
-        known = {name: weight for name, weight in weights.items() if weight >= FEWEST and name in self.classes}
-        total = sum(known.values())
-        return blend([(self.picture(name, number), weight / total) for name, weight in known.items()]) if known else None
+    def mixture(self, shares, number):
+        """The frames `number` of loops {class: share} blended."""
+        shown = {name: share for name, share in shares.items() if share >= FEWEST}
+        return blend([(self.picture(name, number), share / sum(shown.values())) for name, share in shown.items()])
 
 
 class Playback(Loop):
@@ -58,8 +59,9 @@ class Playback(Loop):
     def __init__(self, loops, frames, clock=time.perf_counter):
         super().__init__(frames, clock)
         self._loops = loops
-        self._offset, self._weights = 0, {}
-        self._last = None
+        self._offset, self._shares = 0, {}
+        self._aim = {loops.classes[0]: 1.0}  # where the shares lead
+        self._played, self._last = None, None  # when, what
 
     def _turn(self, scene):
         """The frame that is due at the time of a scene, unless the picture is held."""
@@ -71,7 +73,8 @@ class Playback(Loop):
             self._offset = random.randrange(self._loops.frames)
         now = scene.place.time if scene.place else scene.now
         number = int(now * self._loops.fps) + self._offset
-        self._last = self._picture(scene.weights, number)
+        self._fade(scene.weights, now)
+        self._last = cut(self._loops.mixture(self._shares, number), scene.aspect)
         self._frames.put(Frame(opaque(self._last), self._rate(), "", NOWHERE))
 
     def _wanted(self, scene):
@@ -80,13 +83,15 @@ class Playback(Loop):
     def _complaint(self, error):
         return f"a frame cannot be played: {one_line(error)}"
 
-    def _picture(self, weights, number):
-        """The mixture, or that of the last known classes."""
-        picture = self._loops.mixture(weights, number)
-        if picture is None:
-            return self._loops.mixture(self._weights or {self._loops.classes[0]: 1.0}, number)
-        self._weights = dict(weights)
-        return picture
+    def _fade(self, weights, now):
+        """Move the shares on to those of the classes heard; where most of what is heard has no loop, on to what was wanted last."""
+        known = {name: weight for name, weight in weights.items() if weight >= FEWEST and name in self._loops.classes}
+        if known and sum(known.values()) >= sum(weights.values()) / 2:
+            self._aim = {name: weight / sum(known.values()) for name, weight in known.items()}
+        elapsed, self._played = (math.inf if self._played is None else max(0.0, now - self._played)), now
+        kept = math.exp(-elapsed / FADE)
+        self._shares = {name: kept * self._shares.get(name, 0.0) + (1 - kept) * self._aim.get(name, 0.0)
+                        for name in {**self._shares, **self._aim}}
 
 
 def blend(parts):
@@ -101,6 +106,14 @@ def blend(parts):
     wanted = sum(share * picture.std() for picture, share in parts)
     gain = wanted / max(float(mixed.std()), 1e-3)
     return ((mixed - mean) * np.float32(max(gain, 1.0)) + mean).clip(0, 255).round().astype(np.uint8)
+
+
+def cut(picture, aspect):
+    """The middle of a picture (h, w, 3), as wide as `aspect` times its height, or as high as that asks for."""
+    height, width = picture.shape[:2]
+    wide, high = min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return picture[top:top + high, left:left + wide]
 
 
 def opaque(picture):

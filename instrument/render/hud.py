@@ -14,7 +14,7 @@ import numpy as np
 from imgui_bundle import __file__ as BUNDLE
 from imgui_bundle import imgui
 
-from ..params import COMMANDS, PARAMS
+from ..params import COMMANDS, PARAMS, RECALLS
 
 _FONTS = Path(BUNDLE).parent / "assets" / "fonts" / "Roboto"
 _VERTEX = """#version 330 core
@@ -448,9 +448,7 @@ def _foot(paint, messages, size):
 
 def keys():
     """Every key and what it does, from the tables: [(key, text)]."""
-    found = [(command.key, command.doc) for command in COMMANDS if command.key]
-    found += [(row.key, row.doc) for row in PARAMS if row.key]
-    return [*found, ("1 to 9", "Recall one of the first nine presets.")]
+    return [*((each.key, each.doc) for each in (*COMMANDS, *PARAMS) if each.key), RECALLS]
 
 
 def _packed(colour):

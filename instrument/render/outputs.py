@@ -85,7 +85,8 @@ class Ndi:
         self._readback, self._pictures = Readback(), queue.Queue(1)
         self._watched, self._ended, self._error = False, False, None
         self._changed = 0  # pictures in a row that had not the size of the source
-        self._open(tuple(max(side, 1) for side in screen.size))
+        self._shown = tuple(max(side, 1) for side in screen.size)  # the size of the show's picture
+        self._open(self._shown)
         self.name = self._sender.name  # with the machine's own before it
         self._thread = threading.Thread(target=self._work, name="ndi", daemon=True)
         self._thread.start()
@@ -93,6 +94,7 @@ class Ndi:
     def frame(self, framebuffer):
         if self._error:
             raise self._error
+        self._shown = framebuffer.size
         if not self._watched:
             self._readback.rest()  # whoever comes later wants none of these
             return
@@ -111,6 +113,8 @@ class Ndi:
             while not self._ended:
                 self._send(self._next())
                 self._watched = self._sender.get_num_connections(0) > 0
+                if not self._watched and self._shown != self._size:
+                    self._reopen(self._shown)  # while it takes the picture from nobody
         except Exception as error:  # noqa: BLE001 - `frame` tells
             self._error = error
         finally:
@@ -134,10 +138,13 @@ class Ndi:
         """Whether the source has this size; it takes it on when it has come for SETTLED pictures."""
         self._changed = 0 if size == self._size else self._changed + 1
         if self._changed >= SETTLED:
-            self._sender.close()
-            self._open(size)
-            self._changed = 0
+            self._reopen(size)
         return size == self._size
+
+    def _reopen(self, size):
+        self._sender.close()
+        self._open(size)
+        self._changed = 0
 
     def _open(self, size):
         """A sender of this size in px: cyndilib has no other way to change it."""

@@ -1,6 +1,6 @@
 """The passes in their order, and the memory (previous pictures) that some of them have.
 
-`RECIPE` reads from top to bottom. A pass whose parameters are neutral is not drawn at all, so software GL
+`recipe` reads from top to bottom. A pass whose parameters are neutral is not drawn at all, so software GL
 pays only for what is seen. What is remembered is 16-bit float (an echo of 0.98 in 8 bits stands still); what
 is passed on is 8 bits, and read without filtering where pixel meets pixel: half the time on software GL.
 """
@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 
 import moderngl
 
+from .shader import HEADER, TRIANGLE
+
 LINEAR = (moderngl.LINEAR, moderngl.LINEAR)
 NEAREST = (moderngl.NEAREST, moderngl.NEAREST)
 KEEP_RATE = 30.0  # keep-shares (echo, trails) are per 1/30 s, whatever the frame rate
+
+_STRETCHED = HEADER + "in vec2 uv;\nout vec4 colour;\nuniform sampler2D picture;\nvoid main() { colour = texture(picture, uv); }\n"
 
 # A picture passes these values unchanged, to the bit.
 NEUTRAL = {
@@ -42,6 +46,24 @@ class Target:
     def release(self):
         self.buffer.release()
         self.texture.release()
+
+
+class Stretch:
+    """Draws a picture into a target of another size."""
+
+    def __init__(self, ctx):
+        self._program = ctx.program(vertex_shader=TRIANGLE, fragment_shader=_STRETCHED)
+        self._triangle = ctx.vertex_array(self._program, [])
+
+    def __call__(self, texture, target):
+        texture.filter = LINEAR
+        texture.use(0)
+        target.buffer.use()
+        self._triangle.render(moderngl.TRIANGLES, vertices=3)
+
+    def release(self):
+        self._triangle.release()
+        self._program.release()
 
 
 class Stage:
@@ -83,8 +105,11 @@ class Pass:
     def draw(self, stage, picture):
         return stage.draw(self.name, picture, self.filtered)
 
+    def resize(self, stage, stretch):
+        """Another size of picture: what is remembered is drawn into it by `stretch`, a Stretch."""
+
     def forget(self):
-        """Drop what was remembered, because the size or the show changes."""
+        """Drop what was remembered, because the show changes."""
 
 
 @dataclass
@@ -112,6 +137,14 @@ class Memory(Pass):
     def seen(self, stage, picture, history):
         """Textures of this draw; one that would not show is left out."""
         return {"picture": picture} | ({"history": history} if self.remembers else {})
+
+    def resize(self, stage, stretch):
+        if not self._targets:
+            return
+        before, self._targets = self._targets, [Target(stage.ctx, stage.size, "f2") for _ in range(2)]
+        stretch(before[0].texture, self._targets[0])
+        for target in before:
+            target.release()
 
     def forget(self):
         for target in self._targets:

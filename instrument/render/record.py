@@ -14,6 +14,7 @@ import queue
 import threading
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from ..errors import one_line
 from ..files import put
 from .readback import Readback
 
@@ -38,16 +40,32 @@ CLEAR = 160_000  # bits a second of one channel: transparent; slow rates take le
 
 
 def screenshot(framebuffer, path):
-    """Save what a framebuffer shows as PNG, whole or not at all; OSError in one line."""
+    """Take what a framebuffer shows; what saves it at `path` as PNG, whole or not at all, when it is called: half a second
+    for a picture of 1920x1080. OSError in one line, now or then."""
     path = Path(path)
     if 0 in framebuffer.size:
         raise OSError(f"{path}: screenshot not saved (the window has no size); show the window again first")
-    part = path.with_name(path.name + ".part")
-    picture = np.frombuffer(framebuffer.read(components=3, alignment=1), np.uint8)
-    try:
+    with _saving(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture.reshape(framebuffer.height, framebuffer.width, 3)[::-1]).save(part, format="PNG")
-        put(part, path)
+        open(_part(path), "xb").close()  # the name is taken from now on
+    picture = np.frombuffer(framebuffer.read(components=3, alignment=1), np.uint8)
+    return partial(_save, picture.reshape(framebuffer.height, framebuffer.width, 3)[::-1], path)
+
+
+def _save(picture, path):
+    part = _part(path)
+    try:
+        with _saving(path):
+            Image.fromarray(picture).save(part, format="PNG")
+            put(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _saving(path):
+    try:
+        yield
     except OSError as error:
         raise OSError(f"{path}: screenshot not saved ({error.strerror or error}); choose a folder that can be "
                       "written") from None
@@ -236,6 +254,24 @@ class Recorder:
             self.error = self.error or _reason(error)
 
 
+def add_video(file, size, fps):
+    """A stream of H.264 in an open file, which says that its colours are those of BT.709: players guess what is not said."""
+    video = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+    video.width, video.height = size
+    video.pix_fmt = "yuv420p"
+    video.codec_context.color_range = 1
+    video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = 1
+    return video
+
+
+def video_frame(picture):
+    """A picture, uint8 (h, w, 3 or 4) from the top, in the colours of `add_video`."""
+    kind = "rgba" if picture.shape[2] == 4 else "rgb24"
+    new = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kind)
+    return new.reformat(new.width, new.height, format="yuv420p", src_colorspace="ITU709", dst_colorspace="ITU709",
+                        dst_color_range="MPEG")
+
+
 class _Writer:
     """The file: one video and perhaps one audio stream. Recording thread."""
 
@@ -253,13 +289,9 @@ class _Writer:
             raise _no_place(path, error) from None
 
     def _add_video(self, size, fps, coding):
-        video = self._file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        video.width, video.height = size
-        video.pix_fmt = "yuv420p"
+        video = add_video(self._file, size, fps)
         video.gop_size = max(int(fps), 1)  # a fragment a second is what a crash can cost
         video.options = {**coding, "bf": "0"}
-        video.codec_context.color_range = 1
-        video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = 1
         return video
 
     def _add_audio(self):
@@ -280,9 +312,7 @@ class _Writer:
         self._last = new
 
     def _converted(self, picture):
-        new = av.VideoFrame.from_ndarray(_framed(picture[::-1], self._size), format="rgba")  # GL begins at the bottom
-        return new.reformat(*self._size, format="yuv420p", src_colorspace="ITU709", dst_colorspace="ITU709",
-                            dst_color_range="MPEG")
+        return video_frame(_framed(picture[::-1], self._size))  # GL begins at the bottom
 
     def _encode(self, frame):
         frame.pts, frame.time_base = self._frames, 1 / self._video.average_rate
@@ -407,4 +437,4 @@ def _resilient(suffix):
 
 
 def _reason(error):
-    return getattr(error, "strerror", None) or " ".join(str(error).split())[:160]
+    return getattr(error, "strerror", None) or one_line(error)

@@ -3,7 +3,7 @@
 import math
 
 from ..motion import Journey, Place
-from .passes import NEUTRAL, Stage, keep, neutral, recipe
+from .passes import NEUTRAL, Stage, Stretch, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
 
@@ -26,7 +26,7 @@ class Renderer:
         for each in self.passes:
             for which in each.shaders():
                 self._shaders.load(*which)
-        self._stage = Stage(ctx, size, self._shaders, self.upload)
+        self._stage, self._stretch = Stage(ctx, size, self._shaders, self.upload), Stretch(ctx)
         self._start = None
         self._drawn = self.journey.here  # at the last frame that was not held
         self._held = None  # what the last frame before a freeze was drawn with
@@ -41,13 +41,16 @@ class Renderer:
         return self._shaders.messages + ([self.upload.reason] if self.upload.reason else [])
 
     def resize(self, size):
-        """Another picture size in px; pictures remembered by passes are dropped."""
+        """Another picture size in px; what passes remember is stretched to it. Leaves the framebuffer bound."""
         if size == self.size:
             return
+        screen = self._ctx.fbo
         self._stage.release()
         self._stage = Stage(self._ctx, size, self._shaders, self.upload)
+        self._ctx.disable(self._ctx.BLEND)
         for each in self.passes:
-            each.forget()
+            each.resize(self._stage, self._stretch)
+        screen.use()
 
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
@@ -71,6 +74,7 @@ class Renderer:
 
     def _paint(self, screen, values, frozen):
         held, host, motions = self._held
+        host = {**host, **self._shape()}  # it may have changed since
         gain = 0.0 if values["show.blackout"] else values["show.master"]  # these two work on a held picture too
         dither = not (gain == 0.0 or neutral({**held, "show.master": gain}))
         self._uniforms.put({**host, "gain": gain, "dither": dither}, motions, held)
@@ -84,11 +88,13 @@ class Renderer:
             else:
                 each.forget()
 
-    def _host(self, values, now, dt, extras):
+    def _shape(self):
         width, height = self.size
+        return {"width": width, "height": height, "aspect": width / height}
+
+    def _host(self, values, now, dt, extras):
         return {
-            **extras, "fade": self._fader.share(self.journey),
-            "width": width, "height": height, "aspect": width / height, "time": now - self._start, "dt": dt,
+            **extras, **self._shape(), "fade": self._fader.share(self.journey), "time": now - self._start, "dt": dt,
             "keep_echo": keep(values["zoom.echo"], dt), "keep_trails": keep(values["post.trails"], dt),
             "hue_cos": math.cos(math.radians(values["post.hue"])),
             "hue_sin": math.sin(math.radians(values["post.hue"])),
@@ -97,7 +103,7 @@ class Renderer:
     def release(self):
         for each in self.passes:
             each.forget()
-        for part in (self._stage, self._shaders, self._uniforms, self.upload):
+        for part in (self._stage, self._stretch, self._shaders, self._uniforms, self.upload):
             part.release()
 
 

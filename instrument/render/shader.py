@@ -181,11 +181,11 @@ def _read(path):
 
 
 def _explain(text, files, path):
-    """The first fault of a compiler log as one line: file, line, text."""
-    for match in map(_FAULT.match, text.splitlines()):
-        if match:
-            index, line = divmod(int(match[1] or match[2]), _FILE)
-            return f"{Path(path).parent / files[index][0]}, line {line}: {match[3].strip()}"
+    """The first error of a compiler log, or else whatever it says first, as one line: file, line, text."""
+    found = sorted(filter(None, map(_FAULT.match, text.splitlines())), key=lambda match: "error" not in match[0].lower())
+    if found:
+        index, line = divmod(int(found[0][1] or found[0][2]), _FILE)
+        return f"{Path(path).parent / files[index][0]}, line {line}: {found[0][3].strip()}"
     lines = [line.strip() for line in text.splitlines() if line.strip("= ")]
     return f"{path}: {lines[-1] if lines else 'does not compile'}"
 

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from ..errors import one_line
+
 log = logging.getLogger(__name__)
 TRIES = 2  # a driver may refuse once what it does the next time, while another thread records a CUDA graph for one
 ROOM = 4 * 1024 * 4096  # bytes of the largest dream: buffers that have room for it serve a whole session
@@ -71,7 +73,7 @@ class Upload:
         if self._failed == TRIES:
             self._failed = 0
             self._routes.remove(route)
-            self.reason = f"{route.name} upload failed ({_one_line(error)}); now {self.route}"
+            self.reason = f"{route.name} upload failed ({type(error).__name__}: {one_line(error)}); now {self.route}"
 
     def _fitting(self, texture, size):
         if texture.size == size:
@@ -100,7 +102,7 @@ def _let_go(route):
     try:
         route.release()
     except Exception as error:  # noqa: BLE001 - drivers raise what they like
-        log.warning("%s upload could not be ended (%s)", route.name, _one_line(error))
+        log.warning("%s upload could not be ended (%s)", route.name, one_line(error))
 
 
 class HostRoute:
@@ -223,7 +225,3 @@ def _prove(pixels, texture):
     arrived = np.frombuffer(texture.read(), np.uint8).reshape(tuple(pixels.shape))
     if not np.array_equal(arrived, pixels.cpu().numpy()):
         raise OSError("the picture arrived changed")
-
-
-def _one_line(error):
-    return " ".join(f"{type(error).__name__}: {error}".split())[:160]

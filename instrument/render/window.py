@@ -6,12 +6,14 @@ window. Main thread only.
 """
 
 import ctypes
+import os
 import sys
 from contextlib import contextmanager
 from ctypes.util import find_library
 
 import moderngl
 
+from ..errors import one_line
 from ..names import apart
 from ..params import COMMANDS, PARAMS
 from .software import waiter
@@ -27,19 +29,20 @@ _NAMED = {
     "END": "end", "PAGE_UP": "pageup", "PAGE_DOWN": "pagedown", "KP_ADD": "+", "KP_SUBTRACT": "-",
 } | {f"F{number}": f"f{number}" for number in range(1, 13)}
 
+TITLE = "Hear & See"
 _USED = {each.key for each in (*COMMANDS, *PARAMS)}
 _REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
 
 
-def open_screen(size=(1280, 720), headless=False, fullscreen=False, monitor=None, vsync=True, title="Hear & See", mode=None):
-    """A screen of `size` px: a window, full screen on the `monitor` named if asked, or `headless`. `mode`: the size (px) that
+def open_screen(size=(1280, 720), headless=False, monitor=None, vsync=True, mode=None):
+    """A screen of `size` px: a window, full screen where a `monitor` is named, or `headless`. `mode`: the size (px) that
     a monitor is switched to, if it can, when the picture fills it; None: it stays as it is.
 
     OSError (one line with the cure) when there is no display or no OpenGL 3.3.
     """
     if headless:
         return Headless(size)
-    return Window(size, title, vsync, monitor, fullscreen or monitor is not None, mode)
+    return Window(size, vsync, monitor, mode)
 
 
 def monitors():
@@ -89,13 +92,13 @@ class Headless:
 class Window:
     """A window with an OpenGL 3.3 core context, resizable, full screen and back."""
 
-    def __init__(self, size, title="Hear & See", vsync=True, monitor=None, fullscreen=False, mode=None):
+    def __init__(self, size, vsync=True, monitor=None, mode=None):
         self._mode = mode
         self._glfw = glfw = _start_glfw()
         self.closed, self.notice = False, ""
         self._keys, self._monitor, self._windowed = [], monitor, None
         try:
-            self._handle = _create_window(glfw, size, title)
+            self._handle = _create_window(glfw, size, TITLE)
             glfw.make_context_current(self._handle)
             self.ctx = _window_context()
         except OSError:
@@ -105,7 +108,7 @@ class Window:
         glfw.set_key_callback(self._handle, self._key)
         glfw.set_monitor_callback(self._monitor_changed)
         self._measure()
-        if fullscreen:
+        if monitor is not None:
             self._fill(self._find_monitor())
 
     def begin(self):
@@ -253,7 +256,7 @@ class Beside:
         glfw.make_context_current(self._handle)
         try:
             if not _same(glfw.get_current_context(), self._handle):
-                raise OSError(f"its graphics are gone ({_one_line(glfw.get_error()[1])})")
+                raise OSError(f"its graphics are gone ({one_line(glfw.get_error()[1])})")
             yield
         finally:
             glfw.make_context_current(before)
@@ -290,7 +293,7 @@ def _headless_context():
         backend = {"backend": "egl", "device_index": _cuda_device()} if sys.platform.startswith("linux") else {}
         return moderngl.create_context(standalone=True, require=GL_VERSION, **backend)
     except Exception as error:  # noqa: BLE001 - glcontext raises just that
-        raise OSError(f"no OpenGL {GL_VERSION / 100:.1f} without a window ({_one_line(error)}); "
+        raise OSError(f"no OpenGL {GL_VERSION / 100:.1f} without a window ({one_line(error)}); "
                       + _cure("apt-get install libegl1 libgl1-mesa-dri")) from None
 
 
@@ -325,7 +328,7 @@ def _window_context():
     try:
         return moderngl.create_context(require=GL_VERSION)
     except Exception as error:  # noqa: BLE001 - as above
-        raise OSError(f"the window has no OpenGL {GL_VERSION / 100:.1f} ({_one_line(error)}); "
+        raise OSError(f"the window has no OpenGL {GL_VERSION / 100:.1f} ({one_line(error)}); "
                       + _cure("apt-get install libgl1 libgl1-mesa-dri libglx-mesa0")) from None
 
 
@@ -333,6 +336,7 @@ def _create_window(glfw, size, title, **hints):
     hints = {
         "CONTEXT_VERSION_MAJOR": 3, "CONTEXT_VERSION_MINOR": 3, "OPENGL_PROFILE": glfw.OPENGL_CORE_PROFILE,
         "OPENGL_FORWARD_COMPAT": True,
+        "COCOA_RETINA_FRAMEBUFFER": False,  # the size asked for is the size drawn, recorded and sent
         "AUTO_ICONIFY": False,  # a click on the laptop must not take the picture off the stage
     } | hints
     glfw.default_window_hints()
@@ -340,7 +344,7 @@ def _create_window(glfw, size, title, **hints):
         glfw.window_hint(getattr(glfw, name), value)
     window = glfw.create_window(*size, title, None, None)
     if not window:
-        reason = _one_line(glfw.get_error()[1])
+        reason = one_line(glfw.get_error()[1])
         raise OSError(f"no window ({reason}); " + _cure("apt-get install libgl1 libgl1-mesa-dri"))
     return window
 
@@ -374,14 +378,17 @@ def _same(one, other):
 
 
 def _start_glfw():
+    if sys.platform.startswith("linux") and os.environ.get("DISPLAY"):
+        # Through Wayland a window neither knows its place nor lets a second one have OpenGL: there X11's way is open, too.
+        os.environ.setdefault("PYGLFW_LIBRARY_VARIANT", "x11")
     try:
         import glfw
     except ImportError as error:  # the system library may be what is missing
-        raise OSError(f"no window system ({_one_line(error)}); " + _cure("apt-get install libglfw3")) from None
+        raise OSError(f"no window system ({one_line(error)}); " + _cure("apt-get install libglfw3")) from None
     glfw.ERROR_REPORTING = False  # errors are asked for with get_error
     if not glfw.init():
         reason = glfw.get_error()[1]
-        raise OSError(f"no display ({_one_line(reason)}); " + _cure("start a desktop or Xvfb"))
+        raise OSError(f"no display ({one_line(reason)}); " + _cure("start a desktop or Xvfb"))
     return glfw
 
 
@@ -413,8 +420,3 @@ def _present(glfw):
 def _name(glfw, monitor):
     name = glfw.get_monitor_name(monitor)
     return name.decode(errors="replace") if isinstance(name, bytes) else name
-
-
-def _one_line(error):
-    text = error.decode(errors="replace") if isinstance(error, bytes) else str(error)
-    return " ".join(text.split())[:160] or "no reason given"
