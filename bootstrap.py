@@ -158,7 +158,8 @@ def is_ready(test):
     except (OSError, ValueError):
         return False
     wanted = json.loads(json.dumps(stamp(test or found.get("test", False))))
-    return found == wanted and venv_python().exists()
+    new_card = has_cuda() and not found.get("cuda", sys.platform != "win32")  # set-ups of before did not note it
+    return {**found, "cuda": wanted["cuda"]} == wanted and not new_card and venv_python().exists()
 
 
 def has_this_python():

@@ -473,7 +473,8 @@ def _teach_flags(command):
                          "each; without them the instrument that is running is taught, by ear")
     command.add_argument("--out", metavar="FOLDER", help="write this model folder (default: a new one in "
                          ".hearsee/models of your home folder; a taught model is taught on)")
-    command.add_argument("--picture", metavar="FILE|CLASS", help="its picture (default: of the class most like it)")
+    command.add_argument("--picture", metavar="FILE|CLASS", help="its picture (default: that of the class most like it; by ear, the "
+                         "dream of that moment)")
     command.add_argument("--forget", action="store_true", help="take the class out again: of the model in --model, else of the "
                          "instrument that is running")
     command.add_argument("--remember", metavar="DIR", help="labelled clips of the model's own classes: make the memory "
@@ -564,7 +565,8 @@ def _evaluate_flags(command):
     command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N", help="only these folds")
     command.add_argument("--window", type=_within(0.1, 60), metavar="S", help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
-    command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc")
+    command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc; with "
+                         "--folds those of the same folds, where there are such")
     command.add_argument("--noise", default="", metavar="DIR|pink|brown", help="put noise under every clip")
     command.add_argument("--snr", type=_within(-100, 100), default=10.0, metavar="DB", help="the noise is so far below (default 10)")
     command.add_argument("--level", type=_within(-100, 100), metavar="DB", help="bring every clip's peak to so many dBFS")

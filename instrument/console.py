@@ -56,8 +56,12 @@ class _Log(logging.Handler):
     """Log records of a show go the same way."""
 
     def emit(self, record):
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - whoever logs must not be ended by it
+            return self.handleError(record)
         if record.levelno >= logging.WARNING:
-            complain(self.format(record))
+            complain(text)
 
 
 def _say(text, stream):

@@ -143,14 +143,51 @@ def controllers():
 
 def boxes():
     """The MIDI profiles that ship."""
+    return table(("box", "how to set it"), [(each["name"], each.get("note", "")) for each in _profiles()])
+
+
+def _profiles():
     files = sorted((ROOT / "instrument" / "midi" / "profiles").glob("*.toml"))
-    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in files]
-    return table(("box", "how to set it"), [(each["name"], each.get("note", "")) for each in found])
+    return [tomllib.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def layouts():
+    """What the controls of each profile play, as the box has them from left to right."""
+    return "\n\n".join(_layout(tree) for tree in _profiles() if not tree.get("table"))
+
+
+def _layout(tree):
+    rows, label = [], ""
+    for control in tree["control"]:
+        label = control.get("label", label)
+        rows.append((f"{label} ({_numbers(control)})", _played(control)))
+    return f"**{tree['name']}**\n\n{table(('controls', 'what they play'), rows)}"
+
+
+def _numbers(control):
+    """The numbers of a control of a profile: "CC 16 to 23", "note 36"."""
+    kind = {"cc": "CC", "note": "note"}.get(control.get("kind", "cc"), control.get("kind", "cc"))
+    numbers, channels = control.get("numbers", 0), control.get("channels")
+    where = f", channel {_listed(channels)}" if channels else ""
+    return f"{kind} {_listed(numbers)}{where}"
+
+
+def _listed(numbers):
+    numbers = numbers if isinstance(numbers, list) else [numbers]
+    runs = len(numbers) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return f"{numbers[0]} to {numbers[-1]}" if runs else ", ".join(map(str, numbers))
+
+
+def _played(control):
+    if presets := control.get("presets"):
+        return f"presets {_listed(presets)}"
+    return " ".join(code(name) if name else "-" for name in control.get("rows") or control["commands"])
 
 
 BLOCKS = {
     "parameters": parameters, "knobs": knobs, "keys": keys, "presets": looks, "published": published,
     "settable": settable, "commands": commands, "controllers": controllers, "boxes": boxes,
+    "layouts": layouts,
 }
 
 

@@ -3,10 +3,8 @@
 import os
 import sys
 import time
+from itertools import chain, count
 from pathlib import Path
-
-import numpy as np
-from PIL import Image, ImageOps
 
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
@@ -40,8 +38,16 @@ def write_whole(path, text):
         part.unlink(missing_ok=True)
 
 
+def numbered(path):
+    """`x`, `x-2`, `x-3` and so on: names for a file that may be there already."""
+    return chain([path], (path.with_stem(f"{path.stem}-{number}") for number in count(2)))
+
+
 def photograph(path):
     """Pixels (h, w, 3), uint8, of a picture, upright as the camera noted it; ValueError in one line for a damaged one."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
     try:
         with Image.open(path) as picture:
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))

@@ -52,7 +52,7 @@ class ListenOptions:
     """What `hearsee listen` was asked for; the flags of cli.py."""
 
     audio: str | None = None
-    channels: tuple = ()  # of the input device that are heard; all
+    channels: tuple = ()  # of the input device or file that are heard; all
     loop: bool = False
     mute: bool = False
     model: str | None = None
@@ -246,10 +246,11 @@ class Listener:
 
     def _tell_lost(self, told):
         """Say once of each target of OSC that nothing reaches it."""
-        for target, why in list(self.sender.lost.items()):  # other threads send, too
-            if target not in told:
-                told.add(target)
-                self._note(f"OSC does not reach {target[0]}:{target[1]} ({why}): see to the network, or give another --target")
+        new = {target: why for target, why in list(self.sender.lost.items()) if target not in told}  # other threads send, too
+        if new:
+            told.update(new)
+            lost = ", ".join(f"{host}:{port} ({why})" for (host, port), why in new.items())
+            self._note(f"OSC does not reach {lost}: see to the network, or give another --target")
 
     def _bring_network(self):
         self._take(network := Network(*self._load()))

@@ -46,6 +46,7 @@ WIDE = 8  # parts of a pattern that may stand for more than one text
 BUNDLE = b"#bundle\0"
 HEADER = BUNDLE + struct.pack(">Q", 1)  # time tag 1: immediately
 NESTED = 8  # bundles in bundles
+FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # no room: the next tick says it all again
 WEKINATOR = "/wek/outputs"
 BY_FEATURE_ADDRESS = {row.address: row for row in (*FEATURES, RAW)}
 CLASS_ADDRESS = class_feature("").address
@@ -229,10 +230,9 @@ class Sender:
         for target in self.targets:
             try:
                 _send(self._socket, packet, target)
-            except BlockingIOError:  # a full buffer: the next tick says it all again
-                pass
-            except OSError as problem:  # no network
-                self.lost[target] = problem.strerror or str(problem)
+            except OSError as problem:
+                if problem.errno not in FULL:
+                    self.lost[target] = problem.strerror or str(problem)
 
     def close(self):
         self._socket.close()

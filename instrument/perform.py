@@ -58,7 +58,7 @@ class PerformOptions:
 
     audio: str | None = None
     loop: bool = False
-    channels: tuple = ()  # of the input device that are heard; all
+    channels: tuple = ()  # of the input device or file that are heard; all
     mute: bool = False
     model: str | None = None
     device: str = "auto"  # that `listen` hears on
@@ -123,7 +123,7 @@ def share_cores():
 def perform(options):
     """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     share_cores()
-    with as_before(), fine_ticks(), awake(), aside(), ExitStack() as stack:
+    with aside(), as_before(), fine_ticks(), awake(), ExitStack() as stack:
         show, status = Show(options, stack), 0
         try:
             with ended_in_order():
@@ -243,7 +243,7 @@ class Show:
 
         loops = Loops(self.options.frames or FOLDER)
         lacking = [name for name in self.classes if name not in loops.classes]
-        if len(lacking) == len(self.classes):
+        if len(lacking) == len(self.classes) and not self.options.no_listen:
             raise ValueError(f"{loops.folder} has loops of {', '.join(loops.classes)}, and of none that is heard "
                              f"({', '.join(self.classes)}): give the --model that they were made with")
         tell(f"plays loops of {', '.join(loops.classes)} from {loops.folder}"

@@ -135,7 +135,7 @@ def test_there_are_none_either_where_each_would_get_a_copy_of_all_clips(monkeypa
 def test_what_makes_batches_can_be_sent_to_a_process_that_is_not_forked(sounds):
     clips = find_clips(sounds)
     settings = Settings(str(sounds), steps=3, batch=4)
-    made = Batches(settings, gather(clips, classes_of(clips), settings.foreign, 0), None)
+    made = Batches(settings, gather(clips, classes_of(clips)), None)
     sent = pickle.loads(pickle.dumps(made))
     assert all(torch.equal(one, other) for one, other in zip(flat(made(0)), flat(sent(0)), strict=True))
 

@@ -258,11 +258,14 @@ def test_no_file_of_the_users_own_is_lost_among_the_pictures(taught, tmp_path):
     dreamt = (pictures / "crackle.png").read_bytes()
     Image.new("RGB", (8, 8), (0, 200, 0)).save(pictures / "crackle.jpg")  # newer: it is shown from now on
     own = (pictures / "crackle.jpg").read_bytes()
-    os.utime(pictures / "crackle.png", (1, 1))
+    os.utime(pictures / "crackle.jpg", (1, 1))  # a photograph of long ago
+    (pictures / "crackle-before.png").write_bytes(b"one more")
+    (pictures / "crackle.gif").mkdir()
     (pictures / "crackle.psd").write_text("layers")
     taught.save()
     assert load_model(tmp_path / "taught").picture_files()["crackle"].read_bytes() == own
-    assert (pictures / "crackle-before.png").read_bytes() == dreamt and (pictures / "crackle.psd").read_text() == "layers"
+    assert (pictures / "crackle-before.png").read_bytes() == b"one more" and (pictures / "crackle.psd").read_text() == "layers"
+    assert (pictures / "crackle-before-2.png").read_bytes() == dreamt
 
 
 def test_a_file_without_sound_is_named(base, tmp_path):

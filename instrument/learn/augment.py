@@ -86,7 +86,7 @@ class Sounds:
         return _at_unit_power(clip[start:start + length])
 
     def windows(self, index, seconds, most=None):
-        """All windows of a clip at half-window hops, (n, length), at unit RMS; or those of `numbers`."""
+        """All windows of a clip, see `starts`, (n, length), at unit RMS; or those of `numbers`."""
         length = int(seconds * self._rate)
         return torch.from_numpy(np.stack([self.window(index, number, length) for number in self.numbers(index, seconds, most)]))
 

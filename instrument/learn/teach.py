@@ -8,6 +8,7 @@ must lead them so that all but LOST of what is remembered keeps its answer. What
 
 import filecmp
 import json
+import os
 import re
 import shutil
 import time
@@ -21,7 +22,7 @@ from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import in_ascii
-from ..files import put
+from ..files import numbered, put
 from ..model.card import OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
@@ -251,6 +252,8 @@ def _recall(model, clips, name, chance):
     found = []
     for at, count in zip(track(chance.permutation(len(clips)), name), counts):
         found += [model.listen(view)[1] for view in _some_views(read(clips[at]), count, chance, model.front_end)]
+    if not found:
+        raise ValueError(f"{name}: nothing sounds in its clips (louder than {GATE:g} dBFS): a memory needs some of every class")
     return np.stack(found)
 
 
@@ -338,7 +341,7 @@ def _put_in_place(part, folder):
             put(old, folder)
         raise
     for path, name in _besides(old):
-        path.rename(folder / name)
+        path.rename(next(free for free in numbered(folder / name) if not os.path.lexists(free)))
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -353,6 +356,6 @@ def _besides(folder):
     for path in (folder / "pictures").glob("*"):
         if path.stem not in names or path.suffix.lower() not in PICTURES:
             kept.append((path, f"pictures/{path.name}"))
-        elif path != used[path.stem]:
+        elif path != used.get(path.stem):
             kept.append((path, f"pictures/{path.stem}-before{path.suffix}"))
     return kept

@@ -9,6 +9,7 @@ A profile:
     hello = ["F0 ... F7"]                    # system exclusive sent when the device comes
 
     [[control]]                              # as many as wanted; lists run in parallel, "" or 0 leaves one free
+    label = "knobs"                          # as the box calls them, for the documents
     kind = "cc"                              # cc, cc14, nrpn, nrpn14, note, bend
     numbers = [13, 14]
     channels = [1, 2]                        # 1 to 16, also a single one; left out: any
@@ -30,7 +31,7 @@ from .mapping import Binding, table_bindings
 
 FOLDER = Path(__file__).parent / "profiles"
 KEYS = ("name", "ports", "refuse", "table", "hello", "note", "control")
-CONTROL_KEYS = ("kind", "numbers", "channels", "rows", "commands", "presets", "mode", "takeover", "light", "ring")
+CONTROL_KEYS = ("label", "kind", "numbers", "channels", "rows", "commands", "presets", "mode", "takeover", "light", "ring")
 LIGHT_KEYS = ("kind", "shift", "channel", "off", "on", "low", "high")
 TARGETS = {"rows": "row", "commands": "command", "presets": "preset"}
 PRESET_OFF = -1  # no preset

@@ -15,7 +15,6 @@ import threading
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 
 import av
@@ -23,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import one_line
-from ..files import put
+from ..files import numbered, put
 from .readback import Readback
 
 try:
@@ -73,7 +72,7 @@ def _saving(path):
 
 def unused(path):
     """`path`, or where a file has that name `x-2.png`, `x-3.png` and so on: the first that is free."""
-    return next(name for name in _names(path) if not (os.path.lexists(name) or os.path.lexists(_part(name))))
+    return next(name for name in numbered(path) if not (os.path.lexists(name) or os.path.lexists(_part(name))))
 
 
 def prepare(asked):
@@ -85,7 +84,7 @@ def prepare(asked):
     try:
         asked.parent.mkdir(parents=True, exist_ok=True)
         av.open(str(_part(asked)), "w").close()  # is there such a kind of file? Writes nothing yet
-        return next(filter(None, map(_room, _names(asked))))
+        return next(filter(None, map(_room, numbered(asked))))
     except (OSError, ValueError, av.FFmpegError) as error:
         raise _no_place(asked, error) from None
 
@@ -354,14 +353,9 @@ def _even(size):
     return tuple(side // 2 * 2 for side in size)  # H.264 halves colours both ways
 
 
-def _names(path):
-    """`x`, `x-2`, `x-3` and so on."""
-    return chain([path], (path.with_stem(f"{path.stem}-{number}") for number in count(2)))
-
-
 def _claim(path):
     """(the first name whose part no other recording has, that part: new, and locked for as long as it is open)."""
-    for name in _names(path):
+    for name in numbered(path):
         try:
             held = open(_part(name), "xb")  # x: of two that try at once one succeeds
         except FileExistsError:
