@@ -11,6 +11,7 @@ from .behind import step_back
 from .errors import one_line
 from .files import photograph
 from .latest import Latest
+from .params import BY_NAME
 
 log = logging.getLogger(__name__)
 OWN = "own"  # the network of the model itself
@@ -189,8 +190,9 @@ def read_pictures(model, own=None):
     """
     import torch
 
-    files = picture_files_of(model, own)
-    return {name: torch.from_numpy(photograph(path) / np.float32(255)).permute(2, 0, 1).contiguous() for name, path in files.items()}
+    tallest = int(BY_NAME["dream.size"].hi)  # no dream looks closer: a dozen photographs of 24 million pixels would be gigabytes
+    pixels = {name: photograph(path, tallest) / np.float32(255) for name, path in picture_files_of(model, own).items()}
+    return {name: torch.from_numpy(each).permute(2, 0, 1).contiguous() for name, each in pixels.items()}
 
 
 def picture_files_of(model, own=None):

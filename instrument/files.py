@@ -43,13 +43,17 @@ def numbered(path):
     return chain([path], (path.with_stem(f"{path.stem}-{number}") for number in count(2)))
 
 
-def photograph(path):
-    """Pixels (h, w, 3), uint8, of a picture, upright as the camera noted it; ValueError in one line for a damaged one."""
+def photograph(path, tallest=None):
+    """Pixels (h, w, 3), uint8, of a picture, upright as the camera noted it, made smaller where it is higher than `tallest` px;
+    ValueError in one line for a damaged one."""
     import numpy as np
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            if tallest and upright.height > tallest:
+                upright = upright.resize((max(1, round(upright.width * tallest / upright.height)), tallest), Image.Resampling.LANCZOS)
+            return np.asarray(upright)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
         raise ValueError(f"{path} is no whole picture ({error}): put another one there") from None

@@ -57,7 +57,7 @@ class Heard:
 
     def dreamt(self, classes, now):
         """Class weights for the dream: what is heard, or in a long silence one class after the other."""
-        if max(self.weights.values(), default=0.0) >= FAINT or not classes:
+        if sum(self.weights.values()) >= FAINT or not classes:
             return dict(self.weights)
         return {classes[int(now // IDLE) % len(classes)]: 0.6}
 

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from itertools import count, pairwise
 from threading import Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -211,6 +212,19 @@ def test_what_no_class_claims_goes_to_the_own_features():
     assert (half.guided, half.energy) == (0.5, 0.75)
 
 
+def test_what_is_too_faint_to_guide_is_claimed_all_the_same():
+    """A sound that is known dreams of itself, in however many classes."""
+    many = objective.pull(values(guided=1, energy=0.05), {"a": 0.3, **{f"other {number}": 0.7 / 49 for number in range(49)}})
+    assert [name for name, _ in many.classes] == ["a"]
+    assert (many.guided, many.energy) == (pytest.approx(1.0), pytest.approx(0.05))
+
+
+def test_of_many_alike_some_guide():
+    flat = objective.pull(values(guided=1, energy=0), {f"class {number}": 0.05 for number in range(20)})
+    assert len(flat.classes) == objective.SOME and flat.guided == pytest.approx(1.0)
+    assert objective.heard({"a": 0.01}) == {} == objective.heard({})
+
+
 def test_the_layer_is_continuous():
     assert objective.stage_weights(3, 1) == (0, 0, 1, 0)
     assert objective.stage_weights(2.4, 1) == pytest.approx((0, 0.6, 0.4, 0))
@@ -280,6 +294,17 @@ def test_guides_of_a_mixture_share_the_positions_out():
 def test_guide_positions_are_few():
     assert objective.few(torch.rand(1, 8, 64, 64), 1000).shape == (8, 1000)
     assert objective.few(torch.rand(1, 8, 4, 4), 1000).shape == (8, 16)
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (40, 40)])
+def test_a_guide_is_seen_as_large_as_the_picture_shows_it(eye, shape):
+    """Whole in height, be it upright or not, in a window of any shape."""
+    looks, look = [], eye.activations
+    guides = objective.Guides(eye, {"a": torch.rand(3, *shape)})
+    guides._eye = SimpleNamespace(smallest=eye.smallest, strides=eye.strides,
+                                  activations=lambda picture, deepest: looks.append(picture.shape[2:]) or look(picture, deepest))
+    guides.at("a", 48, 2)
+    assert looks[0] == (48, round(48 * shape[1] / shape[0]))
 
 
 def test_guides_are_looked_at_once(eye):
@@ -395,6 +420,11 @@ def adding(amount):
         return picture + amount if octave == 0 else picture
 
     return ascend
+
+
+@pytest.mark.parametrize("rows, threads, strips", [(432, 1, 1), (432, 7, 6), (432, 11, 9), (431, 4, 1), (4, 16, 4)])
+def test_a_picture_is_read_in_as_many_strips_as_there_are_threads_for(rows, threads, strips):
+    assert flow._parts(rows, threads) == strips
 
 
 def test_no_motion_changes_nothing():
@@ -665,6 +695,12 @@ def test_a_spectrogram_that_is_turned_off_changes_nothing():
 def test_the_dream_starts_from_the_spectrogram_by_its_share():
     contrast = [below_above(sounding(share, {"a": 1.0})) for share in (0.0, 0.3, 0.7, 1.0)]
     assert contrast == sorted(contrast) and contrast[-1] > contrast[0] + 0.2
+
+
+@pytest.mark.parametrize("weights", [{}, {"b": 1.0}])
+def test_the_spectrogram_is_dreamt_on_in_a_look_that_never_returns(weights):
+    before, after = (sounding(share, weights, 20, **{"return": 0.0}) for share in (0.0, 1.0))
+    assert below_above(after) > below_above(before) + 0.1
 
 
 @pytest.mark.parametrize("weights", [{}, {"b": 1.0}])

@@ -206,6 +206,13 @@ def test_a_photograph_is_dreamed_as_it_was_held(tmp_path):
     assert module.read_pictures(load_model(), tmp_path)["siren"].shape == (3, 64, 48)
 
 
+def test_a_photograph_is_no_larger_than_a_dream_can_show_it(tmp_path):
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "siren.jpg")
+    Image.new("RGB", (300, 200)).save(tmp_path / "drilling.jpg")
+    found = module.read_pictures(load_model(), tmp_path)
+    assert found["siren"].shape == (3, 1024, 1536) and found["drilling"].shape == (3, 200, 300)
+
+
 def test_a_picture_of_no_end_and_a_broken_one_are_one_line(tmp_path, monkeypatch):
     Image.new("RGB", (64, 48)).save(tmp_path / "siren.png")
     whole = (tmp_path / "siren.png").read_bytes()

@@ -6,6 +6,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from ..dream.graphs import finish
 from ..dream.precision import quick_precisions
 from ..model.int8 import Weights
 from .report import median_seconds
@@ -38,14 +39,14 @@ class Ceilings:
         if precision == torch.int8:
             x = torch.ones(1, side, 64, side // 64, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
             weights = Weights(torch.randn(side, side, 1, 1), None, [1, 1], [0, 0])
-            return 2 * side**3 / _seconds(lambda: weights(x, 1.0, 0, (1.0, 0, torch.uint8), "none"))
+            return 2 * side**3 / _seconds(lambda: weights(x, 1.0, 0, (1.0, 0, torch.uint8), "none"), device)
         one, other = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
-        return 2 * side**3 / _seconds(lambda: one @ other)
+        return 2 * side**3 / _seconds(lambda: one @ other, device)
 
     def _copy(self, side, device):
         source = torch.rand(4, side, side, device=device)
         target = torch.empty_like(source)
-        return 2 * source.nbytes / _seconds(lambda: target.copy_(source))
+        return 2 * source.nbytes / _seconds(lambda: target.copy_(source), device)
 
     def least(self, work, precision):
         """(seconds that `work` takes at the least, "operations" or "bytes": which of them)."""
@@ -91,11 +92,10 @@ def _tensors(tree):
             yield from _tensors(branch)
 
 
-def _seconds(action):
+def _seconds(action, device):
     def timed():
         action()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()  # sync point: it is timed
+        finish(torch.device(device))  # sync point: it is timed
 
     return median_seconds(timed, 9)
 

@@ -12,6 +12,7 @@ import torch
 from ..model.joined import joined
 from ..model.packed import kept_by, packed
 from ..motion import Motion, Place, added, between, motion
+from ..params import DEFAULTS
 from . import flow, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
 from .graphs import finish, loading, player, stepping
@@ -225,8 +226,9 @@ class Dreamer:
     def _leak(self, dream, dt):
         """How much the picture comes back to the class pictures, see Numbers; within a few frames, sooner here and later
         there, while the classes change."""
-        known = self._seen(dream.scene)[0]
-        share = known * (1 - (1 - dream.scene.values["dream.return"]) ** (dt * REFERENCE))
+        known, sound = self._seen(dream.scene)
+        back = max(dream.scene.values["dream.return"], sound * DEFAULTS["dream.return"])  # no other way leads to the sound's picture
+        share = known * (1 - (1 - back) ** (dt * REFERENCE))
         return (share, dt / TURN if dream.turning else 0.0) if share > 0 or dream.turning else ()
 
     def _ascent(self, dream, dt, strange):
@@ -244,7 +246,7 @@ class Dreamer:
 
     def _guiding(self, ascent, wanted):
         names = [name for name, _ in wanted.classes] if ascent.terms.guided else []
-        return tuple(self._guides.together(names, min(size), ascent.terms.stages) for size in ascent.sizes)
+        return tuple(self._guides.together(names, size[0], ascent.terms.stages) for size in ascent.sizes)
 
     def _goal(self, classes):
         eye = self.eye

@@ -154,11 +154,16 @@ def _read(picture, grid, mode):
     if picture.device.type == "mps":
         return read_plainly(picture, grid, mode)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
-    parts = torch.get_num_threads() if picture.device.type == "cpu" and len(grid) == 1 else 1
-    strips = grid.unflatten(1, (parts, -1)).flatten(0, 1) if grid.shape[1] % parts == 0 else grid
+    parts = _parts(grid.shape[1], torch.get_num_threads()) if picture.device.type == "cpu" and len(grid) == 1 else 1
+    strips = grid.unflatten(1, (parts, -1)).flatten(0, 1)
     outside = "border" if mode == "bicubic" else "reflection"
     found = F.grid_sample(picture.expand(len(strips), -1, -1, -1), strips, mode, outside, align_corners=False)
     return found if len(strips) == len(grid) else found.transpose(0, 1).flatten(1, 2)[None]
+
+
+def _parts(rows, threads):
+    """Into how many equal strips, at most one a thread, so many rows can be cut."""
+    return max(count for count in range(1, threads + 1) if rows % count == 0)
 
 
 # --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.12 at least)

@@ -17,7 +17,8 @@ POSITIONS = 1024  # guide positions that are compared, fewer at shallow stages w
 FEWEST_POSITIONS = 256  # an exact match there costs ten times the whole step for the same look
 BLOCK = 4096  # places that are matched at once: what they need stays near the processor
 FEWEST = 0.02  # lighter classes are left out,
-SHARE = 0.06  # as are those with less of the whole than this
+SHARE = 0.06  # as are those with less of the whole than this,
+SOME = 4  # but so many where no other is left
 LIGHTEST = 1e-3  # a stage with less is not looked at
 CACHED = 96  # (class, size) pairs of guide activations kept
 
@@ -76,7 +77,7 @@ def pull(values, classes, stages=4):
     """
     kept = heard(classes)
     total = sum(kept.values())
-    claimed = min(total, 1.0)
+    claimed = min(sum(classes.values()), 1.0) if kept else 0.0  # those left out are heard, too
     guided = values["dream.guided"]
     return Pull(
         guided * claimed, values["dream.likeness"], values["dream.energy"] + guided * (1 - claimed), values["dream.channel"],
@@ -107,9 +108,11 @@ def _masses(pull):
 
 
 def heard(classes):
-    """The classes {name: weight} that are worth dreaming of."""
-    least = max(FEWEST, SHARE * sum(classes.values()))
-    return {name: weight for name, weight in classes.items() if weight >= least}
+    """The classes {name: weight} that are worth dreaming of: where none stands out of many, some of the first."""
+    total = sum(classes.values())
+    kept = {name: weight for name, weight in classes.items() if weight >= max(FEWEST, SHARE * total)}
+    first = sorted(classes, key=classes.get, reverse=True)[:SOME] if total > FEWEST and not kept else ()
+    return kept or {name: classes[name] for name in first}
 
 
 def energy(activation):
@@ -215,7 +218,7 @@ class Guides:
         self._kept = OrderedDict()
 
     def at(self, name, side, deepest):
-        """Guides of stages 1..`deepest` for one class at short side `side` (px)."""
+        """Guides of stages 1..`deepest` for one class at a height of `side` px."""
         # Steps of 16 px: a hand on the size knob must not run every guide through the network again.
         key, picture = (name, max(self._eye.smallest, 16 * round(side / 16))), self._pictures[name]
         of, kept = self._kept.get(key, (None, ()))
@@ -241,7 +244,7 @@ class Guides:
                      for stage, use in enumerate(used))
 
     def _look(self, picture, side, deepest):
-        ratio = side / min(picture.shape[1:])
+        ratio = max(side / picture.shape[1], self._eye.smallest / min(picture.shape[1:]))  # as high as it is remembered
         size = tuple(round(edge * ratio) for edge in picture.shape[1:])
         activations = self._eye.activations(resize(picture[None], size), deepest)
         return [prepare(few(activation, min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))))

@@ -34,7 +34,7 @@ def exact(eye, pictures, device):
     """`eye` on `device` as it is; in the place of `fitted`."""
     # What PyTorch makes of channels last on an Apple GPU has failed or been wrong in one version after another (its issues
     # 140902, 142344, 188371).
-    return eye.to(device).lie(torch.contiguous_format) if torch.device(device).type == "mps" else eye.to(device)
+    return eye.to(device).lie(torch.contiguous_format if torch.device(device).type == "mps" else torch.channels_last)
 
 
 def agrees(eye, picture):
