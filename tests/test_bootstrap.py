@@ -146,12 +146,13 @@ def on_windows(bootstrap, monkeypatch):
     return lines
 
 
-@pytest.mark.parametrize("found", (True, False))
-def test_windows_gets_a_pytorch_that_knows_the_gpu_where_there_is_one(bootstrap, on_windows, monkeypatch, found):
+@pytest.mark.parametrize("found, there", [(True, False), (True, True), (False, False)])
+def test_windows_gets_a_pytorch_that_knows_the_gpu_where_there_is_one(bootstrap, on_windows, monkeypatch, found, there):
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: f"C:\\{name}.exe" if found else None)
+    monkeypatch.setattr(bootstrap, "computes_on_gpu", lambda: there)
     bootstrap.install(test=False)
     fetched = [line for line in on_windows if "torch" in line]
-    assert len(fetched) == found and all("/whl/cu" in line[-1] for line in fetched)
+    assert len(fetched) == (found and not there) and all("/whl/cu" in line[-1] for line in fetched)
     assert any("-e" in line for line in on_windows)
 
 
@@ -230,3 +231,18 @@ def test_the_ci_script_is_executable_and_parses():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
+
+
+@pytest.mark.parametrize("noted, card, ready", [
+    ({}, False, True), ({}, True, True), ({"cuda": False}, False, True), ({"cuda": False}, True, False), ({"cuda": True}, True, True),
+    ({"cuda": True}, False, True)])
+def test_a_card_that_is_new_asks_for_a_new_set_up_and_one_that_has_gone_does_not(bootstrap, monkeypatch, tmp_path, noted, card, ready):
+    """On a stage without a network nothing may be fetched that is there already."""
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: f"/usr/bin/{name}" if card else None)
+    monkeypatch.setattr(bootstrap.sys, "platform", "linux")
+    bootstrap.venv_python().parent.mkdir()
+    bootstrap.venv_python().touch()
+    stamp = {name: value for name, value in bootstrap.stamp(True).items() if name != "cuda"}
+    bootstrap.stamp_file().write_text(json.dumps({**stamp, **noted}))
+    assert bootstrap.is_ready(test=False) == ready
