@@ -33,7 +33,8 @@ NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.likeness": STRONG | {"dream.energy": 0.0},
     "dream.energy": STRONG | {"dream.guided": 0.0},
     "dream.channel": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},
-    "dream.class": STRONG | {"dream.guided": 0.0},
+    "dream.class": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},
+    "dream.layers": STRONG | {"dream.layer": 4.0},
     "post.hue": {"post.saturation": 1.6}, "post.chroma": {"post.saturation": 1.6},
     "dream.channel_index": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0, "dream.channel": 1.0},
 }
