@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from . import __version__
+from .awake import awake
 from .params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import BROKEN_OFF
 
@@ -358,8 +359,9 @@ def _distill_flags(command):
 def _distill(options):
     from .learn.distill import distill
 
-    distill(options.pictures, options.teacher, options.out, options.steps, options.batch, options.side, seed=options.seed,
-            workers=options.workers)
+    with awake(screen=False):
+        distill(options.pictures, options.teacher, options.out, options.steps, options.batch, options.side, seed=options.seed,
+                workers=options.workers)
 
 
 def _train_flags(command):
@@ -453,7 +455,8 @@ def _train(options):
     given = _given(options, Settings)
     start = {None: str(DEFAULT), "none": ""}.get(options.start, options.start)
     settings = Settings(**{**given, "start": start})
-    out = train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name, options.workers)
+    with awake(screen=False):
+        out = train(settings, options.out, options.run_folder or Path("runs") / Path(options.out).name, options.workers)
     print(out)
     print(_kept_back(load_model(out).card))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .audio.files import Frames, open_sound, seconds
+from .awake import awake
 from .console import tell
 from .errors import enough_memory
 from .offline import HAIR, Hearing, Offline, opening
@@ -50,7 +51,7 @@ def film(options):
     count = max(1, math.ceil((seconds(sound, options.seconds) - HAIR) * options.fps))
     _steady()
     smaller = "give a smaller --dream-size or fewer --dream-octaves"
-    with as_before(), enough_memory(look["dream.size"], smaller), ExitStack() as stack:
+    with as_before(), awake(screen=False), enough_memory(look["dream.size"], smaller), ExitStack() as stack:
         offline = stack.enter_context(Offline(model, options.size, options.network, options.shaders,
                                               pictures=options.pictures))
         hearing = Hearing(sound, model, look)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .audio.ring import forget
+from .audio.source import is_path
 from .awake import awake
 from .clock import Clock
 from .console import Messages, aside, tell
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
 LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
 DEMO_SECONDS = 20.0
-ENDLESS = (None, "demo", "mic")  # sounds that do not end by themselves
 FIRST_VIDEO = Path("out") / "first-light.mp4"
 HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 EAR = 15.0  # s that a short show waits for the first word of `listen`
@@ -106,6 +106,11 @@ def _identity(model):
     return model.classes, model.folder, model.weights_hash
 
 
+def _is_file(audio):
+    """Whether a sound ends by itself."""
+    return audio not in (None, "auto", "demo", "mic") and is_path(audio)
+
+
 def aspect(width, height):
     """Width over height of the dream for a picture of so many px."""
     return min(max(width / height, ASPECTS[0]), ASPECTS[1])
@@ -123,7 +128,7 @@ def share_cores():
 def perform(options):
     """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     share_cores()
-    with aside(), as_before(), fine_ticks(), awake(), ExitStack() as stack:
+    with aside(), as_before(), fine_ticks(), awake(not options.headless), ExitStack() as stack:
         show, status = Show(options, stack), 0
         try:
             with ended_in_order():
@@ -183,7 +188,7 @@ class Show:
             unasked = not (options.record or options.send or options.no_listen)  # then a look at what it does is wanted
             options = replace(options, headless=True)
             if unasked:
-                limit = options.seconds or (DEMO_SECONDS if options.audio in ENDLESS else None)
+                limit = options.seconds or (None if _is_file(options.audio) else DEMO_SECONDS)
                 options = replace(options, record=str(FIRST_VIDEO), seconds=limit)
             screen = open_screen(options.size or (640, 360), True)
         stack.callback(screen.close)
@@ -285,18 +290,24 @@ class Show:
 
     @property
     def _fps(self):
-        """Frames a second, also of what is recorded; 0: those of the monitor."""
+        """Frames a second; 0: those of the monitor."""
         return self.options.fps or (30.0 if self.options.headless else 0.0)
+
+    @property
+    def _recorded(self):
+        """Frames a second of a recording: those that are shown, but of a fast monitor no more than others play."""
+        return self._fps or min(self.screen.rate, 60.0)
 
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
-        last = time.perf_counter()
+        last = due = time.perf_counter()
         self._failing, self._fault = None, ""
         if self.options.record:
-            self.video.start(self.options.record, self._fps or 60.0)
+            self.video.start(self.options.record, self._recorded)
         while not self._over(last):
             if self._fps:
-                pause(last + 1 / self._fps)
+                due = max(due + 1 / self._fps, time.perf_counter())  # not from when it woke, which is always late
+                pause(due)
             now = time.perf_counter()
             self._pass_over(now, now - last)
             self.rates.drawn(time.perf_counter())
@@ -330,7 +341,7 @@ class Show:
     def _is_demo(self):
         """Whether nobody sees or has asked for more than a first look."""
         options = self.options
-        return options.headless and options.audio in ENDLESS and not (options.send or options.no_listen)
+        return options.headless and not (options.send or options.no_listen or _is_file(options.audio))
 
     def _waits(self, now):
         """Whether `listen` is still on its way up: a show that is over before could not tell that it has no ear."""
@@ -495,7 +506,7 @@ class Show:
             path = self.video.finish()
             self.say(f"finishing {path}" if path else "nothing recorded: it was ended before it began")
         else:
-            self.say(f"recording {self.video.start(None, self._fps or 60.0)}")
+            self.say(f"recording {self.video.start(None, self._recorded)}")
 
     def _do_show_fullscreen(self, now):
         self.screen.fullscreen()

@@ -8,6 +8,7 @@ in dream/playback.py.
 import hashlib
 import json
 import os
+import signal
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .awake import awake
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
 from .errors import enough_memory
 from .eyes import picture_files_of
@@ -62,7 +64,8 @@ def prerender(settings, classes=(), workers=1):
     undone = [name for name in mine if not _movie(settings, name).exists()]
     made = sum(_made(settings, name) for name in undone)
     frames = _in_processes(settings, undone, workers) if workers > 1 else _loops(settings, undone)
-    _follow(frames, len(undone) * _length(settings), made, rank)
+    with awake(screen=False):
+        _follow(frames, len(undone) * _length(settings), made, rank)
     return [f"{_movie(settings, name)}  {settings.frames} frames" for name in mine]
 
 
@@ -183,6 +186,7 @@ def _work(pipe, settings, classes, index, workers):
     """One worker process: tells every frame, and a user's mistake."""
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: who has asked for them ends them
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     try:
         for name in _loops(settings, classes, index, workers):

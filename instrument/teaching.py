@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from .features import AGAIN, CLASS, LISTENING, REFUSED
-from .files import photograph
-from .params import EAR
+from .files import aged, photograph
+from .params import BY_NAME, EAR
 
 PATIENCE = 15.0  # s that another model is waited for
 
@@ -124,6 +124,7 @@ class Teaching:
         path = self._folder / "pictures" / f"{name}.png"
         try:
             Image.fromarray(pixels).save(path)
+            aged(path)
             for other in there:
                 if other != path:
                     other.unlink()
@@ -135,7 +136,7 @@ class Teaching:
 def _read(path, say):
     """Pixels (h, w, 3), uint8, of a picture; None for a damaged one, which is said."""
     try:
-        return photograph(path)
+        return photograph(path, int(BY_NAME["dream.size"].hi))
     except ValueError as problem:
         say(f"{problem}; until then {path.stem} is dreamed without one")
         return None

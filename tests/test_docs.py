@@ -59,8 +59,16 @@ def test_every_feature_and_command_is_documented():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name):
-    links = re.findall(r"\]\(([^)#:]+)\)", read(name))
-    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+    links = re.findall(r"\]\(([^)#:]*)(#[^):]+)?\)", read(name))
+    pages = [((ROOT / name).parent / link if link else ROOT / name, place) for link, place in links]
+    assert [page for page, _ in pages if not page.exists()] == []
+    assert [(page, place) for page, place in pages if place and place[1:] not in headings(page)] == []
+
+
+def headings(page):
+    """What the headings of a page are called in a link."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def test_no_file_names_the_shared_folder():
@@ -86,7 +94,7 @@ def commands(name):
     """Every command line of a page, inline or in a block, that starts one of our programs."""
     lines = re.findall(r"`([^`\n]+)`|^    (\S.*)$", read(name), re.MULTILINE)
     lines = [inline or block for inline, block in lines]
-    return [line for line in lines if re.match(r"(hearsee|make|py bootstrap\.py|python3? -m instrument)( |$)", line)]
+    return [line for line in lines if re.match(r"(hearsee|make|ARGS=|py(thon3)? bootstrap\.py|python3? -m instrument)( |$|\")", line)]
 
 
 def words(line):
@@ -106,10 +114,10 @@ def test_the_readme_has_commands():
 
 @pytest.mark.parametrize(("name", "line"), LINES, ids=lambda value: value)
 def test_commands_exist(name, line):
-    program, command, flags = words(line)
+    program, command, flags = words(line if not line.startswith("ARGS=") else f"make run {line}")
     if program == "make":
         assert re.search(rf"^{command}:", read("Makefile"), re.MULTILINE)
-    if program == "py":
+    if program in ("py", "python3") and "bootstrap.py" in line:
         assert set(command.split("|")) <= {"run", "test", "setup"}
     if program == "hearsee" and command == "":
         return

@@ -187,6 +187,12 @@ def test_silence_stays_silence():
     assert not Disturb("brown", 10.0, 0.0)(np.zeros(100, np.float32), RATE).any()
 
 
+def test_a_fold_that_is_not_there_is_named(data):
+    with pytest.raises(ValueError, match="fold 9 is not here; leave out --folds"):
+        evaluate(Ear(), data, (9,))
+
+
+
 def test_a_folder_without_sounds_is_explained(data, tmp_path):
     with pytest.raises(ValueError, match="no sounds in .*pink or brown"):
         evaluate(Ear(), data, disturb=Disturb(str(tmp_path)))

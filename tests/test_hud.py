@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import screen_of
 
-from instrument.params import COMMANDS, DEFAULTS, PARAMS
+from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 from instrument.render.hud import Hud, Page, Panel, class_colour, keys
 
 SIZE = WIDTH, HEIGHT = 640, 360
@@ -103,6 +103,15 @@ def test_the_page_of_a_group_fits_and_shows_the_row_selected(screen, hud, group)
     assert WIDTH / 2 < moved[:, 1].min() and moved[:, 0].max() < HEIGHT - 8  # top right, with all its lines
     turned = shown(screen, hud, Panel(page=Page(rows[0], DEFAULTS | {rows[0].name: rows[0].lo})))
     assert rows[0].default == rows[0].lo or (turned != first).any()
+
+
+def test_a_note_longer_than_the_page_is_on_as_many_lines_as_it_needs(screen, hud):
+    row = BY_NAME["dream.class"]
+    assert len(row.doc) > 80
+    page = shown(screen, hud, Panel(page=Page(row, DEFAULTS, notes=(row.doc,))))
+    without = shown(screen, hud, Panel(page=Page(row, DEFAULTS)))
+    written = np.argwhere((page != without).any(2))
+    assert written[:, 1].max() < WIDTH - 18 and np.ptp(written[:, 0]) > 30  # within the box, and more than one line
 
 
 def test_the_state_of_the_renderer_is_left_in_order(screen, hud):

@@ -167,6 +167,15 @@ def test_a_table_that_cannot_be_read_is_one_line(tmp_path, damage, said):
     assert "\n" not in str(caught.value)
 
 
+def test_a_clip_of_two_tables_is_one_clip_and_hidden_tables_are_none(tmp_path):
+    folder = write_esc(tmp_path, ESC)
+    before = find_clips(folder)
+    (folder / "meta" / "esc10.csv").write_bytes((folder / "meta" / "esc50.csv").read_bytes())
+    (folder / "meta" / "._esc50.csv").write_bytes(b"\0\5\26\7\xff")
+    assert find_clips(folder) == before
+
+
+
 def test_a_table_of_another_encoding_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="esc50.csv is not UTF-8"):
         find_clips(write_esc(tmp_path, ESC.replace("dog", "Hündin"), "latin-1"))
@@ -367,12 +376,18 @@ def test_a_start_that_is_nothing_is_explained(plain, tmp_path):
 
 def test_other_settings_do_not_overwrite_a_run(tmp_path):
     Run(tmp_path, {"steps": 1}).begin()
+    run = Run(tmp_path, {"steps": 2})  # nothing has been learnt: that one ended in a mistake
+    run.begin()
+    run.save(1)
     with pytest.raises(ValueError, match="other settings"):
-        Run(tmp_path, {"steps": 2})
+        Run(tmp_path, {"steps": 1})
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 2}
 
 
 def test_where_the_same_sounds_lie_makes_no_other_run(tmp_path):
-    Run(tmp_path, {"data": "sounds", "clips": "2, abc"}).begin()
+    run = Run(tmp_path, {"data": "sounds", "clips": "2, abc"})
+    run.begin()
+    run.save(1)
     Run(tmp_path, {"data": "/elsewhere/sounds/", "clips": "2, abc"})
     with pytest.raises(ValueError, match="other settings"):
         Run(tmp_path, {"data": "sounds", "clips": "2, abd"})
@@ -403,6 +418,7 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, bare, tmp_path
         distill(plain, "nowhere.safetensors", tmp_path / "run")
     assert not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
     (tmp_path / "run" / "settings.json").write_text("{")
+    (tmp_path / "run" / "checkpoint.pt").touch()
     with pytest.raises(ValueError, match="settings.json is damaged"):
         Run(tmp_path / "run", {})
 

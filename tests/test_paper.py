@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import librosa
 import numpy as np
@@ -20,7 +22,7 @@ from instrument.learn.paper.arrange import arrange, kept_name, report
 from instrument.learn.paper.crew import Crew
 from instrument.learn.paper.network import build
 from instrument.learn.paper.pictures import decibels, jpeg, levels, magma, picture, squash
-from instrument.learn.paper.recipe import Batches, Course, Recipe, _precision, train
+from instrument.learn.paper.recipe import Batches, Course, Recipe, _precision, check_shares, train
 from instrument.learn.paper.sets import (
     PUBLISHED_TURNS,
     TURNS,
@@ -319,6 +321,13 @@ def test_a_clip_exchanged_for_one_of_its_size_is_drawn_anew(tmp_path):
 def test_where_there_are_no_two_folds_the_honest_split_is_by_recordings(clips):
     assert honest(clips) == ("random", "folds")
     assert honest([clip for clip in clips if clip.fold == 1]) == ("random", "recordings")
+    assert honest([*clips, replace(clips[0], fold=0)]) == ("random", "recordings")  # of none: it would be learnt nowhere
+
+
+def test_what_cannot_be_shared_is_told_before_anything_is_drawn():
+    check_shares(Recipe(batch=16), Crew())
+    with pytest.raises(ValueError, match="a batch of 16 can't be shared by 3 processes"):
+        check_shares(Recipe(batch=16), SimpleNamespace(world=3))
 
 
 def test_averages_and_histograms_are_drawn(urban, tmp_path, capfd):
@@ -473,12 +482,6 @@ def test_processes_share_every_batch():
     shares = [list(Batches(10, range(5), Recipe(batch=4), Crew(rank, 2))) for rank in (0, 1)]
     (alone,) = [list(Batches(10, range(5), Recipe(batch=4), Crew()))]
     assert [sorted(a + b) for a, b in zip(*shares)] == [sorted(whole) for whole in alone]
-
-
-def test_a_batch_that_cannot_be_shared(tmp_path):
-    course = Course(little(), Recipe(batch=3), Crew(0, 2))
-    with pytest.raises(ValueError, match="multiple"):
-        train(course, range(4), None, None, "test")
 
 
 # The whole

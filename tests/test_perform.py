@@ -409,7 +409,8 @@ def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(
 
 
 @pytest.mark.parametrize("asked, ends", [({}, True), ({"audio": "mic"}, True), ({"headless": False}, False), ({"send": "ndi"}, False),
-                                         ({"no_listen": True}, False), ({"loop": True}, True), ({"audio": "song.wav"}, False)])
+                                         ({"no_listen": True}, False), ({"loop": True}, True), ({"audio": "song.wav"}, False),
+                                         ({"audio": "Scarlett"}, True)])
 def test_only_a_first_look_ends_by_itself(asked, ends):
     """A show without a window may be for another program to see."""
     show = SimpleNamespace(options=PerformOptions(**{"headless": True, **asked}))

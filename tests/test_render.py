@@ -23,7 +23,7 @@ from instrument.render import upload as upload_module
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
-from instrument.render.window import EGL_CUDA_DEVICE, _cuda_device, _egl_extension, _key_name, _present
+from instrument.render.window import EGL_CUDA_DEVICE, Window, _cuda_device, _egl_extension, _key_name, _present
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64
@@ -667,6 +667,15 @@ def test_monitors_of_one_name_are_told_apart():
     glfw = SimpleNamespace(get_monitors=lambda: [1, 2, 3], get_monitor_name=lambda each: b"Generic PnP Monitor")
     wanted = "Generic PnP Monitor"
     assert _present(glfw) == [(wanted, 1), (f"{wanted} #2", 2), (f"{wanted} #3", 3)]
+
+
+@pytest.mark.parametrize("asked, number", [("DP-1", 2), ("edp", 1), ("eDP-1", 1), ("hdmi", 3), ("VGA", None)])
+def test_a_monitor_is_known_by_its_whole_name_before_a_part_of_it(asked, number):
+    names = ["eDP-1", "DP-1", "HDMI-A-1"]
+    glfw = SimpleNamespace(get_monitors=lambda: [1, 2, 3], get_monitor_name=lambda each: names[each - 1].encode())
+    window = Window.__new__(Window)
+    window._glfw, window._monitor, window.notice = glfw, asked, ""
+    assert window._find_monitor() == number and bool(window.notice) == (number is None)
 
 
 def test_without_a_display_one_line_tells(monkeypatch):

@@ -10,7 +10,7 @@ from pulse import pulse  # noqa: F401  a fixture
 from instrument.audio import source as sources
 from instrument.audio.files import decode, open_sound
 from instrument.audio.player import AHEAD, Player
-from instrument.audio.source import Microphone, Paced, open_source
+from instrument.audio.source import Device, Microphone, Paced, open_source
 from instrument.devices import report
 
 
@@ -442,3 +442,17 @@ def test_a_file_is_played_aloud(pulse):  # noqa: F811
     assert played.note == ""
     assert abs(spectrum.argmax() * listener.rate / heard.size - 1000) < 5
     assert np.count_nonzero(np.abs(heard) > 0.4) >= 10_000
+
+
+@pytest.mark.parametrize("spec, file", [("Line 1/2", False), ("songs/none.wav", True)])
+def test_an_input_may_have_a_slash_in_its_name(monkeypatch, spec, file):
+    line = Device(3, "Line 1/2 (M-Audio Delta)", "ALSA", 2, 0, 44100.0, False, False)
+    monkeypatch.setattr("instrument.audio.source.devices", lambda: [line])
+    opened = []
+    monkeypatch.setattr("instrument.audio.source._microphone", lambda spec, *_: opened.append(spec))
+    if file:
+        with pytest.raises(OSError, match="does not exist"):
+            open_source(spec)
+    else:
+        open_source(spec)
+    assert opened == ([] if file else [spec])

@@ -276,7 +276,7 @@ def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SE
     chosen, spec = spec in (None, "auto"), automatic(devices()) if spec in (None, "auto") else str(spec)
     if spec == "demo":
         return _demo(loop, aloud, ring_name, seed, " (no audio input was found)" if chosen else "")
-    if spec != "mic" and (Path(spec).exists() or _looks_like_a_file(spec)):
+    if spec != "mic" and is_path(spec) and (Path(spec).exists() or not _is_input(spec)):
         return _file(spec, loop, aloud, ring_name, channels)
     return _microphone(spec, ring_name, channels)
 
@@ -284,6 +284,16 @@ def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SE
 def automatic(listed):
     """What "auto" means with these devices."""
     return "mic" if any(device.inputs for device in listed) else "demo"
+
+
+def is_path(spec):
+    """Whether a sound is named by a file, be it there or not."""
+    return Path(spec).exists() or _looks_like_a_file(spec)
+
+
+def _is_input(spec):
+    """Whether it is a part of an input's name, as "Line 1/2" may be."""
+    return any(spec.lower() in device.full_name.lower() for device in devices() if device.inputs)
 
 
 def _looks_like_a_file(spec):

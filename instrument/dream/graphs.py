@@ -79,7 +79,7 @@ class Graphs:
         self._failed = Counter()  # key: times that it could not be recorded
         self._worker = ThreadPoolExecutor(1, "record")
         self._coming = None  # (key, future) of the recording under way
-        self._recent, self._met = deque(maxlen=RECENT), set()  # hashes of keys: of the last ones played, and of all
+        self._recent = deque(maxlen=RECENT)  # hashes of keys
         self.settled = True  # whether the last step took the time that the next ones will: one about to be recorded does not
         self.note = ""
 
@@ -101,10 +101,6 @@ class Graphs:
 
     def _meet(self, key, work, form, numbers, parts):
         hopeless, short = self._failed[key] >= TRIES, hash(key)
-        if self._coming and short not in self._met:
-            # cuDNN would search its algorithms for this too, on this thread, as long as it may for the recording.
-            torch.backends.cudnn.benchmark = False
-        self._met.add(short)
         self.settled = hopeless or not self._is_about_to_come(key, short)
         self._recent.append(short)
         if self._coming is None and not hopeless and self._recent.count(short) >= SETTLED:

@@ -117,11 +117,13 @@ def _urbansound(folder):
 
 
 def _esc(folder):
-    for table in (folder / "meta").glob("*.csv"):
+    found = {}  # a clip may stand in two tables, as ESC-10's do in ESC-50
+    for table in sorted((folder / "meta").glob("[!.]*.csv")):
         for row in rows_of(table, ("filename", "fold", "category", "src_file")):
             path = _stored(folder / "audio" / row["filename"])
             if path:
-                yield Clip(path, row["category"], int(row["fold"]), row["src_file"])
+                found[path] = Clip(path, row["category"], int(row["fold"]), row["src_file"])
+    return found.values()
 
 
 def rows_of(table, needed=()):

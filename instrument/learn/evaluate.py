@@ -25,7 +25,7 @@ from ..audio.engine import Engine, levels
 from ..audio.files import decode
 from ..audio.frontend import log_mel, resample
 from ..params import BY_NAME, DEFAULTS
-from .dataset import find_clips, repeat_to
+from .dataset import find_clips, folds_of, repeat_to
 from .disturb import Disturb
 from .run import track
 
@@ -71,8 +71,11 @@ def _asked(model, exam):
 
 def known_clips(model, exam):
     """The clips of the exam's folds that the model has a class for; ValueError if there are none."""
-    clips = [clip for clip in find_clips(exam.data)
-             if (not exam.folds or clip.fold in exam.folds) and clip.label in model.classes]
+    found = find_clips(exam.data)
+    there = [fold for fold in folds_of(found) if fold]
+    if wrong := sorted(set(exam.folds) - set(there)):
+        raise ValueError(f"{exam.data}: fold {wrong[0]} is not here; " + (f"there are {there}" if there else "leave out --folds"))
+    clips = [clip for clip in found if (not exam.folds or clip.fold in exam.folds) and clip.label in model.classes]
     if not clips:
         raise ValueError(f"{exam.data}: no clip of folds {list(exam.folds) or 'all'} belongs to a class of the model "
                          f"({', '.join(model.classes)})")

@@ -66,13 +66,17 @@ class Run:
 
     def _check_settings(self):
         path = self._settings_file
-        if path.exists() and _told(read_json(path)) != _told(self.settings):
+        if self._is_under_way() and _told(read_json(path)) != _told(self.settings):
             raise ValueError(f"{self.folder} holds a run with other settings or sounds, or of an earlier version (see {path}): "
                              "choose another --out, or give the same to resume")
 
+    def _is_under_way(self):
+        """Whether something has been learnt here: what ended before its first checkpoint bars the way to nothing."""
+        return self._settings_file.exists() and (self.folder / "checkpoint.pt").exists()
+
     def begin(self):
         """Write the settings; of several processes that share a run the first one does."""
-        if not self._settings_file.exists():
+        if not self._is_under_way():
             write_whole(self._settings_file, json.dumps(self.settings, indent=1))
 
     def save(self, step, **parts):

@@ -22,7 +22,7 @@ from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import in_ascii
-from ..files import numbered, put
+from ..files import aged, numbered, put
 from ..model.card import OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
@@ -138,7 +138,9 @@ class Pupil:
         (part / "card.json").write_text(json.dumps(card, indent=1) + "\n")
         save_taught(self.taught, part)
         for name, path in chosen.items():
-            shutil.copyfile(path, part / "pictures" / (name + path.suffix.lower()))
+            copy = part / "pictures" / (name + path.suffix.lower())
+            shutil.copyfile(path, copy)
+            aged(copy)
         _put_in_place(part, self.folder)
         self._seen = self._counts()
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from ..audio.engine import levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd
-from ..files import write_whole
+from ..files import aged, write_whole
 from ..model.card import find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.zoo import open_googlenet
@@ -240,7 +240,9 @@ def lend_pictures(base, out, clips):
         if not list((Path(out) / "pictures").glob(f"{label}.*")):
             lent[label] = label if label in files else _nearest(base, [clip for clip in clips if clip.label == label])
             path = files[lent[label]]
-            shutil.copyfile(path, Path(out) / "pictures" / (label + path.suffix))
+            copy = Path(out) / "pictures" / (label + path.suffix)
+            shutil.copyfile(path, copy)
+            aged(copy)
     return lent
 
 

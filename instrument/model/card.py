@@ -91,15 +91,11 @@ class Model:
 
 
 def pictures_in(folder):
-    """{name without its ending: path} of the picture files in a folder; of two of one name that which came there later."""
-    paths = sorted(filter(Path.is_file, Path(folder).glob("*")), key=lambda path: (_came(path.stat()), path.name))
+    """{name without its ending: path} of the picture files in a folder; of two of one name the newer, and rather a player's than
+    one `aged`."""
+    paths = sorted(filter(Path.is_file, Path(folder).glob("*")), key=lambda path: (path.stat().st_mtime_ns, path.name))
     found = {path.stem: path for path in paths if path.suffix.lower() in PICTURES and not path.name.startswith(".")}
     return dict(sorted(found.items()))
-
-
-def _came(stat):
-    """When a file came where it is: one that is moved or copied keeps the time when it was written."""
-    return max(stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def find_model(name):

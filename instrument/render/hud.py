@@ -39,6 +39,7 @@ void main() { colour = hue * texture(glyphs, uv); }
 WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 0.62), (1.0, 0.62, 0.25, 1.0)
 GROUND = (0.075, 0.08, 0.095, 1.0)  # behind all in a window of its own
 PANEL, PAGE, STRIP = 250, 380, 108  # widths of the panel and of a page of rows, height of the spectrogram
+PAD = 14  # between the edge of a page and what stands on it
 ABOVE = 96  # room for three messages above the panel
 EDGE, GAP, FOOT = 18, 10, 58  # in a window of its own: round all, between parts, for messages
 
@@ -315,23 +316,33 @@ def _sound(paint, texture, area):
 def _page(paint, page, corner):
     """From its top left `corner`: a line for each row of the group, its value as a bar and as text;
     the one selected stands out."""
-    rows, notes = _rows(page), [(note, GREY) for note in page.notes] + [(page.asks, ALARM)] * bool(page.asks)
-    (x, y), width, line, pad = corner, PAGE, 17, 14
-    paint.box(x, y, width, _page_height(page), (*DARK[:3], 0.82), 8)
+    rows, (x, y), width, line, pad = _rows(page), corner, PAGE, 17, PAD
+    paint.box(x, y, width, _page_height(paint, page), (*DARK[:3], 0.82), 8)
     paint.text(x + pad, y + pad - 4, 18, WHITE, page.row.group, bold=True)
     top = y + pad + 24
     for number, row in enumerate(rows):
         _row(paint, row, page, (x + pad, top + line * number, width - 2 * pad))
-    for number, (note, colour) in enumerate(notes, len(rows)):
-        paint.text(x + pad, top + pad + line * number, 13, colour, note)
+    below = top + pad + line * len(rows)
+    for note, colour in _notes(page):
+        paint.text(x + pad, below, 13, colour, note, wrap=width - 2 * pad)
+        below += _note_height(paint, note)
 
 
 def _rows(page):
     return [row for row in PARAMS if row.group == page.row.group]
 
 
-def _page_height(page):
-    return 17 * (len(_rows(page)) + len(page.notes) + bool(page.asks)) + 68
+def _page_height(paint, page):
+    return 17 * len(_rows(page)) + sum(_note_height(paint, note) for note, _ in _notes(page)) + 68
+
+
+def _notes(page):
+    """What stands below the rows: [(text, colour)]."""
+    return [(note, GREY) for note in page.notes] + [(page.asks, ALARM)] * bool(page.asks)
+
+
+def _note_height(paint, note):
+    return max(17, paint.extent(13, note, wrap=PAGE - 2 * PAD)[1] + 2)
 
 
 def _row(paint, row, page, place):
@@ -413,7 +424,7 @@ def _desk(paint, panel, pictures, size):
     _monitor(paint, picture, place)
     if panel.page:
         area = (EDGE, top, PANEL, size[1] / paint.scale - EDGE - top)
-        _page(paint.within(area, PAGE, _page_height(panel.page)), panel.page, (0, 0))
+        _page(paint.within(area, PAGE, _page_height(paint, panel.page)), panel.page, (0, 0))
     else:
         _panel(paint, replace(panel, messages=()), (size[0], (top + tall + EDGE) * paint.scale))
     if sound:

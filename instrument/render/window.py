@@ -30,6 +30,7 @@ _NAMED = {
 } | {f"F{number}": f"f{number}" for number in range(1, 13)}
 
 TITLE = "Hear & See"
+FASTEST = 60.0  # frames a second, where no monitor says another number
 _USED = {each.key for each in (*COMMANDS, *PARAMS)}
 _REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
 
@@ -59,7 +60,7 @@ def monitors():
 class Headless:
     """A picture in memory, with everything a window has but events."""
 
-    is_full = False
+    is_full, rate = False, FASTEST
 
     def __init__(self, size):
         self.size, self.closed, self.notice = tuple(size), False, ""
@@ -110,6 +111,11 @@ class Window:
         self._measure()
         if monitor is not None:
             self._fill(self._find_monitor())
+
+    @property
+    def rate(self):
+        """Frames a second of the monitor that it is on."""
+        return float(self._glfw.get_video_mode(_monitor_under(self._glfw, self._handle)).refresh_rate or FASTEST)
 
     def begin(self):
         """Take in events and make the window the framebuffer; names of the keys pressed since the last call."""
@@ -186,10 +192,11 @@ class Window:
         is done `instead`."""
         if self._monitor is None:
             return _monitor_under(self._glfw, self._handle)
-        present = _present(self._glfw)
-        for name, each in present:
-            if self._monitor.lower() in name.lower():
-                return each
+        present, wanted = _present(self._glfw), self._monitor.lower()
+        for fits in (str.__eq__, str.__contains__):  # "DP-1" is a part of "eDP-1", too
+            for name, each in present:
+                if fits(name.lower(), wanted):
+                    return each
         there = ", ".join(name for name, _ in present) or "none"
         self.notice = f"no monitor {self._monitor!r}, {instead}; there is: {there}"
         return None

@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+from ...files import put
 from ..dataset import classes_of, find_clips, named, rows_of
 
 URBAN_FOLDS = (873, 888, 925, 990, 936, 823, 838, 806, 816, 837)  # clips of the published UrbanSound8K
@@ -35,10 +36,13 @@ def kept_name(clip):
 def _place(source, target):
     if target.exists():
         return
+    part = target.with_name(f".{target.name}.part")  # else what breaks off would pass for done
+    part.unlink(missing_ok=True)
     try:
-        os.link(source, target)
+        os.link(source, part)
     except OSError:  # another disk, or a file system without links
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, part)
+    put(part, target)
 
 
 def report(data, clips):
@@ -72,5 +76,5 @@ def _expected(data):
 
 
 def _rows(data):
-    tables = [Path(data) / "metadata" / "UrbanSound8K.csv", *(Path(data) / "meta").glob("*.csv")]
+    tables = [Path(data) / "metadata" / "UrbanSound8K.csv", *(Path(data) / "meta").glob("[!.]*.csv")]
     return sum(1 for table in tables if table.exists() for _ in rows_of(table))

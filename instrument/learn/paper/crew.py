@@ -78,6 +78,9 @@ def crew():
         yield Crew(device="cuda" if cuda else "cpu")
         return
     local = int(os.environ["LOCAL_RANK"])
+    if cuda and local >= torch.cuda.device_count():
+        raise ValueError(f"{local + 1} processes or more here, and {torch.cuda.device_count()} GPUs: give torchrun as many "
+                         "(--nproc-per-node)")
     if cuda:
         torch.cuda.set_device(local)
     distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)

@@ -1,13 +1,18 @@
 """Any torchvision classifier with a new last layer, and where its weights came from."""
 
+import re
 from pathlib import Path
 
 import torch
 from torch import nn
 from torchvision import models
 
+from .pictures import SIDE
+
 IMAGENET, NONE = "imagenet", "none"
 CLASSES = 1000
+# Torchvision's own files of DenseNet are of a time when modules could have dots in their names; it reads them so, too.
+DENSE = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12])\.")
 
 
 def build(name, classes, weights=IMAGENET, seed=0):
@@ -22,6 +27,8 @@ def build(name, classes, weights=IMAGENET, seed=0):
     net, words = _from_torchvision(name) if weights == IMAGENET else (models.get_model(name, weights=None), "random")
     if hasattr(net, "aux_logits"):
         raise ValueError(f"{name} has more than one answer; take one with a single output, such as resnet50")
+    if getattr(net, "image_size", SIDE) != SIDE:
+        raise ValueError(f"{name} looks at pictures of {net.image_size} px only, and the paper's have {SIDE}: take another")
     if weights not in (IMAGENET, NONE):
         _load(net, name, Path(weights))
         words = f"file {Path(weights).name}"
@@ -45,8 +52,8 @@ def _load(net, name, path):
     if not path.is_file():
         raise ValueError(f"{path}: no such weights file; give torchvision's weights of {name} as .safetensors or .pth")
     try:
-        net.load_state_dict(load_file(path) if path.suffix == ".safetensors" else
-                            torch.load(path, map_location="cpu", weights_only=True))
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        net.load_state_dict({DENSE.sub(r"\1\2.", key): value for key, value in state.items()})
     except Exception as error:  # noqa: BLE001  safetensors, pickle and torch each raise their own kinds
         reason = str(error).strip().splitlines()[-1].strip()
         raise ValueError(f"{path} does not hold torchvision's {name} ({reason}): give this network's file") from None

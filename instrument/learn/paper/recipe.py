@@ -116,7 +116,8 @@ class Course:
     def load_state_dict(self, state):
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # none where it was saved without float16
+            self.scaler.load_state_dict(state["scaler"])
         self.curves = list(state["curves"])
         self.sums = state["sums"].to(self.team.device) if self.team.first else torch.zeros_like(self.sums)
 
@@ -136,12 +137,16 @@ class Batches:
             yield whole[self.team.rank::self.team.world].tolist()
 
 
-def train(course, pictures, validation, run, what):
-    """Train `course` on `pictures` to the end of the recipe, from wherever `run` stands."""
-    recipe, team, count = course.recipe, course.team, len(pictures)
+def check_shares(recipe, team):
+    """ValueError where a batch cannot be shared by all processes: before anything is drawn or written."""
     if recipe.batch % team.world:
         raise ValueError(f"a batch of {recipe.batch} can't be shared by {team.world} processes: "
                          "choose --batch as a multiple of them")
+
+
+def train(course, pictures, validation, run, what):
+    """Train `course` on `pictures` to the end of the recipe, from wherever `run` stands."""
+    recipe, team, count = course.recipe, course.team, len(pictures)
     steps = ceil(count * recipe.epochs / recipe.batch)
     first = run.resume(course=course)
     course.start()

@@ -32,9 +32,10 @@ class Split:
 
 
 def honest(clips, kinds=("random", "folds")):
-    """Those of `kinds` that the clips bear, with one at least that tells who has learnt by heart: where there are not two folds, by
-    recordings."""
-    if len([fold for fold in folds_of(clips) if fold]) > 1:
+    """Those of `kinds` that the clips bear, with one at least that tells who has learnt by heart: where not every clip is of one of
+    two folds or more, by recordings."""
+    there = folds_of(clips)
+    if len(there) > 1 and 0 not in there:
         return kinds
     return ("random", "recordings")
 

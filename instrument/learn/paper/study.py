@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ...files import write_whole
+from ..ahead import losses_told
 from ..dataset import classes_of, find_clips, fingerprint
 from ..evaluate import scores
 from ..run import Run
 from .arrange import report
 from .crew import crew
 from .network import IMAGENET, build
-from .recipe import Course, Recipe, train
+from .recipe import Course, Recipe, check_shares, train
 from .sets import SETS, Pictures, Shelf, fill_shelf, turns_of
 from .split import chosen, honest, leak, splits
 from .table import write
@@ -40,6 +41,7 @@ class Paper:
     recipe: Recipe = field(default_factory=Recipe)
 
 
+@losses_told()
 def reproduce(paper, out):
     """Do all that is missing under `out`; the first process writes the tables. Returns lines of text (or none)."""
     found = find_clips(paper.data)
@@ -47,6 +49,7 @@ def reproduce(paper, out):
     kinds = paper.splits or (("random", "folds") if paper.folds else honest(clips))  # who names folds is told that they are not there
     chances = splits(clips, kinds, paper.folds, paper.recipe.seed)
     with crew() as team:
+        check_shares(paper.recipe, team)
         study = Study(paper, clips, Path(out), team)
         results = [(split, leak(clips, split), {name: study.model(split, name) for name in paper.sets})
                    for split in chances]
