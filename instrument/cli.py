@@ -448,7 +448,8 @@ def _refuse_flags_of_the_other(options):
 def _train(options):
     _refuse_flags_of_the_other(options)
     if options.recipe == "paper":
-        return _paper(options)
+        with awake(screen=False):
+            return _paper(options)
     from .learn.train import Settings, train
     from .model.card import DEFAULT, load_model
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
@@ -39,8 +40,9 @@ def write_whole(path, text):
 
 
 def aged(path):
-    """Give a file that we have put there the time 0: whatever a player puts beside it, however old, is newer."""
-    os.utime(path, (0, 0))
+    """Give a file that we have put there the time 0, where the disk takes it: whatever a player puts beside it is newer."""
+    with suppress(OSError):
+        os.utime(path, (0, 0))
 
 
 def numbered(path):

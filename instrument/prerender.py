@@ -184,9 +184,9 @@ def _ended(process):
 
 def _work(pipe, settings, classes, index, workers):
     """One worker process: tells every frame, and a user's mistake."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: who has asked for them ends them
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: who has asked for them ends them
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     try:
         for name in _loops(settings, classes, index, workers):

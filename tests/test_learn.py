@@ -173,6 +173,7 @@ def test_a_clip_of_two_tables_is_one_clip_and_hidden_tables_are_none(tmp_path):
     (folder / "meta" / "esc10.csv").write_bytes((folder / "meta" / "esc50.csv").read_bytes())
     (folder / "meta" / "._esc50.csv").write_bytes(b"\0\5\26\7\xff")
     assert find_clips(folder) == before
+    assert report(folder, before)[-1] == "1 rows of the table have no file; they are left out"
 
 
 
@@ -382,6 +383,20 @@ def test_other_settings_do_not_overwrite_a_run(tmp_path):
     with pytest.raises(ValueError, match="other settings"):
         Run(tmp_path, {"steps": 1})
     assert json.loads((tmp_path / "settings.json").read_text()) == {"steps": 2}
+
+
+def test_of_processes_that_begin_one_run_only_the_first_writes(tmp_path, monkeypatch):
+    Run(tmp_path, {"steps": 1}).begin()
+    monkeypatch.setattr("instrument.learn.run.write_whole", None)
+    Run(tmp_path, {"steps": 1}).begin()
+
+
+@pytest.mark.parametrize("result", ["checkpoint.pt", "scores.json", "log.jsonl"])
+def test_whatever_was_learnt_keeps_other_settings_out(tmp_path, result):
+    Run(tmp_path, {"steps": 1}).begin()
+    (tmp_path / result).touch()
+    with pytest.raises(ValueError, match="other settings"):
+        Run(tmp_path, {"steps": 2})
 
 
 def test_where_the_same_sounds_lie_makes_no_other_run(tmp_path):

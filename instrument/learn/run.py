@@ -13,6 +13,7 @@ from ..files import put, write_whole
 from ..model.cpu import has_bf16
 
 PLACES = ("data", "foreign")  # settings that say where sounds lie
+RESULTS = ("checkpoint.pt", "log.jsonl", "scores.json")  # any of which says that something has been learnt
 SHOWN = 0.5  # s between two notes at the end of a progress bar: reading a loss has a GPU waited for
 
 
@@ -71,13 +72,14 @@ class Run:
                              "choose another --out, or give the same to resume")
 
     def _is_under_way(self):
-        """Whether something has been learnt here: what ended before its first checkpoint bars the way to nothing."""
-        return self._settings_file.exists() and (self.folder / "checkpoint.pt").exists()
+        """Whether something has been learnt here: what ended before its first result bars the way to nothing."""
+        return self._settings_file.exists() and any((self.folder / name).exists() for name in RESULTS)
 
     def begin(self):
         """Write the settings; of several processes that share a run the first one does."""
-        if not self._is_under_way():
-            write_whole(self._settings_file, json.dumps(self.settings, indent=1))
+        text, path = json.dumps(self.settings, indent=1), self._settings_file
+        if not self._is_under_way() and not (path.exists() and path.read_text(encoding="utf-8") == text):
+            write_whole(path, text)
 
     def save(self, step, **parts):
         """Write the checkpoint whole or not at all."""

@@ -91,11 +91,16 @@ class Model:
 
 
 def pictures_in(folder):
-    """{name without its ending: path} of the picture files in a folder; of two of one name the newer, and rather a player's than
-    one `aged`."""
-    paths = sorted(filter(Path.is_file, Path(folder).glob("*")), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    """{name without its ending: path} of the picture files in a folder; of two of one name rather a player's than one `aged`, and
+    else the one that came later."""
+    paths = sorted(filter(Path.is_file, Path(folder).glob("*")), key=lambda path: (*_came(path.stat()), path.name))
     found = {path.stem: path for path in paths if path.suffix.lower() in PICTURES and not path.name.startswith(".")}
     return dict(sorted(found.items()))
+
+
+def _came(stat):
+    """(whether a player may have put it there, when): what is moved or copied keeps the time when it was written."""
+    return stat.st_mtime_ns > 0, max(stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def find_model(name):

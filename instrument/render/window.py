@@ -115,7 +115,8 @@ class Window:
     @property
     def rate(self):
         """Frames a second of the monitor that it is on."""
-        return float(self._glfw.get_video_mode(_monitor_under(self._glfw, self._handle)).refresh_rate or FASTEST)
+        under = _monitor_under(self._glfw, self._handle)  # nothing where the last one was unplugged
+        return float(under and self._glfw.get_video_mode(under).refresh_rate or FASTEST)
 
     def begin(self):
         """Take in events and make the window the framebuffer; names of the keys pressed since the last call."""

@@ -77,4 +77,5 @@ def _expected(data):
 
 def _rows(data):
     tables = [Path(data) / "metadata" / "UrbanSound8K.csv", *(Path(data) / "meta").glob("[!.]*.csv")]
-    return sum(1 for table in tables if table.exists() for _ in rows_of(table))
+    rows = [row for table in tables if table.exists() for row in rows_of(table)]
+    return len({row.get("filename") or (row.get("fold"), row.get("slice_file_name")) for row in rows})  # ESC-10's stand in ESC-50's, too

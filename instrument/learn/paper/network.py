@@ -53,7 +53,9 @@ def _load(net, name, path):
         raise ValueError(f"{path}: no such weights file; give torchvision's weights of {name} as .safetensors or .pth")
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict({DENSE.sub(r"\1\2.", key): value for key, value in state.items()})
+        for key in list(state):
+            state[DENSE.sub(r"\1\2.", key)] = state.pop(key)  # in place: it says of which version it is
+        net.load_state_dict(state)
     except Exception as error:  # noqa: BLE001  safetensors, pickle and torch each raise their own kinds
         reason = str(error).strip().splitlines()[-1].strip()
         raise ValueError(f"{path} does not hold torchvision's {name} ({reason}): give this network's file") from None
