@@ -6,6 +6,7 @@ import random
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from .audio.ring import forget
@@ -106,8 +107,9 @@ def _identity(model):
     return model.classes, model.folder, model.weights_hash
 
 
+@lru_cache
 def _is_file(audio):
-    """Whether a sound ends by itself."""
+    """Whether a sound ends by itself; asked in every frame, looked up once."""
     return audio not in (None, "auto", "demo", "mic") and is_path(audio)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import one_line
+from ..heard import FADE
 from ..motion import NOWHERE
 from .loop import Frame, Loop
 from .objective import FEWEST
@@ -23,7 +24,6 @@ from .objective import FEWEST
 FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
 CARD = "loops.json"
 MEMORY = 400_000_000  # bytes of decoded pictures kept
-FADE = 0.35  # s in which another loop comes in, as `heard` lets a class into a live dream
 
 
 class Loops:
@@ -84,7 +84,8 @@ class Playback(Loop):
         return f"a frame cannot be played: {one_line(error)}"
 
     def _fade(self, weights, now):
-        """Move the shares on to those of the classes heard; where most of what is heard has no loop, on to what was wanted last."""
+        """Move the shares on, as `heard` lets a class into a live dream, to those of the classes heard; where most of what is heard
+        has no loop, to what was wanted last."""
         known = {name: weight for name, weight in weights.items() if weight >= FEWEST and name in self._loops.classes}
         if known and sum(known.values()) >= sum(weights.values()) / 2:
             self._aim = {name: weight / sum(known.values()) for name, weight in known.items()}
