@@ -8,6 +8,7 @@
 On Windows say `py bootstrap.py run`. Everything lands in `.venv`; delete that folder to start afresh.
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -25,6 +26,10 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 COMMANDS = ("run", "test", "setup")
 MIDI, BUILT = "python-rtmidi", (3, 13)  # from this Python on there are no wheels of it
 # PyPI's torch for Windows knows no GPU. These run on every driver for CUDA 12, and on an RTX 50.
+# What PyTorch is built on there, and no wheel brings
+RUNTIME = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll")
+RUNTIME_AT = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+MACOS = 14  # from which on there are wheels of imgui-bundle
 CUDA_WHEELS = "https://download.pytorch.org/whl/cu128"
 
 # Debian and Ubuntu packages. libportaudio2 brings libasound2, whose name changed to libasound2t64.
@@ -103,7 +108,19 @@ def unfit_machine():
                 f"{cure}")
     if sys.platform == "win32" and sysconfig.get_platform() != "win-amd64":
         return f"this Python is not for 64-bit Windows (x86-64), for which there are packages: {cure}"
+    if sys.platform == "darwin" and int(platform.mac_ver()[0].split(".")[0] or MACOS) < MACOS:
+        return f"this is macOS {platform.mac_ver()[0]}; Hear & See needs {MACOS} or later, for which there are packages: update it"
+    if sys.platform == "win32" and not has_runtime():
+        return f"Windows has no Visual C++ runtime, which PyTorch needs: install {RUNTIME_AT} and run bootstrap.py again"
     return ""
+
+
+def has_runtime():
+    """Whether Windows has the libraries that PyTorch finds there or not at all."""
+    try:
+        return all(ctypes.CDLL(name) for name in RUNTIME)
+    except OSError:
+        return False
 
 
 def setup(test):

@@ -14,6 +14,7 @@ from .awake import awake
 from .params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import BROKEN_OFF
 
+END_OF_INPUT = "Ctrl-Z, Enter" if sys.platform == "win32" else "Ctrl-D"
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
 
 
@@ -538,17 +539,23 @@ def _teach_by_ear(options):
     if options.forget:
         return print(_ask(remote, options.port, "teach.forget", name))
     _see_who_learns(remote, options.port)
-    print(f"Teaching {name}: Enter, make the sound, Enter. Three to five times. Ctrl-D ends.")
+    print(f"Teaching {name}: Enter, make the sound, Enter. Three to five times. {END_OF_INPUT} ends.")
     while True:
         try:
-            input("ready? ")
+            _enter("ready? ")
             begun = _ask(remote, options.port, "teach.start", name)
             if begun.startswith("listening"):
-                input(f"{begun} ... ")
+                _enter(f"{begun} ... ")
                 begun = _ask(remote, options.port, "teach.stop", picture)
             print(begun)
         except EOFError:
             return print()
+
+
+def _enter(prompt):
+    """Wait for Enter; EOFError for the end of the input, also where it came as a letter: Windows knows another key for it."""
+    if {"\x04", "\x1a"} & set(input(prompt)):
+        raise EOFError
 
 
 def _ask(remote, port, command, argument):

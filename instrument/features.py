@@ -54,6 +54,8 @@ REFUSED = "not begun: "  # teach.note where none could be
 AGAIN = " (again)"  # and this after what was said just before, so that it is news
 CLASS = "class."  # + class name: smoothed probability, one address per class
 CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}")
+# No file of Windows can be called so, and a class has a picture's file.
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
 BY_NAME = {row.name: row for row in FEATURES}
 EVENTS = tuple(row.name for row in FEATURES if row.event)
@@ -82,10 +84,9 @@ def legal_class(name):
 
 def spelled(name):
     """A legal class name made of any text, a legal one left as it is: without accents (Müll: Mull), other letters by their
-    number (犬: u72ac), what is no letter as `_`."""
-    if CLASS_NAME.fullmatch(name):
-        return name
-    return in_ascii(name).strip("_ -")[:64].rstrip() or _numbered(name)[:64]
+    number (犬: u72ac), what is no letter as `_`; what Windows keeps for itself ends in one (aux: aux_)."""
+    legal = name if CLASS_NAME.fullmatch(name) else in_ascii(name).strip("_ -")[:64].rstrip() or _numbered(name)[:64]
+    return f"{legal}_" if legal.lower() in RESERVED else legal
 
 
 def in_ascii(text):

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, count
@@ -504,12 +504,18 @@ class Supervisor:
     def __exit__(self, *error):
         with self._lock:  # after this no other child is started
             self._stop.set()
-        self._child.terminate()
+        self._ask_to_end()
         try:
             self._child.wait(ENDING)
         except subprocess.TimeoutExpired:
             self._child.kill()
         self._thread.join()
+
+    def _ask_to_end(self):
+        if sys.platform == "win32":  # to "terminate" is to kill there, and it may be saving a lesson
+            with suppress(OSError):
+                return self._child.send_signal(signal.CTRL_BREAK_EVENT)
+        self._child.terminate()
 
     def _start(self):
         # In a group of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.

@@ -95,8 +95,9 @@ def open_bank(folder=None, new=False):
     OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
     """
     own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
-    there = next(path for path in (own, *own.absolute().parents) if path.exists())
-    if folder and not (there.is_dir() and (new or there == own)):
+    # A drive of Windows that is not plugged in has nothing that exists.
+    there = next((path for path in (own, *own.absolute().parents) if path.exists()), None)
+    if folder and not (there and there.is_dir() and (new or there == own)):
         raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
                       "(*.toml), such as `hearsee perform` makes when you press S")
     return Bank([ROOT / "presets", own])

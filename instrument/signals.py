@@ -1,11 +1,16 @@
 """Signals from outside, such as `kill`, Ctrl-Break on Windows or a terminal that closes: the end they bring is one in order."""
 
+import _thread
+import ctypes
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 
 BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
 ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+CLOSING = (2, 5, 6)  # what Windows tells a console that is closed, whose user logs off, whose machine is shut down,
+PATIENCE = 4.5  # s; and how long it lets it wait
 
 
 @contextmanager
@@ -17,7 +22,8 @@ def as_before():
     may = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in ENDS if may}
     try:
-        yield
+        with _console_held():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -38,6 +44,30 @@ def ended_in_order():
     finally:
         for number in heeded:
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _console_held():
+    """Within, a console window of Windows that is closed is as good as a signal to end, and waits until that is done, for as
+    long as Windows lets it. (Python itself takes note of it, and is ended at once.)"""
+    if sys.platform != "win32":
+        yield
+        return
+    done = threading.Event()
+
+    def asked(event):
+        if event in CLOSING:
+            _thread.interrupt_main(ENDS[-1])
+            done.wait(PATIENCE)
+        return event in CLOSING
+
+    handler, windows = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(asked), ctypes.WinDLL("kernel32")
+    windows.SetConsoleCtrlHandler(handler, True)
+    try:
+        yield
+    finally:
+        done.set()
+        windows.SetConsoleCtrlHandler(handler, False)
 
 
 @contextmanager

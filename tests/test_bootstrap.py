@@ -181,7 +181,31 @@ def test_other_machines_have_packages(bootstrap, monkeypatch, system, machine, o
     monkeypatch.setattr(bootstrap.sys, "platform", system)
     monkeypatch.setattr(bootstrap.platform, "machine", lambda: machine)
     monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: of)
+    monkeypatch.setattr(bootstrap, "has_runtime", lambda: True)
     assert not bootstrap.unfit_machine()
+
+
+@pytest.mark.parametrize("lacking, told", ((None, ""), ("msvcp140.dll", "vc_redist.x64.exe")))
+def test_a_windows_without_what_pytorch_is_built_on_says_where_to_get_it(bootstrap, monkeypatch, lacking, told):
+    def load(name):
+        if name == lacking:
+            raise OSError("not found")
+        return object()
+
+    monkeypatch.setattr(bootstrap.sys, "platform", "win32")
+    monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: "win-amd64")
+    monkeypatch.setattr(bootstrap.ctypes, "CDLL", load)
+    unfit = bootstrap.unfit_machine()
+    assert told in unfit and bool(told) == bool(unfit)
+
+
+@pytest.mark.parametrize("version, told", (("13.6.9", "needs 14"), ("14.0", ""), ("26.1", "")))
+def test_a_macos_without_packages_is_told(bootstrap, monkeypatch, version, told):
+    monkeypatch.setattr(bootstrap.sys, "platform", "darwin")
+    monkeypatch.setattr(bootstrap.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(bootstrap.platform, "mac_ver", lambda: (version, ("", "", ""), "arm64"))
+    unfit = bootstrap.unfit_machine()
+    assert told in unfit and bool(told) == bool(unfit)
 
 
 def test_only_missing_packages_are_named(bootstrap):

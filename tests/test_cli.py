@@ -244,6 +244,13 @@ def test_a_preset_folder_that_is_not_there_yet_is_said_and_made_by_the_first_pre
     assert path.parent == folder and open_bank(str(folder)).names()[-1] == "mine"
 
 
+def test_a_drive_that_is_not_plugged_in_is_no_folder_of_presets(monkeypatch):
+    """Of E:\\presets nothing exists then, not even what it begins with; of a path here `/` always does."""
+    monkeypatch.setattr("pathlib.Path.exists", lambda _: False)
+    with pytest.raises(OSError, match="no such folder"):
+        open_bank("/presets", new=True)
+
+
 @pytest.mark.parametrize("command, place", [
     (command, place) for command in ("perform", "presets", "gallery", "prerender")
     for place in ("look.toml", "look.toml/looks", "nowhere") if (command, place) != ("perform", "nowhere")])

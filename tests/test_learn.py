@@ -197,12 +197,12 @@ def test_only_names_of_the_two_data_sets_tell_fold_and_recording(tmp_path, name,
 
 
 def test_whatever_a_folder_is_called_its_class_has_an_address(tmp_path):
-    for name in ("Müll", "Applaus & Jubel", "dog.bark", "犬", "_", "Dog Bark 2", "end_", "x" * 80):
+    for name in ("Müll", "Applaus & Jubel", "dog.bark", "犬", "_", "Dog Bark 2", "end_", "Aux", "x" * 80):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.wav").touch()
     found = {clip.path.parent.name: legal_class(clip.label) for clip in find_clips(tmp_path)}
     assert found == {"Müll": "Mull", "Applaus & Jubel": "Applaus _ Jubel", "dog.bark": "dog_bark", "犬": "u72ac", "_": "u5f",
-                     "Dog Bark 2": "Dog Bark 2", "end_": "end_", "x" * 80: "x" * 64}
+                     "Dog Bark 2": "Dog Bark 2", "end_": "end_", "Aux": "Aux_", "x" * 80: "x" * 64}
     (tmp_path / "dog_bark").mkdir()
     (tmp_path / "dog_bark" / "a.wav").touch()
     with pytest.raises(ValueError, match="'dog.bark' and 'dog_bark' would both be called dog_bark: rename"):

@@ -489,6 +489,31 @@ def test_what_nohup_ignores_stays_ignored():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
+def test_a_console_of_windows_that_closes_waits_for_the_end(monkeypatch):
+    """It tells a thread of its own, and ends the process as soon as that is back."""
+    told, waiting = [], []
+
+    class Windows:
+        def SetConsoleCtrlHandler(self, handler, there):
+            told.append((handler, there))
+
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr("ctypes.WINFUNCTYPE", lambda *_: lambda function: function, raising=False)
+    monkeypatch.setattr("ctypes.WinDLL", lambda _: Windows(), raising=False)
+    with pytest.raises(KeyboardInterrupt), as_before():
+        try:
+            with ended_in_order():
+                assert not told[0][0](0)  # Ctrl-C is nothing new
+                waiting.append(threading.Thread(target=told[0][0], args=(2,), daemon=True))
+                waiting[0].start()
+                while waiting[0].is_alive():
+                    waiting[0].join(0.01)
+        finally:
+            assert waiting[0].is_alive()  # what is open is closed here
+    waiting[0].join(5.0)
+    assert not waiting[0].is_alive() and told[1] == (told[0][0], False)
+
+
 def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
     path = tmp_path / "killed.mp4"
     for times in (1, 2):

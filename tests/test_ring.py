@@ -117,6 +117,10 @@ def test_a_map_that_is_written_over_in_place_is_a_new_writer_too(name, monkeypat
         samples, position, lost = reader.read(position)
         assert np.array_equal(samples, counting(10, 14)) and (position, lost) == (4, 0)
         new.close()
+        slower = Ring.create(name, 4000)  # a device of another rate
+        slower.write(counting(20, 22))
+        assert np.array_equal(reader.read(position)[0], counting(20, 22)) and reader.rate == 4000
+        slower.close()
 
 
 def test_what_dead_writers_left_is_swept_up_on_windows(name, monkeypatch, tmp_path):

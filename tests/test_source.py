@@ -337,6 +337,20 @@ def test_windows_lists_a_device_once_for_each_host_system_and_one_of_them_is_tak
     assert sources.pick_input(spec, WINDOWS).index == index
 
 
+def test_the_sockets_that_windows_lists_once_more_are_no_devices(monkeypatch):
+    import sounddevice
+
+    rows = [("PC Speaker (Realtek)", "Windows WDM-KS"), ("CABLE Output (VB-Audio)", "Windows WASAPI"), ("CABLE Output", "Windows WDM-KS")]
+    apis = sorted({api for _, api in rows})
+    monkeypatch.setattr(sources, "_default", lambda kind: None)
+    monkeypatch.setattr(sounddevice, "query_hostapis", lambda: [{"name": api} for api in apis])
+    monkeypatch.setattr(sounddevice, "query_devices", lambda: [
+        {"name": name, "hostapi": apis.index(api), "max_input_channels": 2, "max_output_channels": 0, "default_samplerate": 48000.0}
+        for name, api in rows])
+    assert [device.index for device in sources.devices()] == [1]
+    assert sources.pick_input("CABLE Output", sources.devices()).index == 1
+
+
 def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(monkeypatch):
     import sounddevice
 

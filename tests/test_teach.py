@@ -347,6 +347,12 @@ def test_names_are_made_fit_for_osc(name, legal):
     assert legal_name(name) == legal
 
 
+@pytest.mark.parametrize("name", ["aux", "CON", "Com1"])
+def test_what_no_file_of_windows_can_be_called_no_class_is(name):
+    with pytest.raises(ValueError, match=f"such as {name.lower()}_in"):
+        legal_name(name)
+
+
 @pytest.mark.parametrize("name", ["", None, "!!", "x" * 41])
 def test_what_cannot_be_a_name_is_refused(name):
     with pytest.raises(ValueError, match="no class name"):

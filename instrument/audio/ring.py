@@ -33,10 +33,11 @@ class Ring:
     @classmethod
     def create(cls, name, rate, seconds=10.0):
         """A new ring; shared when it has a name. Whatever a dead writer left under that name is replaced."""
-        capacity = max(1, int(rate * seconds))
-        size = 8 * FIELDS + 4 * capacity
+        size = 8 * FIELDS + 4 * max(1, int(rate * seconds))
         path = None if name is None else _path(name)
-        ring = cls(bytearray(size) if name is None else _new_map(path, size), path, owner=True)
+        memory = bytearray(size) if name is None else _new_map(path, size)
+        capacity = (len(memory) - 8 * FIELDS) // 4
+        ring = cls(memory, path, owner=True)
         ring._header[:] = (0, int(rate), capacity, 0, LIVE, secrets.randbits(62), 0, 0)
         ring._followed = ring.writer
         ring._samples[:] = 0
@@ -146,11 +147,11 @@ def _path(name):
 
 
 def _new_map(path, size):
-    """A fresh file under that name, mapped."""
+    """A fresh file under that name, mapped; where Windows keeps the old one, that, whatever its size."""
     if sys.platform == "win32":
         _sweep(path.parent)
     kept = _clear(path) if os.path.lexists(path) else None
-    if kept is not None and len(kept) == size:
+    if kept is not None:
         return kept
     try:
         # O_EXCL: never write through a link that someone else put there

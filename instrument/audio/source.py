@@ -21,6 +21,7 @@ __all__ = ["Device", "Microphone", "Paced", "Source", "decode", "devices", "open
 BLOCK = 0.01  # seconds between two blocks
 # Windows offers each device by several host systems: those worth having, the quickest first. MME cuts names off.
 APIS, CUT = ("Windows WASAPI", "Windows DirectSound", "MME"), 31
+PINS = "Windows WDM-KS"  # lists the sockets of each card once more, with nothing in them too
 MUTE = 5.0  # seconds of nothing but zeros after which it is told where to look
 # macOS and Windows give zeros to a program that may not hear, a Linux sound server where there is no microphone at all.
 HEARD_BY = {"darwin": "allow it in System Settings > Privacy & Security > Microphone, for the terminal, and begin again",
@@ -251,6 +252,7 @@ def _listed(sounddevice):
             i == default_out,
         )
         for i, row in enumerate(sounddevice.query_devices())
+        if apis[row["hostapi"]] != PINS
     ]
 
 

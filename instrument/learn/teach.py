@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
-from ..features import in_ascii
+from ..features import RESERVED, in_ascii
 from ..files import aged, numbered, put
 from ..model.card import OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
@@ -188,6 +188,8 @@ def legal_name(name):
     legal = _simple(str(name or ""))
     if not legal or len(legal) > 40:
         raise ValueError(f"{name!r} is no class name: 1 to 40 letters, digits and underscores, such as clock_tick")
+    if legal in RESERVED:
+        raise ValueError(f"{legal} can be no class's name: Windows lets no file be called so; choose another, such as {legal}_in")
     return legal
 
 
