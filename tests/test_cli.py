@@ -13,7 +13,7 @@ from helpers import port_pair, udp
 
 from instrument import __version__
 from instrument.bench.run import BENCHES
-from instrument.cli import COMMANDS, _given, main, parser
+from instrument.cli import COMMANDS, _enter, _given, main, parser
 from instrument.learn.paper.recipe import Recipe
 from instrument.learn.paper.study import Paper
 from instrument.learn.train import Settings
@@ -242,6 +242,14 @@ def test_a_preset_folder_that_is_not_there_yet_is_said_and_made_by_the_first_pre
     assert f"{folder} is not there yet: the first preset" in capfd.readouterr().out
     path = open_bank(str(folder), new=True).save(DEFAULTS, "mine")
     assert path.parent == folder and open_bank(str(folder)).names()[-1] == "mine"
+
+
+@pytest.mark.parametrize("letter", ("\x04", "\x1a"))
+def test_the_key_that_ends_teaching_elsewhere_ends_it_here_too(monkeypatch, letter):
+    """Ctrl-D is a letter to Windows, and the next Enter would begin an example."""
+    monkeypatch.setattr("builtins.input", lambda _: letter)
+    with pytest.raises(EOFError):
+        _enter("ready? ")
 
 
 def test_a_drive_that_is_not_plugged_in_is_no_folder_of_presets(monkeypatch):

@@ -403,6 +403,15 @@ def test_a_child_that_is_saving_may_finish(home):
     assert home.pid() == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="stands for it")
+def test_on_windows_where_to_terminate_is_to_kill_a_child_is_asked_to_end(home, monkeypatch):
+    monkeypatch.setattr(signal, "CTRL_BREAK_EVENT", signal.SIGUSR1, raising=False)
+    with home.supervisor(SAVING.replace("SIGTERM", "SIGUSR1")):
+        home.pid()
+        monkeypatch.setattr("instrument.listen.sys.platform", "win32")
+    assert home.pid() == 1
+
+
 def test_a_child_that_keeps_failing_is_counted_and_its_last_words_kept(home):
     with home.supervisor(CHILD + "sys.exit('no luck today')") as supervisor:
         assert len({home.pid() for _ in range(3)}) == 3
