@@ -1,6 +1,7 @@
 """The one place where values change: `submit` from any thread, `frame` once a frame."""
 
 import queue
+import threading
 from types import MappingProxyType
 
 from .params import BY_NAME, DEFAULTS, FOLLOWING, checked
@@ -10,37 +11,54 @@ WAITING = 64  # commands that wait at most
 
 
 class Control:
-    """Holds the values of all parameters and the commands that wait to be carried out."""
+    """Holds the values of all parameters, and what waits to be done in the order in which it came: an edit that comes behind a
+    preset changes that preset, also within one frame."""
 
     def __init__(self, values=()):
         self._values = MappingProxyType({**DEFAULTS, **checked(dict(values))})
-        self._edits = queue.SimpleQueue()
-        self._commands = queue.SimpleQueue()
+        self._waiting = queue.SimpleQueue()  # edits, dicts; and commands, (name, argument)
+        self._room = threading.Semaphore(WAITING)
+
+    @property
+    def values(self):
+        """All values as they are now, as one mapping that never changes."""
+        return self._values
 
     def submit(self, edits):
         """Change parameters at the next frame: {name: value or FOLLOWING}. Any thread; ValueError if one is no parameter."""
-        self._edits.put(checked(edits))
+        self._waiting.put(checked(edits))
 
     def command(self, name, argument=None):
         """Ask for a command of `params.COMMANDS` at the next frame, with a number or a text. Any thread.
 
         False if so many wait already that it is passed over: nobody asks for so much by hand.
         """
-        if self._commands.qsize() >= WAITING:
+        if not self._room.acquire(blocking=False):
             return False
-        self._commands.put((name, argument))
+        self._waiting.put((name, argument))
         return True
 
-    def frame(self):
-        """All values of this frame, as one mapping that never changes. Main thread."""
-        changed = {}
-        for _ in range(self._edits.qsize()):  # not "until empty": a flood must not hold the frame
-            for name, value in self._edits.get_nowait().items():
-                changed[name] = BY_NAME[name].following(changed.get(name, self._values[name])) if value is FOLLOWING else value
-        if changed:
-            self._values = MappingProxyType(self._values | changed)
+    def frame(self, carry_out=lambda name, argument: None):
+        """Do what waits, and give the values then: edits change them, commands, EACH at most, go to `carry_out`. Main thread."""
+        commands = 0
+        for _ in range(self._waiting.qsize()):  # not "until empty": a flood must not hold the frame
+            wanted = self._waiting.get_nowait()
+            if isinstance(wanted, dict):
+                self._change(wanted)
+                continue
+            self._room.release()
+            carry_out(*wanted)
+            commands += 1
+            if commands == EACH:
+                break
         return self._values
 
-    def commands(self):
-        """The next commands that were asked for, EACH at most: [(name, argument)]. Main thread."""
-        return [self._commands.get_nowait() for _ in range(min(self._commands.qsize(), EACH))]
+    def apply(self, edits):
+        """Change parameters at once, before all that waits: what a command does. Main thread."""
+        self._change(checked(edits))
+
+    def _change(self, edits):
+        now = self._values
+        changed = {name: BY_NAME[name].following(now[name]) if value is FOLLOWING else value for name, value in edits.items()}
+        if changed:
+            self._values = MappingProxyType(now | changed)

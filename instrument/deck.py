@@ -60,7 +60,7 @@ class Deck:
         path, look = self._before
         self._keep(values)
         self._glide, self.path = None, path
-        self._control.submit(look)
+        self._control.apply(look)
 
     def _keep(self, values):
         """Remember the look as it is, or as it was about to be, to go back to."""
@@ -95,13 +95,13 @@ class Deck:
         raise mistake
 
     def update(self, now, values):
-        """Start what is due and move the glide on; edits go to the control. Call before `control.frame()`."""
+        """Start what is due and move the glide on: the control has those values at once."""
         if self._waiting and now >= self._waiting[0]:
             _, preset, seconds = self._waiting
             self._waiting = None
             self._begin(preset, seconds, now, values)
         if self._glide:
-            self._control.submit(self._glide.step(now, values))
+            self._control.apply(self._glide.step(now, values))
             if self._glide.done(now):
                 self._glide = None
 
@@ -110,7 +110,7 @@ class Deck:
             self._leave(values, preset.values)
         self._glide, self.path = None, preset.path
         if seconds <= 0:
-            self._control.submit(preset.values)
+            self._control.apply(preset.values)
         else:
             self._glide = Glide(values, preset.values, now, seconds)
 
@@ -118,7 +118,7 @@ class Deck:
         """The look to its defaults at once; whatever was on its way is forgotten."""
         self._leave(values, DEFAULTS)
         self._waiting = self._glide = self.path = None
-        self._control.submit(CALM)
+        self._control.apply(CALM)
 
 
 def _look(values):

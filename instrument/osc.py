@@ -317,6 +317,10 @@ class Controller:
         self.known[name] = value
         self._fresh.add(name)
 
+    def missed(self, names):
+        """It has not been told the rows of these names."""
+        self.known |= dict.fromkeys(names)
+
     def news(self, values, now):
         """{row name: value} to tell it now, which it knows from then on."""
         self._moved |= dict.fromkeys(self._fresh, now)
@@ -364,6 +368,9 @@ class Receiver:
         self._closing = False
         self._socket = _bind(host, port)
         self._socket.settimeout(CLOSES)
+        # Answers go from the same port and never wait: a telephone that has left the Wi-Fi would hold up the frame.
+        self._answers = self._socket.dup()
+        self._answers.setblocking(False)
         self.host, self.port = self._socket.getsockname()
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
 
@@ -419,7 +426,7 @@ class Receiver:
         return bool(number) and not held
 
     def _ping(self, arguments, sender):
-        _send(self._socket, encode("/hs/pong", 1), self._register(arguments, sender))
+        self._answer(self._register(arguments, sender), encode("/hs/pong", 1))
 
     def _query(self, arguments, sender):
         peer, values = self._register(arguments, sender), dict(self._values())
@@ -463,14 +470,20 @@ class Receiver:
         rows = [row for row in self._rows if row.name in values]
         plain = [encode(row.address, float(values[row.name])) for row in rows]
         twins = [encode(row.unit_address, row.position(values[row.name])) for row in rows]
-        for packet in bundles(plain + twins):
-            self._answer(peer, packet)
+        if not all([self._answer(peer, packet) for packet in bundles(plain + twins)]):
+            with self._lock:
+                if peer in self._controllers:
+                    self._controllers[peer].missed(values)
 
     def _answer(self, peer, packet):
+        """Send it, and whether there was room for it: where nobody takes it, it is for the next echo."""
         try:
-            _send(self._socket, packet, peer)
-        except OSError as problem:  # a controller that went away
-            self._refuse(f"{peer[0]}:{peer[1]}: {problem}")
+            _send(self._answers, packet, peer)
+        except OSError as problem:
+            if problem.errno in FULL:
+                return False
+            self._refuse(f"{peer[0]}:{peer[1]}: {problem}")  # a controller that went away
+        return True
 
     def _run(self):
         while not self._closing:
@@ -577,6 +590,7 @@ class Receiver:
         with suppress(OSError):  # the address may have gone with its network: then the thread wakes by itself
             self._socket.sendto(WAKE, (here, self.port))
         self._thread.join()
+        self._answers.close()
         self._socket.close()
 
 

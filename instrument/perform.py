@@ -158,8 +158,7 @@ class Show:
         self.screen, self.options = self._open_screen(options, stack)
         if first:
             self.deck.path = first.path
-            self.control.submit({**first.values, **options.values})
-        self.values = self.control.frame()
+            self.control.apply({**first.values, **options.values})
         self.features = Latest()
         self.messages = Messages()
         self._notes, self._told = {}, set()
@@ -176,6 +175,11 @@ class Show:
         self._sent_hear, self._hear_due = {}, 0.0
         self._report_due = REPORT
         self._quit, self._leaving, self._shot = False, -SURE, False
+
+    @property
+    def values(self):
+        """All values of the table as they are now, before modulation. Any thread."""
+        return self.control.values
 
     def _open_screen(self, options, stack):
         """A window, or without a screen a headless recording; and the options that follow from it."""
@@ -360,11 +364,8 @@ class Show:
         for key in self.screen.begin():
             self._key(key)
         self._pass_on_notice()
-        self.values = self.control.frame()
-        for name, argument in self.control.commands():
-            self._carry_out(name, argument, now)
+        self.control.frame(lambda name, argument: self._carry_out(name, argument, now))
         self.deck.update(now, self.values)
-        self.values = self.control.frame()  # a preset asked for is there in this very frame
         self.heard.update(self._watch.update(self.features.peek(), dt), dt)
         self.clock.update(now, self.heard.features)
         if self.eyes and (loaded := self.eyes.arrived()):
@@ -424,12 +425,12 @@ class Show:
         try:
             if name.startswith("preset."):
                 self.deck.ask(name, argument, now, self.values)
+                self.deck.update(now, self.values)  # at once: an edit that came behind it is to change it
                 self.say(self.deck.message)
             elif name.startswith("teach."):
                 self.teaching.carry_out(name, argument)
             elif name.startswith("row."):
-                self.control.submit(self.cursor.carry_out(name, argument, self.values, now))
-                self.values = self.control.frame()  # a second press in this frame turns it on from there
+                self.control.apply(self.cursor.carry_out(name, argument, self.values, now))
             elif name.startswith("midi."):
                 self._learn(name, argument)
             elif name in DASH:

@@ -65,10 +65,36 @@ def test_an_illegal_edit_applies_nothing(edits):
 
 def test_commands_come_once_and_in_order():
     control = Control()
+    asked = []
     control.command("tap")
     control.command("preset.load", 3)
-    assert control.commands() == [("tap", None), ("preset.load", 3)]
-    assert control.commands() == []
+    for _ in range(2):
+        control.frame(lambda *command: asked.append(command))
+    assert asked == [("tap", None), ("preset.load", 3)]
+
+
+@pytest.mark.parametrize("behind, hue", ((False, 20.0), (True, 90.0)))
+def test_what_comes_behind_a_command_changes_what_that_has_done(behind, hue):
+    """One packet of a DAW may hold a preset and a value that differs from it."""
+    control = Control()
+    steps = [lambda: control.submit({"post.hue": 90.0}), lambda: control.command("preset.load", 2)]
+    for step in steps[::-1] if behind else steps:
+        step()
+    values = control.frame(lambda *_: control.apply({"post.hue": 20.0, "post.gamma": 2.0}))
+    assert (values["post.hue"], values["post.gamma"]) == (hue, 2.0)
+
+
+def test_many_commands_are_spread_over_frames_with_what_came_between_them():
+    control, seen = Control(), []
+    for number in range(12):
+        control.command("preset.load", number)
+        control.submit({"post.hue": float(number)})
+    frames = []
+    for _ in range(3):
+        before = len(seen)
+        control.frame(lambda name, number: seen.append((number, control.values["post.hue"])))
+        frames.append(len(seen) - before)
+    assert frames == [8, 4, 0] and seen[1:] == [(number, number - 1.0) for number in range(1, 12)]
 
 
 def test_threads_lose_no_edit():

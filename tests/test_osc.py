@@ -1,5 +1,6 @@
 """OSC: every row of both tables, over real sockets, and with liblo's oscdump as a stranger at the other end."""
 
+import errno
 import math
 import queue
 import re
@@ -301,7 +302,10 @@ def test_more_commands_than_can_wait_are_refused_and_said():
         for number in range(2000):
             receiver.receive(encode("/hs/preset/load", number + 1), PEER, number / 2000)
     assert "too many commands" in told[0]
-    frames = [len(control.commands()) for _ in range(20)]
+    frames, seen = [], []
+    for _ in range(20):
+        control.frame(lambda *command: seen.append(command))
+        frames.append(len(seen) - sum(frames))
     assert max(frames) == 8 and sum(frames) == 64  # as docs/osc.md says
 
 
@@ -623,6 +627,37 @@ def test_a_finger_is_left_alone_and_told_the_truth_afterwards():
             receiver.echo(old, now)
         told = dict(tablet.messages())
         assert told["/hs/post/hue"] == [0.0] and told["/hs/dream/octaves"] == [BY_NAME["dream.octaves"].hi]
+
+
+class Narrow:
+    """A socket that has room for so many packets and never waits, as beside a telephone that has left the Wi-Fi."""
+
+    def __init__(self, sock, room):
+        self._socket, self.room = sock, room
+
+    def sendto(self, packet, target):
+        if not self.room:
+            raise BlockingIOError(errno.EAGAIN, "would have to wait")
+        self.room -= 1
+        self._socket.sendto(packet, target)
+
+    def close(self):
+        self._socket.close()
+
+
+def test_answers_never_wait_and_what_found_no_room_is_told_by_the_next_echo():
+    control = Control()
+    with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:
+        tablet.send(("127.0.0.1", receiver.port), "/hs/ping")
+        tablet.packet()
+        assert receiver._answers.gettimeout() == 0.0
+        receiver.echo(control.frame(), 0.0)
+        receiver._answers = Narrow(receiver._answers, 0)
+        control.submit({"post.hue": 40.0})
+        receiver.echo(control.frame(), 1.0)
+        receiver._answers.room = 100
+        receiver.echo(control.frame(), 2.0)
+        assert dict(tablet.messages())["/hs/post/hue"] == [40.0] and not receiver.refused
 
 
 def test_no_number_of_controllers_fills_the_memory(seen):

@@ -23,7 +23,7 @@ from helpers import port_pair
 
 from instrument.cursor import turned
 from instrument.model.card import DEFAULT
-from instrument.osc import Remote, encode
+from instrument.osc import Remote, bundles, encode
 from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
 from instrument.render.record import Recorder
@@ -85,6 +85,18 @@ def test_a_preset_is_recalled_by_name_and_by_number(show):
     play(show, lambda: show.deck.name == "galaxy" and show.values["zoom.mode"] == 6)
     tell("/hs/preset/load", 1)
     play(show, lambda: show.deck.number == 1)
+
+
+@pytest.mark.parametrize("morph", (0.0, 0.2))
+def test_a_value_sent_behind_a_preset_in_one_packet_is_the_preset_changed(show, morph):
+    packet = bundles([encode("/hs/show/morph", morph), encode("/hs/preset/load", 2), encode("/hs/post/hue", 90.0)])
+    for each in packet:
+        show.receiver.receive(each, ("127.0.0.1", 9))
+    play(show, lambda: show.deck.name == "Kaleidoscope" or show.deck.number == 2)
+    ended = time.perf_counter() + 2 * morph
+    play(show, lambda: time.perf_counter() > ended)
+    assert show.deck.number == 2 and show.values["post.hue"] == 90.0
+    show.control.submit({"show.morph": 0.0})
 
 
 def test_an_unknown_preset_is_said_and_the_look_stays(show):

@@ -35,7 +35,7 @@ def show_rows(options, seconds=10.0):
     with ExitStack() as stack:
         show = Show(options, stack)
         _play(show, WARM, turning=False)
-        start = dict(show.control.frame())
+        start = dict(show.values)
         for _ in range(rounds):
             for name, found in rows.items():
                 found.append(_play(show, seconds / rounds, name == "knobs"))
