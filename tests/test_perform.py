@@ -96,7 +96,7 @@ def test_a_value_sent_behind_a_preset_in_one_packet_is_the_preset_changed(show, 
     ended = time.perf_counter() + 2 * morph
     play(show, lambda: time.perf_counter() > ended)
     assert show.deck.number == 2 and show.values["post.hue"] == 90.0
-    show.control.submit({"show.morph": 0.0})
+    show.control.apply({"show.morph": 0.0})
 
 
 def test_an_unknown_preset_is_said_and_the_look_stays(show):
