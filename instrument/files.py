@@ -24,6 +24,18 @@ def put(source, target):
     os.replace(source, target)
 
 
+def set_aside(folder):
+    """Where a folder is while another takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+def brought_back(folder):
+    """The folder; of an exchange that was broken off in its midst, the old one again."""
+    if folder.name and not folder.exists() and set_aside(folder).exists():
+        put(set_aside(folder), folder)
+    return folder
+
+
 def write_whole(path, text):
     """Put `text` into `path`: after a crash or a full disk the old file is still there, complete."""
     path = Path(path)

@@ -28,6 +28,7 @@ from .behind import behind
 from .console import complain, tell
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
+from .files import brought_back
 from .osc import Receiver, Sender
 from .params import COMMANDS, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import ENDS, as_before
@@ -120,7 +121,7 @@ def load_network(folder=None, taught=None, device="cpu"):
     from .model.card import DEFAULT, load_model
 
     folder = folder or DEFAULT
-    if taught and (Path(taught) / "card.json").exists():
+    if taught and (brought_back(Path(taught)) / "card.json").exists():
         folder = taught
     model = load_model(folder)
     note = "; ".join(filter(None, (f"hears with {model.label}", model.open_ear(device))))

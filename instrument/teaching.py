@@ -1,5 +1,6 @@
 """The show's side of teaching: hands the commands on to `listen`, and gives each new class a picture."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from .features import AGAIN, CLASS, LISTENING, REFUSED
-from .files import aged, photograph
+from .files import aged, photograph, put
 from .params import BY_NAME, EAR
 
 PATIENCE = 15.0  # s that another model is waited for
@@ -98,8 +99,8 @@ class Teaching:
             pixels, self._snapshot = self._snapshot[1], None
         if pixels is None:
             pixels = _read(there[0], self._say) if there else None
-        elif there:  # else it was saved elsewhere, or could not be
-            self._keep(name, pixels, there)
+        elif there:  # else it was saved elsewhere, or could not be. In a thread that may finish: a frame has no second for it
+            threading.Thread(target=self._keep, args=(name, pixels, there), name="picture").start()
         if pixels is not None:
             self._learn(name, np.asarray(pixels, np.float32).transpose(2, 0, 1) / 255)
 
@@ -122,13 +123,16 @@ class Teaching:
     def _keep(self, name, pixels, there):
         """Put `pixels` in the place of the files that are `there`; what cannot be written is dreamed all the same."""
         path = self._folder / "pictures" / f"{name}.png"
+        part = self._folder.with_name(f".{self._folder.name}.{name}.png")  # nobody takes a half one for the picture
         try:
-            Image.fromarray(pixels).save(path)
-            aged(path)
+            Image.fromarray(pixels).save(part)
+            aged(part)
+            put(part, path)
             for other in there:
                 if other != path:
-                    other.unlink()
+                    other.unlink(missing_ok=True)
         except OSError as problem:
+            part.unlink(missing_ok=True)
             self._say(f"{path}: the picture of {name} is not saved ({problem.strerror or problem}); it is dreamed until "
                       "the show ends: make the folder writable and teach once more")
 

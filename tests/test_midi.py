@@ -612,6 +612,25 @@ def test_a_knob_that_was_forgotten_or_taken_for_another_row_gives_no_hint():
     assert midi.hints() == others
 
 
+@pytest.mark.parametrize("meanwhile", ("learning", "unplugged"))
+def test_a_pad_that_is_held_is_let_go_whatever_happens_meanwhile(tmp_path, meanwhile):
+    own = tmp_path / "midi.toml"
+    profiles.Own(own).add("box", Binding("note", None, 42, row="show.blackout", mode="hold"))
+    midi, ports, control, _, _ = bench(own=own)
+    ports.there = ["box"]
+    midi.plug()
+    ports.play(midi, [0x90, 42, 100])
+    assert control.frame()["show.blackout"] == 1.0
+    if meanwhile == "learning":
+        midi.learn(row="post.hue")
+        ports.play(midi, [0x80, 42, 0])
+        assert midi.learning
+    else:
+        ports.there = []
+        midi.plug()
+    assert control.frame()["show.blackout"] == 0.0
+
+
 def test_a_driver_that_fails_is_said_once_and_the_devices_play_on():
     midi, ports, control, _, notices = bench()
     ports.there = ["box"]

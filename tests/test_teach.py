@@ -4,6 +4,8 @@ import json
 import os
 import queue
 import shutil
+import threading
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from instrument.bench.teach import EXAMPLES, teach_rows, verdict
 from instrument.cli import main, parser
 from instrument.dream.loop import Frame
 from instrument.features import REFUSED
+from instrument.files import put
 from instrument.latest import Latest
 from instrument.learn import teach
 from instrument.learn.dataset import find_clips
@@ -222,6 +225,29 @@ def test_what_another_network_was_taught_is_not_taken_over(taught, tmp_path):
     card.write_text(json.dumps({**json.loads(card.read_text()), "taught": ["crackle", "strange"]}))
     (tmp_path / "taught" / "weights.safetensors").write_bytes(b"others")
     assert taught.add("crackle", crackle(9)) == 4
+
+
+@pytest.mark.parametrize("renames", (0, 1, 2))
+def test_a_save_that_is_killed_after_so_many_renames_costs_nothing(taught, tmp_path, monkeypatch, renames):
+    taught.save()
+    folder, done = tmp_path / "taught", []
+    (folder / "notes.txt").write_text("mine")
+
+    def killed(*names):
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(put(*names))
+
+    with monkeypatch.context() as no_cleaning_up:
+        no_cleaning_up.setattr(teach, "put", killed)
+        no_cleaning_up.setattr(teach, "_move_along", lambda folder: None)
+        no_cleaning_up.setattr(teach, "brought_back", lambda folder: folder)
+        with suppress(KeyboardInterrupt):
+            taught.save()
+    assert len(done) == renames and load_model(folder).card["taught"] == list(taught.taught.names)
+    Pupil(load_model(folder), folder).save()
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.glob(".*") if path.name.endswith(".old")] == []
 
 
 def test_pictures_are_a_file_a_class_or_the_nearest(taught, tmp_path):
@@ -575,6 +601,13 @@ class Told(list):
         self.append(what)
 
 
+def kept():
+    """Pictures are saved in threads of their own: until all are."""
+    for thread in threading.enumerate():
+        if thread.name == "picture":
+            thread.join()
+
+
 def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     (tmp_path / "pictures").mkdir()
     for name, colour in (("rain", "red"), ("clock", "blue")):
@@ -588,6 +621,7 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     assert told == [("teach.start", "rain"), ("teach.stop", None)]
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0, "known": 1.0})
     assert teaching.classes == ["hum", "rain"] and learnt["rain"].shape == (3, 2, 4) and learnt["rain"].min() == 1
+    kept()
     assert [path.name for path in (tmp_path / "pictures").glob("rain.*")] == ["rain.png"]
     teaching.carry_out("teach.start", "clock")
     teaching.carry_out("teach.stop", "hum")  # a picture was chosen
@@ -698,13 +732,27 @@ def test_a_damaged_picture_is_said_and_the_class_goes_on(lesson, tmp_path):
     assert len(said) == 1 and str(tmp_path / "pictures" / "rain.jpg") in said[0] and "put another one there" in said[0]
 
 
+def test_a_picture_has_its_name_only_once_it_is_whole(lesson, tmp_path, monkeypatch):
+    teaching, _, said = lesson
+    goes_on = threading.Event()
+    monkeypatch.setattr("instrument.teaching.put", lambda *names: goes_on.wait(60) and put(*names))
+    teaching.carry_out("teach.start", "rain")
+    teaching.carry_out("teach.stop")
+    teaching.follow({"class.hum": 0.0, "class.rain": 1.0})  # is back at once: the picture of a frame waits for nothing
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["rain.jpg"]
+    goes_on.set()
+    kept()
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["rain.png"] and not said
+
+
 def test_a_picture_that_cannot_be_saved_is_said_and_dreamed(lesson, tmp_path):
     teaching, learnt, said = lesson
     (tmp_path / "pictures" / "rain.png").mkdir()  # even root cannot write there
     teaching.carry_out("teach.start", "rain")
     teaching.carry_out("teach.stop")
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
-    assert learnt["rain"].min() == 1 and (tmp_path / "pictures" / "rain.jpg").exists()
+    kept()
+    assert learnt["rain"].min() == 1 and (tmp_path / "pictures" / "rain.jpg").exists() and not list(tmp_path.glob(".*"))
     assert len(said) == 1 and "rain.png" in said[0] and "make the folder writable" in said[0] and "\n" not in said[0]
 
 

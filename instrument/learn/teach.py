@@ -22,7 +22,7 @@ from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import RESERVED, in_ascii
-from ..files import aged, numbered, put
+from ..files import aged, brought_back, numbered, put, set_aside
 from ..model.card import OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
@@ -334,16 +334,19 @@ def _check_place(folder):
 
 def _put_in_place(part, folder):
     """Exchange a finished folder for the one there is; what the user has put there comes along."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    _move_along(brought_back(folder))  # one before may have been broken off
     if folder.exists():
-        put(folder, old)
+        put(folder, set_aside(folder))
     try:
         put(part, folder)
-    except OSError:
-        if old.exists():
-            put(old, folder)
-        raise
+    finally:
+        brought_back(folder)
+    _move_along(folder)
+
+
+def _move_along(folder):
+    """Take what the user had put into the folder that was here before, and remove that."""
+    old = set_aside(folder)
     for path, name in _besides(old):
         path.rename(next(free for free in numbered(folder / name) if not os.path.lexists(free)))
     shutil.rmtree(old, ignore_errors=True)

@@ -278,6 +278,16 @@ class Mapping:
         else:
             self._knob(binding, move, now)
 
+    def let_go(self, move, now):
+        """Act on a move as far as it is the release of a pad that is held: nothing else will tell of it."""
+        if move.key in self._down and not move.value:
+            self.act(move, now)
+
+    def let_all_go(self, now):
+        """The device has gone, and with it whatever was held there."""
+        for key in list(self._down):
+            self.act(Move(*key, 0), now)
+
     def controls(self, target):
         """The controls that play a row, a command or a "preset N"."""
         return [binding.control for binding in self._table.values() if binding.target == target]

@@ -174,7 +174,7 @@ class Midi:
             return
         learner = self._learner
         if learner and not message.is_realtime and message.type != "songpos":
-            self._learn(learner, device, message)
+            self._learn(learner, device, message, when)
         else:
             device.mapping.receive(message, when)
 
@@ -242,11 +242,13 @@ class Midi:
 
     def _lose(self, port):
         device = self._devices.pop(port)
+        device.mapping.let_all_go(self._now())
         device.ear.close()
         device.speaker.close()
 
-    def _learn(self, learner, device, message):
+    def _learn(self, learner, device, message, when):
         for move in device.mapping.moves(message):
+            device.mapping.let_go(move, when)
             binding = learner.hear(move)
             if binding:
                 self._learner = None

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from ..audio.frontend import LONG, FrontEnd
 from ..features import legal_class
+from ..files import brought_back
 from .ear import Ear, open_ear
 from .net import HearSee
 from .sound import seconds_of
@@ -105,8 +106,8 @@ def _came(stat):
 
 def find_model(name):
     """The folder of a model: the folder itself, or by its name a shipped one or one of the player's own."""
-    named = [folder / str(name) for folder in (DEFAULT.parent, OWN)]
-    return next((each for each in named if not Path(name).exists() and (each / "card.json").exists()), Path(name))
+    named = [brought_back(folder / str(name)) for folder in (DEFAULT.parent, OWN)]
+    return next((each for each in named if not Path(name).exists() and (each / "card.json").exists()), brought_back(Path(name)))
 
 
 def load_model(folder=DEFAULT):
