@@ -12,7 +12,7 @@ from pathlib import Path
 from . import __version__
 from .awake import awake
 from .params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
-from .signals import BROKEN_OFF
+from .signals import BROKEN_OFF, leave
 
 END_OF_INPUT = "Ctrl-Z, Enter" if sys.platform == "win32" else "Ctrl-D"
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
@@ -21,7 +21,8 @@ SEEDS = 2**32 - 1  # what every generator of random numbers takes
 def main(arguments=None):
     """Run `hearsee`; ends with status 2 and one line for a user's mistake."""
     _settle_in()
-    arguments = sys.argv[1:] if arguments is None else arguments
+    alone = arguments is None
+    arguments = sys.argv[1:] if alone else arguments
     top = parser()
     options, unknown = top.parse_known_args(arguments)
     command = top.commands.choices[options.command]
@@ -30,13 +31,18 @@ def main(arguments=None):
     if "" in arguments:
         before = ["", *arguments][arguments.index("")]
         command.error(f"an empty argument '' after {before}: is a variable of your shell not set?")
+    (leave if alone else sys.exit)(_status(options))
+
+
+def _status(options):
+    """Run the command; its exit status."""
     try:
-        sys.exit(options.run(options) or 0)
+        return options.run(options) or 0
     except (ValueError, OSError) as mistake:
         print(f"hearsee: {_line(mistake)}", file=sys.stderr)
-        sys.exit(2)
+        return 2
     except KeyboardInterrupt:
-        sys.exit(BROKEN_OFF)
+        return BROKEN_OFF
 
 
 def _settle_in():

@@ -25,7 +25,7 @@ from .audio.engine import DECISION, Engine, amplified
 from .audio.frontend import FrontEnd, log_mel
 from .audio.source import Paced, open_source
 from .behind import behind
-from .console import complain, tell
+from .console import aside, complain, tell
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .files import brought_back
@@ -38,6 +38,8 @@ TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
 PATIENCE = 0.5  # seconds between two looks at the parent
 ENDING = 4.0  # seconds in which a child ends by itself: it may be saving a lesson, or loading its network
+STUCK = 2.0  # seconds without a look at the sound after which whoever gives it hangs
+WAITING = 1000  # lines that wait for a reader; more are left out
 STEADY = 5.0  # seconds after which a child counts as well started
 PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
 MISTAKE = 2  # exit status of a user's mistake, such as a missing file
@@ -77,7 +79,7 @@ def run(options):
     Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
     """
     load = lambda: load_network(options.model, options.taught, options.device)
-    with as_before(), fine_ticks():
+    with aside(), as_before(), fine_ticks():
         heeded = [number for number in ENDS if signal.getsignal(number) == signal.SIG_DFL]
         _on(heeded, lambda: sys.exit(STOPPED))  # while it opens: what is open already is closed
         with Listener(options, load, _reporter(options)) as listener:
@@ -146,9 +148,11 @@ class Listener:
         self._error = None
         self._control = Control(options.values)
         self._lesson, self._jobs = Lesson(), queue.SimpleQueue()
+        self._lines = queue.SimpleQueue()  # to report: whoever reads them may be slow
         self._network, self._taking = None, threading.Lock()
         self._pupil, self._taught = None, options.taught
         self._noted = self._told = ""
+        self._rounds = 0  # looks at the sound
         self.receiver = None
         self.status = 0  # to exit with
 
@@ -171,11 +175,17 @@ class Listener:
         if isinstance(self.source, Paced) and not options.eager:
             self._load = _given(self._load())  # a file can wait until all of it can be heard
         stack.enter_context(self.source)
+        # What asks a reader, or a sound server, may wait for ever: then the process ends without it.
+        self._start(stack, self._tell, lambda: self._lines.put(None), ENDING)
         for work in (self._hear, self._decide, self._tick, self._bring_network, self._work):
-            thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(self.stop)  # before it, on the way out, however early that is
+            self._start(stack, work, self.stop, ENDING if work == self._hear else None)
+
+    def _start(self, stack, work, end, patience):
+        """Do `work` in a thread; on the way out, however early that is, `end()` it and wait."""
+        thread = threading.Thread(target=self._guard, args=(work,), name=f"listen{work.__name__}", daemon=True)
+        thread.start()
+        stack.callback(thread.join, patience)
+        stack.callback(end)
 
     def __exit__(self, *error):
         self._stack.close()
@@ -208,6 +218,7 @@ class Listener:
     def _hear(self):
         left = TAIL
         while not self._done.is_set() and left > 0:
+            self._rounds += 1
             ended = self.source.ended
             block = self.source.read()
             if len(block):
@@ -237,11 +248,15 @@ class Listener:
             self.engine.decide()
 
     def _tick(self):
-        due, told = time.perf_counter(), set()
+        due, told, still = time.perf_counter(), set(), Still(STUCK / TICK)
         while not self._done.wait(max(due - time.perf_counter(), 0.0)):
             now = time.perf_counter()
-            self.sender.tick(now)
-            self._tell_lost(told)
+            hangs = still.at(self._rounds)
+            if still.news:
+                self._note(f"{self.source.name} does not answer: start the sound server anew, or plug the device in once more")
+            if still.news or not hangs:  # deaf: whoever counts the ticks must see it
+                self.sender.tick(now)
+                self._tell_lost(told)
             due = max(due + TICK, now)  # a late tick is not made up for
         self.sender.tick(time.perf_counter())
 
@@ -344,8 +359,12 @@ class Listener:
 
     def _publish(self, values):
         self.sender.publish(values)
-        if "known" in values:
-            self._report(self._line(values))
+        if "known" in values and self._lines.qsize() < WAITING:
+            self._lines.put(self._line(values))
+
+    def _tell(self):
+        for line in iter(self._lines.get, None):
+            self._report(line)
 
     def _line(self, values):
         return {
@@ -358,6 +377,22 @@ class Listener:
             "probabilities": {name.removeprefix(CLASS): round(value, 4)
                               for name, value in values.items() if name.startswith(CLASS)},
         }
+
+
+class Still:
+    """Whether a number has been the same for more than `most` looks in a row: looks and no time, of which importing torch
+    takes some from all threads."""
+
+    def __init__(self, most):
+        self._most, self._number, self._looks = most, None, 0
+        self.news = False  # whether it has just become so
+
+    def at(self, number):
+        """Another look."""
+        self._looks = self._looks + 1 if number == self._number else 0
+        self._number = number
+        self.news = self._most < self._looks <= self._most + 1
+        return self._looks > self._most
 
 
 class Lesson:
@@ -540,7 +575,21 @@ class Supervisor:
             self.reason = said or f"exit status {status}"
             self._stop.wait(PAUSES[min(max(quick - 1, 0), len(PAUSES) - 1)])
             self._argv += ["--eager"] * ("--eager" not in self._argv)  # the show is on: levels first
-            self._start()
+            self._start_again()
+
+    def _start_again(self):
+        """Start it, as soon as the system has memory and a process for it."""
+        while not self._stop.is_set():
+            try:
+                return self._start()
+            except OSError as error:
+                self._say_once(f"`listen` cannot be started again: {error}")
+                self._stop.wait(PAUSES[-1])
+
+    def _say_once(self, reason):
+        if reason != self.reason:
+            complain(reason)
+        self.reason = reason
 
     def _last_words(self):
         """Pass on what the child says until it ends; the last line of it."""

@@ -170,6 +170,7 @@ class Show:
         self._ears = self._open_ears(stack)
         self._watch = Watch(self._ears, self.say)
         self.teaching = self._school(self.classes)
+        stack.callback(lambda: self.teaching.close())  # another may have taken its place by then
         self._open_eyes(stack)
         self.rates = Rates()
         self._sent_hear, self._hear_due = {}, 0.0

@@ -2,10 +2,11 @@
 
 import _thread
 import ctypes
+import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
 ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
@@ -68,6 +69,17 @@ def _console_held():
     finally:
         done.set()
         windows.SetConsoleCtrlHandler(handler, False)
+
+
+def leave(status):
+    """End the process with this exit status, now that all is closed. A thread that is in the midst of a library, loading a
+    network or waiting for a sound server, would abort Python's own end, or hold it for ever: then it ends without that."""
+    if not any(thread.daemon for thread in threading.enumerate()):
+        sys.exit(status)
+    with suppress(OSError, ValueError, AttributeError):  # a pipe whose reader has left; none, on Windows
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 @contextmanager

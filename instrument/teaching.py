@@ -35,7 +35,13 @@ class Teaching:
         self._snapshot = None  # (class, the dream when its example ended)
         self._note = ""  # the newest of `listen`
         self._listened = ""  # the class that `listen` has last listened to
+        self._saving = []  # threads, each with a picture
         self._asked = None  # the one before an example was ended: another is the answer
+
+    def close(self):
+        """Wait for the pictures that are being saved."""
+        for thread in self._saving:
+            thread.join()
 
     def carry_out(self, name, argument=None):
         """One of the teach commands; a second start without a name ends the example. ValueError if none can learn."""
@@ -100,7 +106,9 @@ class Teaching:
         if pixels is None:
             pixels = _read(there[0], self._say) if there else None
         elif there:  # else it was saved elsewhere, or could not be. In a thread that may finish: a frame has no second for it
-            threading.Thread(target=self._keep, args=(name, pixels, there), name="picture").start()
+            self._saving = [*filter(threading.Thread.is_alive, self._saving),
+                            threading.Thread(target=self._keep, args=(name, pixels, there), name="picture")]
+            self._saving[-1].start()
         if pixels is not None:
             self._learn(name, np.asarray(pixels, np.float32).transpose(2, 0, 1) / 255)
 

@@ -18,7 +18,7 @@ import soundfile
 from instrument.audio.engine import DECISION
 from instrument.audio.ring import _path as ring_path
 from instrument.heard import DEAF, FIRST, Watch, quiet
-from instrument.listen import Listener, ListenOptions, Network, Parent, Supervisor, run
+from instrument.listen import Listener, ListenOptions, Network, Parent, Still, Supervisor, run
 from instrument.osc import Receiver, Remote, encode
 
 CLASSES = ("low", "high")
@@ -87,6 +87,56 @@ def test_a_target_that_nothing_reaches_is_said_once_and_the_others_are_served(cl
     told = {packet["teach.note"] for packet in packets if packet.get("teach.note")}
     assert len(told) == 1 and "OSC does not reach 127.0.0.1:0 (" in told.pop()
     assert packets[-1]["top.name"] == "high"
+
+
+class Held:
+    """A reader of lines that does not read, as a terminal after Ctrl-S."""
+
+    def __init__(self):
+        self.lines, self.goes_on = [], threading.Event()
+
+    def __call__(self, line):
+        self.goes_on.wait(WAIT)
+        self.lines.append(line)
+
+
+def test_whoever_reads_the_lines_holds_up_neither_classes_nor_the_lines_that_come_later(clip, free_port):
+    packets, held = queue.SimpleQueue(), Held()
+    with Receiver(0, on_features=packets.put) as receiver:
+        with Listener(options(clip, free_port, ("127.0.0.1", receiver.port), loop=True), network, held):
+            seen = {packets.get(timeout=WAIT).get("top.name") for _ in range(200)}
+            while "high" not in seen:
+                seen.add(packets.get(timeout=WAIT).get("top.name"))
+            assert not held.lines
+            held.goes_on.set()
+    assert any(line["top"] == "high" for line in held.lines)
+
+
+def test_a_sound_server_that_hangs_stops_the_ticks_is_said_and_does_not_hold_up_the_end(clip, free_port, monkeypatch):
+    monkeypatch.setattr("instrument.listen.ENDING", 0.1)
+    monkeypatch.setattr("instrument.listen.STUCK", 0.2)
+    packets, hangs = queue.SimpleQueue(), threading.Event()
+    with Receiver(0, on_features=packets.put) as receiver:
+        with Listener(options(clip, free_port, ("127.0.0.1", receiver.port), loop=True), network) as listener:
+            while not packets.get(timeout=WAIT).get("frame"):
+                pass
+            listener.source.read = lambda: hangs.wait() and np.zeros(0, np.float32)
+            note, last = "", {}
+            while "does not answer" not in note:
+                last = packets.get(timeout=WAIT)
+                note = last.get("teach.note", "")
+            with pytest.raises(queue.Empty):
+                while packets.get(timeout=1.0)["frame"] == last["frame"]:
+                    pass
+                pytest.fail("it ticks on")
+        assert any(thread.name == "listen_hear" for thread in threading.enumerate())
+    hangs.set()
+
+
+def test_still_counts_looks_in_a_row():
+    still = Still(2)
+    assert [(still.at(number), still.news) for number in (1, 1, 1, 1, 1, 2, 2)] == [
+        (False, False)] * 3 + [(True, True), (True, False)] + [(False, False)] * 2
 
 
 def test_hear_rows_arrive_while_listening(clip, free_port):
@@ -416,6 +466,23 @@ def test_a_child_that_keeps_failing_is_counted_and_its_last_words_kept(home):
     with home.supervisor(CHILD + "sys.exit('no luck today')") as supervisor:
         assert len({home.pid() for _ in range(3)}) == 3
         assert supervisor.restarts >= 2 and supervisor.reason == "no luck today"
+
+
+def test_a_child_that_cannot_be_started_again_is_tried_until_it_can(home, monkeypatch, capsys):
+    monkeypatch.setattr("instrument.listen.PAUSES", (0.0,))
+    with home.supervisor(LIVE) as supervisor:
+        first, popen, tries = home.pid(), subprocess.Popen, []
+
+        def short(*arguments, **options):
+            tries.append(1)
+            if len(tries) < 3:
+                raise OSError(11, "Resource temporarily unavailable")
+            return popen(*arguments, **options)
+
+        monkeypatch.setattr("instrument.listen.subprocess.Popen", short)
+        os.kill(first, signal.SIGTERM)
+        assert home.pid() != first and len(tries) == 3
+    assert capsys.readouterr().err.count("cannot be started again") == 1
 
 
 class Gone:

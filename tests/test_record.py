@@ -514,6 +514,24 @@ def test_a_console_of_windows_that_closes_waits_for_the_end(monkeypatch):
     assert not waiting[0].is_alive() and told[1] == (told[0][0], False)
 
 
+LEAVES = """
+import sys, threading
+from instrument.signals import leave
+print("said")
+if sys.argv[1] == "busy":
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+import atexit
+atexit.register(print, "ended in order")
+leave(3)
+"""
+
+
+@pytest.mark.parametrize("threads, said", (("none", "said\nended in order\n"), ("busy", "said\n")))
+def test_a_thread_in_the_midst_of_something_does_not_hold_up_the_end(threads, said):
+    done = subprocess.run([sys.executable, "-c", LEAVES, threads], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, said)
+
+
 def test_what_a_crash_left_is_kept_and_said(screen, tmp_path):
     path = tmp_path / "killed.mp4"
     for times in (1, 2):

@@ -601,13 +601,6 @@ class Told(list):
         self.append(what)
 
 
-def kept():
-    """Pictures are saved in threads of their own: until all are."""
-    for thread in threading.enumerate():
-        if thread.name == "picture":
-            thread.join()
-
-
 def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     (tmp_path / "pictures").mkdir()
     for name, colour in (("rain", "red"), ("clock", "blue")):
@@ -621,7 +614,7 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     assert told == [("teach.start", "rain"), ("teach.stop", None)]
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0, "known": 1.0})
     assert teaching.classes == ["hum", "rain"] and learnt["rain"].shape == (3, 2, 4) and learnt["rain"].min() == 1
-    kept()
+    teaching.close()
     assert [path.name for path in (tmp_path / "pictures").glob("rain.*")] == ["rain.png"]
     teaching.carry_out("teach.start", "clock")
     teaching.carry_out("teach.stop", "hum")  # a picture was chosen
@@ -741,7 +734,7 @@ def test_a_picture_has_its_name_only_once_it_is_whole(lesson, tmp_path, monkeypa
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0})  # is back at once: the picture of a frame waits for nothing
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["rain.jpg"]
     goes_on.set()
-    kept()
+    teaching.close()
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["rain.png"] and not said
 
 
@@ -751,7 +744,7 @@ def test_a_picture_that_cannot_be_saved_is_said_and_dreamed(lesson, tmp_path):
     teaching.carry_out("teach.start", "rain")
     teaching.carry_out("teach.stop")
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
-    kept()
+    teaching.close()
     assert learnt["rain"].min() == 1 and (tmp_path / "pictures" / "rain.jpg").exists() and not list(tmp_path.glob(".*"))
     assert len(said) == 1 and "rain.png" in said[0] and "make the folder writable" in said[0] and "\n" not in said[0]
 
