@@ -333,13 +333,13 @@ def _prerender_flags(command):
     command.add_argument("--fps", type=_within(1, 240), help="frames a second (default 20)")
     command.add_argument("--size", type=_size, metavar="WxH", help="default 640x360")
     command.add_argument("--workers", type=_whole(1), default=1, metavar="N", help="processes, each with its "
-                         "classes and its GPU; torchrun works too")
+                         "classes and its GPU; or `torchrun --nproc-per-node N -m instrument prerender`")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
     command.add_argument("--pictures", metavar="FOLDER", help="dream of your own pictures (see `perform --pictures`)")
     command.add_argument("--preset", metavar="NAME|N", help="dream and move like this preset")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
-    command.add_argument("--seed", type=_whole(0, SEEDS), metavar="N", help="seed of the dream (default 0)")
+    command.add_argument("--seed", type=_whole(0, SEEDS), metavar="N", help="seed of the dream (default: that of the preset, or 0)")
 
 
 def _prerender(options):
@@ -347,7 +347,8 @@ def _prerender(options):
     from .prerender import Settings, prerender
 
     values = open_bank(options.presets).load(options.preset).values if options.preset else {}
-    print("\n".join(prerender(Settings(**_given(options, Settings), values=values), options.classes, options.workers)))
+    given = {"seed": int(values.get("dream.seed", 0)), **_given(options, Settings)}
+    print("\n".join(prerender(Settings(**given, values=values), options.classes, options.workers)))
 
 
 # --- learning
@@ -580,7 +581,8 @@ def _evaluate_flags(command):
     command.add_argument("--data", required=True, metavar="DIR")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N", help="only these folds")
-    command.add_argument("--window", type=_within(0.1, 60), metavar="S", help="score single windows instead of whole clips")
+    command.add_argument("--window", type=_within(0.1, BY_NAME["hear.window"].hi), metavar="S",
+                         help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc; with "
                          "--folds those of the same folds, where there are such")
@@ -605,6 +607,8 @@ def _evaluate(options):
     unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
     print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
+    if left := found["left_out"]:
+        print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
     if options.json:
@@ -645,6 +649,7 @@ def _bench_flags(command):
     command.add_argument("--fps", type=_within(1, 240), default=30.0, help="that `show` draws (default 30)")
     command.add_argument("--network", metavar="NAME|FILE", help="that `show` dreams with (see `perform --network`)")
     command.add_argument("--minutes", type=_positive, help="of the time that passes in `soak` (default 30) and in each row of `calm` (3)")
+    command.add_argument("--preset", metavar="NAME|N", help="shipped preset that `soak` dreams (default: the defaults)")
     command.add_argument("--rows", nargs="+", default=(), metavar="ROW", help="only these rows, for `knobs`")
     command.add_argument("--peer", metavar="FOLDER", help="a copy of gordicaleksa/pytorch-deepdream, for `peer`")
     command.add_argument("--json", metavar="FILE", help="write the figures here")

@@ -7,6 +7,8 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
+THINNEST = 20  # times as long as wide that a picture may be
+QUIET = (110, 110, 110, 255)  # behind a cut-out
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
 
@@ -62,6 +64,19 @@ def numbered(path):
     return chain([path], (path.with_stem(f"{path.stem}-{number}") for number in count(2)))
 
 
+def _in_colour(picture):
+    """A picture of Pillow's in red, green and blue: of 16 bits the upper ones, what shines through before a quiet grey."""
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise ValueError("numbers that are no colours")
+    if picture.mode.startswith("I"):
+        return picture.point(lambda grey: grey / 256).convert("L").convert("RGB")
+    if picture.has_transparency_data:
+        return Image.alpha_composite(Image.new("RGBA", picture.size, QUIET), picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
+
+
 def photograph(path, tallest=None):
     """Pixels (h, w, 3), uint8, of a picture, upright as the camera noted it, made smaller where it is higher than `tallest` px;
     ValueError in one line for a damaged one."""
@@ -70,7 +85,9 @@ def photograph(path, tallest=None):
 
     try:
         with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            if max(picture.size) > THINNEST * min(picture.size):
+                raise ValueError(f"{picture.width}x{picture.height} is thinner than 1:{THINNEST}")
+            upright = _in_colour(ImageOps.exif_transpose(picture))
             if tallest and upright.height > tallest:
                 upright = upright.resize((max(1, round(upright.width * tallest / upright.height)), tallest), Image.Resampling.LANCZOS)
             return np.asarray(upright)

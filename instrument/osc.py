@@ -125,8 +125,9 @@ def _resolve(target):
     host, port = target
     try:
         return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
-    except OSError as problem:
-        raise OSError(f"OSC target {host}:{port}: no such host ({problem.strerror}); give an IPv4 address or a name "
+    except (OSError, UnicodeError) as problem:  # UnicodeError: dots or letters that no name has
+        why = getattr(problem, "strerror", None) or problem
+        raise OSError(f"OSC target {host}:{port}: no such host ({why}); give an IPv4 address or a name "
                       "that this machine can resolve") from None
 
 
@@ -407,6 +408,8 @@ class Receiver:
     def _trigger(self, command):
         def fire(arguments, sender):
             argument = arguments[0] if arguments else None
+            if not isinstance(argument, (int, float, str, type(None))):
+                raise ValueError(f"takes a number or a text; got {_sent(arguments)}")
             if isinstance(argument, (int, float)):
                 if not self._pressed(command, argument, sender):
                     return

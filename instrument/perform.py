@@ -467,6 +467,7 @@ class Show:
         if self.eyes is None:
             raise ValueError("the loops that are played were dreamed beforehand: no network can take their place")
         self.eyes.ask(what, name, self.say)
+        self.say(f"{what} {name} is being loaded")
 
     def _take_up(self, loaded):
         """Dream, hear and teach with what was loaded beside the show."""

@@ -845,6 +845,19 @@ def test_all_comes_back_after_a_stall_though_a_part_of_a_dream_does_not_depend_o
     assert governor.plan(WANTED) == wish
 
 
+@pytest.mark.parametrize("fixed", (0.0, 0.25, 0.5))
+@pytest.mark.parametrize("load", (60, 600))
+@pytest.mark.parametrize("octave_count, iterations", ((1.0, 1.0), (2.0, 2.0), (3.0, 6.0)))
+def test_all_comes_back_after_a_load(fixed, load, octave_count, iterations):
+    """A part of a dream does not depend on its plan, and beside a load nobody can tell how much."""
+    wanted = {**WANTED, "dream.octaves": octave_count, "dream.iterations": iterations, "dream.size": 432.0}
+    whole = Plan(int(octave_count), int(iterations), 432, 432)
+    took = lambda plan, number: (2.0 if 100 <= number < 100 + load else 1.0) * 0.1 * (
+        fixed + (0.8 - fixed) * plan.work(1.4) / whole.work(1.4))
+    plans = lived(Governor(), took, 3000, wanted)
+    assert plans[99] == whole != plans[99 + load] and plans[-1] == whole
+
+
 def test_room_gives_back_all_that_fits_once_it_is_trusted():
     governor = Governor()
     spend(governor, 0.5, PATIENCE + 1)

@@ -3,18 +3,21 @@
 import email.message
 import io
 import re
+import socket
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.error import URLError
 
 import pytest
 import torch
 from torch import nn
+from torchvision.models import SqueezeNet1_1_Weights
 
 from instrument.cli import main
 from instrument.dream.precision import trials
-from instrument.model.eye import Eye, MeanHead, classifier_eye, googlenet_eye, hearsee_eye, torchvision_eye
+from instrument.model.eye import Eye, MeanHead, _shown, classifier_eye, googlenet_eye, hearsee_eye, torchvision_eye
 from instrument.model.googlenet import GoogLeNet
-from instrument.model.net import HearSee
+from instrument.model.net import PICTURE_MEAN, PICTURE_STD, HearSee
 from instrument.model.stem import Stem, quicken
 
 torch.set_num_threads(1)
@@ -125,7 +128,9 @@ def test_every_family_of_classifiers_can_be_dreamed_with(name):
     with torch.no_grad():
         net = random_network(name)
     eye = classifier_eye(net, name)
-    assert eye.activations(torch.rand(1, 3, eye.smallest, eye.smallest), 4)[-1].shape[2:] == (2, 2)
+    least = eye.activations(torch.rand(1, 3, eye.smallest, eye.smallest), 4)[-1]
+    assert least.shape[2:] == ((3, 3) if name == "alexnet" else (2, 2))  # whose head has a pooling of its own
+    assert eye.logits(least).shape == (1, eye.logits_count)
     picture = torch.rand(1, 3, 96, 128)
     assert (eye.channels, eye.strides) == FAMILIES[name] and len(set(eye.names)) == 4
     with torch.no_grad():
@@ -152,6 +157,36 @@ def test_no_family_of_classifiers_is_unknown():
 def test_a_network_for_pictures_of_one_size_is_refused_in_one_line_that_names_others(name):
     with pytest.raises(ValueError, match=f"{name}: cannot be cut into .*; these can: alexnet, .* and wide_resnet$"):
         torchvision_eye(name, weights=None)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_nothing_is_fetched_of_what_cannot_be_dreamed_with(web, name):
+    with pytest.raises(ValueError, match="cannot be cut"):
+        torchvision_eye(name)
+
+
+def test_every_classifier_sees_pictures_as_its_weights_were_trained_to():
+    from torchvision import models
+
+    shown = {name: _shown(models, name) for name in models.list_models(module=models)}
+    assert {name for name, each in shown.items() if each != (PICTURE_MEAN, PICTURE_STD)} == {"efficientnet_v2_l"}
+    assert shown["efficientnet_v2_l"] == ((0.5,) * 3, (0.5,) * 3)
+    with torch.no_grad():
+        eye = torchvision_eye("efficientnet_v2_l", weights=None)
+    assert eye.mean.flatten().tolist() == eye.std.flatten().tolist() == [0.5] * 3
+
+
+def test_a_server_that_falls_silent_is_no_end_of_the_show(monkeypatch, tmp_path):
+    """Wifi that drops in the midst: the connection stays, and nothing comes."""
+    monkeypatch.setattr("instrument.model.eye.SILENT", 0.2)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/weights.pth"
+        monkeypatch.setattr("torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1._value_", replace(
+            SqueezeNet1_1_Weights.IMAGENET1K_V1.value, url=address))
+        with pytest.raises((OSError, ValueError), match="weights of squeezenet1_1") as caught:
+            torchvision_eye("squeezenet1_1")
+    assert "\n" not in str(caught.value) and socket.getdefaulttimeout() is None
 
 
 def test_a_wrong_name_is_explained():

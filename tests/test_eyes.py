@@ -15,6 +15,7 @@ from instrument.dream import Dreamer
 from instrument.dream.dreamer import Scene
 from instrument.dream.loop import DreamLoop
 from instrument.eyes import Eyes, Loaded
+from instrument.files import QUIET, photograph
 from instrument.latest import Latest
 from instrument.listen import load_network
 from instrument.model.card import load_model, save_model
@@ -211,6 +212,27 @@ def test_a_photograph_is_no_larger_than_a_dream_can_show_it(tmp_path):
     Image.new("RGB", (300, 200)).save(tmp_path / "drilling.jpg")
     found = module.read_pictures(load_model(), tmp_path)
     assert found["siren"].shape == (3, 1024, 1536) and found["drilling"].shape == (3, 200, 300)
+
+
+def test_what_shines_through_a_cut_out_is_a_quiet_grey_and_not_what_is_hidden_there(tmp_path):
+    cut_out = Image.new("RGBA", (40, 20), (0, 255, 0, 0))
+    cut_out.paste((200, 0, 0, 255), (0, 0, 20, 20))
+    cut_out.save(tmp_path / "siren.png")
+    red, green, blue = photograph(tmp_path / "siren.png").transpose(2, 0, 1)
+    assert (red[0, 0], green[0, 0], blue[0, 0]) == (200, 0, 0) and red[0, -1] == green[0, -1] == blue[0, -1] == QUIET[0]
+
+
+def test_a_grey_picture_of_sixteen_bits_keeps_its_greys(tmp_path):
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(16, 0)
+    Image.fromarray(ramp).save(tmp_path / "siren.png")
+    seen = photograph(tmp_path / "siren.png").astype(int)
+    assert np.abs(seen[0, :, 0] - np.arange(256)).max() <= 1
+
+
+def test_a_picture_that_is_but_a_line_is_one_line(tmp_path):
+    Image.new("RGB", (20_000, 2)).save(tmp_path / "siren.png")
+    with pytest.raises(ValueError, match="siren.png is no whole picture .20000x2 is thinner than 1:20"):
+        photograph(tmp_path / "siren.png")
 
 
 def test_a_picture_of_no_end_and_a_broken_one_are_one_line(tmp_path, monkeypatch):

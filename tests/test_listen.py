@@ -470,7 +470,7 @@ def test_a_child_that_keeps_failing_is_counted_and_its_last_words_kept(home):
 
 def test_a_child_that_cannot_be_started_again_is_tried_until_it_can(home, monkeypatch, capsys):
     monkeypatch.setattr("instrument.listen.PAUSES", (0.0,))
-    with home.supervisor(LIVE) as supervisor:
+    with home.supervisor(LIVE):
         first, popen, tries = home.pid(), subprocess.Popen, []
 
         def short(*arguments, **options):

@@ -3,6 +3,7 @@
 import os
 import queue
 import random
+import re
 import sys
 import threading
 from dataclasses import replace
@@ -692,6 +693,30 @@ def test_learning_again_moves_the_binding():
     own.add("box", Binding("cc", 1, 4, row="zoom.speed"))
     own.add("other", Binding("cc", 1, 4, preset=2, mode="press"))
     assert own.of("box") == [Binding("cc", 1, 4, row="zoom.speed")]
+
+
+@pytest.mark.parametrize("entry, words", (
+    ('port = "x"\nkind = "cc"\nnumber = "7"\nrow = "post.hue"', "binding 2: number '7' is no whole number"),
+    ('port = "x"\nkind = "cc"\nnumber = 7.5\nrow = "post.hue"', "binding 2: number 7.5 is no whole number"),
+    ('port = "x"\nkind = "cc"\nnumber = 7\nchannel = "1"\nrow = "post.hue"', "binding 2: channel '1' is no whole number"),
+    ('port = "x"\nnumber = 7\nrow = "post.hue"', "binding 2: kind is missing"),
+    ('port = 5\nkind = "cc"\nnumber = 7\nrow = "post.hue"', "binding 2: port 5 is no text")))
+def test_a_binding_that_is_wrong_is_named_by_its_number(tmp_path, entry, words):
+    own = tmp_path / "midi.toml"
+    own.write_text(f'[[binding]]\nport = "x"\nkind = "cc"\nnumber = 2\nrow = "post.hue"\n\n[[binding]]\n{entry}\n')
+    with pytest.raises(ValueError, match="midi.toml.*" + re.escape(words)):
+        profiles.Own(own)
+
+
+def test_what_a_player_has_written_beside_bindings_stays_when_another_is_learned(tmp_path):
+    path = tmp_path / "midi.toml"
+    path.write_text('# my box\n[[binding]]  # the big one\nport = "box"\nkind = "cc"\nnumber = 2\nrow = "post.hue"\n\n'
+                    '# never in the dark\n[[binding]]\nport = "box"\nkind = "cc"\nnumber = 3\nrow = "post.gamma"\n')
+    own = profiles.Own(path)
+    own.add("box", Binding("cc", 1, 9, row="post.gamma"))
+    text = path.read_text()
+    assert "# my box" in text and "# the big one" in text and "number = 3" not in text
+    assert [binding.number for binding in profiles.Own(path).of("box")] == [2, 9]
 
 
 def test_a_damaged_file_of_own_bindings_is_explained(tmp_path):

@@ -1,11 +1,13 @@
 """Sounds as people have them, through the commands that learn: taken as they are or refused in one line."""
 
+import av
 import numpy as np
 import pytest
 import soundfile
 import torch
 from PIL import Image
 
+from instrument.audio.files import open_sound
 from instrument.cli import main
 from instrument.learn.dataset import find_clips
 from instrument.learn.teach import remember
@@ -106,3 +108,18 @@ def test_a_training_refuses_what_is_no_sound_before_it_begins(kind, base, quick,
     train = ["train", "--data", data, "--start", base, "--steps", "0", "--workers", "0", "--out", tmp_path / "m", "--run", tmp_path / "r"]
     status, line = said(train, capsys)
     assert status == 2 and f"hum/{len(SOUND)}.wav" in line.replace("\\", "/") and not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("layout, channels", (("5.1", 6), ("7.1", 8), ("hexadecagonal", 16)))
+def test_a_film_with_sound_all_round_is_heard(tmp_path, layout, channels):
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as file:
+        track = file.add_stream("pcm_s16le", rate=22050, layout=layout)
+        steps = np.tile(1000 * np.arange(channels, dtype=np.int16), (2205, 1)).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(steps, format="s16", layout=layout)
+        frame.sample_rate, frame.pts = 22050, 0
+        file.mux([*track.encode(frame), *track.encode(None)])
+    sound = open_sound(path)
+    heard = np.concatenate(list(sound.blocks()))
+    assert (sound.channels, heard.shape) == (channels, (2205, channels))
+    assert (heard[100] * 32768).round().tolist() == [1000 * number for number in range(channels)]

@@ -660,6 +660,12 @@ def test_answers_never_wait_and_what_found_no_room_is_told_by_the_next_echo():
         assert dict(tablet.messages())["/hs/post/hue"] == [40.0] and not receiver.refused
 
 
+@pytest.mark.parametrize("host", ("192.168.1..20", "x" * 64 + ".local"))
+def test_an_address_that_cannot_be_one_is_one_line(host):
+    with pytest.raises(OSError, match=f"OSC target {re.escape(host)}:10000: no such host"):
+        Sender([(host, 10000)])
+
+
 def test_no_number_of_controllers_fills_the_memory(seen):
     for port in range(20000, 20100):
         seen("/hs/ping", sender=("127.0.0.1", port))

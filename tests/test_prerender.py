@@ -14,7 +14,7 @@ from PIL import Image
 from instrument.console import SHOWN
 from instrument.dream import Scene
 from instrument.dream.loop import Inbox
-from instrument.dream.playback import CARD, Loops, Playback, blend, frame_path, read_picture
+from instrument.dream.playback import CARD, Loops, Playback, blend, following, frame_path, read_picture
 from instrument.latest import Latest
 from instrument.model.card import save_model
 from instrument.model.net import HearSee
@@ -229,6 +229,24 @@ def test_after_a_freeze_a_loop_goes_on_where_it_was(made):
     assert far(seen[1], read_picture(frame_path(made / "bell", 1))) == 0
 
 
+@pytest.mark.parametrize("display", (24.0, 25.0, 30.0, 50.0, 60.0))
+@pytest.mark.parametrize("fps", (12.5, 20.0, 30.0))
+def test_loops_move_evenly_whatever_the_clocks(display, fps):
+    """The thread takes the newest scene at its own rate: what is due then beats with the rate of the display."""
+    number, shown, rate = None, [], min(fps, display)
+    for turn in range(400):
+        seen = math.floor(turn / rate * display) / display  # the time of the newest scene
+        number = following(number, seen * fps)
+        shown.append(number)
+    steps = [after - before for before, after in pairwise(shown)]
+    assert abs(shown[-1] - 399 * fps / rate) <= 3
+    assert set(steps) <= ({1} if display >= fps else {1, 2}) | ({0} if steps.count(0) < 4 else set())
+
+
+def test_a_loop_leaps_where_time_did():
+    assert [following(10, due) for due in (11.2, 11.9, 20.0, 2.0)] == [11, 11, 20, 2] and following(None, 7.9) == 7
+
+
 def test_playback_holds_and_remembers(made):
     frames = Latest()
     player = Playback(Loops(made), frames)
@@ -287,6 +305,14 @@ def test_playback_is_a_thread_like_the_dream(made):
         player.reseed()
         player.scene.put(scene({"bell": 1.0}, 0.0))
         assert frames.wait(60)
+
+
+@pytest.mark.parametrize("changes", ({"size": None}, {"size": [0, 90]}, {"fps": 0}, {"frames": -1}))
+def test_a_card_of_loops_that_lacks_something_is_explained(made, tmp_path, changes):
+    card = {**json.loads((made / CARD).read_text()), **changes}
+    (tmp_path / CARD).write_text(json.dumps({name: value for name, value in card.items() if value is not None}))
+    with pytest.raises(ValueError, match="is damaged"):
+        Loops(tmp_path)
 
 
 def test_a_folder_without_loops_is_explained(made, tmp_path):

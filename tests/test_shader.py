@@ -91,6 +91,17 @@ def test_a_fault_names_file_and_line(screen, tmp_path):
         assert [word for word in words if word not in text] == [] and "\n" not in text, text
 
 
+def test_an_include_may_have_a_comment_behind_it_and_one_that_is_none_is_a_fault_in_one_line(screen, tmp_path):
+    save(tmp_path / "a.frag", RED.replace('"params"', '"params"  // of the table') + "// the end", 1)
+    save(tmp_path / "b.frag", '#include "params" and more\nvoid main() {}\n', 1)
+    (tmp_path / "c.frag").write_text("\ufeff" + RED, encoding="utf-8")
+    shaders = Shaders(screen.ctx, tmp_path)
+    shaders.load("a")
+    shaders.load("c")
+    with pytest.raises(ValueError, match="b.frag"):
+        shaders.load("b")
+
+
 def test_an_error_is_named_before_a_warning_above_it(screen, tmp_path):
     save(tmp_path / "a.frag", "void main() {\n    float lost;\n    colour = vec4(lost);\n    colour += nothing;\n}\n", 1)
     with pytest.raises(ValueError, match="line 4.*nothing"):

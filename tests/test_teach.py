@@ -250,6 +250,22 @@ def test_a_save_that_is_killed_after_so_many_renames_costs_nothing(taught, tmp_p
     assert [path.name for path in tmp_path.glob(".*") if path.name.endswith(".old")] == []
 
 
+def test_a_picture_that_is_none_is_refused_before_it_is_saved(taught, tmp_path):
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(ValueError, match="torn.jpg is no whole picture"):
+        taught.save({"crackle": str(tmp_path / "torn.jpg")})
+
+
+def test_taught_classes_are_those_of_the_card_or_the_model_is_refused(taught, tmp_path):
+    taught.save()
+    card = tmp_path / "taught" / "card.json"
+    told = json.loads(card.read_text())
+    for names in (["ping"], [*told["taught"], "ping"], told["taught"][1:] or ["other"]):
+        card.write_text(json.dumps({**told, "taught": names}))
+        with pytest.raises(ValueError, match="card.json says .*; a taught class gets another name when it is forgotten"):
+            load_model(tmp_path / "taught").taught
+
+
 def test_pictures_are_a_file_a_class_or_the_nearest(taught, tmp_path):
     Image.new("RGB", (8, 8), "green").save(tmp_path / "mine.png")
     colours = []

@@ -127,11 +127,11 @@ def _with_av(path):
 
     def blocks():
         with av.open(str(path)) as container:
-            planes = av.AudioResampler(format="fltp")
+            packed = av.AudioResampler(format="flt")  # of planes PyAV counts no more than eight, and then reads what is none
             for packet in container.demux(audio=0):
                 for frame in _frames(packet):
-                    for part in planes.resample(frame):
-                        yield _clean(part.to_ndarray().T.astype(np.float32))
+                    for part in packed.resample(frame):
+                        yield _clean(part.to_ndarray().reshape(-1, part.layout.nb_channels).astype(np.float32))
 
     def _frames(packet):
         try:

@@ -1,7 +1,7 @@
 """The ears' front end: log-mel frames, whole or as they arrive, and the resampler before them.
 
 One definition serves training, files and the live path. The spectrogram is the usual one (periodic Hann,
-no padding, power, Slaney mel filters as in librosa.filters.mel, natural logarithm).
+each frame without its mean, no padding, power, Slaney mel filters as in librosa.filters.mel, natural logarithm).
 
 The resampler is our own polyphase FIR (Kaiser-windowed sinc; Crochiere and Rabiner, 1983) and not soxr,
 because soxr.ResampleStream works in FFT blocks: measured, a click at 44.1 or 48 kHz leaves it 4 to 50 ms
@@ -62,7 +62,8 @@ def log_mel(samples, front_end=FrontEnd()):
 
 
 def _log_mel_frames(frames, front_end):
-    spectrum = np.fft.rfft(frames * hann(front_end.n_fft))
+    # A cheap microphone's offset would be the loudest band of all.
+    spectrum = np.fft.rfft((frames - frames.mean(1, keepdims=True)) * hann(front_end.n_fft))
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
     return np.log(mel_bank(front_end) @ power.T + np.float32(front_end.floor))
 
@@ -124,6 +125,11 @@ def resample(samples, from_rate, to_rate):
     """Mono float32 samples at another rate: as long as before (rounded up), in phase with the input."""
     resampler = Resampler(from_rate, to_rate)
     return np.concatenate((resampler.push(samples), resampler.flush()))
+
+
+def level_resample(samples, from_rate, to_rate):
+    """The same without the samples' offset, which would begin and end with a click, as if something sounded there."""
+    return resample(samples - np.float32(np.mean(samples)), from_rate, to_rate) if len(samples) else samples
 
 
 class Resampler:

@@ -72,11 +72,14 @@ def soak(options):
     from ..learn.run import track
     from ..model.card import DEFAULT, load_model
     from ..model.zoo import open_eye
+    from ..params import DEFAULTS
+    from ..perform import open_bank
     from .soak import soak_rows
 
     model = load_model(options.model or DEFAULT)
+    look = open_bank().load(options.preset).values if options.preset else {}
     dreamer = Dreamer(open_eye(None, model), read_pictures(model), best_device())
-    return soak_rows(dreamer, model.classes, options.minutes or 30.0, progress=lambda items: track(items, "soaking"))
+    return soak_rows(dreamer, model.classes, options.minutes or 30.0, {**DEFAULTS, **look}, lambda items: track(items, "soaking"))
 
 
 def upload(options):

@@ -25,6 +25,7 @@ FAR = 3  # times over its share of the time, twice in a row, is no stall: someth
 FIRST = 3.0  # s over which that goes for the first dream too, which has everything to prepare and else teaches nothing
 STEADY = 6  # dreams of one plan after which what they take is known
 MOST_FIXED = 0.9  # of what a dream takes may be there whatever its size
+MOVED = 1 / 3  # of what a plan took before: by so much other plans, too, take something else now
 DOUBT = 6  # dreams after that in which it comes back as quickly
 LESS = 0.7  # of what found no memory may find some
 WAIT = 240  # dreams without a shortage before more is tried, twice as many after each time that it was in vain,
@@ -108,6 +109,8 @@ class Governor:
         self._late = self._early = self._doubt = 0
         self._measured, self._since = {}, 0  # work of a plan -> s that it took; dreams of the present one
         self._calm = TRUST  # dreams since something was given up at once
+        # Dreams with time left; after how many one step more is tried, whatever is expected of it; whether that is going on
+        self._easy, self._wait, self._trial = 0, WAIT, False
         self._room = Room()
 
     def plan(self, values, shape=ANY):
@@ -160,6 +163,9 @@ class Governor:
             self._give_up(wanted)
         elif self._early >= (1 if self._doubt else TRUST):
             self._give_back(wanted)
+        elif self._easy >= self._wait:
+            self._trial = True
+            self._move(self._rung - 1)
 
     def _learn(self, seconds, wanted):
         # A stall of the machine is no reason to dream less: one long dream counts as three times the usual.
@@ -171,12 +177,18 @@ class Governor:
         self._measure(seconds)
         has_room = self._rung > self._least and self._expected(self._rung - 1) < ROOMY * wanted
         self._early = self._early + 1 if has_room else 0
+        self._easy = self._easy + 1 if self._rung > self._least and self._cost < ROOMY * wanted else 0
 
     def _measure(self, seconds):
         """Keep what this plan takes, once that is steady."""
         self._since += 1
+        if self._trial and self._since >= TRUST:  # it was not in vain
+            self._trial, self._wait = False, WAIT
         if self._since >= STEADY and abs(seconds - self._cost) < 0.2 * self._cost:
-            self._measured[self._work(self._rung)] = self._cost
+            work = self._work(self._rung)
+            if abs(self._cost - self._measured.get(work, self._cost)) > MOVED * self._cost:
+                self._measured.clear()  # the machine does more now, or less
+            self._measured[work] = self._cost
 
     def _costs(self, rung):
         """What a leaner plan would take; hoped, for a part may not depend on the plan at all."""
@@ -208,6 +220,8 @@ class Governor:
         self._give_up(1 / self._rate)
 
     def _give_up(self, wanted):
+        if self._trial:
+            self._trial, self._wait = False, min(2 * self._wait, LONGEST)
         rest = range(self._rung + 1, len(self._plans))
         if rest:
             self._move(next((rung for rung in rest if self._costs(rung) <= wanted), rest[-1]))
@@ -223,7 +237,7 @@ class Governor:
 
     def _begin(self):
         """Of another plan nothing is counted yet."""
-        self._late = self._early = self._since = 0
+        self._late = self._early = self._easy = self._since = 0
         self._before = self._before and 0.0
 
     def out_of_memory(self):

@@ -23,6 +23,7 @@ from .objective import FEWEST
 
 FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
 CARD = "loops.json"
+LOOSE, FAR = 1.5, 3.4  # frames by which what is shown may lie beside what is due; by which it leaps
 MEMORY = 400_000_000  # bytes of decoded pictures kept
 
 
@@ -60,6 +61,7 @@ class Playback(Loop):
         super().__init__(frames, clock)
         self._loops = loops
         self._offset, self._shares = 0, {}
+        self._number = None  # of the frame shown last
         self._aim = {loops.classes[0]: 1.0}  # where the shares lead
         self._played, self._last = None, None  # when, what
 
@@ -72,9 +74,10 @@ class Playback(Loop):
             self._fresh.clear()
             self._offset = random.randrange(self._loops.frames)
         now = scene.place.time if scene.place else scene.now
-        number = int(now * self._loops.fps) + self._offset
+        if now != self._played:  # else time stands still
+            self._number = following(self._number, now * self._loops.fps)
         self._fade(scene.weights, now)
-        self._last = cut(self._loops.mixture(self._shares, number), scene.aspect)
+        self._last = cut(self._loops.mixture(self._shares, self._number + self._offset), scene.aspect)
         self._frames.put(Frame(opaque(self._last), self._rate(), "", NOWHERE))
 
     def _wanted(self, scene):
@@ -93,6 +96,15 @@ class Playback(Loop):
         kept = math.exp(-elapsed / FADE)
         self._shares = {name: kept * self._shares.get(name, 0.0) + (1 - kept) * self._aim.get(name, 0.0)
                         for name in {**self._shares, **self._aim}}
+
+
+def following(number, due):
+    """The frame to show after `number` when `due` (a fraction of one counts) would be: the next one as long as that is about
+    there, for two clocks never tick alike, and a frame shown twice here for one left out there would be seen."""
+    if number is None or abs(due - number) > FAR:
+        return int(due)
+    ahead = due - (number + 1)
+    return number + (0 if ahead < -LOOSE else 2 if ahead > LOOSE else 1)
 
 
 def blend(parts):
@@ -140,7 +152,10 @@ def read_card(folder):
     path = Path(folder) / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        return {**card, "fps": float(card["fps"]), "frames": int(card["frames"])}
+        kept = {**card, "fps": float(card["fps"]), "frames": int(card["frames"]), "size": list(map(int, card["size"]))}
+        if not min(kept["fps"], kept["frames"], *kept["size"]) > 0 or len(kept["size"]) != 2:
+            raise ValueError("fps, frames and size are numbers above 0")
+        return kept
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: no loops there; make them with `hearsee prerender --out "
                          f"{folder}`") from None

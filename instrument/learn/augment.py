@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from librosa.filters import mel
+from torch.nn import functional as F
 
 from ..audio.engine import LEAST
 from ..audio.frontend import FrontEnd
@@ -43,6 +44,7 @@ class TorchMel:
     def __init__(self, front_end=FrontEnd(), device="cpu"):
         self._fe = front_end
         self._window = torch.hann_window(front_end.n_fft, device=device)
+        self._offset = torch.tensor((0.5, -0.25), device=device)[:, None] * front_end.n_fft  # what it makes of a one
         self._banks = torch.from_numpy(mel(sr=front_end.rate, n_fft=front_end.n_fft, n_mels=front_end.bands,
                                            fmin=front_end.low, fmax=front_end.high)).float().to(device)
 
@@ -50,6 +52,8 @@ class TorchMel:
         """Natural log-mel power (n, bands, frames) of samples (n, length)."""
         spectrum = torch.stft(samples, self._fe.n_fft, self._fe.hop, window=self._window, center=False,
                               return_complex=True)
+        mean = F.avg_pool1d(samples[:, None], self._fe.n_fft, self._fe.hop)  # of each frame: a Hann window has it in two places
+        spectrum[:, :2] -= mean * self._offset
         power = spectrum.real.square() + spectrum.imag.square()
         return torch.matmul(self._banks, power).add(self._fe.floor).log()
 

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
@@ -16,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from ..audio.files import decode
-from ..audio.frontend import FrontEnd, resample
+from ..audio.frontend import FrontEnd, level_resample
 from ..features import spelled
 
-SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus")
+SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus", ".wave", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 END = 65536  # bytes
 NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
     r"(?P<fold>[1-9])-(?P<recording>\d{1,7})-[A-Z](-\d{1,2})?",  # ESC: fold, source, take, and in ESC-50 the class
@@ -100,7 +101,7 @@ def classes_of(clips):
 def read(clip, rate=FrontEnd().rate):
     """Samples of a clip, mono float32 at `rate`; ValueError names the file if it can't be read."""
     samples, found = decode(clip.path)
-    return samples if found == rate else resample(samples, found, rate)
+    return samples if found == rate else level_resample(samples, found, rate)
 
 
 def repeat_to(samples, count):
@@ -152,6 +153,17 @@ def _checked(row, needed, place):
         if name == "fold" and not row[name].isdecimal():
             raise ValueError(f"{place}: fold {row[name]!r} is no whole number, such as 1")
     return row
+
+
+def told(folder, clips):
+    """A line of text: how many clips there are of each class, and what beside them is not understood."""
+    counts, used = Counter(clip.label for clip in clips), {clip.path for clip in clips}
+    line = "learns " + ", ".join(f"{name} ({counts[name]})" for name in classes_of(clips))
+    if next(iter(used)).parent.parent != Path(folder):  # no label/* folders: a table says what belongs to it
+        return line
+    others = [path for path in Path(folder).glob("[!.]*/[!.]*") if path.suffix.lower() not in SOUNDS]
+    return line + (f"; {len(others)} files are left out, such as {min(others)}: sounds are {', '.join(SOUNDS)}, beside each other in "
+                   "a folder for each class" if others else "")
 
 
 def _plain(folder):

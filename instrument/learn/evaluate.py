@@ -14,6 +14,7 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 from ..audio.decide import answers
 from ..audio.engine import Engine, levels
 from ..audio.files import decode
-from ..audio.frontend import log_mel, resample
+from ..audio.frontend import level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
 from .dataset import find_clips, folds_of, repeat_to
 from .disturb import Disturb
@@ -59,7 +60,7 @@ def evaluate(model, data, folds=(), window=None, **more):
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
     foreign = _foreign(model, exam)
     return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked), "foreign_n": len(foreign),
-            "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
+            "left_out": _left_out(model, exam), "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
             **_asked(model, exam)}
 
 
@@ -80,6 +81,13 @@ def known_clips(model, exam):
         raise ValueError(f"{exam.data}: no clip of folds {list(exam.folds) or 'all'} belongs to a class of the model "
                          f"({', '.join(model.classes)})")
     return clips
+
+
+def _left_out(model, exam):
+    """{label: clips} of the exam's folds that the model has no class for."""
+    found = find_clips(exam.data)
+    return dict(Counter(clip.label for clip in found if clip.label not in model.classes
+                        and (not exam.folds or clip.fold in exam.folds)))
 
 
 def _foreign(model, exam):
@@ -128,7 +136,7 @@ def from_file(model, samples, rate, seconds):
 def cut(samples, rate, seconds, front):
     """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops; where none of
     them sounds, the one at the clip's end alone."""
-    samples = samples if rate == front.rate else resample(samples, rate, front.rate)
+    samples = samples if rate == front.rate else level_resample(samples, rate, front.rate)
     length = round(seconds * front.rate)
     samples = repeat_to(samples, length)
     windows = [_heard(samples[end - length:end], front) for end in _ends(len(samples), length)]

@@ -22,7 +22,7 @@ from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import RESERVED, in_ascii
-from ..files import aged, brought_back, numbered, put, set_aside
+from ..files import aged, brought_back, numbered, photograph, put, set_aside
 from ..model.card import OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
@@ -152,6 +152,7 @@ class Pupil:
             if path.suffix.lower() not in PICTURES or not path.is_file():
                 raise ValueError(f"picture {picture}: give a file ({', '.join(PICTURES)}) or a class with a picture "
                                  f"({', '.join(there)})")
+            photograph(path)  # now: a model with one that is none would not open
             there[legal_name(name)] = path
         there |= {name: there[self.nearest(name)] for name in self.taught.names
                   if name not in there and self.nearest(name) in there}
@@ -295,7 +296,7 @@ def own_folder(model, root=None, beside=None):
     `beside`: the folder of the model that this one takes the place of; then the name follows from both, so that
     `listen` and the show come to the same.
     """
-    if model.card.get("taught"):
+    if "taught" in model.card:  # be it of nothing any more
         return model.folder
     if beside:  # of all that came before only the first: else the name would grow with each exchange
         return Path(beside).with_name(f"{Path(beside).name.partition('+')[0]}+{model.folder.name}-{model.weights_hash[:6]}")

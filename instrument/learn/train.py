@@ -29,7 +29,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, fingerprint, folds_of, read
+from .dataset import classes_of, find_clips, fingerprint, folds_of, read, told
 from .distill import ANSWER_WEIGHT, Seeing
 from .evaluate import cut
 from .pictures import crops, read_squares
@@ -98,6 +98,7 @@ def train(settings, out, run_folder, workers=None):
     """
     clips = _learnable(settings)
     classes, foreign = classes_of(clips), _strangers(settings)
+    print(told(settings.data, clips))
     _keep_others(out, run_folder)
     lender = _lender(settings.start)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
@@ -114,6 +115,8 @@ def train(settings, out, run_folder, workers=None):
     settle(course.averaged, sounds)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
     _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
+    if not settings.steps:
+        run.log(step=0)  # something has been learnt here, too: other sounds are another run
     remember(load_model(out), clips)
     if lender:
         lend_pictures(lender, out, clips)
@@ -163,9 +166,11 @@ def _strangers(settings):
 
 
 def _keep_others(out, run_folder):
-    """ValueError if `out` is a model that this run has not made."""
+    """ValueError if `out` is a model that this run has not made, or that has been taught since."""
     if (Path(out) / "card.json").exists() and not _has_made(Path(run_folder), Path(out)):
         raise ValueError(f"{out} is a model already, which this run ({run_folder}) has not made: choose another --out")
+    if (Path(out) / "card.json").exists() and (taught := read_json(Path(out) / "card.json").get("taught")):
+        raise ValueError(f"{out} has been taught {', '.join(taught)} since, which would be lost: choose another --out")
 
 
 def _has_made(run_folder, out):

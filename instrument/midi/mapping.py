@@ -86,6 +86,10 @@ class Binding:
     def check(self):
         """The binding, its row by its name of now; ValueError in one line if it cannot work."""
         _one_of("kind", self.kind, FULL)
+        for what in ("number", "channel", "preset"):
+            value = getattr(self, what)
+            if type(value) is not int and not (value is None and what == "channel"):
+                raise ValueError(f"{what} {value!r} is no whole number")
         _one_of("mode", self.mode, MODES)
         _one_of("takeover", self.takeover, TAKEOVER)
         top = 16383 if self.kind.startswith("nrpn") else 31 if self.kind == "cc14" else 127

@@ -226,25 +226,38 @@ class Own:
         try:
             tree = tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
             _known(tree, ("binding",))
-            return [_own(entry) for entry in tree.get("binding", ())]
-        except KeyError as error:
-            raise ValueError(f"{self.path}: {error} is missing") from None
+            return [_own(number, entry) for number, entry in enumerate(tree.get("binding", ()), 1)]
         except (ValueError, TypeError) as error:
             raise ValueError(f"{self.path}: {error}") from None
 
     def _save(self):
         import tomlkit
 
-        entries = tomlkit.aot()
-        for port, binding in self._bindings:
+        document = tomlkit.parse(self.path.read_text(encoding="utf-8-sig")) if self.path.is_file() else tomlkit.document()
+        entries, left = document.setdefault("binding", tomlkit.aot()), list(self._bindings)
+        for at in reversed(range(len(entries))):  # what a player has written beside those that stay, stays
+            own = _own(at + 1, entries[at])
+            if own in left:
+                left.remove(own)
+            else:
+                del entries[at]
+        for port, binding in left:
             said = {key: value for key, value in asdict(binding).items() if value not in (None, "") and value != 0}
             entries.append(tomlkit.item({"port": port, "number": 0, **said}))
-        write_whole(self.path, tomlkit.dumps({"binding": entries}))
+        write_whole(self.path, tomlkit.dumps(document))
         self._read = self._written()
 
 
-def _own(entry):
-    entry = dict(entry)
-    port = entry.pop("port")
-    _known(entry, Binding.__dataclass_fields__)
-    return port, Binding(**{"channel": None, **entry}).check()
+def _own(number, entry):
+    """(port, Binding) of the entry of this number, from 1, in the player's file."""
+    try:
+        entry = dict(entry)
+        if lacking := [name for name in ("port", "kind", "number") if name not in entry]:
+            raise ValueError(f"{' and '.join(lacking)} is missing")
+        port = entry.pop("port")
+        if not isinstance(port, str):
+            raise ValueError(f"port {port!r} is no text")
+        _known(entry, Binding.__dataclass_fields__)
+        return port, Binding(**{"channel": None, **entry}).check()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"binding {number}: {error}") from None

@@ -117,6 +117,7 @@ def load_model(folder=DEFAULT):
     path = folder / "weights.safetensors"
     try:
         state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
+        _check_count(folder, card["classes"], state.get("heads.sound.weight"))
         net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1), front_end=_front_end(card))
         net.load_state_dict(_with_counters(net, state))
     except FileNotFoundError:
@@ -128,6 +129,13 @@ def load_model(folder=DEFAULT):
     return Model(folder, net.eval(), card)
 
 
+def _check_count(folder, classes, head):
+    """ValueError where the weights answer for more or fewer classes than the card names."""
+    if head is not None and len(head) != len(classes) + 1:
+        raise ValueError(f"{folder / 'card.json'} names {len(classes)} classes, and the weights know {len(head) - 1}: put the names "
+                         "back, or choose another --model")
+
+
 def _with_counters(net, state):
     """`state` with the counters of batches that training keeps and a file need not."""
     counters = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
@@ -136,7 +144,7 @@ def _with_counters(net, state):
 
 def _read_card(path):
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ValueError(f"no model in {path.parent}: card.json is missing; `hearsee models list` shows what "
                          "there is") from None
@@ -157,6 +165,9 @@ def _read_card(path):
             legal_class(str(name))
     except ValueError as error:  # it would be heard, and its address refused
         raise ValueError(f"{path}: {error}; rename it there, and its picture") from None
+    every = (*card["classes"], *card.get("taught", ()))
+    if twice := [name for name in every if every.count(name) > 1]:
+        raise ValueError(f"{path} names {twice[0]} twice: give each class its own name")
     return card
 
 

@@ -6,7 +6,9 @@ one behind the other; gradients flow to the picture only.
 """
 
 import copy
+import socket
 import sys
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -28,9 +30,11 @@ IMAGENET_ANSWERS = {
 }
 # Where the `features` of networks with a shallow pyramid are cut; others are cut where the stride grows.
 CUTS = {"squeezenet1_0": (6, 9, 11, 13), "squeezenet1_1": (5, 8, 11, 13), "alexnet": (2, 5, 8, 12)}
+SILENT = 15.0  # s after which a server that says nothing more is given up
 PROBES = (96, 160)  # sides of the pictures that measure a network; the deepest stride divides their difference
 CAN = "alexnet, convnext, densenet, efficientnet, googlenet, inception, mnasnet, mobilenet, regnet, resnet, resnext, " \
     "shufflenet, squeezenet, swin, vgg and wide_resnet"
+WHOLE = ("vit", "maxvit")  # families that look at pictures of one size
 NO_STAGES = ("trunk_output", "AuxLogits", "avgpool", "dropout", "fc")  # parts of networks that are no layers before the mean
 TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of axes: channels before the plane, or after it
 
@@ -66,6 +70,16 @@ class Eye(nn.Module):
         grown = PROBES[1] - PROBES[0]
         self.strides = tuple(grown // max(1, more.shape[2] - less.shape[2]) for less, more in zip(few, many, strict=True))
         self.smallest = PROBES[1] - (many[-1].shape[2] - 2) * self.strides[-1]
+        while not self._answers_at(self.smallest) and self.smallest < PROBES[1]:
+            self.smallest += self.strides[-1]
+
+    @torch.no_grad()
+    def _answers_at(self, side):
+        """Whether the head takes what is left of so small a picture: that of AlexNet has a pooling of its own."""
+        try:
+            return self.logits(self._seen(side)[-1]) is not None
+        except RuntimeError:
+            return False
 
     def _seen(self, side):
         return self.activations(torch.full((1, 3, side, side), 0.5, device=self.mean.device), len(self.stages))
@@ -145,18 +159,39 @@ def torchvision_eye(name, weights="DEFAULT", answers=None):
 
     if name not in models.list_models(module=models):
         raise ValueError(f"no torchvision classifier {name!r}; try resnet50, googlenet, squeezenet1_1 or vgg16")
-    return classifier_eye(_network(models, name, weights), name, answers)
+    if name.startswith(WHOLE):  # now, before its weights are fetched
+        raise ValueError(_uncut(name))
+    return classifier_eye(_network(models, name, weights), name, answers, *_shown(models, name))
+
+
+def _shown(models, name):
+    """Mean and spread by which its weights were trained to see pictures."""
+    weights = models.get_model_weights(name).DEFAULT.transforms()
+    return tuple(weights.mean), tuple(weights.std)
 
 
 def _network(models, name, weights):
     """The module of a torchvision classifier; what goes wrong with its weights in one line, with the cure."""
     own_start = weights is None and name in ("googlenet", "inception_v3")  # else they warn that it will change
     try:
-        return models.get_model(name, weights=weights, **({"init_weights": True} if own_start else {}))
+        with _patience(SILENT):
+            return models.get_model(name, weights=weights, **({"init_weights": True} if own_start else {}))
     except OSError as error:
         raise OSError(f"weights of {name}: {error}; connect once so that torchvision can cache them") from None
     except Exception as error:  # noqa: BLE001 - torch.hub, zip and pickle each raise their own kinds
         raise ValueError(f"weights of {name}: {one_line(error)}; {_cure(models, name)}") from None
+
+
+@contextmanager
+def _patience(seconds):
+    """Within, a server that falls silent is an error after so many seconds: PyTorch would wait for ever, and with it every
+    network that is asked for later."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _cure(models, name):
@@ -166,16 +201,20 @@ def _cure(models, name):
     return f"delete {kept} and try again" if kept.exists() else "the download was damaged: try again"
 
 
-def classifier_eye(net, name, answers=None):
+def classifier_eye(net, name, answers=None, mean=PICTURE_MEAN, std=PICTURE_STD):
     """Eye of a torchvision classifier given as a module. ValueError if its shape is unknown."""
     net = fuse(net)
     cut = next((cut for mark, cut in _CUTTERS if hasattr(net, mark)), None)
     if cut is None:
-        raise ValueError(f"{name}: cannot be cut into four stages that look at pictures of any size; these can: {CAN}")
+        raise ValueError(_uncut(name))
     stages, names, head = cut(net, name)
     # torchvision's googlenet was trained on -1..1 and converts ImageNet's normalisation back itself.
-    own_range = ((0.5,) * 3, (0.5,) * 3) if getattr(net, "transform_input", False) else (PICTURE_MEAN, PICTURE_STD)
+    own_range = ((0.5,) * 3, (0.5,) * 3) if getattr(net, "transform_input", False) else (mean, std)
     return Eye(stages, names, head, answers or IMAGENET_ANSWERS, *own_range)
+
+
+def _uncut(name):
+    return f"{name}: cannot be cut into four stages that look at pictures of any size; these can: {CAN}"
 
 
 def fuse(net):

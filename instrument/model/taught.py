@@ -58,9 +58,14 @@ def load_taught(folder, names):
     try:
         found = load_file(str(path))
         examples = {name: _numbered(found, f"example/{name}/") for name in names}
+        there = {key.split("/")[1] for key in found if key.startswith("example/")}
+        if there != set(names) or len(found["lead"]) != len(names):
+            raise KeyError(f"it has {', '.join(sorted(there))} where card.json says {', '.join(names)}; a taught class gets another "
+                           "name when it is forgotten and taught anew")
         return Taught(tuple(names), found["weight"], found["bias"], found["lead"], examples)
     except (SafetensorError, KeyError, OSError) as error:
-        raise ValueError(f"{path} is missing or damaged ({error}): restore it or choose another --model") from None
+        said = error.args[0] if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is missing or damaged ({said}): restore it or choose another --model") from None
 
 
 def _numbered(found, prefix):

@@ -331,7 +331,7 @@ class _Writer:
             self._encode_sound(samples)
 
     def _encode_sound(self, samples):
-        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), format="flt", layout=self._layout)
         block.sample_rate, block.pts, block.time_base = self._rate, self._samples, Fraction(1, self._rate)
         self._samples += len(samples)
         self._file.mux(self._audio.encode(block))

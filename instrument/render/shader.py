@@ -38,7 +38,7 @@ void main() {
 }
 """
 GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_VertexID
-_INCLUDE = re.compile(r'\s*#include\s+"([^"]+)"\s*$')
+_INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*(?://.*|/\*.*\*/\s*)?$')
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
 _FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
@@ -83,7 +83,7 @@ class Shaders:
         files = []  # index -> (path, mtime), as lines are numbered
         try:
             program = self._compile(name, keys, files)
-        except moderngl.Error as error:
+        except (moderngl.Error, KeyError) as error:  # KeyError: an #include that only moderngl takes for one
             raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
         finally:
             self._seen[name, *keys] = {self._folder / file: saved for file, saved in reversed(files) if file != "params"}
@@ -174,7 +174,7 @@ def _expand(folder, file, files, seen):
 
 def _read(path):
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: shader cannot be read ({getattr(error, 'strerror', None) or error}); "
                          "put the file there or correct the #include") from None

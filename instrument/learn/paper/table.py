@@ -61,7 +61,7 @@ def markdown(found):
     """The table in Markdown, macro F1 in per cent, then what each split gives away."""
     kinds, sets = found["splits"], list(next(iter(found["splits"].values()))["macro_f1"])
     lines = [f"Network {found['network']}, weights: {found['weights']}"
-             + ("; rolled and stored as published" if found["as_published"] else ""), "",
+             + ("; rolled and stored as published" if found["as_published"] else ""), "", *found["data"], "",
              "| trained on \\ tested on | " + " | ".join(f"{name}, {kind}" for name in sets for kind in kinds) + " |",
              "|---" * (1 + len(sets) * len(kinds)) + "|"]
     for mine in sets:
