@@ -15,6 +15,7 @@ from .params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import BROKEN_OFF, leave
 
 END_OF_INPUT = "Ctrl-Z, Enter" if sys.platform == "win32" else "Ctrl-D"
+LONGEST = 4  # s of a window: so many one answer looks at (model/sound.py)
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
 
 
@@ -581,7 +582,7 @@ def _evaluate_flags(command):
     command.add_argument("--data", required=True, metavar="DIR")
     command.add_argument("--model", metavar="FOLDER", help="model folder (default: the shipped one)")
     command.add_argument("--folds", type=_whole(1), nargs="*", default=(), metavar="N", help="only these folds")
-    command.add_argument("--window", type=_within(0.1, BY_NAME["hear.window"].hi), metavar="S",
+    command.add_argument("--window", type=_within(0.1, LONGEST), metavar="S",
                          help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc; with "

@@ -109,7 +109,8 @@ def test_beginnings_are_what_the_stage_hears_of_a_sound_that_is_new():
     whole = clips.mel(torch.from_numpy(out_of_silence.astype(np.float32))[None])[0]
     assert frames.shape == (len(HEARD), *whole.shape)
     for heard, count in zip(frames, map(front.begun, HEARD), strict=True):
-        assert torch.allclose(heard, whole[:, torch.arange(whole.shape[1]) % count], atol=0.3)
+        # The lowest band has next to nothing of a tone, and that turns with each sample it begins later.
+        assert torch.allclose(heard[1:], whole[1:, torch.arange(whole.shape[1]) % count], atol=0.3)
 
 
 def test_of_a_clip_that_is_mostly_silent_only_what_sounds_is_learnt():

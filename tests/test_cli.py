@@ -13,7 +13,7 @@ from helpers import port_pair, udp
 
 from instrument import __version__
 from instrument.bench.run import BENCHES
-from instrument.cli import COMMANDS, _enter, _given, main, parser
+from instrument.cli import COMMANDS, LONGEST, _enter, _given, main, parser
 from instrument.learn.paper.recipe import Recipe
 from instrument.learn.paper.study import Paper
 from instrument.learn.train import Settings
@@ -143,7 +143,7 @@ MISTAKES = [
     ("teach", "name the class"),
     ("evaluate --data nowhere --snr nan", "not a number from -100 to 100"),
     ("evaluate --data nowhere --level 1e308", "not a number from -100 to 100"),
-    ("evaluate --data nowhere --window 99999", "not a number from 0.1 to 60"),
+    ("evaluate --data nowhere --window 99999", "not a number from 0.1 to 4"),
     ("evaluate --data nowhere --folds 0", "whole number from 1"),
 ]
 
@@ -250,6 +250,12 @@ def test_the_key_that_ends_teaching_elsewhere_ends_it_here_too(monkeypatch, lett
     monkeypatch.setattr("builtins.input", lambda _: letter)
     with pytest.raises(EOFError):
         _enter("ready? ")
+
+
+def test_no_longer_window_is_scored_than_an_answer_looks_at():
+    from instrument.model.sound import SECONDS
+
+    assert LONGEST == SECONDS
 
 
 def test_a_drive_that_is_not_plugged_in_is_no_folder_of_presets(monkeypatch):

@@ -609,7 +609,9 @@ def test_the_senses_have_statistics_of_their_own():
     (lambda f: (f / "card.json").write_text("{"), "not JSON"),
     (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
-    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "damaged or of another"),
+    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "names 3 classes, and the weights know 2"),
+    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "a"]})), "names a twice"),
+    (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b"], "scenes": 7})), "damaged or of another"),
     (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "dog.bark"]})), "'dog.bark' is no class name: .* rename"),
 ])
 def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):

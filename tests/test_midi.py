@@ -719,6 +719,15 @@ def test_what_a_player_has_written_beside_bindings_stays_when_another_is_learned
     assert [binding.number for binding in profiles.Own(path).of("box")] == [2, 9]
 
 
+@pytest.mark.parametrize("text", ("", "binding = []\n", 'binding = [{port = "box", kind = "cc", number = 2, row = "post.hue"}]\n'))
+def test_whatever_way_a_player_writes_them_what_is_learned_can_be_read_again(tmp_path, text):
+    path = tmp_path / "midi.toml"
+    path.write_text(text)
+    for number, row in ((9, "post.gamma"), (11, "zoom.speed")):
+        profiles.Own(path).add("box", Binding("cc", 1, number, row=row))
+    assert [binding.number for binding in profiles.Own(path).of("box")] == [2] * ("port" in text) + [9, 11]
+
+
 def test_a_damaged_file_of_own_bindings_is_explained(tmp_path):
     own = tmp_path / "midi.toml"
     for text in ("[[binding]\n", '[[binding]]\nport = "x"\nkind = "cc"\nnumber = 200\nrow = "post.hue"\n',

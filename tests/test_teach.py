@@ -227,6 +227,20 @@ def test_what_another_network_was_taught_is_not_taken_over(taught, tmp_path):
     assert taught.add("crackle", crackle(9)) == 4
 
 
+def test_a_save_goes_on_where_somebody_opens_the_model_in_its_midst(taught, tmp_path, monkeypatch):
+    taught.save()
+    folder, opened = tmp_path / "taught", []
+
+    def meanwhile(source, target):
+        if target == folder and not opened:
+            opened.append(load_model(folder))  # which brings the old one back
+        put(source, target)
+
+    monkeypatch.setattr(teach, "put", meanwhile)
+    taught.save()
+    assert opened and load_model(folder).card["taught"] == list(taught.taught.names) and not teach.set_aside(folder).exists()
+
+
 @pytest.mark.parametrize("renames", (0, 1, 2))
 def test_a_save_that_is_killed_after_so_many_renames_costs_nothing(taught, tmp_path, monkeypatch, renames):
     taught.save()
@@ -761,7 +775,8 @@ def test_a_picture_that_cannot_be_saved_is_said_and_dreamed(lesson, tmp_path):
     teaching.carry_out("teach.stop")
     teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
     teaching.close()
-    assert learnt["rain"].min() == 1 and (tmp_path / "pictures" / "rain.jpg").exists() and not list(tmp_path.glob(".*"))
+    assert learnt["rain"].min() == 1 and (tmp_path / "pictures" / "rain.jpg").exists()
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}.*"))
     assert len(said) == 1 and "rain.png" in said[0] and "make the folder writable" in said[0] and "\n" not in said[0]
 
 

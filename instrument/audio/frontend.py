@@ -1,7 +1,7 @@
 """The ears' front end: log-mel frames, whole or as they arrive, and the resampler before them.
 
 One definition serves training, files and the live path. The spectrogram is the usual one (periodic Hann,
-each frame without its mean, no padding, power, Slaney mel filters as in librosa.filters.mel, natural logarithm).
+no padding, power, Slaney mel filters as in librosa.filters.mel, natural logarithm).
 
 The resampler is our own polyphase FIR (Kaiser-windowed sinc; Crochiere and Rabiner, 1983) and not soxr,
 because soxr.ResampleStream works in FFT blocks: measured, a click at 44.1 or 48 kHz leaves it 4 to 50 ms
@@ -46,10 +46,11 @@ class FrontEnd:
 LONG = FrontEnd(n_fft=2048, hop=512)  # finer in frequency, half as fine in time: the paper's, and that of models from before
 
 
-def log_mel(samples, front_end=FrontEnd()):
+def log_mel(samples, front_end=FrontEnd(), level=True):
     """Natural log of mel power, float32 (bands, frames), of mono samples at the front end's rate.
 
-    Frame i covers samples [i * hop, i * hop + n_fft); less than one frame of sound gives (bands, 0).
+    Frame i covers samples [i * hop, i * hop + n_fft); less than one frame of sound gives (bands, 0). `level`: each frame is
+    taken without its mean, for a cheap microphone's offset would be the loudest band of all; librosa leaves it.
     """
     samples = np.asarray(samples, np.float32)
     if samples.size < front_end.n_fft:
@@ -57,13 +58,13 @@ def log_mel(samples, front_end=FrontEnd()):
     frames = np.lib.stride_tricks.sliding_window_view(samples, front_end.n_fft)[:: front_end.hop]
     out = np.empty((front_end.bands, len(frames)), np.float32)
     for start in range(0, len(frames), BATCH):
-        out[:, start : start + BATCH] = _log_mel_frames(frames[start : start + BATCH], front_end)
+        some = frames[start : start + BATCH]
+        out[:, start : start + BATCH] = _log_mel_frames(some - some.mean(1, keepdims=True) if level else some, front_end)
     return out
 
 
 def _log_mel_frames(frames, front_end):
-    # A cheap microphone's offset would be the loudest band of all.
-    spectrum = np.fft.rfft((frames - frames.mean(1, keepdims=True)) * hann(front_end.n_fft))
+    spectrum = np.fft.rfft(frames * hann(front_end.n_fft))
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
     return np.log(mel_bank(front_end) @ power.T + np.float32(front_end.floor))
 

@@ -119,7 +119,7 @@ def read_tensors(path):
 def read_json(path):
     """What a file of JSON in a run or a model says; ValueError in one line where it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
 

@@ -105,7 +105,7 @@ class Pupil:
         own, card = dict(self.taught.examples or {}), self.folder / "card.json"
         if not card.exists() or not filecmp.cmp(self.folder / WEIGHTS, self.model.folder / WEIGHTS, shallow=False):
             return own
-        there = load_taught(self.folder, json.loads(card.read_text(encoding="utf-8")).get("taught", ())).examples or {}
+        there = load_taught(self.folder, json.loads(card.read_text(encoding="utf-8-sig")).get("taught", ())).examples or {}
         own = {name: each for name, each in own.items() if name in there or name not in self._seen}
         return own | {name: [*own.get(name, ()), *each[self._seen.get(name, 0):]] for name, each in there.items()}
 
@@ -336,13 +336,20 @@ def _check_place(folder):
 def _put_in_place(part, folder):
     """Exchange a finished folder for the one there is; what the user has put there comes along."""
     _move_along(brought_back(folder))  # one before may have been broken off
+    try:
+        _exchange(part, folder)
+    except OSError:  # somebody who opened it in that moment may have brought the old one back
+        _exchange(part, folder)
+    _move_along(folder)
+
+
+def _exchange(part, folder):
     if folder.exists():
         put(folder, set_aside(folder))
     try:
         put(part, folder)
     finally:
         brought_back(folder)
-    _move_along(folder)
 
 
 def _move_along(folder):
@@ -358,7 +365,7 @@ def _besides(folder):
     those in use too, under another name."""
     if not (folder / "card.json").exists():
         return []
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8-sig"))
     names, used = (*card["classes"], *card.get("taught", ())), pictures_in(folder / "pictures")
     kept = [(path, path.name) for path in folder.iterdir() if path.name not in PARTS]
     for path in (folder / "pictures").glob("*"):

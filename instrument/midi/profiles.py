@@ -234,9 +234,11 @@ class Own:
         import tomlkit
 
         document = tomlkit.parse(self.path.read_text(encoding="utf-8-sig")) if self.path.is_file() else tomlkit.document()
-        entries, left = document.setdefault("binding", tomlkit.aot()), list(self._bindings)
+        entries, left = document.get("binding"), list(self._bindings)
+        if not isinstance(entries, tomlkit.items.AoT):  # none yet, or in one line, where no table has room
+            entries = document["binding"] = tomlkit.aot()
         for at in reversed(range(len(entries))):  # what a player has written beside those that stay, stays
-            own = _own(at + 1, entries[at])
+            own = _own(at + 1, entries[at].unwrap())
             if own in left:
                 left.remove(own)
             else:

@@ -25,7 +25,7 @@ MAGMA = ("000004 090720 1a1042 311165 4a1079 621980 792282 912b81 aa337d c23b75 
 def decibels(samples):
     """dB under the clip's loudest cell, float (128, frames), -80 to 0; samples mono at 22,050 Hz."""
     around = FRONT_END.n_fft // 2
-    nats = log_mel(np.pad(np.asarray(samples, np.float32), around, mode="reflect"), FRONT_END).astype(float)
+    nats = log_mel(np.pad(np.asarray(samples, np.float32), around, mode="reflect"), FRONT_END, level=False).astype(float)
     power = np.maximum(np.exp(nats) - FRONT_END.floor, FRONT_END.floor)
     return np.maximum(10 * np.log10(power / power.max()), -RANGE)
 
