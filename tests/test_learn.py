@@ -13,7 +13,7 @@ import torch
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
-from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to
+from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to, told
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.paper.arrange import report
@@ -207,6 +207,17 @@ def test_whatever_a_folder_is_called_its_class_has_an_address(tmp_path):
     (tmp_path / "dog_bark" / "a.wav").touch()
     with pytest.raises(ValueError, match="'dog.bark' and 'dog_bark' would both be called dog_bark: rename"):
         find_clips(tmp_path)
+
+
+def test_what_is_learnt_is_told_and_what_is_not_understood(tmp_path):
+    for name in ("clap/1.wav", "clap/2.MP4", "hum/1.wave", "hum/notes.txt", "snap/1.xyz", ".git/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    line = told(tmp_path, find_clips(tmp_path))
+    assert line.startswith("learns clap (2), hum (1); 2 files are left out, such as ") and "\n" not in line
+    (tmp_path / "snap" / "1.xyz").unlink()
+    (tmp_path / "hum" / "notes.txt").unlink()
+    assert told(tmp_path, find_clips(tmp_path)) == "learns clap (2), hum (1)"
 
 
 def test_an_empty_folder_is_explained(tmp_path):

@@ -157,9 +157,9 @@ def _checked(row, needed, place):
 
 def told(folder, clips):
     """A line of text: how many clips there are of each class, and what beside them is not understood."""
-    counts, used = Counter(clip.label for clip in clips), {clip.path for clip in clips}
+    counts = Counter(clip.label for clip in clips)
     line = "learns " + ", ".join(f"{name} ({counts[name]})" for name in classes_of(clips))
-    if next(iter(used)).parent.parent != Path(folder):  # no label/* folders: a table says what belongs to it
+    if (Path(folder) / "audio").exists():  # a table says what belongs to it
         return line
     others = [path for path in Path(folder).glob("[!.]*/[!.]*") if path.suffix.lower() not in SOUNDS]
     return line + (f"; {len(others)} files are left out, such as {min(others)}: sounds are {', '.join(SOUNDS)}, beside each other in "

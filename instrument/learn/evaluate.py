@@ -8,6 +8,7 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     classes, confusion   names, and counts [truth][answer] in their order
     ece                  expected calibration error of the top answer, 15 bins
     silent_n             clips in which nothing sounds, which are left out
+    left_out             {label: clips} that the model has no class for
     unknown_auroc        chance that a known sound is surer than a foreign one; null without foreign sounds
     foreign_n            how many foreign ones were judged
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
