@@ -375,6 +375,11 @@ with ExitStack() as stack:
     assert not seen()
     show.screen._monitor = None
     show.screen.fullscreen(True)
+    whole = tuple(glfw.get_video_mode(glfw.get_primary_monitor()).size)
+    for _ in range(100):  # an X server resizes when it comes to it, and what was drawn before is gone then
+        show.frame(time.perf_counter(), 0.03)
+        if tuple(show.screen.size) == whole:
+            break
     show.frame(time.perf_counter(), 0.03)
     glfw.set_window_should_close(show.dash.desk._window._handle, True)
     show.frame(time.perf_counter(), 0.03)  # what the window covered is drawn by none
