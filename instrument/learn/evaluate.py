@@ -51,7 +51,7 @@ class Exam:
 def evaluate(model, data, folds=(), window=None, **more):
     """The figures above, of an `Exam(data, folds, window, **more)`."""
     exam = Exam(str(data), tuple(folds), window, **more)
-    clips = known_clips(model, exam)
+    clips, left_out = known_clips(model, exam)
     truth = np.array([model.classes.index(clip.label) for clip in clips])
     asked = ask(model, clips, exam, "known sounds")
     shares = np.concatenate(asked)
@@ -61,7 +61,7 @@ def evaluate(model, data, folds=(), window=None, **more):
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
     foreign = _foreign(model, exam)
     return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked), "foreign_n": len(foreign),
-            "left_out": _left_out(model, exam), "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
+            "left_out": left_out, "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
             **_asked(model, exam)}
 
 
@@ -72,23 +72,18 @@ def _asked(model, exam):
 
 
 def known_clips(model, exam):
-    """The clips of the exam's folds that the model has a class for; ValueError if there are none."""
+    """(clips of the exam's folds that the model has a class for, {label: how many} of those that it has none for); ValueError
+    where the first are none."""
     found = find_clips(exam.data)
     there = [fold for fold in folds_of(found) if fold]
     if wrong := sorted(set(exam.folds) - set(there)):
         raise ValueError(f"{exam.data}: fold {wrong[0]} is not here; " + (f"there are {there}" if there else "leave out --folds"))
-    clips = [clip for clip in found if (not exam.folds or clip.fold in exam.folds) and clip.label in model.classes]
+    asked = [clip for clip in found if not exam.folds or clip.fold in exam.folds]
+    clips = [clip for clip in asked if clip.label in model.classes]
     if not clips:
         raise ValueError(f"{exam.data}: no clip of folds {list(exam.folds) or 'all'} belongs to a class of the model "
                          f"({', '.join(model.classes)})")
-    return clips
-
-
-def _left_out(model, exam):
-    """{label: clips} of the exam's folds that the model has no class for."""
-    found = find_clips(exam.data)
-    return dict(Counter(clip.label for clip in found if clip.label not in model.classes
-                        and (not exam.folds or clip.fold in exam.folds)))
+    return clips, dict(Counter(clip.label for clip in asked if clip.label not in model.classes))
 
 
 def _foreign(model, exam):
