@@ -174,7 +174,7 @@ def test_two_guides_pull_in_proportion(eye):
     def direction(a, b):
         wanted = objective.pull(values(guided=1, energy=0), {"a": a, "b": b})
         mine = [guides[name] for name, _ in wanted.classes]
-        return objective.stage_direction(activation, objective.terms(wanted), objective.strengths(wanted), mine)
+        return objective.mixture(activation, objective.terms(wanted), objective.strengths(wanted), mine)
 
     alone_a, alone_b = direction(1.0, 0.0), direction(0.0, 1.0)
     assert torch.allclose(direction(0.75, 0.25), 0.75 * alone_a + 0.25 * alone_b, atol=1e-5)
@@ -189,7 +189,7 @@ def test_each_guide_pulls_in_its_own_land_and_as_much_as_one_alone():
 
     def direction(weights, guides, lands=None):
         wanted = objective.pull(values(guided=1, energy=0), weights)
-        return objective.stage_direction(activation, objective.terms(wanted), objective.strengths(wanted), guides, lands)
+        return objective.mixture(activation, objective.terms(wanted), objective.strengths(wanted), guides, lands)
 
     both = direction({"a": 0.3, "b": 0.7}, guides, torch.cat((west, 1 - west), 1))
     for guide, land in zip(guides, (west, 1 - west)):

@@ -146,7 +146,8 @@ def _grid(points, size):
 
 def _folded(grid):
     """The grid mirrored into the picture. A bicubic reading would do that for each of its sixteen places."""
-    return 1 - ((grid + 1).remainder(4) - 2).abs()
+    away = grid + 1
+    return 1 - (away - 4 * (away / 4).floor_()).sub_(2).abs_()  # what `remainder` gives, in less than half its time
 
 
 def _read(picture, grid, mode):

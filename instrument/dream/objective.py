@@ -251,21 +251,34 @@ class Guides:
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
 
 
-def stage_direction(activation, terms, strengths, guides, lands=None):
+def stage_direction(activation, terms, strengths, guides, size, lands=None):
+    """The direction of all objectives at one stage, of root mean square `size`; for the rest see `mixture`."""
+    if len(strengths.mix) == 1 and lands is None:  # alone its weight is of no matter
+        part, = _parts(activation, terms, strengths, guides)
+        return unit(part(), size)
+    return unit(mixture(activation, terms, strengths, guides, lands), size)
+
+
+def mixture(activation, terms, strengths, guides, lands=None):
     """The mixed direction at one stage; `guides` has one `Guide` there per class that guides.
 
     With `lands` (1, classes, h, w), as large as the activation, each guides in its own and none with less than the whole pull.
     """
-    likeness = strengths.likeness if terms.likeness else None
-    own = [lambda: energy(activation)] * terms.energy + [lambda: channel(activation, terms.index)] * terms.channel
-    directions = [unit(part(), weight) for part, weight in zip(own, strengths.mix, strict=False)]
-    weights = strengths.mix[len(own):]
+    parts, own = _parts(activation, terms, strengths, guides), terms.energy + terms.channel
+    directions = [unit(part(), weight) for part, weight in zip(parts[:own], strengths.mix, strict=False)]
+    weights = strengths.mix[own:]
     if lands is not None:
         weights = [sum(weights) * land for land in lands.split(1, 1)]
-    for guide, weight in zip(guides, weights, strict=True):
-        direction = guided(activation, guide, likeness)
-        directions.append(unit(direction, weight) if lands is None else unit(direction).mul_(weight))
+    for part, weight in zip(parts[own:], weights, strict=True):
+        directions.append(unit(part(), weight) if lands is None else unit(part()).mul_(weight))
     return sum(directions[1:], start=directions[0])
+
+
+def _parts(activation, terms, strengths, guides):
+    """Functions that give the direction of each objective in use, in the order of `Strengths.mix`."""
+    likeness = strengths.likeness if terms.likeness else None
+    own = [lambda: energy(activation)] * terms.energy + [lambda: channel(activation, terms.index)] * terms.channel
+    return own + [lambda guide=guide: guided(activation, guide, likeness) for guide in guides]
 
 
 def shared(guides, most=POSITIONS):

@@ -1,4 +1,6 @@
-"""What this machine's processor can do."""
+"""What this machine's processor can do, and how PyTorch is told to do it."""
+
+from functools import cache, reduce
 
 import torch
 
@@ -19,3 +21,12 @@ def has_bytes():
 def _has(names):
     known = getattr(torch.cpu, "get_capabilities", dict)()
     return any(known.get(name, False) for name in names)
+
+
+@cache
+def operation(name):
+    """The operation of PyTorch "space.name.overload"; AttributeError where there is none.
+
+    One that is asked for without its overload looks for it each time, which takes longer than many operations here.
+    """
+    return reduce(getattr, name.split("."), torch.ops)

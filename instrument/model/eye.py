@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..errors import one_line
 from .googlenet import RGB_MEAN
 from .net import PICTURE_MEAN, PICTURE_STD, STAGES, folded
-from .stem import quicken
+from .stem import pool_first, quicken
 
 # ImageNet classes that show the sound classes of UrbanSound8K.
 IMAGENET_ANSWERS = {
@@ -50,7 +50,7 @@ class Eye(nn.Module):
 
     def __init__(self, stages, names, head, answers=None, mean=PICTURE_MEAN, std=PICTURE_STD):
         super().__init__()
-        self.stages = quicken(nn.ModuleList(stages))
+        self.stages = pool_first(quicken(nn.ModuleList(stages)))
         self.names = tuple(names)
         self.head = head
         self.answers = dict(answers or {})

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .cpu import has_bf16, has_bytes
+from .cpu import has_bf16, has_bytes, operation
 from .net import Block
 from .packed import Layouts, Transposed
 
@@ -199,19 +199,24 @@ class Weights:
         self.kept = Layouts()
 
     def __call__(self, x, step, zero, after, attr):
-        return torch.ops.onednn.qconv2d_pointwise(x, step, zero, *self._laid(x, step, zero), *after, attr, [], "")
+        return operation("onednn.qconv2d_pointwise.default")(x, step, zero, *self._laid(x, step, zero), *after, attr, [], "")
 
     def onto(self, x, step, zero, short, after, attr):
         """The same on `short`, (tensor, step, zero), which is used up."""
         added, *of_short = short
         laid, *rest = self._laid(x, step, zero)
         steps, zeros, *shape = rest
-        return torch.ops.onednn.qconv2d_pointwise.binary(
+        return operation("onednn.qconv2d_pointwise.binary")(
             x, step, zero, laid, steps, zeros, added, *shape, *after, *of_short, "sum", 1.0, attr, [], "")
 
     def _laid(self, x, step, zero):
-        laid = self.kept.of(x.shape, lambda: torch.ops.onednn.qconv_prepack(
-            self._bytes, self._steps, step, zero, *self._shape, list(x.shape)))
+        """The weights as oneDNN wants them, and all that follows them.
+
+        It keeps what it found out about a size, and does not tell by the zero: on the way back it is asked for as many pictures
+        and one more, else it would say what is right for the way ahead, and change the weights each time.
+        """
+        laid = self.kept.of(x.shape, lambda: operation("onednn.qconv_prepack.default")(
+            self._bytes, self._steps, step, zero, *self._shape, [len(x) + bool(zero), *x.shape[1:]]))
         return laid, self._steps, self._zeros, self._bias, *self._shape
 
 
@@ -224,7 +229,8 @@ def _positive(x, step):
 
 def _signed(x, step):
     """Floats as bytes round ZERO."""
-    return (x * (1 / step)).clamp_(-127, 127).round_().to(torch.int8).view(torch.uint8).bitwise_xor_(ZERO)
+    x = x.to(torch.float32, copy=True)  # what bfloat16 is converted for each operation takes longer
+    return x.mul_(1 / step).clamp_(-127, 127).round_().to(torch.int8).view(torch.uint8).bitwise_xor_(ZERO)
 
 
 def _floats(x, step, zero, dtype):
@@ -239,7 +245,7 @@ def _masked(grad, let_through):
 
 def _rectified(grad, let_through):
     """The gradient before a rectifier, for the one behind it and what it let through."""
-    return torch.ops.aten.threshold_backward(grad, let_through, 0)  # of all ways to mask bytes the one that is quick
+    return operation("aten.threshold_backward.default")(grad, let_through, 0)  # of all ways to mask bytes the one that is quick
 
 
 def _apart(x, stride, sides):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .cpu import has_bf16
+from .cpu import has_bf16, operation
 
 LEAST = 16  # input channels; the first convolution of a network has a faster way of its own (stem.py)
 KEPT = 12  # layouts of one convolution: all octaves of two sizes of picture
@@ -93,9 +93,9 @@ class Layout:
         self.kept = Layouts()
 
     def __call__(self, x):
-        weight = self.kept.of(x.shape, lambda: torch.ops.mkldnn._reorder_convolution_weight(
+        weight = self.kept.of(x.shape, lambda: operation("mkldnn._reorder_convolution_weight.default")(
             self._weight, *self._shape, list(x.shape)))
-        return torch.ops.mkldnn._convolution_pointwise(x, weight, self._bias, *self._shape, "none", [], "")
+        return operation("mkldnn._convolution_pointwise.default")(x, weight, self._bias, *self._shape, "none", [], "")
 
 
 class Transposed:
@@ -113,9 +113,9 @@ class Transposed:
         if not self._quick:
             return F.conv_transpose2d(grad, self._weight, None, self._stride, self._padding, spare)
         shape = (self._padding, spare, self._stride, [1, 1], 1)
-        weight = self.kept.of((grad.shape, *spare), lambda: torch.ops.mkldnn._reorder_convolution_transpose_weight(
+        weight = self.kept.of((grad.shape, *spare), lambda: operation("mkldnn._reorder_convolution_transpose_weight.default")(
             self._weight, *shape, list(grad.shape)))
-        return torch.ops.mkldnn._convolution_transpose_pointwise(grad, weight, None, *shape, "none", [], "")
+        return operation("mkldnn._convolution_transpose_pointwise.default")(grad, weight, None, *shape, "none", [], "")
 
 
 def packed(net):

@@ -1,9 +1,11 @@
-"""The first convolution of a network, taught a faster way back to the picture.
+"""The first layers of a network, made quicker: its numbers stay the same.
 
 The gradient of a convolution of stride 2 with three input channels is what CPU libraries do worst (a third of
 their usual rate): it is done here as a plain convolution of stride 1 that makes the four pixels under each
 place at once.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -77,4 +79,14 @@ def quicken(net):
                 parent, _, own = name.rpartition(".")
                 setattr(net.get_submodule(parent), own, Stem(module))
             break
+    return net
+
+
+def pool_first(net):
+    """Put each rectifier of `net` behind the maximum that is taken of what it lets through: it has a quarter to do, and the
+    numbers are the same; the same network."""
+    for chain in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
+        for place, (one, other) in enumerate(pairwise(chain)):
+            if type(one) is nn.ReLU and type(other) is nn.MaxPool2d:
+                chain[place], chain[place + 1] = other, one
     return net
