@@ -30,7 +30,7 @@ from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .files import brought_back
 from .osc import Receiver, Sender
-from .params import COMMANDS, EAR, PARAMS, SHOW, TOUCHDESIGNER
+from .params import COMMANDS, EAR, HELD, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import ENDS, as_before
 from .ticks import fine_ticks
 
@@ -288,11 +288,11 @@ class Listener:
             raise ValueError("there is no network yet that could learn: try again in some seconds")
         elif name == "teach.start":
             self._note(self._begun(argument))
-        elif name == "teach.stop":
+        elif name == "teach.stop" or name == "teach.release" and self._lesson.seconds >= HELD:
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
         elif name == "teach.new":
             self._note(f"next is {self._lesson.anew(self._pupil.heard()[1])}")
-        else:
+        elif name == "teach.forget":
             self._jobs.put(partial(self._forget, argument or self._lesson.name))
 
     def _begun(self, name):
@@ -401,24 +401,26 @@ class Lesson:
     def __init__(self):
         self.name = UNNAMED  # of the class taught last
         self._blocks = None
+        self.seconds = 0.0  # of sound in it
         self._given = set()  # names of the examples so far, learnt or not yet
 
     def start(self, name=""):
         """Begin an example of a class, or of the one before; its name."""
-        self.name, self._blocks = name or self.name, []
+        self.name, self._blocks, self.seconds = name or self.name, [], 0.0
         return self.name
 
     def push(self, block, rate):
         """Take sound at `rate` Hz."""
         blocks = self._blocks
-        if blocks is not None and sum(map(len, blocks)) < LESSON * rate:
+        if blocks is not None and self.seconds < LESSON:
             blocks.append(block)
+            self.seconds += len(block) / rate
 
     def stop(self):
         """End it: (name, samples)."""
         if self._blocks is None:
             raise ValueError("no example has begun: first comes /hs/teach/start with the name of the class")
-        blocks, self._blocks = self._blocks, None
+        blocks, self._blocks, self.seconds = self._blocks, None, 0.0
         self._given.add(self.name)
         return self.name, np.concatenate([np.zeros(0, np.float32), *blocks])
 

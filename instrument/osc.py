@@ -410,23 +410,26 @@ class Receiver:
             argument = arguments[0] if arguments else None
             if not isinstance(argument, (int, float, str, type(None))):
                 raise ValueError(f"takes a number or a text; got {_sent(arguments)}")
+            name = command.name
             if isinstance(argument, (int, float)):
-                if not self._pressed(command, argument, sender):
-                    return
+                name = self._meant(command, argument, sender)
                 argument = argument if command.name in NUMBERED else None
-            if self._command(command.name, argument if command.named else None) is False:
+            if name and self._command(name, argument if command.named else None) is False:
                 raise ValueError("too many commands at once: this one is not carried out")
         return fire
 
-    def _pressed(self, command, number, sender):
-        """Whether a number is a new press: neither 0, a release, nor what a held button sends all the time."""
+    def _meant(self, command, number, sender):
+        """Name of the command that a number is: "" for 0, unless letting go is one too, and for what a held button sends
+        all the time."""
         number = number if command.name in NUMBERED else bool(number)  # a pad sends how hard it is pressed
         last, then, count = self._presses.pop((command.name, sender), (0, -math.inf, 0))
         held = number == last and self._now - then < (STREAM if count > 2 else SAME)
         self._presses[command.name, sender] = (number, self._now, count + 1 if held else 1)
         if len(self._presses) > PRESSES:
             del self._presses[next(iter(self._presses))]
-        return bool(number) and not held
+        if held:
+            return ""
+        return command.name if number else command.released if last else ""
 
     def _ping(self, arguments, sender):
         self._answer(self._register(arguments, sender), encode("/hs/pong", 1))

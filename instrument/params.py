@@ -208,7 +208,8 @@ SLOTS = tuple(f"mod.{number}" for number in range(1, 9))
 class Command:
     """Something that happens once: on a key, an OSC message or a pad.
 
-    named: it takes a name or a number. repeats: again and again while its key is held.
+    named: it takes a name or a number. repeats: again and again while its key is held. released: the command that it is to
+    let go of its key, pad or button.
     """
 
     name: str
@@ -216,11 +217,14 @@ class Command:
     doc: str
     named: bool = False
     repeats: bool = False
+    released: str = ""
 
     @property
     def address(self):
         return "/hs/" + self.name.replace(".", "/")
 
+
+HELD = 0.5  # s; what is let go sooner was a tap
 
 COMMANDS = (
     Command("preset.load", "", "Recall a preset by number or name; keys 1 to 9 recall the first nine.", named=True),
@@ -254,8 +258,9 @@ COMMANDS = (
     Command("show.help", "f1", "Show or hide the keys."),
     Command("show.quit", "escape", "End the show; on the key, the second time within two seconds."),
     Command("tap", "space", "Tap the tempo."),
-    Command("teach.start", "t", "Begin an example of the class named, or of the last one; once more: end it (30 s at most).",
-            named=True),
+    Command("teach.start", "t", "An example of the class named, or of the last one, while it is held (at most 30 s) or until once more.",
+            named=True, released="teach.release"),
+    Command("teach.release", "", f"End the example, unless it began less than {HELD:g} s ago: what letting go of teach.start is."),
     Command("teach.stop", "", "End the example and learn it; for a new class with the picture of the class named.", named=True),
     Command("teach.new", "n", "The next examples are of another class: new_class, new_class_2 and so on."),
     Command("teach.forget", "", "Forget the class named, or the one taught last.", named=True),
@@ -269,6 +274,8 @@ OLD_NAMES: dict[str, str] = {}
 BY_NAME = {row.name: row for row in PARAMS}
 DEFAULTS = {row.name: float(row.default) for row in PARAMS}
 COMMAND_NAMES = tuple(command.name for command in COMMANDS)
+RELEASES = {command.name: command.released for command in COMMANDS if command.released}
+UP = " up"  # behind the name of a key: it is let go
 
 
 def found(name):

@@ -27,7 +27,7 @@ from .midi.ports import Midi
 from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
-from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER
+from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER, UP
 from .presets import Bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
@@ -51,6 +51,7 @@ REPORT = 5.0  # s between two printed lines of rates
 DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
+COMMAND_KEYS |= {command.key + UP: command.released for command in COMMANDS if command.key and command.released}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .files import aged, photograph, put
-from .params import BY_NAME, EAR
+from .params import BY_NAME, EAR, HELD
 
 PATIENCE = 15.0  # s that another model is waited for
 
@@ -31,7 +31,7 @@ class Teaching:
         self._say, self._over = say, over
         self._pictured = set(classes)
         self._there = False  # whether `listen` has a network that could learn
-        self._holding = False
+        self._holding, self._since = False, 0.0  # an example goes on; when it began
         self._snapshot = None  # (class, the dream when its example ended)
         self._note = ""  # the newest of `listen`
         self._listened = ""  # the class that `listen` has last listened to
@@ -44,7 +44,12 @@ class Teaching:
             thread.join()
 
     def carry_out(self, name, argument=None):
-        """One of the teach commands; a second start without a name ends the example. ValueError if none can learn."""
+        """One of the teach commands; a second start without a name ends the example, and so does letting go of one that was
+        held. ValueError if none can learn."""
+        if name == "teach.release":
+            if not self._holding or self._clock() - self._since < HELD:
+                return
+            name = "teach.stop"
         if self._remote is None:
             raise ValueError(f"the sound is heard elsewhere: send /hs/teach/... to that `hearsee listen` (port {EAR})")
         if self._over():
@@ -57,7 +62,7 @@ class Teaching:
         if name == "teach.start" and argument:
             self._listened = argument
         if name in ("teach.start", "teach.stop"):
-            self._holding = name == "teach.start"
+            self._holding, self._since = name == "teach.start", self._clock()
         if name == "teach.stop":
             self._asked = self._note
             self._snapshot = None if argument else (self._listened, self._dream())

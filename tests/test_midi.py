@@ -222,6 +222,22 @@ def test_a_note_fires_once_and_velocity_zero_is_a_release():
     assert rig.send("note_off", note=42)["show.freeze"] == 0
 
 
+@pytest.mark.parametrize("kind", ("note", "cc"))
+def test_a_pad_that_teaches_tells_when_it_is_let_go(kind):
+    rig = Rig(Binding(kind, None, 40, command="teach.start"), Binding(kind, None, 41, command="tap"))
+    for value in (100, 0, 0):
+        for number in (40, 41):
+            rig.mapping.act(Move(kind, 1, number, value), 0.0)
+    assert rig.commands == [("teach.start", None), ("tap", None), ("teach.release", None)]
+
+
+def test_a_pad_that_teaches_is_let_go_when_its_box_is_unplugged():
+    rig = Rig(Binding("note", None, 40, command="teach.start"))
+    rig.send("note_on", note=40, velocity=100)
+    rig.mapping.let_all_go(1.0)
+    assert rig.commands == [("teach.start", None), ("teach.release", None)]
+
+
 def test_a_pressed_row_steps_on_and_wraps():
     rig = Rig(Binding("note", None, 40, row="zoom.mode", mode="press"))
     seen = [rig.send("note_on", note=40, velocity=100)["zoom.mode"] for _ in range(7)]

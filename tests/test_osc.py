@@ -260,10 +260,11 @@ def test_what_is_not_one_number_is_refused_with_its_reason(seen, address, argume
 def test_commands_fire_on_anything_but_zero(seen, command):
     for arguments in ((), (1.0,), (0.0,), (0,), (5,), ("text",), (1, 2, 3)):
         seen(command.address, *arguments)
-    assert [name for name, _ in seen.commands] == [command.name] * 5
+    fired = [argument for name, argument in seen.commands if name != command.released]
+    assert {name for name, _ in seen.commands} == {command.name, command.released} - {""}
     number = command.name in ("preset.load", "preset.morph")  # elsewhere it is no name
     wanted = [None, 1.0, 5, "text", 1] if number else [None, None, None, "text", None] if command.named else [None] * 5
-    assert [argument for _, argument in seen.commands] == wanted
+    assert fired == wanted
 
 
 @pytest.mark.parametrize("name", ["preset.save", "preset.load", "show.record", "tap", "teach.start"])
@@ -277,7 +278,14 @@ def test_a_held_button_is_one_press(seen, name, gap):
     seen(address, 1.0, now=seen.now + 1.1 * osc.STREAM)
     seen(address, 0.0, now=seen.now + gap)
     seen(address, 1.0, now=seen.now + gap)
-    assert len(seen.commands) == 3
+    assert [pressed for pressed, _ in seen.commands if pressed == name] == 3 * [name]
+
+
+def test_to_let_go_of_a_button_is_told_once_where_it_counts_how_long_it_is_held(seen):
+    for now, number in enumerate((1.0, 1.0, 0.0, 0.0, 0.5, 0.0)):
+        seen("/hs/teach/start", number, now=now * osc.SAME / 2)
+        seen("/hs/tap", number, now=now * osc.SAME / 2)
+    assert [name for name, _ in seen.commands if name != "tap"] == 2 * ["teach.start", "teach.release"]
 
 
 @pytest.mark.parametrize("gap", [1.01 * osc.SAME, 0.5])

@@ -626,10 +626,10 @@ for key in (glfw.KEY_F1, glfw.KEY_TAB, glfw.KEY_LEFT, glfw.KEY_SPACE, glfw.KEY_E
 for key in (glfw.KEY_B, glfw.KEY_1):
     screen._key(handle, key, glfw.get_key_scancode(key), glfw.PRESS, 0)
 assert screen.begin() == ["f1", "tab", "left", "space", "enter", "escape", "b", "1"]
-for key in (glfw.KEY_DOWN, glfw.KEY_EQUAL, glfw.KEY_KP_SUBTRACT, glfw.KEY_B):  # only what may repeat does so while it is held
-    for action in (glfw.PRESS, glfw.REPEAT, glfw.RELEASE):
+for key in (glfw.KEY_DOWN, glfw.KEY_EQUAL, glfw.KEY_KP_SUBTRACT, glfw.KEY_B, glfw.KEY_T):
+    for action in (glfw.PRESS, glfw.REPEAT, glfw.RELEASE):  # only what may repeat does so while it is held
         screen._key(handle, key, glfw.get_key_scancode(key), action, 0)
-assert screen.begin() == ["down", "down", "+", "+", "-", "-", "b"]
+assert screen.begin() == ["down", "down", "+", "+", "-", "-", "b", "t", "t up"]
 glfw.set_window_size(handle, 400, 300)
 while screen.size != (400, 300):
     screen.begin()

@@ -39,7 +39,7 @@ from instrument.listen import Lesson, Listener, ListenOptions, Network
 from instrument.model.card import load_model, save_model
 from instrument.model.net import AVERAGES, WIDTHS, HearSee
 from instrument.osc import Receiver, Remote
-from instrument.params import DEFAULTS
+from instrument.params import DEFAULTS, HELD
 from instrument.teaching import Teaching
 
 RATE = 22050
@@ -581,6 +581,17 @@ def test_a_lesson_keeps_what_sounds_between_start_and_stop():
         Lesson().stop()
 
 
+def test_a_lesson_knows_how_long_it_has_lasted():
+    lesson, second = Lesson(), np.zeros(RATE, np.float32)
+    lesson.push(second, RATE)
+    assert lesson.seconds == 0
+    lesson.start("rain")
+    for _ in range(40):
+        lesson.push(second, RATE)
+    assert lesson.seconds == 30 and len(lesson.stop()[1]) == 30 * RATE
+    assert lesson.seconds == 0
+
+
 def test_another_class_is_begun_without_a_name():
     lesson = Lesson()
     assert lesson.anew(["hum"]) == lesson.anew(["hum"]) == lesson.start() == "new_class"
@@ -600,8 +611,8 @@ def test_what_is_too_long_for_an_example_is_said(taught, free_port):
             assert ("only the first 30 s" in listener._learn("crackle", samples, "")) == cut
 
 
-@pytest.mark.parametrize("level, gain", [(1.0, 0.0), (0.003, 48.0)])
-def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, level, gain):
+@pytest.mark.parametrize("level, gain, end", [(1.0, 0.0, "teach.stop"), (0.003, 48.0, "teach.release")])
+def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, level, gain, end):
     """Hold, sound, release: the class is published, decided for, saved; then forgotten. As loud as it is heard."""
     soundfile.write(tmp_path / "crackle.wav", level * crackle(3, 3.0), RATE)
     heard = queue.SimpleQueue()
@@ -615,7 +626,7 @@ def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, lev
             remote.command("teach.start", "crackle")
             begun = until(heard, lambda f: f.get("teach.note") == "listening: crackle")["ms"]
             until(heard, lambda f: f["ms"] > begun + 1500)
-            remote.command("teach.stop", "whistle")
+            remote.command(end, "whistle")
             until(heard, lambda f: f.get("teach.note") == "crackle: 1 example")
             until(heard, lambda f: f.get("top.name") == "crackle" and f["class.crackle"] > 0.5)
             assert json.loads((tmp_path / "own" / "card.json").read_text())["taught"] == ["crackle"]
@@ -652,6 +663,26 @@ def test_the_show_hands_on_and_gives_the_dream_as_picture(tmp_path):
     assert learnt["clock"][2].min() > 0.9 > learnt["clock"][0].max()
     teaching.follow({"class.hum": 0.0})
     assert teaching.classes == ["hum"]
+
+
+@pytest.mark.parametrize("seconds, ends", ((0.6 * HELD, False), (1.2 * HELD, True)))
+def test_what_is_held_ends_when_it_is_let_go_and_a_tap_goes_on(tmp_path, seconds, ends):
+    now, told = [5.0], Told()
+    teaching = Teaching(told, tmp_path, Latest(), lambda *what: None, ["hum"], clock=lambda: now[0])
+    teaching.follow({"class.hum": 0.0})
+    teaching.carry_out("teach.release")  # of what could not begin
+    teaching.carry_out("teach.start")
+    now[0] += seconds
+    teaching.carry_out("teach.release")
+    assert told == [("teach.start", None)] + [("teach.stop", None)] * ends
+    teaching.carry_out("teach.start")  # ends what goes on
+    now[0] += 2 * HELD
+    teaching.carry_out("teach.release")
+    assert told == [("teach.start", None), ("teach.stop", None)] + [("teach.start", None), ("teach.stop", None)] * ends
+
+
+def test_nobody_is_told_that_what_was_let_go_had_not_begun(tmp_path):
+    Teaching(None, tmp_path, Latest(), None, []).carry_out("teach.release")
 
 
 def test_a_first_tick_that_has_come_in_part_takes_no_picture_away(lesson, tmp_path):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, SWITCH, found
+from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, RELEASES, SWITCH, found
 
 FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
 NEAR = 1.5 / 127  # a knob this close has met the value
@@ -357,6 +357,8 @@ class Mapping:
             self._edit(row.name, row.hi if pressed else row.lo, now)
         elif pressed:
             self._press(binding, now)
+        elif pressed is False and binding.command in RELEASES:
+            self._command(RELEASES[binding.command], None)
 
     def _press(self, binding, now):
         if binding.command:

@@ -15,7 +15,7 @@ import moderngl
 
 from ..errors import one_line
 from ..names import apart
-from ..params import COMMANDS, PARAMS
+from ..params import COMMANDS, PARAMS, UP
 from .software import waiter
 
 GL_VERSION = 330  # what the shaders need; macOS stops at 4.1
@@ -33,6 +33,7 @@ TITLE = "Hear & See"
 FASTEST = 60.0  # frames a second, where no monitor says another number
 _USED = {each.key for each in (*COMMANDS, *PARAMS)}
 _REPEATING = {command.key for command in COMMANDS if command.repeats}  # while they are held
+_HELD = {command.key for command in COMMANDS if command.released}  # of which it counts how long they are
 
 
 def open_screen(size=(1280, 720), headless=False, monitor=None, vsync=True, mode=None):
@@ -119,7 +120,8 @@ class Window:
         return float(under and self._glfw.get_video_mode(under).refresh_rate or FASTEST)
 
     def begin(self):
-        """Take in events and make the window the framebuffer; names of the keys pressed since the last call."""
+        """Take in events and make the window the framebuffer; names of the keys pressed since the last call, and with UP of
+        those let go that are held."""
         self._glfw.make_context_current(self._handle)
         self._glfw.poll_events()
         self.closed = self.closed or bool(self._glfw.window_should_close(self._handle))
@@ -212,10 +214,10 @@ class Window:
             self._show_pointer(True)
 
     def _key(self, window, key, scancode, action, mods):
-        if action == self._glfw.RELEASE:
-            return
         name = _key_name(self._glfw, key, scancode)
-        if name and (action == self._glfw.PRESS or name in _REPEATING):
+        if action == self._glfw.RELEASE:
+            self._keys += [name + UP] * (name in _HELD)
+        elif name and (action == self._glfw.PRESS or name in _REPEATING):
             self._keys.append(name)
 
     def _measure(self):
