@@ -201,8 +201,8 @@ def install(test):
     if pip_install("-e", f".[{','.join(extras)}]" if extras else "."):
         raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
     if sys.version_info >= BUILT and quiet([*pip(), MIDI]).returncode:
-        say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install a C++ compiler, or Python 3.12, "
-            "and run this again")
+        say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install a C++ compiler, delete {VENV} and run this "
+            "again, or run it by Python 3.12")
 
 
 def computes_on_gpu():

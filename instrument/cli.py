@@ -148,9 +148,9 @@ def _perform_flags(command):
     _row_flags(command, "start values of the table (see `hearsee params`)")
 
 
-def _row_flags(command, about):
+def _row_flags(command, about, rows=PARAMS):
     values = command.add_argument_group("parameters", about)
-    for row in PARAMS:
+    for row in rows:
         values.add_argument(row.flag, dest=row.name, type=_parser_of(row), metavar="X",
                             help=f"{row.doc} {row.range_text()} (default {row.text(row.default)})".replace("%", "%%"))
 
@@ -210,7 +210,7 @@ def _given(options, kind):
 
 
 def _row_values(options):
-    return {row.name: value for row in PARAMS if (value := getattr(options, row.name)) is not None}
+    return {row.name: value for row in PARAMS if (value := getattr(options, row.name, None)) is not None}
 
 
 def _render_flags(command):
@@ -249,12 +249,13 @@ def _listen_flags(command):
     command.add_argument("--taught", metavar="FOLDER", help="keep classes taught here; go on from it if it is there "
                          "(default: a new folder in .hearsee/models of your home folder)")
     command.add_argument("--parent", type=_whole(1), metavar="PID", help="end when this process is gone")
+    _row_flags(command, "start values of the table; OSC turns them too", [row for row in PARAMS if row.group == "hear"])
 
 
 def _listen(options):
     from . import listen
 
-    return listen.run(listen.ListenOptions(**_given(options, listen.ListenOptions)))
+    return listen.run(listen.ListenOptions(**_given(options, listen.ListenOptions), values=_row_values(options)))
 
 
 # --- looking

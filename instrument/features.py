@@ -75,7 +75,7 @@ def class_feature(name):
 def legal_class(name):
     """`name`, where it can be the name of a class, of its address and of its picture's file; else ValueError.
 
-    Wider than what teaching makes of a name: classes of a trained model are named after folders, see `spelled`.
+    Wider than what is made of a name today, see `spelled`: models from before may have spaces in theirs.
     """
     if not CLASS_NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is no class name: 1 to 64 of a-z, A-Z, 0-9, _, - and space, such as dog_bark")
@@ -83,9 +83,11 @@ def legal_class(name):
 
 
 def spelled(name):
-    """A legal class name made of any text, a legal one left as it is: without accents (Müll: Mull), other letters by their
-    number (犬: u72ac), what is no letter as `_`; what Windows keeps for itself ends in one (aux: aux_)."""
-    legal = name if CLASS_NAME.fullmatch(name) else in_ascii(name).strip("_ -")[:64].rstrip() or _numbered(name)[:64]
+    """A class name made of any text, fit for an address, one that is so left as it is: without accents (Müll: Mull), other
+    letters by their number (犬: u72ac), spaces and what is no letter as `_`; what Windows keeps for itself ends in one
+    (aux: aux_)."""
+    fit = CLASS_NAME.fullmatch(name) and " " not in name
+    legal = name if fit else re.sub("[ _]* [ _]*", "_", in_ascii(name).strip("_ -"))[:64] or _numbered(name)[:64]
     return f"{legal}_" if legal.lower() in RESERVED else legal
 
 

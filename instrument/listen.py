@@ -257,6 +257,7 @@ class Listener:
             if still.news or not hangs:  # deaf: whoever counts the ticks must see it
                 self.sender.tick(now)
                 self._tell_lost(told)
+            self.receiver.echo(self.engine.values, now)
             due = max(due + TICK, now)  # a late tick is not made up for
         self.sender.tick(time.perf_counter())
 
@@ -282,7 +283,11 @@ class Listener:
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""
         argument = argument if isinstance(argument, str) else ""
+        if name == "teach.start" and not argument and self._lesson.goes_on:  # once more
+            name = "teach.stop"
         if name == "show.model":
+            if not argument:
+                raise ValueError("takes the name or the folder of a model; got none")
             self._jobs.put(partial(self._change, argument))
         elif self._pupil is None:
             raise ValueError("there is no network yet that could learn: try again in some seconds")
@@ -403,6 +408,11 @@ class Lesson:
         self._blocks = None
         self.seconds = 0.0  # of sound in it
         self._given = set()  # names of the examples so far, learnt or not yet
+
+    @property
+    def goes_on(self):
+        """Whether an example has begun."""
+        return self._blocks is not None
 
     def start(self, name=""):
         """Begin an example of a class, or of the one before; its name."""

@@ -421,10 +421,13 @@ class Receiver:
     def _meant(self, command, number, sender):
         """Name of the command that a number is: "" for 0, unless letting go is one too, and for what a held button sends
         all the time."""
-        number = number if command.name in NUMBERED else bool(number)  # a pad sends how hard it is pressed
-        last, then, count = self._presses.pop((command.name, sender), (0, -math.inf, 0))
-        held = number == last and self._now - then < (STREAM if count > 2 else SAME)
-        self._presses[command.name, sender] = (number, self._now, count + 1 if held else 1)
+        holds = bool(command.released)
+        number = number if holds or command.name in NUMBERED else bool(number)  # a pad sends how hard it is pressed
+        key = command.name, sender[0] if holds else sender  # some open a socket for each message
+        last, then, count = self._presses.pop(key, (0, -math.inf, 0))
+        again = number == last and self._now - then < (STREAM if count > 2 else SAME)
+        held = again or holds and 0 not in (last, number) and number != last  # harder or softer
+        self._presses[key] = (number, self._now, count + 1 if held else 1)
         if len(self._presses) > PRESSES:
             del self._presses[next(iter(self._presses))]
         if held:

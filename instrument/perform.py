@@ -488,7 +488,8 @@ class Show:
         from .learn.teach import own_folder
 
         self._model, self._heard_by, self._taught = model, _identity(model), own_folder(model, beside=self._taught)
-        self.teaching = self._school(model.classes, model.classes if self._ears else ())
+        before, self.teaching = self.teaching, self._school(model.classes, model.classes if self._ears else ())
+        self.teaching.go_on(before)
         if self._ears:
             self._remote.command("show.model", str(model.folder))
             self._ears.amend("--model", str(model.folder))

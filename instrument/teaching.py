@@ -38,6 +38,10 @@ class Teaching:
         self._saving = []  # threads, each with a picture
         self._asked = None  # the one before an example was ended: another is the answer
 
+    def go_on(self, before):
+        """Take over the example that goes on from the Teaching of the model before."""
+        self._holding, self._since, self._listened = before._holding, before._since, before._listened
+
     def close(self):
         """Wait for the pictures that are being saved."""
         for thread in self._saving:

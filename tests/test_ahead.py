@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from instrument.audio.frontend import FrontEnd
-from instrument.learn.ahead import ahead, in_threads, losses_told, usual_workers
+from instrument.learn.ahead import GONE, ahead, in_threads, losses_told, usual_workers
 from instrument.learn.dataset import classes_of, find_clips
 from instrument.learn.distill import batch_of
 from instrument.learn.pictures import read_squares
@@ -114,6 +114,14 @@ def test_one_that_is_killed_while_something_else_is_done_is_one_line_too():
 
     with pytest.raises(ValueError, match="give fewer --workers"):
         learn()
+
+
+@pytest.mark.parametrize("error", (EOFError(), ConnectionResetError()))
+def test_what_a_killed_process_had_made_cannot_be_fetched_and_that_is_told_alike(error):
+    with pytest.raises(ValueError, match="give fewer --workers"), losses_told(*GONE):
+        raise error
+    with pytest.raises(type(error)), losses_told():  # elsewhere it may be anything
+        raise error
 
 
 def test_threads_keep_the_order_and_the_first_error():

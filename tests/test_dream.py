@@ -352,6 +352,23 @@ def test_refined_gradients_have_a_natural_spectrum_and_natural_colours():
     assert torch.corrcoef(rough[0].flatten(1)).min() > 0.5
 
 
+@pytest.mark.parametrize("size", [(64, 96), (309, 549), (27, 48), (9, 8)])
+def test_a_picture_is_halved_by_the_mean_of_four_pixels_whatever_its_size(size):
+    picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    pooled = torch.nn.functional.avg_pool2d(picture, 2, ceil_mode=True, count_include_pad=False)
+    assert torch.allclose(step.halved(picture), pooled, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (221, 393)])
+def test_a_refined_gradient_pulls_at_the_sides_as_in_the_middle(size):
+    noise = torch.randn(20, 3, *size, generator=torch.Generator().manual_seed(0))
+    refined = torch.cat([step.refine(one[None], torch.tensor(step.COLOUR), 0.7) for one in noise]).square().mean((0, 1)).sqrt()
+    height, width = size
+    middle = refined[3 * height // 8:5 * height // 8, 3 * width // 8:5 * width // 8].mean()
+    sides = refined[height // 8:height // 4, width // 8:width // 4].mean()
+    assert 0.8 < middle / sides < 1.25
+
+
 @pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
 def test_a_picture_moves_as_far_as_is_asked_whatever_the_gradient(size):
     torch.manual_seed(0)

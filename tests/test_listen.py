@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -229,6 +230,19 @@ def test_whoever_asks_an_ear_alone_is_answered_and_so_is_its_terminal(clip, free
         told.append(remote.ask("teach.start", "rain"))
     remote.close()
     assert "there is no network yet that could learn" in told[0] and capsys.readouterr().err == f"{told[0]}\n"
+
+
+@pytest.mark.parametrize("argument", (None, 1.0))
+def test_a_button_without_a_name_takes_no_model_away(clip, free_port, argument):
+    with Listener(options(clip, free_port, loop=True), lambda: Network(*network())) as listener:
+        with pytest.raises(ValueError, match="takes the name or the folder of a model"):
+            listener._command("show.model", argument)
+
+
+def test_an_ear_begins_with_the_values_given(clip, free_port):
+    given = replace(options(clip, free_port, loop=True), values={"hear.gain": 6.0})
+    with Listener(given, lambda: Network(*network())) as listener:
+        assert listener.engine.values["hear.gain"] == 6.0
 
 
 def test_what_is_refused_is_published_as_news_of_teaching(clip, free_port):

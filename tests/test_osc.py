@@ -258,7 +258,7 @@ def test_what_is_not_one_number_is_refused_with_its_reason(seen, address, argume
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_commands_fire_on_anything_but_zero(seen, command):
-    for arguments in ((), (1.0,), (0.0,), (0,), (5,), ("text",), (1, 2, 3)):
+    for arguments in ((), (1.0,), (0.0,), (0,), (5,), ("text",), (0,), (1, 2, 3)):
         seen(command.address, *arguments)
     fired = [argument for name, argument in seen.commands if name != command.released]
     assert {name for name, _ in seen.commands} == {command.name, command.released} - {""}
@@ -279,6 +279,20 @@ def test_a_held_button_is_one_press(seen, name, gap):
     seen(address, 0.0, now=seen.now + gap)
     seen(address, 1.0, now=seen.now + gap)
     assert [pressed for pressed, _ in seen.commands if pressed == name] == 3 * [name]
+
+
+def test_who_opens_a_socket_for_each_message_lets_go_too(seen):
+    for number, port in ((1.0, 5), (0.0, 6), (1.0, 7), (0.0, 8)):
+        seen("/hs/teach/start", number, now=float(port), sender=("10.0.0.9", port))
+    assert [name for name, _ in seen.commands] == 2 * ["teach.start", "teach.release"]
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.3])
+def test_a_button_that_sends_how_hard_it_is_held_is_held(seen, gap):
+    for _ in range(2):
+        for number in (0.2, 0.5, 1.0, 0.7, 0.0):
+            seen("/hs/teach/start", number, now=seen.now + gap)
+    assert [name for name, _ in seen.commands] == 2 * ["teach.start", "teach.release"]
 
 
 def test_to_let_go_of_a_button_is_told_once_where_it_counts_how_long_it_is_held(seen):

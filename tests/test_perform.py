@@ -322,6 +322,14 @@ def test_the_key_that_ends_the_show_wants_to_be_sure(show, monkeypatch):
     assert asked == [("show.quit",)]
 
 
+def test_a_key_that_counts_how_long_it_is_held_tells_when_it_is_let_go(show, monkeypatch):
+    asked = []
+    monkeypatch.setattr(show.control, "command", asked.append)
+    for key in ("t", "t up", "b up"):
+        show._key(key)
+    assert asked == ["teach.start", "teach.release"]
+
+
 def test_keys_reach_every_row_and_the_hud_shows_its_page(show):
     now = time.perf_counter()  # the same all along: the page goes by itself after a while
     for keys in (["pagedown"], ["down"], ["+", "+"]):

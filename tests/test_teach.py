@@ -611,6 +611,18 @@ def test_what_is_too_long_for_an_example_is_said(taught, free_port):
             assert ("only the first 30 s" in listener._learn("crackle", samples, "")) == cut
 
 
+def test_an_ear_alone_is_taught_by_taps_too(taught, free_port):
+    network = Network(*taught.heard(), taught)
+    with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
+        listener._take(network)
+        for name, goes_on in (("teach.start", True), ("teach.release", True), ("teach.start", False), ("teach.release", False)):
+            listener._command(name, None)
+            assert listener._lesson.goes_on == goes_on
+        for _ in range(2):  # with a name it is begun anew
+            listener._command("teach.start", "crackle")
+        assert listener._lesson.goes_on
+
+
 @pytest.mark.parametrize("level, gain, end", [(1.0, 0.0, "teach.stop"), (0.003, 48.0, "teach.release")])
 def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, level, gain, end):
     """Hold, sound, release: the class is published, decided for, saved; then forgotten. As loud as it is heard."""

@@ -3,7 +3,6 @@
 Nothing here copies to the CPU, so a GPU never waits.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -120,9 +119,12 @@ def spread(grad, smoothing):
 
 
 def halved(picture):
-    """A picture (1, c, h, w) of half its sides, rounded up: the mean of each four pixels where they are even."""
-    size = [math.ceil(side / 2) for side in picture.shape[2:]]
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False)  # a mean takes a CPU twice as long
+    """A picture (1, c, h, w) of half its sides, rounded up: the mean of each four pixels, at an odd end of two."""
+    odd = [side % 2 for side in picture.shape[2:]]
+    if any(odd):
+        picture = F.pad(picture, (0, odd[1], 0, odd[0]), mode="replicate")
+    size = [side // 2 for side in picture.shape[2:]]
+    return F.interpolate(picture, size, mode="bilinear", align_corners=False)  # to pool it takes a CPU twice as long
 
 
 def limit(picture):

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 MOST = 8  # processes beside a GPU; more gain nothing
+GONE = (EOFError, ConnectionError)  # of fetching what a process had made before it was killed
 
 
 def usual_workers(device):
@@ -33,7 +34,7 @@ def ahead(make, items, workers=0, pin=False):
     batches = iter(loader)
     try:
         for _ in items:
-            with losses_told():
+            with losses_told(*GONE):
                 made = next(batches)
             yield made
     finally:  # now: until then PyTorch raises the loss of a process again, wherever we are, whenever any other ends
@@ -67,12 +68,13 @@ def _as_it_is(made):
 
 
 @contextmanager
-def losses_told():
-    """ValueError where a process that makes batches was killed. Round all that uses them too: PyTorch raises it wherever we are."""
+def losses_told(*others):
+    """ValueError where a process that makes batches was killed. Round all that uses them too: PyTorch raises it wherever we are.
+    `others`: errors that mean it here as well."""
     try:
         yield
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
+    except (RuntimeError, *others) as error:
+        if not isinstance(error, others) and not str(error).startswith("DataLoader worker"):
             raise
         raise ValueError("a process that makes batches was killed, likely for want of (shared) memory: give fewer --workers, "
                          "0 for none; in Docker, --shm-size 1g") from error

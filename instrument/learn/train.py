@@ -215,8 +215,8 @@ def _sounding(clips, samples, classes):
         if not any(clip.label == name for clip, _ in kept):
             raise ValueError(f"class {name}: nothing sounds in its {sum(clip.label == name for clip in clips)} clips that are to "
                              f"be learnt (louder than {DEFAULTS['hear.gate']:g} dBFS): record it louder, or take its folder away")
-    if silent := {str(clip.path) for clip in clips} - {str(clip.path) for clip, _ in kept}:
-        print(f"{len(silent)} clips are left out, as nothing sounds in them, such as {min(silent)}")
+    for path in sorted({str(clip.path) for clip in clips} - {str(clip.path) for clip, _ in kept}):
+        print(f"left out, as nothing sounds in it: {path}")
     return kept
 
 
