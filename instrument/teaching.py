@@ -50,19 +50,11 @@ class Teaching:
     def carry_out(self, name, argument=None):
         """One of the teach commands; a second start without a name ends the example, and so does letting go of one that was
         held. ValueError if none can learn."""
-        if name == "teach.release":
-            if not self._holding or self._clock() - self._since < HELD:
-                return
-            name = "teach.stop"
-        if self._remote is None:
-            raise ValueError(f"the sound is heard elsewhere: send /hs/teach/... to that `hearsee listen` (port {EAR})")
-        if self._over():
-            raise ValueError("the sound has ended, and nobody listens any more: begin again with --loop, or a microphone")
-        if not self._there:
-            raise ValueError("`listen` has no network yet that could learn: try again when it names what it hears")
         argument = argument if isinstance(argument, str) else None
-        if name == "teach.start" and self._holding and not argument:
-            name = "teach.stop"
+        name = self._meant(name, argument)
+        if not name:
+            return
+        self._check()
         if name == "teach.start" and argument:
             self._listened = argument
         if name in ("teach.start", "teach.stop"):
@@ -71,6 +63,21 @@ class Teaching:
             self._asked = self._note
             self._snapshot = None if argument else (self._listened, self._dream())
         self._remote.command(name, argument)
+
+    def _meant(self, name, argument):
+        """The command that one comes to while an example goes on, or none does; "" for none."""
+        if name == "teach.release":
+            return "teach.stop" if self._holding and self._clock() - self._since >= HELD else ""
+        return "teach.stop" if name == "teach.start" and self._holding and not argument else name
+
+    def _check(self):
+        """ValueError if nobody can learn."""
+        if self._remote is None:
+            raise ValueError(f"the sound is heard elsewhere: send /hs/teach/... to that `hearsee listen` (port {EAR})")
+        if self._over():
+            raise ValueError("the sound has ended, and nobody listens any more: begin again with --loop, or a microphone")
+        if not self._there:
+            raise ValueError("`listen` has no network yet that could learn: try again when it names what it hears")
 
     def follow(self, features):
         """Take up the classes that `listen` publishes."""

@@ -693,6 +693,18 @@ def test_what_is_held_ends_when_it_is_let_go_and_a_tap_goes_on(tmp_path, seconds
     assert told == [("teach.start", None), ("teach.stop", None)] + [("teach.start", None), ("teach.stop", None)] * ends
 
 
+def test_an_example_goes_on_while_another_model_comes(tmp_path):
+    now, told = [0.0], Told()
+    before, after = (Teaching(told, tmp_path, Latest(), lambda *what: None, ["hum"], clock=lambda: now[0]) for _ in range(2))
+    for teaching in (before, after):
+        teaching.follow({"class.hum": 0.0})
+    before.carry_out("teach.start")
+    after.go_on(before)
+    now[0] = 2 * HELD
+    after.carry_out("teach.release")
+    assert told == [("teach.start", None), ("teach.stop", None)]
+
+
 def test_nobody_is_told_that_what_was_let_go_had_not_begun(tmp_path):
     Teaching(None, tmp_path, Latest(), None, []).carry_out("teach.release")
 
