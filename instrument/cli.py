@@ -13,6 +13,7 @@ from . import __version__
 from .awake import awake
 from .params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .signals import BROKEN_OFF, leave
+from .ticks import spin_briefly
 
 END_OF_INPUT = "Ctrl-Z, Enter" if sys.platform == "win32" else "Ctrl-D"
 LONGEST = 4  # s of a window: so many one answer looks at (model/sound.py)
@@ -47,7 +48,8 @@ def _status(options):
 
 
 def _settle_in():
-    """What systems other than Linux need, before anything else is imported or printed."""
+    """What systems need, before anything else is imported or printed."""
+    spin_briefly()
     # PyTorch reads it when it is imported: what an Apple GPU lacks is done by the processor.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     for stream in (sys.stdout, sys.stderr):

@@ -9,6 +9,10 @@ import sys
 import pytest
 from helpers import port_pair
 
+from instrument.ticks import spin_briefly
+
+spin_briefly()  # as the program does
+
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell leaves it to what it starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # and nohup
