@@ -254,3 +254,12 @@ def test_beats_never_jump_back_by_a_beat_when_the_source_changes():
 def test_features_carry_tempo_and_phase():
     clock, now = tapped(120)
     assert clock.features(now + 0.25) == pytest.approx({"beat.bpm": 120.0, "beat.phase": 0.5, BEATS: clock.beats(now + 0.25)})
+
+
+def test_a_transport_that_goes_on_before_it_was_ever_stopped_changes_nothing():
+    clock = Clock()
+    clock.midi("continue", 9.0)
+    for number in range(49):
+        clock.midi("clock", 10 + number / 48)
+    clock.update(11.0)
+    assert clock.source == "midi" and clock.bpm == pytest.approx(120)

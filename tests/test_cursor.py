@@ -79,3 +79,10 @@ def test_what_a_control_is_learned_for(argument, wanted):
 def test_what_nothing_can_be_learned_for(argument, words):
     with pytest.raises(ValueError, match=words):
         target(argument, BY_NAME["post.hue"])
+
+
+def test_the_first_preset_can_be_learned_by_its_number():
+    row = BY_NAME["post.hue"]
+    assert target("1", row) == target(1.0, row) == {"preset": 1}
+    with pytest.raises(ValueError, match="count from 1"):
+        target("0", row)

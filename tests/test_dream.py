@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from instrument.console import SHOWN
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
-from instrument.dream.budget import PATIENCE, TRUST, WAIT, Governor, Plan, ladder
+from instrument.dream.budget import PATIENCE, TRUST, WAIT, Governor, Plan, Room, ladder
 from instrument.dream.graphs import Plain, whole
 from instrument.dream.loop import Inbox, rgba
 from instrument.dream.memory import Framing
@@ -1291,3 +1291,38 @@ def test_a_dream_is_carried_on_an_apple_gpu_as_elsewhere(dreamer, monkeypatch, w
     monkeypatch.setattr(F, "grid_sample", as_on_mps)
     monkeypatch.setattr(flow, "_read", flow.read_plainly)
     assert torch.allclose(dream(dreamer, 4, {"a": 1.0}, **way, step=0.0).picture, wanted, atol=1e-2)
+
+
+def test_what_found_memory_and_then_does_not_is_given_up():
+    room, plans = Room(), [Plan(1, 1, size, size) for size in (640, 400, 300, 160)]
+    held = [plan.held(1.4) for plan in plans]
+    room.short(held[0])
+    for most in (held[1], held[0]):  # twice more is tried without a shortage
+        for _ in range(WAIT):
+            room.found(most)
+    room.short(held[1])  # before the plan has moved up
+    assert room.first(plans, 1.4) == 2
+
+
+def test_where_the_account_says_no_one_step_more_is_tried_and_no_more():
+    governor, seen = Governor(), []
+    for _ in range(2 * WAIT):
+        seen.append(ladder(Plan(3, 2, 256, 256)).index(governor.plan(WANTED)))
+        governor.spent(0.2 if not seen[-1] else 0.08)
+    ups = [before - after for before, after in pairwise(seen) if after < before]
+    assert max(seen) > 1 and ups and ups[0] == 1
+
+
+def test_a_stall_before_the_size_was_turned_does_not_count_against_the_new_plan():
+    governor, turned = Governor(), {**WANTED, "dream.size": 258.0}
+    for seconds in (0.06,) * 10 + (0.5,):
+        governor.plan(WANTED)
+        governor.spent(seconds)
+    before = governor.plan(turned)
+    governor.spent(0.5)  # the first of a size has something to prepare
+    assert governor.plan(turned) == before and before.sight == 258
+
+
+def test_a_picture_that_fits_is_not_copied():
+    picture = torch.rand(1, 3, 8, 9)
+    assert octaves.resize(picture, (8, 9)) is picture

@@ -251,3 +251,23 @@ def test_neighbouring_classes_have_different_colours():
     colours = np.array([class_colour(index)[:3] for index in range(10)])
     distance = np.abs(colours[:, None] - colours[None]).sum(2) + 9 * np.eye(10)
     assert distance.min() > 0.15
+
+
+def test_the_sound_on_the_desk_leaves_the_panel_free(screen, hud):
+    sound = np.full((128, 256, 4), 255, np.uint8)
+    with_it, without = (on_desk(screen, hud, Panel(bars=BARS, level=1.0, spectrogram=each)) for each in (sound, None))
+    assert (with_it[:, :300] == without[:, :300]).all() and (with_it != without).any()
+
+
+@pytest.mark.parametrize("words", range(6, 22))
+def test_all_notes_of_a_page_stand_inside_its_box(screen, hud, words):
+    page = shown(screen, hud, Panel(page=Page(BY_NAME["hear.gain"], DEFAULTS, notes=("so wide " * words,) * 6)))[:, WIDTH // 2:]
+    painted, bright = np.argwhere((page != (0, 0, 255)).any(2)), np.argwhere(page[..., 0] > 90)
+    assert bright[:, 0].max() + 4 < painted[:, 0].max() < HEIGHT - 1
+
+
+def test_messages_stand_above_each_other(screen, hud):
+    for count in (1, 2, 3):
+        page = shown(screen, hud, Panel(messages=("a fault " * 60,) * count))
+        painted = (page[:, WIDTH // 2] != (0, 0, 255)).any(1).astype(int)  # to the right of the panel
+        assert (np.diff(painted, prepend=0) == 1).sum() == count

@@ -923,3 +923,8 @@ def test_a_pulse_is_felt_though_its_port_is_listed_late():
     assert jack.joined == jack.made[0]
     jack.joined = None  # the server ends
     assert [pulse.beats() for _ in range(MISSED + 1)] == [True] * MISSED + [False]
+
+
+def test_an_unknown_kind_of_control_is_refused():
+    with pytest.raises(ValueError, match="unknown kind 'knob'; legal is cc"):
+        Binding("knob", None, 1, row="post.hue").check()

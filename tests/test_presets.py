@@ -311,3 +311,11 @@ def test_where_nothing_can_be_saved_that_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file.*preset not saved \(.*; choose a folder that can be written"):
         Bank([tmp_path / "file"]).save(DEFAULTS)
+
+
+@pytest.mark.parametrize("name", ["dream.step", "dream.rate", "post.gamma", "post.contrast"])
+def test_a_morph_ends_at_the_very_values(name):
+    row = BY_NAME[name]
+    for step in range(98):
+        value = row.lo + step / 97 * (row.hi - row.lo)
+        assert morph({name: row.lo}, {name: value}, 1.0) == {name: value}

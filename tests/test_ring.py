@@ -1,5 +1,6 @@
 """The ring: what was written comes out, once, in order, here and in another process."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,34 @@ def test_no_ring_and_no_such_name():
         Ring.attach("never-made")
     with pytest.raises(ValueError, match="legal are letters"):
         Ring.create("../up", 8000)
+
+
+def test_an_old_writer_does_not_write_into_the_ring_of_the_new_one(name):
+    with Ring.create(name, 1000, 1.0) as old, Ring.create(name, 1000, 1.0) as new:
+        old.read(0)  # `listen` reads what it writes
+        old.write(np.ones(10, np.float32))
+        assert new.written == 0 and old.written == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there no file can be cut short that somebody maps")
+def test_a_ring_that_was_cut_short_is_no_ring(name):
+    with Ring.create(name, 1000, 1.0):
+        os.truncate(_path(name), 2000)
+        with pytest.raises(OSError, match="no shared sound of this version"):
+            Ring.attach(name)
+
+
+def test_what_is_overwritten_while_it_is_read_is_counted_as_lost(monkeypatch):
+    ring, copy = Ring.create(None, 1000, 0.1), Ring._copy
+    ring.write(np.arange(100, dtype=np.float32))
+    monkeypatch.setattr(Ring, "_copy", lambda *given: (copy(*given), ring.write(np.zeros(30, np.float32)))[0])
+    samples, position, lost = ring.read(0)
+    assert (samples[0], samples.size, position, lost) == (30.0, 70, 100, 30)
+
+
+def test_a_closed_reader_takes_up_no_other_writer(name):
+    with Ring.create(name, 1000, 1.0) as ring:
+        reader = Ring.attach(name)
+        ring.write(np.ones(10, np.float32))
+        reader.close()
+        assert reader.read(0)[0].size == 0 and not reader.live

@@ -252,3 +252,12 @@ def test_a_number_is_no_name_to_save_under_and_is_said_once(deck):
     assert deck.path.name == "03-look-3.toml" and deck.message
     deck.ask("preset.load", "fast", 0.0, DEFAULTS)
     assert deck.message == ""
+
+
+def test_a_morph_goes_where_it_is_told_and_a_load_must_be_told(deck):
+    deck.ask("preset.load", "slow", 0.0, DEFAULTS)
+    deck.ask("preset.morph", "slow", 0.0, values_after(deck, 0.0))
+    values_after(deck, 0.0)
+    assert deck.name == "slow"  # and not the next one
+    with pytest.raises(ValueError, match="preset.load needs a preset's number or name"):
+        deck.ask("preset.load", None, 0.0, DEFAULTS)
