@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import soundfile
+from pythonosc.osc_packet import OscPacket
 
 from instrument.audio.engine import DECISION
 from instrument.audio.ring import _path as ring_path
@@ -237,6 +239,26 @@ def test_a_button_without_a_name_takes_no_model_away(clip, free_port, argument):
     with Listener(options(clip, free_port, loop=True), lambda: Network(*network())) as listener:
         with pytest.raises(ValueError, match="takes the name or the folder of a model"):
             listener._command("show.model", argument)
+
+
+def told_of(asking, address):
+    """Values that come to a socket under an address, until it falls silent."""
+    with suppress(TimeoutError):
+        while True:
+            for timed in OscPacket(asking.recv(4096)).messages:
+                if timed.message.address == address:
+                    yield timed.message.params[0]
+
+
+def test_who_has_asked_an_ear_alone_is_told_of_changes(clip, free_port):
+    with Listener(options(clip, free_port, loop=True), lambda: Network(*network())), \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, closing(Remote(("127.0.0.1", free_port))) as other:
+        asking.settimeout(WAIT)
+        asking.sendto(encode("/hs/query"), ("127.0.0.1", free_port))
+        told = told_of(asking, "/hs/hear/gain")
+        assert next(told) == 0.0
+        other.submit({"hear.gain": 6.0})
+        assert next(told) == 6.0
 
 
 def test_an_ear_begins_with_the_values_given(clip, free_port):
