@@ -130,7 +130,7 @@ def _perform_flags(command):
     command.add_argument("--presets", metavar="FOLDER", help="your presets, and where S saves; made when it is "
                          "not there (default: .hearsee/presets in your home folder)")
     command.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")
-    command.add_argument("--dream-threads", type=_whole(1, os.cpu_count() or 1), metavar="N", help="cores the dream may use (CPU)")
+    command.add_argument("--dream-threads", type=_whole(1, os.cpu_count() or 1), metavar="N", help="threads of the dream on the CPU (default: one for each core but one)")
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network: a torchvision classifier, "
                          "or a BVLC GoogLeNet file")
     command.add_argument("--pictures", metavar="FOLDER", help="dream of your own pictures: CLASS.jpg there is taken in the place of "

@@ -1,7 +1,6 @@
 """What dreams: a model and the network that dreams for it, exchanged beside the show while the old ones dream on."""
 
 import logging
-import os
 import threading
 from dataclasses import dataclass
 
@@ -46,10 +45,10 @@ class Eyes:
     def loop(self, frames, threads=None, draw=None):
         """The dream thread, not yet started, that puts into the mailbox `frames`; `draw` as in DreamLoop."""
         from .dream.loop import DreamLoop
+        from .model.cpu import cores
 
-        # A core is left to hearing and drawing: threads that wait for each other at every layer wait for the slowest
-        # (two cores: 5.5 dreams a second with one thread, 3.0 with two).
-        self._loop = DreamLoop(self.now.dreamer, frames, threads or max(1, os.cpu_count() - 1), draw=draw)
+        # A core is left to hearing and drawing: threads that wait for each other at every layer wait for the slowest.
+        self._loop = DreamLoop(self.now.dreamer, frames, threads or max(1, cores() - 1), draw=draw)
         return self._loop
 
     def ask(self, what, name, say):

@@ -124,6 +124,9 @@ def share_cores():
     """Deal the cores out to drawing and dreaming, before either begins."""
     import torch
 
+    from .model.cpu import cores
+
+    cores()  # asked now, for the dream
     torch.set_num_threads(1)  # the dream thread alone may run OpenMP regions, else it loses 30 %
     # Where the processor draws too (Mesa's llvmpipe), half of the cores are for the dream.
     os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))

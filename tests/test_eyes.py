@@ -1,5 +1,7 @@
 """Another network or model, loaded beside the show: no wish is refused, the newest one counts, mistakes are told."""
 
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from instrument.eyes import Eyes, Loaded
 from instrument.files import QUIET, photograph
 from instrument.latest import Latest
 from instrument.listen import load_network
+from instrument.model import cpu
 from instrument.model.card import load_model, save_model
 from instrument.model.eye import IMAGENET_ANSWERS
 from instrument.model.net import HearSee
@@ -69,6 +72,28 @@ def test_other_weights_hear_and_dream_otherwise(tmp_path):
     for one, same, other in (heard, dreamt):
         assert np.array_equal(one, same) and np.abs(one - other).max() > 1e-3
     assert [len(hashes) for hashes in named] == [1, 1, 1] and named[0] == named[1] != named[2]
+
+
+CORES = """
+import os, torch
+taken = torch.get_num_threads()
+from instrument.perform import share_cores
+from instrument.model.cpu import cores
+share_cores()
+print(cores() == taken, torch.get_num_threads())
+"""
+
+
+def test_the_dream_knows_how_many_cores_there_are_when_the_rest_has_one():
+    done = subprocess.run([sys.executable, "-c", CORES], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "1"]
+
+
+@pytest.mark.parametrize("there, asked, taken", ((8, None, 7), (1, None, 1), (8, 3, 3)))
+def test_the_dream_leaves_a_core_to_the_rest(loads, monkeypatch, there, asked, taken):
+    monkeypatch.setattr(cpu, "cores", lambda: there)
+    monkeypatch.setattr(module, "load", lambda *_: Loaded(SimpleNamespace(folder="."), None, SimpleNamespace(lost=0, device="cpu"), ""))
+    assert Eyes(".").loop(Latest(), asked)._threads == taken
 
 
 def test_the_newest_wish_counts(loads):

@@ -30,3 +30,10 @@ def operation(name):
     One that is asked for without its overload looks for it each time, which takes longer than many operations here.
     """
     return reduce(getattr, name.split("."), torch.ops)
+
+
+@cache
+def cores():
+    """Threads that PyTorch takes by itself: one for each core, not two where a core pretends to be two (both multiply on the
+    same units; PyTorch's tuning guide). To be asked before PyTorch is told another number."""
+    return torch.get_num_threads()
