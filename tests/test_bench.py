@@ -118,13 +118,13 @@ def test_a_picture_that_comes_back_is_found():
     pictures = [dice.integers(0, 256, (36, 64, 3), np.uint8) for _ in range(30)]
     diary = soak.Diary()
     found = [diary.add(picture, float(second)) for second, picture in enumerate([*pictures, pictures[3]])]
-    assert found[0] == (math.inf, math.inf) and found[9][1] == math.inf
-    assert all(nearest > 0.01 for _, nearest in found[:-1]) and found[-1][1] == 0
+    assert found[0] == (math.inf, math.inf, math.inf) and found[9][1:] == (math.inf, math.inf)
+    assert all(nearest > 0.01 for _, nearest, _ in found[:-1]) and found[-1][1] == 0
 
 
 def row(**changes):
     return {"minute": 1, "memory_mb": 900.0, "mean_low": 0.3, "mean_high": 0.4, "contrast_low": 0.15,
-            "contrast_high": 0.2, "clipped": 0.001, "moved": 0.02, "nearest": 0.05, "lost": 0, **changes}
+            "contrast_high": 0.2, "clipped": 0.001, "moved": 0.02, "nearest": 0.05, "apart": 0.1, "lost": 0, **changes}
 
 
 @pytest.mark.parametrize("changes, words", [
@@ -134,6 +134,12 @@ def row(**changes):
 ])
 def test_the_verdict_of_a_soak(changes, words):
     assert words in soak.verdict([row(), row(), row(**changes)])
+
+
+@pytest.mark.parametrize("nearest, words", [(0.08, "all in bounds"), (0.04, "a picture came back")])
+def test_a_fast_texture_comes_back_only_where_it_is_much_nearer_than_any_two_of_its_pictures(nearest, words):
+    fast = row(moved=0.11, nearest=0.09, apart=0.12)
+    assert words in soak.verdict([fast, fast, {**fast, "nearest": nearest}])
 
 
 # --- upload

@@ -39,20 +39,20 @@ class Diary:
         return sum(small.nbytes for small in self._seen) / 1e6
 
     def add(self, frame, now):
-        """(distance to the last one, to the nearest of `APART` s and more before) of a frame uint8 (h, w, 3).
+        """(distance to the last one, to the nearest and in the median to all of `APART` s and more before) of a frame uint8 (h, w, 3).
 
         Root mean square over Oklab cells; infinite where there is none yet.
         """
         small = shrink(oklab(frame), *GRID).astype(np.float32).ravel()
         old = sum(then <= now - APART for then in self._times)
-        last, nearest = _nearest(self._seen[-1:], small), _nearest(self._seen[:old], small)
+        (last,), far = _distances(self._seen[-1:], small), _distances(self._seen[:old], small)
         self._seen.append(small)
         self._times.append(now)
-        return last, nearest
+        return last, min(far), float(np.median(far))
 
 
-def _nearest(others, picture):
-    return min((float(np.sqrt(np.square(other - picture).mean())) for other in others), default=math.inf)
+def _distances(others, picture):
+    return [float(np.sqrt(np.square(other - picture).mean())) for other in others] or [math.inf]
 
 
 class Soak:
@@ -104,11 +104,11 @@ def _main_memory(pixels):
 
 
 def _summary(looks):
-    """`mean` and `contrast` (lowest and highest), `clipped` share, typical `moved`, `nearest` earlier picture."""
-    mean, contrast, clipped, moved, nearest = np.array(looks).T
+    """`mean` and `contrast` (lowest and highest), `clipped` share, typical `moved`, `nearest` earlier picture, `apart`: from any."""
+    mean, contrast, clipped, moved, nearest, apart = np.array(looks).T
     return {"mean_low": float(mean.min()), "mean_high": float(mean.max()), "contrast_low": float(contrast.min()),
             "contrast_high": float(contrast.max()), "clipped": float(clipped.mean()),
-            "moved": float(np.median(moved)), "nearest": float(nearest.min())}
+            "moved": float(np.median(moved)), "nearest": float(nearest.min()), "apart": float(np.median(apart))}
 
 
 def soak_rows(dreamer, classes, minutes, values=DEFAULTS, progress=iter):
@@ -126,15 +126,17 @@ def soak_rows(dreamer, classes, minutes, values=DEFAULTS, progress=iter):
 
 def verdict(rows):
     """One line: what stayed in its bounds, and whether a picture came back."""
-    moved, nearest = float(np.median([row["moved"] for row in rows])), min(row["nearest"] for row in rows)
+    moved, apart = (float(np.median([row[name] for row in rows])) for name in ("moved", "apart"))
+    nearest = min(row["nearest"] for row in rows)
     faults = [f"{name} leaves {low} to {high}" for name, (low, high) in BOUNDS.items() if _leaves(rows, name, low, high)]
     growth = rows[-1]["memory_mb"] - rows[min(1, len(rows) - 1)]["memory_mb"]
     faults += [f"memory grew by {growth:.0f} MB"] * (growth > GROWTH)
     faults += [f"{sum(row['lost'] for row in rows)} steps lost"] * any(row["lost"] for row in rows)
-    # Half a second of the dream moves less than the way back to any earlier picture.
-    faults += ["a picture came back"] * (nearest < moved)
-    return (f"nearest earlier picture {nearest:.3g}, {nearest / moved:.1f} times what {EVERY} s change; "
-            f"memory {growth:+.0f} MB: {'; '.join(faults) or 'all in bounds'}")
+    # Half a second of the dream moves less than the way back to any earlier picture. Where it moves nearly as far as any two
+    # pictures are apart that says nothing: then it has come back that is much nearer than they.
+    faults += ["a picture came back"] * (nearest < min(moved, apart / 2))
+    return (f"nearest earlier picture {nearest:.3g}, {nearest / moved:.1f} times what {EVERY} s change, {nearest / apart:.1f} of "
+            f"how far any two are apart; memory {growth:+.0f} MB: {'; '.join(faults) or 'all in bounds'}")
 
 
 def _leaves(rows, name, low, high):
