@@ -25,7 +25,7 @@ BEFORE = 0.5  # s dreamed before the first frame: until then a dream has the col
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """What `hearsee render` was asked for; the flags of cli.py."""
+    """What `hearsee render` was asked for; the flags are those of cli/playing.py."""
 
     sound: str
     out: str | None = None

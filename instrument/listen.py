@@ -1,21 +1,18 @@
-"""`hearsee listen`: sound in, OSC out, in a process of its own; and the supervisor that keeps it alive.
+"""`hearsee listen`: sound in, OSC out, in a process of its own.
 
 Owns the threads of the hearing process. The sound and the fast path start before torch is imported,
 so that a restarted `listen` is back with levels within a second and with decisions soon after.
 """
 
 import json
-import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,30 +26,27 @@ from .console import aside, complain, tell
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .files import brought_back
+from .lesson import LESSON, Lesson
 from .osc import Receiver, Sender
 from .params import COMMANDS, EAR, HELD, PARAMS, SHOW, TOUCHDESIGNER
+from .parent import Parent
 from .signals import ENDS, as_before
+from .supervisor import ENDING
 from .ticks import fine_ticks
 
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
 PATIENCE = 0.5  # seconds between two looks at the parent
-ENDING = 4.0  # seconds in which a child ends by itself: it may be saving a lesson, or loading its network
 STUCK = 2.0  # seconds without a look at the sound after which whoever gives it hangs
 WAITING = 1000  # lines that wait for a reader; more are left out
-STEADY = 5.0  # seconds after which a child counts as well started
-PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # before the first, second ... restart of a child that keeps dying
-MISTAKE = 2  # exit status of a user's mistake, such as a missing file
 STOPPED = 128 + signal.SIGTERM  # exit status of one that was told to end from outside, as a shell gives it
 HEAR = tuple(row for row in PARAMS if row.group == "hear")
 ASKED = tuple(command for command in COMMANDS if command.name.startswith("teach.") or command.name == "show.model")
-LESSON = 30.0  # seconds of an example that are kept
-UNNAMED = "new_class"  # a class taught before any was named
 
 
 @dataclass(frozen=True)
 class ListenOptions:
-    """What `hearsee listen` was asked for; the flags of cli.py."""
+    """What `hearsee listen` was asked for; the flags are those of cli/playing.py."""
 
     audio: str | None = None
     channels: tuple = ()  # of the input device or file that are heard; all
@@ -400,49 +394,6 @@ class Still:
         return self._looks > self._most
 
 
-class Lesson:
-    """The example that is going on: keeps the sound between `start` and `stop`, at most LESSON seconds."""
-
-    def __init__(self):
-        self.name = UNNAMED  # of the class taught last
-        self._blocks = None
-        self.seconds = 0.0  # of sound in it
-        self._given = set()  # names of the examples so far, learnt or not yet
-
-    @property
-    def goes_on(self):
-        """Whether an example has begun."""
-        return self._blocks is not None
-
-    def start(self, name=""):
-        """Begin an example of a class, or of the one before; its name."""
-        self.name, self._blocks, self.seconds = name or self.name, [], 0.0
-        return self.name
-
-    def push(self, block, rate):
-        """Take sound at `rate` Hz."""
-        blocks = self._blocks
-        if blocks is not None and self.seconds < LESSON:
-            blocks.append(block)
-            self.seconds += len(block) / rate
-
-    def stop(self):
-        """End it: (name, samples)."""
-        if self._blocks is None:
-            raise ValueError("no example has begun: first comes /hs/teach/start with the name of the class")
-        blocks, self._blocks, self.seconds = self._blocks, None, 0.0
-        self._given.add(self.name)
-        return self.name, np.concatenate([np.zeros(0, np.float32), *blocks])
-
-    def anew(self, classes):
-        """From the next example on another class, none of `classes`; its name."""
-        if self._blocks is not None:
-            raise ValueError("an example is going on: end it first")
-        numbered = (f"{UNNAMED}_{number}" for number in count(2))
-        self.name = next(name for name in chain([UNNAMED], numbered) if name not in {*classes, *self._given})
-        return self.name
-
-
 def _blame(work, error):
     """The error to end with: a fault of ours must not look like a mistake of the user, which is never retried."""
     if isinstance(error, OSError) or work.__name__ == "_bring_network":
@@ -468,153 +419,3 @@ def _reporter(options):
 def _print_news(line):
     if line["changed"]:
         tell(f"{line['time']:7.1f} s  {line['top']} ({line['prob']:.2f})")
-
-
-class Parent:
-    """The process that we must not outlive; None for no such process."""
-
-    def __init__(self, pid):
-        self._pid = pid
-        self._ours = sys.platform != "win32" and os.getppid() == pid
-
-    def gone(self):
-        """True once it has ended."""
-        if self._pid is None:
-            return False
-        if self._ours:  # an orphan gets another parent at once, even while the dead one is unburied
-            return os.getppid() != self._pid
-        return not (_windows_alive if sys.platform == "win32" else _posix_alive)(self._pid)
-
-
-def _posix_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _windows_alive(pid):  # os.kill would end it there
-    import ctypes
-
-    synchronize, timed_out = 0x00100000, 0x102
-    handle = ctypes.windll.kernel32.OpenProcess(synchronize, False, pid)
-    if not handle:
-        return False
-    alive = ctypes.windll.kernel32.WaitForSingleObject(handle, 0) == timed_out
-    ctypes.windll.kernel32.CloseHandle(handle)
-    return alive
-
-
-class Supervisor:
-    """Keeps `listen` running as a child process with these command-line arguments: `with Supervisor(...)`.
-
-    A child that dies is started again, at once the first time and then ever later. `restarts` counts,
-    `reason` says why the last one ended. `ended`: it ended by itself with status 0, as at the end of a
-    file. `failed`: it never came up because of a user's mistake, told in `reason`.
-    """
-
-    def __init__(self, arguments, program=(sys.executable, "-m", "instrument", "listen")):
-        self._argv = [*program, *arguments]
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._child = None
-        self.restarts, self.reason = 0, ""
-        self.ended = self.failed = False
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
-
-    @property
-    def pid(self):
-        """Process id of the present child; None when it is not running."""
-        child = self._child
-        return child.pid if child and child.poll() is None else None
-
-    def kill(self):
-        """End a child that has gone silent at once, to be started again; whether there was one."""
-        running = self.pid is not None
-        self._child.kill()  # the only signal that a stopped process obeys
-        return running
-
-    def amend(self, flag, value):
-        """Give the child this value of a flag from its next start on."""
-        if flag in self._argv:
-            self._argv[self._argv.index(flag) + 1] = value
-        else:
-            self._argv += [flag, value]
-
-    def __enter__(self):
-        self._start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error):
-        with self._lock:  # after this no other child is started
-            self._stop.set()
-        self._ask_to_end()
-        try:
-            self._child.wait(ENDING)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-        self._thread.join()
-
-    def _ask_to_end(self):
-        if sys.platform == "win32":  # to "terminate" is to kill there, and it may be saving a lesson
-            with suppress(OSError):
-                return self._child.send_signal(signal.CTRL_BREAK_EVENT)
-        self._child.terminate()
-
-    def _start(self):
-        # In a group of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
-        group = ({"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32"
-                 else {"start_new_session": True})
-        with self._lock:
-            if not self._stop.is_set():
-                self._child = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                               text=True, errors="replace", **group)
-
-    def _run(self):
-        quick = 0  # children in a row that died soon
-        while not self._stop.is_set():
-            began = time.perf_counter()
-            said = self._last_words()
-            status = self._child.wait()
-            if self._stop.is_set() or self._final(status, said):
-                return
-            quick = 0 if time.perf_counter() - began > STEADY else quick + 1
-            self.restarts += 1
-            self.reason = said or f"exit status {status}"
-            self._stop.wait(PAUSES[min(max(quick - 1, 0), len(PAUSES) - 1)])
-            self._argv += ["--eager"] * ("--eager" not in self._argv)  # the show is on: levels first
-            self._start_again()
-
-    def _start_again(self):
-        """Start it, as soon as the system has memory and a process for it."""
-        while not self._stop.is_set():
-            try:
-                return self._start()
-            except OSError as error:
-                self._say_once(f"`listen` cannot be started again: {error}")
-                self._stop.wait(PAUSES[-1])
-
-    def _say_once(self, reason):
-        if reason != self.reason:
-            complain(reason)
-        self.reason = reason
-
-    def _last_words(self):
-        """Pass on what the child says until it ends; the last line of it."""
-        last = ""
-        with self._child.stderr as lines:
-            for line in lines:
-                complain(line.rstrip("\n"))
-                last = line.strip() or last
-        return last
-
-    def _final(self, status, said):
-        self.ended = status == 0
-        self.failed = status == MISTAKE and self.restarts == 0
-        if self.failed:
-            self.reason = said
-        return self.ended or self.failed

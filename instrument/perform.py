@@ -22,7 +22,6 @@ from .deck import Deck
 from .eyes import Eyes
 from .heard import Heard, Watch
 from .latest import Latest
-from .listen import Supervisor
 from .midi.ports import Midi
 from .modulation import modulate, strengths
 from .motion import motion
@@ -32,6 +31,7 @@ from .presets import Bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
+from .supervisor import Supervisor
 from .teaching import Teaching
 from .ticks import fine_ticks
 from .video import Video
@@ -56,7 +56,7 @@ COMMAND_KEYS |= {command.key + UP: command.released for command in COMMANDS if c
 
 @dataclass(frozen=True)
 class PerformOptions:
-    """What `hearsee perform` was asked for; the flags of cli.py."""
+    """What `hearsee perform` was asked for; the flags are those of cli/playing.py."""
 
     audio: str | None = None
     loop: bool = False

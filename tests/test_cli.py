@@ -13,7 +13,10 @@ from helpers import port_pair, udp
 
 from instrument import __version__
 from instrument.bench.run import BENCHES
-from instrument.cli import COMMANDS, LONGEST, _enter, _given, main, parser
+from instrument.cli import COMMANDS, main, parser
+from instrument.cli.by_ear import _enter
+from instrument.cli.flags import fields_given
+from instrument.cli.legal import LONGEST
 from instrument.learn.paper.recipe import Recipe
 from instrument.learn.paper.study import Paper
 from instrument.learn.train import Settings
@@ -158,8 +161,8 @@ def test_every_benchmark_is_explained(capfd):
 @pytest.mark.parametrize("recipe", ["own", "paper"])
 def test_what_is_not_asked_for_is_as_the_recipes_have_it(recipe):
     options = parser().parse_args(["train", "--recipe", recipe, "--data", "clips", "--out", "out"])
-    assert _given(options, Settings) == {"data": "clips", "seed": 0}
-    assert Paper(**{**_given(options, Paper), "recipe": Recipe(**_given(options, Recipe))}) == Paper("clips")
+    assert fields_given(options, Settings) == {"data": "clips", "seed": 0}
+    assert Paper(**{**fields_given(options, Paper), "recipe": Recipe(**fields_given(options, Recipe))}) == Paper("clips")
 
 
 @pytest.mark.parametrize("line, words", MISTAKES, ids=[line or "nothing" for line, _ in MISTAKES])

@@ -21,8 +21,11 @@ from pythonosc.osc_packet import OscPacket
 from instrument.audio.engine import DECISION
 from instrument.audio.ring import _path as ring_path
 from instrument.heard import DEAF, FIRST, Watch, quiet
-from instrument.listen import Listener, ListenOptions, Network, Parent, Still, Supervisor, run
-from instrument.osc import Receiver, Remote, encode
+from instrument.listen import Listener, ListenOptions, Network, Still, run
+from instrument.osc import Receiver, Remote
+from instrument.osc.wire import encode
+from instrument.parent import Parent
+from instrument.supervisor import Supervisor
 
 CLASSES = ("low", "high")
 WAIT = 20  # seconds that a real process may take
@@ -491,7 +494,7 @@ def test_on_windows_where_to_terminate_is_to_kill_a_child_is_asked_to_end(home, 
     monkeypatch.setattr(signal, "CTRL_BREAK_EVENT", signal.SIGUSR1, raising=False)
     with home.supervisor(SAVING.replace("SIGTERM", "SIGUSR1")):
         home.pid()
-        monkeypatch.setattr("instrument.listen.sys.platform", "win32")
+        monkeypatch.setattr("instrument.supervisor.sys.platform", "win32")
     assert home.pid() == 1
 
 
@@ -502,7 +505,7 @@ def test_a_child_that_keeps_failing_is_counted_and_its_last_words_kept(home):
 
 
 def test_a_child_that_cannot_be_started_again_is_tried_until_it_can(home, monkeypatch, capsys):
-    monkeypatch.setattr("instrument.listen.PAUSES", (0.0,))
+    monkeypatch.setattr("instrument.supervisor.PAUSES", (0.0,))
     with home.supervisor(LIVE):
         first, popen, tries = home.pid(), subprocess.Popen, []
 
@@ -512,7 +515,7 @@ def test_a_child_that_cannot_be_started_again_is_tried_until_it_can(home, monkey
                 raise OSError(11, "Resource temporarily unavailable")
             return popen(*arguments, **options)
 
-        monkeypatch.setattr("instrument.listen.subprocess.Popen", short)
+        monkeypatch.setattr("instrument.supervisor.subprocess.Popen", short)
         os.kill(first, signal.SIGTERM)
         assert home.pid() != first and len(tries) == 3
     assert capsys.readouterr().err.count("cannot be started again") == 1

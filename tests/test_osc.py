@@ -14,11 +14,15 @@ import time
 import pytest
 from pythonosc.osc_packet import OscPacket
 
-from instrument import osc
 from instrument.control import Control
 from instrument.features import EVENTS, FEATURES, class_feature
 from instrument.learn.teach import legal_name
-from instrument.osc import HAND, PACKET, Receiver, Remote, Sender, bundles, encode, matcher
+from instrument.osc import Receiver, Remote, Sender
+from instrument.osc.controllers import HAND
+from instrument.osc.ear import ALONE, MOST
+from instrument.osc.pattern import matcher
+from instrument.osc.presses import SAME, STREAM
+from instrument.osc.wire import HEADER, PACKET, bundles, encode
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
 CLASSES = tuple(f"class_{i}" for i in range(10))
@@ -273,9 +277,9 @@ def test_a_held_button_is_one_press(seen, name, gap):
     address = next(command.address for command in COMMANDS if command.name == name)
     for frame in range(200):
         seen(address, 1.0, now=gap * frame)
-    seen(address, 1.0, now=seen.now + 0.9 * osc.STREAM)  # a hitch of whoever sends
+    seen(address, 1.0, now=seen.now + 0.9 * STREAM)  # a hitch of whoever sends
     assert len(seen.commands) == 1
-    seen(address, 1.0, now=seen.now + 1.1 * osc.STREAM)
+    seen(address, 1.0, now=seen.now + 1.1 * STREAM)
     seen(address, 0.0, now=seen.now + gap)
     seen(address, 1.0, now=seen.now + gap)
     assert [pressed for pressed, _ in seen.commands if pressed == name] == 3 * [name]
@@ -297,12 +301,12 @@ def test_a_button_that_sends_how_hard_it_is_held_is_held(seen, gap):
 
 def test_to_let_go_of_a_button_is_told_once_where_it_counts_how_long_it_is_held(seen):
     for now, number in enumerate((1.0, 1.0, 0.0, 0.0, 0.5, 0.0)):
-        seen("/hs/teach/start", number, now=now * osc.SAME / 2)
-        seen("/hs/tap", number, now=now * osc.SAME / 2)
+        seen("/hs/teach/start", number, now=now * SAME / 2)
+        seen("/hs/tap", number, now=now * SAME / 2)
     assert [name for name, _ in seen.commands if name != "tap"] == 2 * ["teach.start", "teach.release"]
 
 
-@pytest.mark.parametrize("gap", [1.01 * osc.SAME, 0.5])
+@pytest.mark.parametrize("gap", [1.01 * SAME, 0.5])
 def test_whoever_presses_again_on_purpose_is_obeyed(seen, gap):
     for press in range(20):
         seen("/hs/tap", 1.0, now=press * gap)
@@ -342,7 +346,7 @@ def test_garbage_is_counted_and_harms_nobody(seen, packet):
 @pytest.mark.parametrize("size", [-4, -8, -(2**31), 5, 2**31 - 1])
 def test_a_bundle_that_does_not_hold_what_it_says_is_refused(seen, size):
     """python-osc would read some of these for ever."""
-    packet = osc.HEADER + size.to_bytes(4, "big", signed=True)
+    packet = HEADER + size.to_bytes(4, "big", signed=True)
     seen.receiver.receive(packet, PEER)
     assert seen.receiver.refused == 1
     seen("/hs/post/hue", 5.0)
@@ -352,7 +356,7 @@ def test_a_bundle_that_does_not_hold_what_it_says_is_refused(seen, size):
 def test_bundles_in_bundles_are_opened_but_not_for_ever(seen):
     packet = encode("/hs/post/hue", 5.0)
     for depth in range(1, 30):
-        packet = osc.HEADER + len(packet).to_bytes(4, "big") + packet
+        packet = HEADER + len(packet).to_bytes(4, "big") + packet
         if depth in (1, 3, 29):
             seen.receiver.receive(packet, PEER)
     assert seen.edits == [{"post.hue": 5.0}] * 2 and seen.receiver.refused == 1
@@ -362,7 +366,7 @@ def test_who_asks_again_and_again_is_one_controller():
     """Or the faders that asked before would be forgotten."""
     with Receiver(0, submit=lambda edits: None) as receiver:
         remote = Remote(("127.0.0.1", receiver.port))
-        assert all(remote.answers(20) for _ in range(5)) and len(receiver._controllers) == 1
+        assert all(remote.answers(20) for _ in range(5)) and len(receiver.controllers) == 1
         remote.close()
 
 
@@ -493,9 +497,9 @@ def test_names_of_taught_and_of_trained_classes_are_taken(seen, name):
 
 
 def test_no_number_of_classes_slows_the_show(seen):
-    for number in range(2 * osc.MOST):
+    for number in range(2 * MOST):
         seen(f"/hs/class/c{number}", 0.5, now=number / 2000)
-    assert osc.MOST <= len(seen.features[-1]) < osc.MOST + 100 and "more than 600 classes" in seen.receiver.reason
+    assert MOST <= len(seen.features[-1]) < MOST + 100 and "more than 600 classes" in seen.receiver.reason
     seen("/hs/known", 1.0)
     seen("/hs/class/c1", 1.0)
     assert seen.features[-1]["class.c1"] == seen.features[-1]["known"] == 1
@@ -520,7 +524,7 @@ def test_when_the_first_has_ended_the_other_is_listened_to_in_silence(seen):
         seen("/hs/class/rain", 0.5, sender=TWO, now=1.01 + (tick - 60) / 60)
     assert seen.features[-1] == {"frame": 119, "class.rain": 0.5} and seen.told == []
     taken = next(features["frame"] for features in seen.features if features["frame"] != 50)
-    assert (taken - 60) / 60 == pytest.approx(osc.ALONE, abs=0.05)
+    assert (taken - 60) / 60 == pytest.approx(ALONE, abs=0.05)
 
 
 def test_a_refusal_is_said_once_and_a_flood_of_them_once_a_second(seen):
@@ -691,7 +695,7 @@ def test_an_address_that_cannot_be_one_is_one_line(host):
 def test_no_number_of_controllers_fills_the_memory(seen):
     for port in range(20000, 20100):
         seen("/hs/ping", sender=("127.0.0.1", port))
-    assert len(seen.receiver._controllers) == 16
+    assert len(seen.receiver.controllers) == 16
 
 
 def test_a_port_in_use_is_one_line_with_the_cure():

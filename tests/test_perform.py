@@ -23,7 +23,8 @@ from helpers import port_pair
 
 from instrument.cursor import turned
 from instrument.model.card import DEFAULT
-from instrument.osc import Remote, bundles, encode
+from instrument.osc import Remote
+from instrument.osc.wire import bundles, encode
 from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
 from instrument.render.record import Recorder

@@ -35,7 +35,8 @@ from instrument.learn.teach import (
     sounding,
     views,
 )
-from instrument.listen import Lesson, Listener, ListenOptions, Network
+from instrument.lesson import Lesson
+from instrument.listen import Listener, ListenOptions, Network
 from instrument.model.card import load_model, save_model
 from instrument.model.net import AVERAGES, WIDTHS, HearSee
 from instrument.osc import Receiver, Remote

@@ -1,0 +1,86 @@
+"""Who has asked to be told of changes, and what each of them knows."""
+
+import math
+import threading
+
+ECHO = 0.05  # least seconds between two echoes
+HAND = 0.3  # s after its own last edit of a row in which a controller is not told of it: a fader must not fight its finger
+MOST = 16  # registered at most; the oldest makes room
+
+
+class Controllers:
+    """Registered controllers, by where to answer them. Any thread."""
+
+    def __init__(self):
+        self._all = {}  # (host, port) -> Controller; oldest first
+        self._lock = threading.Lock()
+        self._echoed = -math.inf
+
+    def __len__(self):
+        return len(self._all)
+
+    def register(self, peer, sender):
+        """Whoever sends from `sender` is answered at `peer`, both (host, port)."""
+        with self._lock:
+            controller = self._all.pop(peer, None) or Controller()
+            controller.sender = sender
+            self._all[peer] = controller
+            while len(self._all) > MOST:
+                del self._all[next(iter(self._all))]
+
+    def peers(self):
+        """Where to answer each of them."""
+        with self._lock:
+            return list(self._all)
+
+    def edited(self, sender, name, value):
+        """A row has come from `sender`; None: its value was corrected."""
+        with self._lock:
+            for controller in self._all.values():
+                if controller.sender == sender:
+                    controller.edited(name, value)
+
+    def told(self, peer, values):
+        """It is told these values of rows."""
+        with self._lock:
+            self._all[peer].known.update(values)
+
+    def missed(self, peer, names):
+        """It could not be told the rows of these names: they are for the next echo."""
+        with self._lock:
+            if peer in self._all:
+                self._all[peer].missed(names)
+
+    def news(self, values, now):
+        """[(peer, {row name: value})] to be told at `now`: at most every ECHO seconds, and nobody their own edits."""
+        if now - self._echoed < ECHO:
+            return []
+        self._echoed = now
+        with self._lock:
+            return [(peer, controller.news(values, now)) for peer, controller in self._all.items()]
+
+
+class Controller:
+    """What one registered controller has been told or has said itself, `known`, and where it last registered from, `sender`."""
+
+    def __init__(self):
+        self.sender, self.known = None, {}
+        self._fresh, self._moved = set(), {}  # rows it has edited since the last echo; when it last did, by the echoes' clock
+
+    def edited(self, name, value):
+        """It has sent a row's value; None: one that was corrected."""
+        self.known[name] = value
+        self._fresh.add(name)
+
+    def missed(self, names):
+        """It has not been told the rows of these names."""
+        self.known |= dict.fromkeys(names)
+
+    def news(self, values, now):
+        """{row name: value} to tell it now, which it knows from then on."""
+        self._moved |= dict.fromkeys(self._fresh, now)
+        self._fresh.clear()
+        news = {name: value for name, value in values.items()
+                if self.known.setdefault(name, value) != value and now - self._moved.get(name, -math.inf) >= HAND}
+        self.known |= news
+        return news

@@ -1,0 +1,122 @@
+"""Packets and sockets: our own messages encoded, everybody else's decoded.
+
+Time tags are never waited for (OSC does not synchronise clocks). A packet of ours never exceeds PACKET bytes.
+"""
+
+import errno
+import math
+import socket
+import struct
+import sys
+
+from pythonosc.osc_packet import OscPacket
+
+PACKET = 1400  # bytes; the payload of a usual network packet is 1472
+BUNDLE = b"#bundle\0"
+HEADER = BUNDLE + struct.pack(">Q", 1)  # time tag 1: immediately
+NESTED = 8  # bundles in bundles
+FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # no room: the next tick says it all again
+SENT = 80  # characters of what was sent that a reason repeats
+
+
+def decoded(packet):
+    """The OSC messages in a packet, bundles opened, with `address` and `params`; whatever it cannot be read for is raised."""
+    _walk(packet)
+    return [timed.message for timed in OscPacket(packet).messages]
+
+
+def _walk(packet, depth=0):
+    """ValueError where a bundle does not hold what it says: python-osc follows a size below 0 back, for ever."""
+    if not packet.startswith(BUNDLE):
+        return
+    if depth > NESTED:
+        raise ValueError(f"more than {NESTED} bundles in one another")
+    at = len(HEADER)
+    while at < len(packet):
+        (size,) = struct.unpack_from(">i", packet, at)
+        at += 4
+        if not 0 <= size <= len(packet) - at:
+            raise ValueError(f"a part of {size} bytes where {len(packet) - at} are left")
+        _walk(packet[at:at + size], depth + 1)
+        at += size
+
+
+def encode(address, *arguments):
+    """One OSC message; float, int and str become f, i and s (a bool becomes i)."""
+    tags, data = ",", b""
+    for value in arguments:
+        if isinstance(value, str):
+            tags, data = tags + "s", data + padded(value)
+        elif isinstance(value, int):
+            tags, data = tags + "i", data + struct.pack(">i", as_int(value))
+        else:
+            tags, data = tags + "f", data + struct.pack(">f", as_float(value))
+    return padded(address) + padded(tags) + data
+
+
+def padded(text):
+    """A string of OSC: ended by zeros, a multiple of four bytes."""
+    data = text.encode("utf-8", "replace")  # as python-osc reads it: folders have names of all kinds
+    return data + b"\0" * (4 - len(data) % 4)
+
+
+def as_float(value):
+    """A float that every receiver takes: 0 for what is none."""
+    value = float(value)
+    return value if math.isfinite(value) and abs(value) < 3e38 else 0.0
+
+
+def as_int(value):
+    """A whole number brought within 32 bits."""
+    return int(min(max(value, -(2**31)), 2**31 - 1))
+
+
+def bundles(messages):
+    """Encoded `messages` as few bundles of at most PACKET bytes; one too large for that travels alone."""
+    packets, packet = [], HEADER
+    for message in messages:
+        if len(packet) + 4 + len(message) > PACKET and packet != HEADER:
+            packets.append(packet)
+            packet = HEADER
+        packet += struct.pack(">i", len(message)) + message
+    return packets + [packet] if packet != HEADER else packets
+
+
+def send(sock, packet, target):
+    """Send a packet. OSError where it cannot be."""
+    try:
+        sock.sendto(packet, target)
+    except ConnectionError:  # Windows tells so that an earlier one met a closed port, and does not send this
+        sock.sendto(packet, target)
+
+
+def resolve(target):
+    """(IPv4 address, port) of a (host, port); OSError for a host that is not found."""
+    host, port = target
+    try:
+        return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+    except (OSError, UnicodeError) as problem:  # UnicodeError: dots or letters that no name has
+        why = getattr(problem, "strerror", None) or problem
+        raise OSError(f"OSC target {host}:{port}: no such host ({why}); give an IPv4 address or a name "
+                      "that this machine can resolve") from None
+
+
+def bind(host, port):
+    """A UDP socket that receives there; OSError where it may not."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if sys.platform == "win32":  # there two programs could share the port, and one would hear nothing
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as problem:
+        sock.close()
+        taken = problem.errno in (errno.EADDRINUSE, errno.EACCES)
+        cure = ("end the program that uses it or choose another port" if taken
+                else "give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all")
+        raise OSError(f"OSC port {port} on {host} cannot be opened ({problem.strerror}): {cure}") from None
+    return sock
+
+
+def sent(arguments):
+    """What was sent, as a reason repeats it."""
+    return str(list(arguments))[:SENT]
