@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 COMMANDS = ("run", "test", "setup")
+TESTERS = 4  # processes that test at most: each holds a PyTorch and an OpenGL
 MIDI, BUILT = "python-rtmidi", (3, 13)  # from this Python on there are no wheels of it
 # PyPI's torch for Windows knows no GPU. These run on every driver for CUDA 12, and on an RTX 50.
 # What PyTorch is built on there, and no wheel brings
@@ -82,7 +83,12 @@ def main(arguments):
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return hand_over([venv_python(), "-m", "instrument", "perform", *rest])
     os.chdir(ROOT)
-    return hand_over([venv_python(), "-m", "pytest", *rest]) if command == "test" else 0
+    return hand_over([venv_python(), "-m", "pytest", *(rest or side_by_side())]) if command == "test" else 0
+
+
+def side_by_side():
+    """Flags of pytest that deal all tests out to some processes, those of a file to one of them."""
+    return ["-n", str(min(os.cpu_count() or 1, TESTERS)), "--dist", "loadfile"]
 
 
 def other_python(arguments):

@@ -27,9 +27,10 @@ def free_port():
 
 
 @pytest.fixture
-def few_noises(monkeypatch):
-    """A training listens to a few noises of its own in the place of 240."""
+def brief_training(monkeypatch):
+    """A training listens to a few noises of its own in the place of 240, and takes its final statistics from few windows."""
     monkeypatch.setattr("instrument.learn.augment.NOISES", 2)
+    monkeypatch.setattr("instrument.learn.train.SETTLED", 3)
 
 
 @pytest.fixture

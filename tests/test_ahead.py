@@ -24,7 +24,7 @@ from instrument.learn.train import Average, Batches, Settings, gather, train
 from instrument.model.net import HearSee
 
 RATE = FrontEnd().rate
-pytestmark = pytest.mark.usefixtures("few_noises")
+pytestmark = pytest.mark.usefixtures("brief_training")
 
 
 def times_ten(number):

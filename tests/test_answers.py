@@ -13,7 +13,7 @@ from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 
 torch.set_num_threads(1)
-pytestmark = pytest.mark.usefixtures("few_noises")
+pytestmark = pytest.mark.usefixtures("brief_training")
 
 
 def cloud(middle, count, seed=0):

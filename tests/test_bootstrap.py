@@ -124,6 +124,15 @@ def test_the_pythons_are_those_of_the_project(bootstrap):
     assert 'requires-python = ">=3.11' in (ROOT / "pyproject.toml").read_text()
 
 
+@pytest.mark.parametrize("flags", [[], ["tests/test_osc.py", "-x"]])
+def test_all_tests_run_side_by_side_and_chosen_ones_as_they_are_chosen(bootstrap, monkeypatch, flags):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(bootstrap, "setup", lambda test: None)
+    monkeypatch.setattr(bootstrap, "hand_over", lambda command: command)
+    _, *given = bootstrap.main(["test", *flags])
+    assert given == ["-m", "pytest", *(flags or ["-n", str(min(os.cpu_count(), bootstrap.TESTERS)), "--dist", "loadfile"])]
+
+
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no dpkg-query: not Debian or Ubuntu")
 def test_without_midi_one_line_says_so_and_the_rest_is_set_up(bootstrap, monkeypatch, capsys):
     monkeypatch.setattr(bootstrap, "BUILT", (3, 0))

@@ -18,7 +18,7 @@ from instrument.model.googlenet import GoogLeNet, load_googlenet, save_googlenet
 from instrument.model.net import HearSee
 
 SIDE = 64  # px; GoogLeNet halves it five times
-pytestmark = pytest.mark.usefixtures("few_noises")
+pytestmark = pytest.mark.usefixtures("brief_training")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
 
 RATE = FrontEnd().rate
-pytestmark = pytest.mark.usefixtures("few_noises")
+pytestmark = pytest.mark.usefixtures("brief_training")
 
 
 def tone(hz, seconds=0.6, seed=0):
@@ -349,7 +349,7 @@ def test_the_ear_settles_on_clean_sound_and_the_eye_stays():
     torch.manual_seed(0)
     net = HearSee(2)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    settle(net, sounds(), batches=3)
+    settle(net, sounds())
     moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
     assert moved and all(".sound.running" in name or "num_batches" in name for name in moved)
     windows = net.shown(torch.cat([sounds().clean(step) for step in range(3)]))

@@ -15,7 +15,7 @@ from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 
 RATE = 22050
-pytestmark = pytest.mark.usefixtures("few_noises")
+pytestmark = pytest.mark.usefixtures("brief_training")
 
 
 def tone(hz, seconds=0.5, rate=RATE):

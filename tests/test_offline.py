@@ -168,6 +168,25 @@ def test_every_frame_gets_what_listen_would_have_sent_in_its_tick(model, fps):
             assert heard.get(name) == due.get(name), (number, name)
 
 
+def test_shuffling_the_demo_scene_shuffles_what_is_named():
+    """Of the ten events of a scene at least seven are named by the shipped model while they sound, in the order of the scene."""
+    orders = []
+    for seed in (1, 2):
+        samples, truth = demo.scene(seed)
+        named = named_in(samples, load_model())
+        hits = sum(any(start <= when <= end + 0.8 and name == label for when, name in named) for start, end, label in truth)
+        assert hits >= 7, (seed, truth, named)
+        orders.append([name for _, name in named])
+    assert orders[0] != orders[1]
+
+
+def named_in(samples, model):
+    """[(s, class)] of each change of what is heard."""
+    hearing = Hearing(sound(samples), model)
+    heard = ((tick / TICKS, hearing.features(tick / TICKS)) for tick in range(int(len(samples) / demo.RATE * TICKS)))
+    return [(now, features["top.name"]) for now, features in heard if features.get("top.changed")]
+
+
 def test_no_more_of_a_file_is_read_than_was_asked_for(model):
     read = []
     hearing = Hearing(sound(tone(3.0), read=read), model)

@@ -427,18 +427,24 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(clips, tmp_path):
     assert whole.curves == resumed.curves and len(whole.curves) == 2
 
 
-# What each of two processes does.
+# What each of two processes does: a run, and another one that is stopped and goes on.
 SHARED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+import pytest
 import torch
 from instrument.learn.dataset import find_clips
 from instrument.learn.paper.crew import crew
-from test_paper import taught
+from test_paper import kept, taught
 torch.set_num_threads(1)
+clips, folder = find_clips(sys.argv[2]), Path(sys.argv[3])
 with crew() as team:
-    taught(find_clips(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), team)
+    taught(clips, folder / "whole", team=team)
+    with pytest.raises(KeyboardInterrupt):
+        taught(clips, folder / "stopped", 30, team)  # in the second epoch: each has half of the pictures
+    assert kept(folder / "stopped")["step"] == 5
+    taught(clips, folder / "stopped", 30, team)  # all over again each would want 40
 """
 
 
@@ -448,19 +454,11 @@ def kept(folder):
 
 
 def test_two_processes_that_were_stopped_go_on_as_if_they_had_not_been(urban, tmp_path):
-    def two(folder, left=1_000_000):
-        here = Path(__file__).parent
-        (tmp_path / "shared.py").write_text(SHARED)
-        return subprocess.run([*TORCHRUN, str(tmp_path / "shared.py"), str(here), str(urban), str(folder), str(left)],
-                              cwd=here.parent, capture_output=True, text=True, timeout=300)
-
-    whole = two(tmp_path / "whole")
-    assert whole.returncode == 0, whole.stderr
-    stopped = two(tmp_path / "stopped", left=30)  # in the second epoch: each has half of the pictures
-    assert stopped.returncode != 0 and "KeyboardInterrupt" in stopped.stderr
-    assert kept(tmp_path / "stopped")["step"] == 5
-    resumed = two(tmp_path / "stopped", left=30)  # all over again each would want 40
-    assert resumed.returncode == 0, resumed.stderr
+    here = Path(__file__).parent
+    (tmp_path / "shared.py").write_text(SHARED)
+    done = subprocess.run([*TORCHRUN, str(tmp_path / "shared.py"), str(here), str(urban), str(tmp_path)],
+                          cwd=here.parent, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
     one, other = kept(tmp_path / "whole"), kept(tmp_path / "stopped")
     assert one["step"] == other["step"] == 10 and one["course"]["curves"] == other["course"]["curves"]
     for name, tensor in one["course"]["net"].items():

@@ -8,7 +8,6 @@ import soundfile
 import torch
 
 from instrument.audio.frontend import FrontEnd, log_mel
-from instrument.learn import augment
 from instrument.learn import train as module
 from instrument.learn.augment import Sounds, TorchMel
 from instrument.learn.sound_teacher import (
@@ -201,8 +200,7 @@ def test_only_who_hears_everything_is_asked_where():
     assert module._map_error(maps, wanted, torch.tensor([False, False, False])) == 0
 
 
-def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, monkeypatch):
-    monkeypatch.setattr(augment, "NOISES", 2)
+def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, brief_training):
     for label, hz in (("hum", 110), ("whistle", 2500)):
         (tmp_path / "data" / label).mkdir(parents=True)
         for take in range(2):

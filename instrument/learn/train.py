@@ -221,7 +221,7 @@ def _sounding(clips, samples, classes):
 
 
 @torch.no_grad()
-def settle(net, sounds, batches=SETTLED):
+def settle(net, sounds):
     """Take the ear's normalisation statistics anew from clean windows: training's are of mixtures, noise and masks."""
     norms = [module.norms["sound"] for module in net.use("sound").modules() if isinstance(module, SenseNorm)]
     net.eval()
@@ -230,7 +230,7 @@ def settle(net, sounds, batches=SETTLED):
         norm.momentum = None  # the plain mean over all batches
         norm.train()
     device = next(net.parameters()).device
-    for step in range(batches):
+    for step in range(SETTLED):
         net.stages(net.shown(sounds.clean(step).to(device)))
     net.eval()
 
