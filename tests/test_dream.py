@@ -1279,10 +1279,19 @@ def as_on_mps(picture, grid, mode="bilinear", padding_mode="zeros", align_corner
 def test_an_apple_gpu_reads_a_picture_as_others_do(mode, far, monkeypatch):
     dice = torch.Generator().manual_seed(0)
     picture = torch.rand(1, 3, 21, 34, generator=dice)
-    grid = far * (2 * torch.rand(1, 40, 30, 2, generator=dice) - 1)
-    wanted = flow._read(picture, grid, mode)
+    places = far * (2 * torch.rand(1, 2, 40, 30, generator=dice) - 1)
+    wanted = flow._read(picture, places, mode)
     monkeypatch.setattr(F, "grid_sample", as_on_mps)
-    assert torch.allclose(flow.read_plainly(picture, grid, mode), wanted, atol=1e-4)
+    assert torch.allclose(flow.read_plainly(picture, places, mode), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("reach", (0.9, 1.5, 2.9, 11.0))
+def test_what_is_read_outside_is_what_a_mirror_would_show(reach):
+    picture = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0))
+    places = reach * (2 * torch.rand(1, 2, 40, 30, generator=torch.Generator().manual_seed(1)) - 1)
+    wanted = F.grid_sample(picture, places.permute(0, 2, 3, 1), "bicubic", "reflection", align_corners=False)
+    inner = (wanted - flow._read(picture, places, "bicubic")).abs()  # of four pixels at a border one does not see the mirror
+    assert float(inner.mean()) < 0.01 and float(inner.median()) < 1e-5
 
 
 @pytest.mark.parametrize("way", ({"zoom.rotate": 20.0}, {"zoom.mode": 4.0}), ids=("straight", "tunnel"))

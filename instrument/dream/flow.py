@@ -4,6 +4,9 @@ A field is followed in short steps by the midpoint rule, as the shader does: one
 Euler's rule part two dreams that were carried in other pieces. Without tunnel and spiral it is linear, and following it is
 one small matrix; the others are followed on a coarse mesh. Numbers go into operations as they are, never as tensors made
 here: bringing those to a GPU would wait for it.
+
+Where to read is told in two planes, x and y, each as it lies in memory: side by side in pairs, as `grid_sample` has them, they take a
+CPU many times as long to write.
 """
 
 import numpy as np
@@ -30,9 +33,8 @@ def along(picture, kind, numbers):
     if kind == "still":
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
-    grid = _straight(size, numbers, device) if kind == "straight" else \
-        _grid(_followed(size, Motion(*numbers), STILL, device), size)
-    return _read(picture, _folded(grid), "bicubic")
+    places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
+    return _read(picture, places, "bicubic")
 
 
 def courses(ways, frames):
@@ -50,15 +52,15 @@ def along_all(picture, kind, numbers):
     """What the picture (1, c, h, w) shows after each of n `courses` (n, c, h, w)."""
     size, device = tuple(picture.shape[2:]), picture.device
     if kind == "straight":
-        grid = torch.cat([_straight(size, line, device) for line in numbers])
+        places = [_straight(size, line, device) for line in numbers]
     else:
-        grid = _grid(torch.cat([_followed(size, Motion(*way), frame, device) for way, frame in numbers]), size)
-    return _read(picture, grid, "bilinear")
+        places = [_followed(size, Motion(*way), frame, device) for way, frame in numbers]
+    return _read(picture, torch.cat(places), "bilinear")
 
 
 def mirrored(picture, size):
     """The picture (1, c, h, w) whole in height at `size` (h, w) px, mirrored beyond its sides."""
-    return _read(picture, _grid(plane(*size, picture.device), tuple(picture.shape[2:])), "bilinear")
+    return _read(picture, _places(plane(*size, picture.device), tuple(picture.shape[2:])), "bilinear")
 
 
 def is_linear(field):
@@ -97,12 +99,13 @@ def _line(matrix):
 
 
 def _straight(size, line, device):
-    """The grid (1, h, w, 2) to read at for the place (xx x + xy y + x0, yx x + yy y + y0) of each pixel of a picture (h, w)."""
+    """The places (1, 2, h, w) to read at for (xx x + xy y + x0, yx x + yy y + y0) of each pixel of a picture (h, w)."""
     aspect = size[1] / size[0]
     xx, xy, x0, yx, yy, y0 = line
-    across, down = _centres(size[1], device), _centres(size[0], device)[:, None]
-    return torch.stack((across * xx + (down * (-xy / aspect) + x0 / aspect),
-                        across * (-yx * aspect) + (down * yy - y0)), -1)[None]
+    across, down = _centres(size[1], device), _centres(size[0], device)
+    columns = torch.stack((across * xx, across * (-yx * aspect)))
+    rows = torch.stack((down * (-xy / aspect) + x0 / aspect, down * yy - y0))
+    return (columns[:, None] + rows[:, :, None])[None]
 
 
 def _steps(way):
@@ -114,7 +117,7 @@ def _framed(frame):
 
 
 def _followed(size, field, frame, device):
-    """Where the pixels of a picture (h, w) came from, (1, h, w, 2): the field is smooth, the picture is not, so it is
+    """The places (1, 2, h, w) that the pixels of a picture (h, w) came from: the field is smooth, the picture is not, so it is
     followed on a coarse mesh, in short steps."""
     height, width = size
     x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
@@ -123,9 +126,7 @@ def _followed(size, field, frame, device):
     dt = 1 / STEPS
     for _ in range(STEPS):
         points = points - dt * velocity(points - dt / 2 * velocity(points, field), field)
-    mesh = _through(points, frame).permute(0, 3, 1, 2).contiguous()  # read as it lies, it takes eight times as long
-    fine = F.interpolate(mesh, size, mode="bilinear", align_corners=True)
-    return fine.permute(0, 2, 3, 1)
+    return F.interpolate(_places(_through(points, frame), size), size, mode="bilinear", align_corners=True)
 
 
 def _through(points, frame):
@@ -139,25 +140,31 @@ def _centres(count, device):
     return (torch.arange(count, device=device) * 2 + 1) / count - 1
 
 
-def _grid(points, size):
-    """Points (n, h', w', 2) of the plane as `grid_sample` wants them for a picture of `size` (h, w)."""
-    return torch.stack((points[..., 0] * (size[0] / size[1]), -points[..., 1]), -1)
+def _places(points, size):
+    """Points (n, h', w', 2) of the plane as places (n, 2, h', w') in a picture of `size` (h, w): -1..1 across and down."""
+    return torch.stack((points[..., 0] * (size[0] / size[1]), -points[..., 1]), 1)
 
 
-def _folded(grid):
-    """The grid mirrored into the picture. A bicubic reading would do that for each of its sixteen places."""
-    away = grid + 1
+def _folded(places):
+    """Places mirrored into the picture. A bicubic reading would do that for each of its sixteen pixels."""
+    if places.device.type == "cpu":  # which need not wait for the answer; most ways stay inside
+        reach = float(torch.stack(torch.aminmax(places)).abs().max())
+        if reach <= 3:
+            return places if reach <= 1 else places.clamp(-1, 1).mul_(2).sub_(places)
+    away = places + 1
     return 1 - (away - 4 * (away / 4).floor_()).sub_(2).abs_()  # what `remainder` gives, in less than half its time
 
 
-def _read(picture, grid, mode):
-    """Picture (1, c, h, w) read at a grid (n, h', w', 2), mirrored outside, (n, c, h', w')."""
+def _read(picture, places, mode):
+    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w')."""
     if picture.device.type == "mps":
-        return read_plainly(picture, grid, mode)
+        return read_plainly(picture, places, mode)
+    cubic = mode == "bicubic"
+    grid = (_folded(places) if cubic else places).permute(0, 2, 3, 1)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
     parts = _parts(grid.shape[1], torch.get_num_threads()) if picture.device.type == "cpu" and len(grid) == 1 else 1
     strips = grid.unflatten(1, (parts, -1)).flatten(0, 1)
-    outside = "border" if mode == "bicubic" else "reflection"
+    outside = "border" if cubic else "reflection"
     found = F.grid_sample(picture.expand(len(strips), -1, -1, -1), strips, mode, outside, align_corners=False)
     return found if len(strips) == len(grid) else found.transpose(0, 1).flatten(1, 2)[None]
 
@@ -169,11 +176,11 @@ def _parts(rows, threads):
 
 # --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.12 at least)
 
-def read_plainly(picture, grid, mode):
+def read_plainly(picture, places, mode):
     """The same as `_read`, by nothing but bilinear readings inside a picture."""
     size = picture.shape[2:]
-    wide = F.pad(picture, (MARGIN,) * 4, mode="replicate").expand(len(grid), -1, -1, -1)
-    x, y = (((_folded(grid[..., axis]) + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
+    wide = F.pad(picture, (MARGIN,) * 4, mode="replicate").expand(len(places), -1, -1, -1)
+    x, y = (((_folded(places[:, axis]) + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
     if mode == "bilinear":
         return _inside(wide, x, y)
     rows, columns = _cubic(y), _cubic(x)
