@@ -187,7 +187,9 @@ def _work(pipe, settings, classes, index, workers):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: who has asked for them ends them
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    from .model.cpu import cores
+
+    torch.set_num_threads(max(1, cores() // workers))
     try:
         for name in _loops(settings, classes, index, workers):
             pipe.send(name)

@@ -39,7 +39,7 @@ def teacher(tmp_path_factory):
 
 def see(pictures, teacher, run, steps=3):
     torch.set_num_threads(1)
-    return distill(pictures, teacher, run, steps=steps, batch=4, side=SIDE).state_dict()
+    return distill(distilling.Settings(str(pictures), str(teacher), steps, batch=4, side=SIDE), run).state_dict()
 
 
 def logged(run):

@@ -14,6 +14,7 @@ from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to, told
+from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
 from instrument.learn.paper.arrange import report
@@ -441,7 +442,7 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(plain, bare, tmp_path
             train(Settings(str(plain), **mistake), tmp_path / "m", tmp_path / "run")
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="nowhere.safetensors: no such file"):
-        distill(plain, "nowhere.safetensors", tmp_path / "run")
+        distill(Seen(str(plain), "nowhere.safetensors"), tmp_path / "run")
     assert not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
     (tmp_path / "run" / "settings.json").write_text("{")
     (tmp_path / "run" / "checkpoint.pt").touch()

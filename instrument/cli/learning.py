@@ -20,11 +20,10 @@ def distill_flags(command):
 
 
 def run_distill(options):
-    from ..learn.distill import distill
+    from ..learn.distill import Settings, distill
 
     with awake(screen=False):
-        distill(options.pictures, options.teacher, options.out, options.steps, options.batch, options.side, seed=options.seed,
-                workers=options.workers)
+        distill(Settings(**fields_given(options, Settings)), options.out, options.workers)
 
 
 def train_flags(command):

@@ -6,6 +6,7 @@ Loss: relative squared error of 1x1 adaptors on stages 2, 3, 4 against the teach
 read; what is written is our own.
 """
 
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 
 import torch
@@ -83,40 +84,74 @@ def _has_room(device, squares):
     return device == "cuda" and squares.nbytes < torch.cuda.mem_get_info()[0] / 4
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made of; a run that resumes must have the same."""
+
+    pictures: str  # folder of photographs, or of zips of them
+    teacher: str  # file of BVLC GoogLeNet
+    steps: int = 3000
+    batch: int = 32
+    side: int = 96  # px of a crop
+    rate: float = RATE
+    seed: int = 0
+
+
+class Course:
+    """Everything that changes while training, and what is said of it: `losses`."""
+
+    def __init__(self, settings, device):
+        steps, rate = settings.steps, settings.rate
+        teacher = open_googlenet(settings.teacher).to(device, memory_format=torch.channels_last)
+        self.model = Seeing(HearSee(), teacher).to(device, memory_format=torch.channels_last).train()
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), rate, weight_decay=0.02)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rate, steps, pct_start=min(max(0.05, 1.5 / steps), 0.9))
+        self.losses = Losses(0.98)
+        self._device = device
+
+    @property
+    def parts(self):
+        """What a checkpoint holds, by name."""
+        return {"model": self.model, "optimiser": self.optimiser, "schedule": self.schedule}
+
+    def learn(self, pictures):
+        """One step on a batch of pictures in 0..1."""
+        pictures = pictures.to(self._device, non_blocking=True)
+        features, answers = self.model.losses(pictures.contiguous(memory_format=torch.channels_last))
+        self.optimiser.zero_grad(set_to_none=True)
+        (features + ANSWER_WEIGHT * answers).backward()
+        self.optimiser.step()
+        self.schedule.step()
+        self.losses.add("features", features)
+        self.losses.add("answers", answers)
+
+
 @losses_told()
-def distill(pictures, teacher, out, steps=3000, batch=32, side=96, seed=0, workers=None):
-    """Train `steps` steps on the pictures below a folder; resumes from `out`; returns the network.
+def distill(settings, out, workers=None):
+    """Train by `settings`, resuming from the run folder `out`; returns the network.
 
     `workers` processes make the batches ahead (None: as suits the device) and change no result.
     """
-    settings = dict(pictures=str(pictures), teacher=str(teacher), steps=steps, batch=batch, side=side,
-                    rate=RATE, seed=seed)
-    run = Run(out, settings)
-    torch.manual_seed(seed)
+    run = Run(out, asdict(settings))
+    torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    teacher = open_googlenet(teacher).to(device, memory_format=torch.channels_last)
-    seeing = Seeing(HearSee(), teacher).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(seeing.parameters(), RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=min(max(0.05, 1.5 / steps), 0.9))
-    squares = read_squares(pictures, side, progress=track)
+    course = Course(settings, device)
+    squares = read_squares(settings.pictures, settings.side, progress=track)
     run.begin()
-    first = run.resume(model=seeing, optimiser=optimiser, schedule=schedule)
-    seeing.train()
-    shown, left = Losses(0.98), range(first, steps)
+    left = range(run.resume(**course.parts), settings.steps)
+    made = _batches(settings, squares, left, workers, device)
+    for step, batch in zip(track(left, "seeing", left.start, lambda: str(course.losses)), made):
+        course.learn(batch)
+        if (step + 1) % SAVED == 0 or step + 1 == settings.steps:
+            run.save(step + 1, **course.parts)
+            run.log(step=step + 1, **course.losses.read())
+    return course.model.net
+
+
+def _batches(settings, squares, left, workers, device):
+    """The crops of all steps that are left, made ahead."""
     workers = usual_workers(device) if workers is None else workers
     if _has_room(device, squares):
         squares, workers = squares.to(device), 0  # cropped there: 46 steps of 128 a second on an H200
-    made = ahead(partial(batch_of, squares, batch, seed, side), left, workers, device == "cuda")
-    for step, picture in zip(track(left, "seeing", first, lambda: str(shown)), made):
-        picture = picture.to(device, non_blocking=True)
-        features, answers = seeing.losses(picture.contiguous(memory_format=torch.channels_last))
-        optimiser.zero_grad(set_to_none=True)
-        (features + ANSWER_WEIGHT * answers).backward()
-        optimiser.step()
-        schedule.step()
-        shown.add("features", features)
-        shown.add("answers", answers)
-        if (step + 1) % SAVED == 0 or step + 1 == steps:
-            run.save(step + 1, model=seeing, optimiser=optimiser, schedule=schedule)
-            run.log(step=step + 1, **shown.read())
-    return seeing.net
+    made = partial(batch_of, squares, settings.batch, settings.seed, settings.side)
+    return ahead(made, left, workers, device == "cuda")
