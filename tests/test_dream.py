@@ -423,6 +423,38 @@ def test_octaves_are_legal_for_any_size(size, scale):
     assert count == 6 or size / scale**count < 64
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (31, 54), (216, 384)])
+def test_twice_as_large_is_what_pytorch_makes_of_it(size):
+    for picture in (torch.rand(1, 3, *size), torch.rand(1, *size, 3).permute(0, 3, 1, 2), torch.rand(1, 3, *size[::-1]).transpose(2, 3)):
+        wanted = F.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
+        assert torch.allclose(octaves.doubled(picture), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (21, 30), (20, 31), (21, 31)])
+def test_what_was_halved_lies_over_what_it_was_halved_from(size):
+    """Also at odd sizes: a slope comes back as it was, but at the borders."""
+    picture, _ = places(*size)
+    back = octaves.doubled(octaves.halved(picture))[..., :size[0], :size[1]]
+    assert torch.allclose(back[..., 2:-2, 2:-2], picture[..., 2:-2, 2:-2], atol=1e-5)
+
+
+def test_octaves_are_made_of_each_other():
+    """Each is the picture, smaller; where they are no smaller the very picture."""
+    picture, _ = places(64, 96)
+    seen = []
+
+    def look(picture, octave):
+        seen.append(picture)
+        yield
+        return picture
+
+    whole(octaves.climb(picture, [(20, 30), (40, 60), (64, 96)], look))
+    assert [tuple(each.shape[2:]) for each in seen] == [(20, 30), (40, 60), (64, 96)] and torch.equal(seen[-1], picture)
+    for small in seen[:-1]:
+        wanted, _ = places(*small.shape[2:])
+        assert torch.allclose(small[..., 2:-2, 2:-2], wanted[..., 2:-2, 2:-2], atol=2e-2)
+
+
 def test_detail_is_carried_up():
     picture = torch.rand(1, 3, 32, 32)
     sizes = octaves.octave_sizes(32, 32, 3, 1.4)
