@@ -4,8 +4,18 @@ from itertools import chain, count
 
 import numpy as np
 
+from .params import HELD
+
 LESSON = 30.0  # seconds of an example that are kept
 UNNAMED = "new_class"  # a class taught before any was named
+
+
+def meant(command, argument, seconds):
+    """The command of teaching that one comes to, "" for none: a second start without a name ends the example, and so does
+    letting go of one that was held. `seconds` of the example that goes on; None where none does."""
+    if command == "teach.release":
+        return "teach.stop" if seconds is not None and seconds >= HELD else ""
+    return "teach.stop" if command == "teach.start" and seconds is not None and not argument else command
 
 
 class Lesson:

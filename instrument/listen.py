@@ -26,9 +26,9 @@ from .console import aside, complain, tell
 from .control import Control
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .files import brought_back
-from .lesson import LESSON, Lesson
+from .lesson import LESSON, Lesson, meant
 from .osc import Receiver, Sender
-from .params import COMMANDS, EAR, HELD, PARAMS, SHOW, TOUCHDESIGNER
+from .params import COMMANDS, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .parent import Parent
 from .signals import ENDS, as_before
 from .supervisor import ENDING
@@ -277,8 +277,7 @@ class Listener:
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""
         argument = argument if isinstance(argument, str) else ""
-        if name == "teach.start" and not argument and self._lesson.goes_on:  # once more
-            name = "teach.stop"
+        name = meant(name, argument, self._lesson.seconds if self._lesson.goes_on else None)
         if name == "show.model":
             if not argument:
                 raise ValueError("takes the name or the folder of a model; got none")
@@ -287,7 +286,7 @@ class Listener:
             raise ValueError("there is no network yet that could learn: try again in some seconds")
         elif name == "teach.start":
             self._note(self._begun(argument))
-        elif name == "teach.stop" or name == "teach.release" and self._lesson.seconds >= HELD:
+        elif name == "teach.stop":
             self._jobs.put(partial(self._learn, *self._lesson.stop(), argument))
         elif name == "teach.new":
             self._note(f"next is {self._lesson.anew(self._pupil.heard()[1])}")

@@ -9,7 +9,8 @@ from PIL import Image
 
 from .features import AGAIN, CLASS, LISTENING, REFUSED
 from .files import aged, photograph, put
-from .params import BY_NAME, EAR, HELD
+from .lesson import meant
+from .params import BY_NAME, EAR
 
 PATIENCE = 15.0  # s that another model is waited for
 
@@ -48,10 +49,9 @@ class Teaching:
             thread.join()
 
     def carry_out(self, name, argument=None):
-        """One of the teach commands; a second start without a name ends the example, and so does letting go of one that was
-        held. ValueError if none can learn."""
+        """One of the teach commands, as `meant` takes it. ValueError if none can learn."""
         argument = argument if isinstance(argument, str) else None
-        name = self._meant(name, argument)
+        name = meant(name, argument, self._clock() - self._since if self._holding else None)
         if not name:
             return
         self._check()
@@ -63,12 +63,6 @@ class Teaching:
             self._asked = self._note
             self._snapshot = None if argument else (self._listened, self._dream())
         self._remote.command(name, argument)
-
-    def _meant(self, name, argument):
-        """The command that one comes to while an example goes on, or none does; "" for none."""
-        if name == "teach.release":
-            return "teach.stop" if self._holding and self._clock() - self._since >= HELD else ""
-        return "teach.stop" if name == "teach.start" and self._holding and not argument else name
 
     def _check(self):
         """ValueError if nobody can learn."""

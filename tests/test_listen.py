@@ -28,7 +28,7 @@ from instrument.parent import Parent
 from instrument.supervisor import Supervisor
 
 CLASSES = ("low", "high")
-WAIT = 20  # seconds that a real process may take
+WAIT = 60  # seconds that a real process may take
 
 
 def hear(window):

@@ -757,9 +757,9 @@ def test_the_thread_hears_what_a_device_sends():
     edits, notices, ports, control = queue.SimpleQueue(), queue.SimpleQueue(), Bench(), Control()
     ports.there = ["box"]
     with Midi(edits.put, print, control.frame, ports=ports, notice=notices.put):
-        notices.get(timeout=20)
+        notices.get(timeout=60)
         ports.played = [[0xB0, 45, 127], [0xB0, 45, 0]]
-        assert edits.get(timeout=20) == {"zoom.echo": 0.0}
+        assert edits.get(timeout=60) == {"zoom.echo": 0.0}
 
 
 # Profiles

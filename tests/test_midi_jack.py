@@ -16,7 +16,7 @@ from instrument.midi import Midi, RtPorts, port_names
 from instrument.midi.ports import MISSED, PAUSES, let_go
 
 rtmidi = pytest.importorskip("rtmidi")
-WAIT = 20  # s until a test gives up on a message that never comes
+WAIT = 60  # s until a test gives up on a message that never comes
 
 
 @pytest.fixture(scope="module")

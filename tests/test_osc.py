@@ -27,7 +27,7 @@ from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
 CLASSES = tuple(f"class_{i}" for i in range(10))
 PEER = ("127.0.0.1", 9)
-WAIT = 10  # seconds that a real socket may take
+WAIT = 60  # seconds that a real socket may take
 
 
 class Ear:
