@@ -130,10 +130,14 @@ def row(**changes):
 @pytest.mark.parametrize("changes, words", [
     ({}, "all in bounds"), ({"nearest": 0.01}, "a picture came back"), ({"mean_high": 0.9}, "mean leaves 0.15 to 0.75"),
     ({"contrast_low": 0.01}, "contrast leaves"), ({"memory_mb": 1100.0}, "memory grew by 200 MB"),
-    ({"lost": 3}, "3 steps lost"),
+    ({"lost": 3}, "3 steps lost"), ({}, "0.5 of how far any two are apart"),
 ])
 def test_the_verdict_of_a_soak(changes, words):
     assert words in soak.verdict([row(), row(), row(**changes)])
+
+
+def test_a_soak_of_seconds_compares_nothing():
+    assert soak.verdict([row(nearest=math.inf, apart=math.inf)]).startswith("no picture is 10 s older than another")
 
 
 @pytest.mark.parametrize("nearest, words", [(0.08, "all in bounds"), (0.04, "a picture came back")])

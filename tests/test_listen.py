@@ -195,6 +195,23 @@ def test_json_lines_can_be_read(clip, free_port, capsys):
     assert all(before["time"] <= after["time"] for before, after in pairwise(lines))
 
 
+def test_a_terminal_is_told_what_is_heard_and_a_show_not(clip, free_port, capsys):
+    from instrument.listen import _reporter
+
+    for parent, told in ((None, " s  high ("), (os.getppid(), "")):
+        with Listener(options(clip, free_port), network, _reporter(ListenOptions(parent=parent))) as listener:
+            listener.wait()
+        out = capsys.readouterr().out
+        assert told in out and bool(out) == bool(told)
+
+
+def test_the_demo_scene_that_was_asked_for_is_heard(free_port):
+    heard = queue.SimpleQueue()
+    with Receiver(0, on_features=heard.put) as receiver:
+        with Listener(options("demo", free_port, ("127.0.0.1", receiver.port), loop=True, scene_seed=3), network):
+            until_told(heard, "audio.source", "demo scene 3")
+
+
 def test_it_does_not_outlive_its_parent(clip, free_port):
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()

@@ -30,13 +30,14 @@ from instrument.signals import BROKEN_OFF
 
 ROOT = Path(__file__).parents[1]
 PORT = port_pair()
+SCENE = 2
 FRAMES = 20_000  # more than any of this takes; the tests wait for things, not for times
 
 
 @pytest.fixture(scope="module")
 def show(tmp_path_factory):
     presets = tmp_path_factory.mktemp("presets")
-    options = PerformOptions(audio="demo", headless=True, size=(192, 108), port=PORT, target=[], no_hud=True,
+    options = PerformOptions(audio="demo", scene_seed=SCENE, headless=True, size=(192, 108), port=PORT, target=[], no_hud=True,
                              presets=str(presets), values={"dream.size": 160.0})
     try:
         with ExitStack() as stack:
@@ -68,6 +69,7 @@ def tell(address, *arguments):
 def test_it_hears_the_demo_and_dreams(show):
     play(show, lambda: show.heard.events and show.rates.dreams > 3)
     assert show.heard.events[0][1] in show.classes
+    assert f"demo scene {SCENE}" in show.heard.features["audio.source"]
     picture = np.frombuffer(show.screen.framebuffer.read(components=3), np.uint8)
     assert 10 < picture.mean() < 245 and picture.std() > 10
 

@@ -135,8 +135,9 @@ def verdict(rows):
     # Half a second of the dream moves less than the way back to any earlier picture. Where it moves nearly as far as any two
     # pictures are apart that says nothing: then it has come back that is much nearer than they.
     faults += ["a picture came back"] * (nearest < min(moved, apart / 2))
-    return (f"nearest earlier picture {nearest:.3g}, {nearest / moved:.1f} times what {EVERY} s change, {nearest / apart:.1f} of "
-            f"how far any two are apart; memory {growth:+.0f} MB: {'; '.join(faults) or 'all in bounds'}")
+    told = (f"nearest earlier picture {nearest:.3g}, {nearest / moved:.1f} times what {EVERY} s change, {nearest / apart:.1f} of how "
+            f"far any two are apart" if nearest < math.inf else f"no picture is {APART:g} s older than another, to be compared with it")
+    return f"{told}; memory {growth:+.0f} MB: {'; '.join(faults) or 'all in bounds'}"
 
 
 def _leaves(rows, name, low, high):

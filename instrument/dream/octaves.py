@@ -47,19 +47,11 @@ def climb(picture, sizes, ascend):
     where the picture is finer than the last octave.
     """
     change = None
-    for octave, (size, base) in enumerate(zip(sizes, _smaller(picture, sizes), strict=True)):
+    for octave, size in enumerate(sizes):
+        base = resize(picture, size)  # of the picture, not of the next larger one: six times made smaller it would lose a third
         start = base if change is None else base + resize(change, size)
         change = (yield from ascend(start, octave)) - base
     return picture + resize(change, picture.shape[2:])
-
-
-def _smaller(picture, sizes):
-    """The picture at each of these sizes, which grow: each made of the next larger one, as that is quicker."""
-    found = []
-    for size in reversed(sizes):
-        picture = resize(picture, size)
-        found.append(picture)
-    return reversed(found)
 
 
 def resize(picture, size):
