@@ -22,7 +22,7 @@ def _audio():
 
 
 def _midi():
-    from .midi.ports import port_names
+    from .midi import port_names
 
     return port_names()
 

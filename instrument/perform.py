@@ -22,7 +22,7 @@ from .deck import Deck
 from .eyes import Eyes
 from .heard import Heard, Watch
 from .latest import Latest
-from .midi.ports import Midi
+from .midi import Midi
 from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote

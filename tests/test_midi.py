@@ -13,10 +13,10 @@ import pytest
 
 from instrument.control import Control
 from instrument.midi import Midi, mapping, profiles
-from instrument.midi import ports as midi_ports
+from instrument.midi.devices import AGAIN, POLL
 from instrument.midi.jack import Door
 from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
-from instrument.midi.ports import AGAIN, LATE, MISSED, POLL, Ear, Pulse, RtPorts, apart, device_name, listed
+from instrument.midi.ports import LATE, MISSED, Ear, Pulse, RtPorts, apart, born, device_name, listed
 from instrument.params import BY_NAME, DEFAULTS, PARAMS, SWITCH
 
 ABSOLUTE = [row for row in PARAMS if row.cc is not None]
@@ -411,7 +411,7 @@ def test_a_device_is_opened_lost_and_found_again():
 def test_a_device_plugged_out_and_in_between_two_looks_is_opened_anew(monkeypatch):
     midi, ports, _, _, notices = bench()
     ports.there, birth = ["nanoKONTROL2:nanoKONTROL2 MIDI 1 24:0"], [7]
-    monkeypatch.setattr(midi_ports, "born", lambda port: birth[0])
+    monkeypatch.setattr("instrument.midi.devices.born", lambda port: birth[0])
     midi.plug(), midi.plug()
     birth[0] = 8
     midi.plug(), midi.plug()
@@ -420,10 +420,10 @@ def test_a_device_plugged_out_and_in_between_two_looks_is_opened_anew(monkeypatc
 
 def test_a_card_tells_when_its_box_was_plugged_in(monkeypatch, tmp_path):
     (tmp_path / "card2").mkdir()
-    monkeypatch.setattr(midi_ports, "CARD", str(tmp_path / "card{}"))
-    first = midi_ports.born("nanoKONTROL2:nanoKONTROL2 MIDI 1 24:0")
-    assert first is not None and first == midi_ports.born("nanoKONTROL2:nanoKONTROL2 MIDI 2 24:1")
-    assert midi_ports.born("FLUID Synth:port 128:0") is midi_ports.born("nanoKONTROL2 1") is None
+    monkeypatch.setattr("instrument.midi.ports.CARD", str(tmp_path / "card{}"))
+    first = born("nanoKONTROL2:nanoKONTROL2 MIDI 1 24:0")
+    assert first is not None and first == born("nanoKONTROL2:nanoKONTROL2 MIDI 2 24:1")
+    assert born("FLUID Synth:port 128:0") is born("nanoKONTROL2 1") is None
 
 
 
@@ -663,7 +663,7 @@ def test_a_driver_that_fails_is_said_once_and_the_devices_play_on():
 
 
 def test_a_driver_that_does_not_answer_does_not_hold_up_the_end(monkeypatch):
-    monkeypatch.setattr("instrument.midi.ports.PATIENCE", 0.01)
+    monkeypatch.setattr("instrument.midi.devices.PATIENCE", 0.01)
     midi, ports, *_ = bench()
     asked, gate = threading.Event(), threading.Event()
     ports.names = lambda: asked.set() or gate.wait() and []
@@ -676,7 +676,7 @@ def test_what_is_to_be_forgotten_is_answered_without_midi_too(monkeypatch):
     def none(api):
         raise OSError("no MIDI")
 
-    monkeypatch.setattr("instrument.midi.ports.RtPorts", none)
+    monkeypatch.setattr("instrument.midi.devices.RtPorts", none)
     notices = []
     midi = Midi(None, None, None, notice=notices.append)
     midi.forget("post.hue")
