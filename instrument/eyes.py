@@ -205,6 +205,6 @@ def picture_files_of(model, own=None):
     if not found:
         raise ValueError(f"{own}: no pictures there; name one {next(iter(files))}.jpg, or as another class")
     mine = {name: path for name, path in found.items() if name in files}
-    if not mine:  # no mistake where a model with other classes comes during a show
-        log.warning("%s: no picture is named as a class (%s); ours are dreamed", own, ", ".join(files))
+    if strange := sorted(set(found) - set(mine)):  # no mistake where a model with other classes comes during a show
+        log.warning("%s: %s is named as no class and shows nowhere; classes are %s", own, ", ".join(strange), ", ".join(files))
     return files | mine

@@ -163,9 +163,7 @@ class Listener:
                                   ring_name=options.ring, seed=options.scene_seed, channels=options.channels)
         stack.callback(self.source.ring.close)  # also when what follows fails
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
-        self.receiver = stack.enter_context(Receiver(
-            options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
-            command=self._command, commands=ASKED, host=options.host, notice=self._note))
+        self.receiver = stack.enter_context(self._open_port())
         if isinstance(self.source, Paced) and not options.eager:
             self._load = _given(self._load())  # a file can wait until all of it can be heard
         stack.enter_context(self.source)
@@ -173,6 +171,18 @@ class Listener:
         self._start(stack, self._tell, lambda: self._lines.put(None), ENDING)
         for work in (self._hear, self._decide, self._tick, self._bring_network, self._work):
             self._start(stack, work, self.stop, ENDING if work == self._hear else None)
+
+    def _open_port(self):
+        """The Receiver; OSError where its port is taken, for an ear of the show with what that may mean."""
+        options = self.options
+        try:
+            return Receiver(options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
+                            command=self._command, commands=ASKED, host=options.host, notice=self._note)
+        except OSError as problem:
+            if not options.parent:
+                raise
+            raise OSError(f"the ear of the show: {problem}. A `hearsee listen` that runs already has it? End that, or start the "
+                          "show with --no-listen, or with another --port (its ear takes the next one)") from None
 
     def _start(self, stack, work, end, patience):
         """Do `work` in a thread; on the way out, however early that is, `end()` it and wait."""
@@ -227,6 +237,7 @@ class Listener:
         if told != self._told:
             self._told = told
             self.sender.publish({"audio.source": told})
+            self._complain(told)
 
     def _analyse(self, block):
         self.engine.values = values = self._control.frame()
@@ -313,10 +324,14 @@ class Listener:
         """Publish news of teaching; what was said just before is told from it, so that it is news again."""
         self._noted = text if text != self._noted else text + AGAIN
         self.sender.publish({"teach.note": self._noted})
-        if not self.options.parent:  # which says what is published
-            complain(self._noted)
+        self._complain(self._noted)
         if self.receiver:
             self.receiver.news(self._noted)
+
+    def _complain(self, text):
+        """Tell the terminal, if there is no parent: a show says itself what is published."""
+        if not self.options.parent:
+            complain(text)
 
     def _change(self, folder):
         """Hear with another model; the present one goes on until that is there, or for good if it is not."""
@@ -334,26 +349,31 @@ class Listener:
 
     def _learn(self, name, samples, picture):
         many = self._pupil.add(name, samples, self.source.rate, self.engine.values["hear.gate"])
-        self._keep({name: picture} if picture else {})
+        name, trouble = self._pupil.check(name), self._keep({name: picture} if picture else {})
         cut = f" (of the last only the first {LESSON:g} s: nothing longer is kept)" * (len(samples) >= LESSON * self.source.rate)
-        return f"{name}: {many} example{'s' * (many > 1)}{cut}"
+        return f"{name}: {many} example{'s' * (many > 1)}{cut}{trouble}"
 
     def _forget(self, name):
         self._pupil.forget(name)
-        self._keep()
-        return f"{name} is forgotten"
+        return f"{name} is forgotten{self._keep()}"
 
     def _keep(self, pictures=()):
-        """Save first, so that whoever hears of a class finds its picture; a full disk does not undo the lesson, and a picture
-        that is none does not keep it from being saved."""
+        """Save first, so that whoever hears of a class finds its picture; what went wrong, which does not undo the lesson."""
+        trouble = self._saved(pictures)
+        hear, classes = self._pupil.heard()
+        self._take(self._network._replace(hear=hear, classes=classes))
+        return trouble
+
+    def _saved(self, pictures):
+        """Save; "", or what went wrong: without a picture that is none, and for this show only where there is no room."""
         try:
             self._pupil.save(pictures)
-        except ValueError:
-            self._pupil.save()
-            raise
-        finally:
-            hear, classes = self._pupil.heard()
-            self._take(self._network._replace(hear=hear, classes=classes))
+        except ValueError as mistake:
+            return f", with the picture of the class most like it: {mistake}" + self._saved(())
+        except OSError as problem:
+            return (f", for this show only: {self._pupil.folder} cannot be written ({problem.strerror or problem}); make room, or that "
+                    "folder writable, and teach once more")
+        return ""
 
     def _publish(self, values):
         self.sender.publish(values)

@@ -230,7 +230,8 @@ COMMANDS = (
     Command("preset.load", "", "Recall a preset by number or name; keys 1 to 9 recall the first nine.", named=True),
     Command("preset.next", "right", "Recall the next preset."),
     Command("preset.previous", "left", "Recall the preset before."),
-    Command("preset.save", "s", "Save the present look as a new preset, or under the name given.", named=True),
+    Command("preset.save", "s", "Save the present look as a new preset, or under the name given (with a number where that is in use).",
+            named=True),
     Command("preset.morph", "", "Glide to a preset, or else to the next one, in the time of show.morph, at least 2 s.", named=True),
     Command("preset.back", "backspace", "Back to the look before the last recall or panic; once more: forth again. Calls off a recall that "
             "still waits."),

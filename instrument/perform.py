@@ -27,6 +27,7 @@ from .modulation import modulate, strengths
 from .motion import motion
 from .osc import Receiver, Remote
 from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER, UP
+from .params import EAR as EAR_PORT
 from .presets import Bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
@@ -178,6 +179,7 @@ class Show:
         self._open_eyes(stack)
         self.rates = Rates()
         self._sent_hear, self._hear_due = {}, 0.0
+        self._deaf = False  # whether it was said that the `hear.` rows turn nothing here
         self._report_due = REPORT
         self._quit, self._leaving, self._shot = False, -SURE, False
 
@@ -196,7 +198,7 @@ class Show:
         except OSError as error:
             if options.headless:
                 raise
-            tell(f"{error}\nno screen: performing headless")
+            tell(f"{error}\nno screen: performing headless" + f", not on --monitor {options.monitor}" * bool(options.monitor))
             unasked = not (options.record or options.send or options.no_listen)  # then a look at what it does is wanted
             options = replace(options, headless=True)
             if unasked:
@@ -528,7 +530,12 @@ class Show:
     def _tell_listen(self, now):
         """Pass the `hear.` rows on when they change, and now and then in case `listen` was restarted."""
         wanted = {name: self.values[name] for name in HEAR}
-        if self._ears and (wanted != self._sent_hear or now >= self._hear_due):
+        if self._ears is None and wanted != (self._sent_hear or wanted) and not self._deaf:
+            self._deaf = True
+            self.say(f"the sound is heard elsewhere: send /hs/hear/... to that `hearsee listen` (port {EAR_PORT})")
+        if self._ears is None:
+            self._sent_hear = wanted
+        elif (wanted != self._sent_hear or now >= self._hear_due):
             self._remote.submit(wanted)
             self._sent_hear, self._hear_due = wanted, now + REPEAT
 

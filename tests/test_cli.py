@@ -117,6 +117,7 @@ MISTAKES = [
     ("perform --frames nowhere --headless", "nowhere"),
     ("perform --frames nowhere --dream live", "leave out --frames nowhere"),
     ("perform --no-listen --audio x.wav --loop", "leave out --audio, --loop"),
+    ("perform --no-listen --hear-gain 6", "leave out --hear-gain"), ("perform --audio my song.wav", "quotes round a name with spaces"),
     ("perform --pictures docs --frames out/loops", "leave out --pictures docs"),
     ("perform --pictures tests --headless", "tests: no pictures there; name one air_conditioner.jpg"),
     ("render nowhere.wav --pictures tests", "nowhere.wav"),

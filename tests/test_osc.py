@@ -536,6 +536,40 @@ def test_a_refusal_is_said_once_and_a_flood_of_them_once_a_second(seen):
     assert len(seen.told) == 3 and seen.receiver.refused == 240
 
 
+def test_the_same_mistake_is_news_again_after_five_seconds(seen):
+    for now in (0.0, 4.0, 5.1, 6.0):
+        seen("/hs/nope", 1.0, now=now)
+    assert len(seen.told) == 2
+
+
+def test_a_mistake_right_behind_another_is_said_when_that_has_been_read(seen):
+    seen("/hs/nope", 1.0, now=0.0)
+    seen("/hs/post/hue", "much", now=0.5)
+    assert len(seen.told) == 1
+    seen("/hs/post/hue", 5.0, now=1.1)  # a good one
+    assert len(seen.told) == 2 and "takes one number" in seen.told[1]
+    seen("/hs/post/hue", 6.0, now=9.0)
+    assert len(seen.told) == 2
+
+
+def test_a_mistake_is_said_though_nothing_comes_behind_it(ear):
+    told = []
+    with Receiver(0, submit=[].append, notice=told.append) as receiver:
+        for address in ("/hs/nope", "/hs/nor/this"):
+            ear.send(("127.0.0.1", receiver.port), address)
+        until = time.monotonic() + WAIT
+        while len(told) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+    assert ["/hs/nope" in told[0], "/hs/nor/this" in told[1]] == [True, True]
+
+
+def test_an_ear_says_who_takes_what_it_does_not():
+    told = []
+    with Receiver(0, submit=[].append, rows=[BY_NAME["hear.gain"]], notice=told.append) as receiver:
+        receiver.receive(encode("/hs/dream/octaves", 2.0), PEER, 1.0)
+    assert "`hearsee perform` takes it (port 10001)" in told[0]
+
+
 def test_whatever_is_refused_is_told_in_one_short_line(seen):
     seen("/hs/post/hue\n" + "x" * 9000, 1.0)
     seen("/hs/post/hue", *["a\nb"] * 2000)

@@ -387,6 +387,12 @@ def test_without_an_ear_of_its_own_there_is_a_show(show, free_port):
         deaf = Show(options, stack)
         deaf.frame(1.0, 0.1)
         assert deaf.failed is False
+        elsewhere = lambda: [text for text in deaf.messages.fresh(time.perf_counter()) if "the sound is heard elsewhere" in text]
+        assert not elsewhere()
+        for gain in (12.0, 6.0):  # said once
+            deaf.control.submit({"hear.gain": gain})
+            deaf.frame(2.0, 0.1)
+        assert len(elsewhere()) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

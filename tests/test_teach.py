@@ -612,6 +612,23 @@ def test_what_is_too_long_for_an_example_is_said(taught, free_port):
             assert ("only the first 30 s" in listener._learn("crackle", samples, "")) == cut
 
 
+def test_a_lesson_that_cannot_be_kept_is_learnt_all_the_same_and_the_answer_says_both(taught, free_port, monkeypatch):
+    network = Network(*taught.heard(), taught)
+    with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
+        listener._take(network)
+        told = listener._learn("Crackle!", crackle(4), "nothing.png")
+        assert told.startswith("crackle: 4 examples, with the picture of the class most like it: picture nothing.png: ")
+        assert (taught.folder / "card.json").exists()
+
+        def full(pictures):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(taught, "save", full)
+        told = listener._learn("crackle", crackle(5), "")
+        assert told.startswith(f"crackle: 5 examples, for this show only: {taught.folder} cannot be written (No space left")
+        assert "crackle" in listener._network.classes and listener._forget("crackle").startswith("crackle is forgotten, for this show")
+
+
 def test_an_ear_alone_is_taught_by_taps_too(taught, free_port):
     network = Network(*taught.heard(), taught)
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:

@@ -34,6 +34,9 @@ def _status(options):
     """Run the command; its exit status."""
     try:
         return options.run(options) or 0
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError) as mistake:
         print(f"hearsee: {_line(mistake)}", file=sys.stderr)
         return 2
@@ -66,7 +69,8 @@ class Parser(argparse.ArgumentParser):
 
 def _unknown(arguments, command):
     near = get_close_matches(arguments[0].partition("=")[0], command.flags, 1)
-    return f"no such argument: {' '.join(arguments)}" + "".join(f"; did you mean {flag}?" for flag in near)
+    spaces = "" if arguments[0].startswith("-") else "; put quotes round a name with spaces"
+    return f"no such argument: {' '.join(arguments)}{spaces}" + "".join(f"; did you mean {flag}?" for flag in near)
 
 
 def parser():

@@ -69,6 +69,7 @@ def _check_ears(options):
     """What belongs to the `listen` of one's own is refused where there is none."""
     given = [flag for flag, value in (("--audio", options.audio), ("--channels", options.channels), ("--target", options.target),
                                        ("--loop", options.loop)) if value]
+    given += [BY_NAME[name].flag for name in row_values(options) if BY_NAME[name].group == "hear"]
     if options.no_listen and given:
         raise ValueError(f"--no-listen hears nothing itself: leave out {', '.join(given)}, or give that to the `hearsee listen` "
                          "that sends here")

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from ..features import BY_NAME
-from ..params import COMMANDS, PARAMS
+from ..params import COMMANDS, PARAMS, SHOW
 from .controllers import Controllers
 from .ear import Ear, is_feature
 from .pattern import PATTERN, matcher
@@ -17,8 +17,10 @@ from .wire import FULL, SENT, bind, bundles, decoded, encode, send, sent
 LINE = 640  # characters of a reason: the labels of the longest row fit
 CLOSES = 1.0  # s after which a thread that nothing wakes sees that it is to end
 NEWS = 1.0  # s between two refusals that are said
+AGAIN = 5.0  # s after which the same refusal is news once more
 NOTE = BY_NAME["teach.note"].address
 WAKE = b"wake"
+ALL = {address for row in PARAMS for address in (row.address, row.unit_address)} | {command.address for command in COMMANDS}
 
 
 class Receiver:
@@ -33,7 +35,7 @@ class Receiver:
 
     A controller registers by /hs/query or /hs/ping; a number with it is the port it listens on, else
     answers go where the message came from. `refused` counts, `reason` says why the last one was, and
-    `notice(reason)` is told, once of the same and at most every NEWS seconds.
+    `notice(reason)` is told, of the same every AGAIN seconds and at most every NEWS seconds: then of the newest.
     """
 
     def __init__(self, port, on_features=None, submit=None, command=None, values=dict,
@@ -41,6 +43,7 @@ class Receiver:
         self.refused, self.reason = 0, ""
         self.controllers = Controllers()
         self._notice, self._noticed = notice, ("", -math.inf)
+        self._kept = ""  # a refusal that is to be said when the one before is NEWS seconds old
         self._now = 0.0  # when the packet arrived that is being acted on, s
         self._presses, self._ear = Presses(), Ear(self._tell_of_rival)
         self._on_features, self._submit, self._command, self._values = on_features, submit, command, values
@@ -155,6 +158,7 @@ class Receiver:
             try:
                 data, sender = self._socket.recvfrom(65536)  # for CLOSES at most
             except OSError:  # Windows reports here that an earlier answer met a closed port
+                self._say_kept(time.perf_counter())
                 continue
             if not self._closing:
                 self.receive(data, sender)
@@ -162,6 +166,7 @@ class Receiver:
     def receive(self, data, sender, now=None):
         """Act on one packet that came at `now` (s; None: this moment): what the thread does with each."""
         self._now = time.perf_counter() if now is None else now
+        self._say_kept(self._now)
         try:
             found = decoded(data)
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
@@ -184,6 +189,8 @@ class Receiver:
             return self._ear.take(address, arguments, sender, self._now)
         elif PATTERN.search(address):
             self._match(address, arguments, sender)
+        elif address in ALL:
+            raise ValueError(f"nothing that is turned here; `hearsee perform` takes it (port {SHOW})")
         elif address != WEKINATOR:
             raise ValueError("no such address; /hs/query sends all that there are")
         return False
@@ -199,9 +206,14 @@ class Receiver:
         self.refused += 1
         self.reason = reason = " ".join(reason[:LINE].split())
         said, then = self._noticed
-        if reason != said and self._now - then >= NEWS:
-            self._noticed = (reason, self._now)
-            self._notice(reason)
+        if reason != said or self._now - then >= AGAIN:
+            self._kept = reason
+            self._say_kept(self._now)
+
+    def _say_kept(self, now):
+        if self._kept and now - self._noticed[1] >= NEWS:
+            self._noticed, self._kept = (self._kept, now), ""
+            self._notice(self._noticed[0])
 
     def __enter__(self):
         self._thread.start()
