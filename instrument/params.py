@@ -181,7 +181,7 @@ ROWS = (
     Param("post.glitch", 0.0, 0.0, 1.0, "", "lin", 56, "Torn lines and blocks."),
     Param("post.grain", 0.04, 0.0, 1.0, "", "lin", 57, "Film grain."),
     Param("post.vignette", 0.25, 0.0, 1.0, "", "lin", 58, "Darker corners."),
-    Param("post.sharpen", 0.25, 0.0, 1.0, "", "lin", 59, "Crisper edges."),
+    Param("post.sharpen", 0.2, 0.0, 1.0, "", "lin", 59, "Crisper edges."),
     Param("show.master", 1.0, 0.0, 1.0, "", "lin", 60, "Brightness of the whole picture."),
     Param("show.blackout", 0, 0, 1, "", "step", 61, "Black picture; everything goes on behind it.", SWITCH, "b"),
     Param("show.freeze", 0, 0, 1, "", "step", 62, "Hold the picture.", SWITCH, "f"),
