@@ -20,6 +20,7 @@ import numpy as np
 
 from .audio.engine import DECISION, Engine, amplified
 from .audio.frontend import FrontEnd, log_mel
+from .audio.ring import forget_own
 from .audio.source import Paced, open_source
 from .behind import behind
 from .console import aside, complain, tell
@@ -159,6 +160,8 @@ class Listener:
     def _open(self, stack):
         options = self.options
         self.sender = stack.enter_context(Sender(options.target, wek=options.wek))
+        if options.ring:
+            stack.callback(forget_own, options.ring)
         self.source = open_source(options.audio, loop=options.loop, aloud=not options.mute,
                                   ring_name=options.ring, seed=options.scene_seed, channels=options.channels)
         stack.callback(self.source.ring.close)  # also when what follows fails

@@ -20,6 +20,7 @@ from pythonosc.osc_packet import OscPacket
 
 from instrument.audio.engine import DECISION
 from instrument.audio.ring import _path as ring_path
+from instrument.audio.source import open_source
 from instrument.heard import DEAF, FIRST, Watch, quiet
 from instrument.listen import Listener, ListenOptions, Network, Still, run
 from instrument.osc import Receiver, Remote
@@ -571,6 +572,51 @@ def test_a_terminal_that_closes_leaves_no_shared_sound(clip, free_port, number):
         time.sleep(0.05)
     child.send_signal(number)
     assert child.wait(WAIT) == 143 and not ring_path(name).exists()
+
+
+class Ended(BaseException):
+    """What a signal raises, wherever the program is."""
+
+
+def ended_at(line, work):
+    """`work` with an end by signal at its line of that number, counted through ring.py and source.py; whether it got so far."""
+    left = line
+
+    def trace(frame, event, _):
+        nonlocal left
+        if not frame.f_code.co_filename.endswith(("ring.py", "source.py")):
+            return None
+        left -= event == "line"
+        if left == 0 and event == "line":
+            raise Ended
+        return trace
+
+    def traced(*given, **more):
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            return work(*given, **more)
+        finally:
+            sys.settrace(before)
+    return traced, lambda: left <= 0
+
+
+def test_an_end_at_any_moment_of_the_opening_leaves_no_shared_sound(clip, free_port, monkeypatch):
+    name = f"test-any-{os.getpid()}"
+    line = made = 0
+    while True:
+        line += 1
+        work, came = ended_at(line, open_source)
+        monkeypatch.setattr("instrument.listen.open_source", work)
+        try:
+            with Listener(options(clip, free_port, ring=name, eager=True), network) as listener:
+                assert listener.source.ring.live
+        except Ended:
+            made += 1
+        assert not ring_path(name).exists(), line
+        if not came():
+            break
+    assert made > 20
 
 
 @pytest.mark.parametrize("status, ended, failed", [(0, True, False), (2, False, True)])

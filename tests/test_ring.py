@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from instrument.audio import ring as ring_module
-from instrument.audio.ring import Ring, _path
+from instrument.audio.ring import Ring, _path, forget_own
 
 
 @pytest.fixture
@@ -149,6 +149,16 @@ def test_the_old_writers_late_close_does_not_hurt_the_new(name):
     old.close()
     assert Ring.attach(name).live
     new.close()
+
+
+def test_what_this_process_left_goes_and_no_other_writers(name):
+    left = Ring.create(name, 8000)
+    forget_own(name)
+    assert not _path(name).exists() and not left.live
+    forget_own(name)
+    subprocess.run([sys.executable, "-c", CRASH, name], check=False)
+    forget_own(name)
+    assert Ring.attach(name).live
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(4096)])

@@ -17,8 +17,8 @@ import numpy as np
 
 MAGIC = 0x4853_0001
 LIVE, RETIRED = 1, 2
-FIELDS = 8  # int64: magic, rate, capacity, samples written, state, mark of the writer, two spare
-_MAGIC, _RATE, _CAPACITY, _WRITTEN, _STATE, _WRITER = range(6)
+FIELDS = 8  # int64: magic, rate, capacity, samples written, state, mark of the writer, its process, one spare
+_MAGIC, _RATE, _CAPACITY, _WRITTEN, _STATE, _WRITER, _PROCESS = range(7)
 
 
 class Ring:
@@ -38,7 +38,7 @@ class Ring:
         memory = bytearray(size) if name is None else _new_map(path, size)
         capacity = (len(memory) - 8 * FIELDS) // 4
         ring = cls(memory, path, owner=True)
-        ring._header[:] = (0, int(rate), capacity, 0, LIVE, secrets.randbits(62), 0, 0)
+        ring._header[:] = (0, int(rate), capacity, 0, LIVE, secrets.randbits(62), os.getpid(), 0)
         ring._followed = ring.writer
         ring._samples[:] = 0
         ring._header[_MAGIC] = MAGIC  # last: until now nobody could attach
@@ -135,6 +135,18 @@ def forget(name):
     """Remove the ring of that name, if its writer has ended without doing so."""
     with suppress(OSError):  # Windows: somebody still reads it
         _path(name).unlink(missing_ok=True)
+
+
+def forget_own(name):
+    """Remove what this process has left under that name: an end by a signal may come before anybody can close the ring."""
+    path = _path(name)
+    try:
+        memory = _old_map(path)
+    except OSError:  # nothing, or a ring that never got its header
+        _unlinked(path)
+        return
+    if np.frombuffer(memory, np.int64, FIELDS)[_PROCESS] == os.getpid():
+        _retire(path, memory)
 
 
 def _path(name):
