@@ -107,7 +107,7 @@ class Change:
         if parts.sound:
             wanted = wanted.lerp(natural(step.tones(parts.sound[0], self._axes)), numbers.sound[0])
         share = 1 - torch.exp(-numbers.seconds / self._settle_times)
-        return step.limit(step.tone(picture, wanted, share, self._axes))
+        return step.tone(picture, wanted, share, self._axes)
 
     def _carried(self, lands, form, numbers, parts):
         """Where in the picture each class guides, (1, classes, h, w): where it is remembered; None where one guides alone."""

@@ -13,7 +13,7 @@ from ..model.joined import joined
 from ..model.packed import kept_by, packed
 from ..motion import Motion, Place, added, between, motion
 from ..params import DEFAULTS
-from . import flow, objective, octaves, step
+from . import flow, loops, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
 from .graphs import finish, loading, player, stepping
 from .memory import Memory
@@ -80,6 +80,8 @@ class Dreamer:
             self._open(eye, guides, play, fit)
 
     def _open(self, eye, guides, play, fit):
+        if self.device.type == "cpu":
+            loops.ready()
         self.eye = joined(packed(fit(eye, guides, self.device)))
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite

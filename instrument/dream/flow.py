@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from ..motion import Motion
+from . import loops
 
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
@@ -33,6 +34,9 @@ def along(picture, kind, numbers):
     if kind == "still":
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
+    if kind == "straight" and loops.fits(picture, numbers=numbers) and not (numbers[1] or numbers[3]):  # along rows and columns
+        xx, _, x0, _, yy, y0 = reading(numbers, size)
+        return loops.read(picture, loops.cubic(size[0], yy, y0, SHARP), loops.cubic(size[1], xx, x0, SHARP))
     places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
     return _read(picture, places, "bicubic")
 
@@ -98,13 +102,18 @@ def _line(matrix):
     return tuple(matrix[:2].ravel().tolist())
 
 
-def _straight(size, line, device):
-    """The places (1, 2, h, w) to read at for (xx x + xy y + x0, yx x + yy y + y0) of each pixel of a picture (h, w)."""
+def reading(line, size):
+    """A line on the plane, (xx x + xy y + x0, yx x + yy y + y0), as one on the places of a picture (h, w): -1..1 across and down."""
     aspect = size[1] / size[0]
     xx, xy, x0, yx, yy, y0 = line
+    return xx, -xy / aspect, x0 / aspect, -yx * aspect, yy, -y0
+
+
+def _straight(size, line, device):
+    """The places (1, 2, h, w) that a line reads at for each pixel of a picture (h, w)."""
+    xx, xy, x0, yx, yy, y0 = reading(line, size)
     across, down = _centres(size[1], device), _centres(size[0], device)
-    columns = torch.stack((across * xx, across * (-yx * aspect)))
-    rows = torch.stack((down * (-xy / aspect) + x0 / aspect, down * yy - y0))
+    columns, rows = torch.stack((across * xx, across * yx)), torch.stack((down * xy + x0, down * yy + y0))
     return (columns[:, None] + rows[:, :, None])[None]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from ..motion import Motion, added
-from . import flow
+from . import flow, loops
 
 LIFE, SHORTEST = 8.0, 1.0  # s of a copy; how fast a zoom may shorten it
 AT_ONCE = 0.25  # most of a life that goes by at once: where dreams are slow a view outlasts a few
@@ -104,8 +104,11 @@ def recalled(picture, kind, numbers, clouds):
 
     `clouds` are the Memory's: how much of its second copy shows, sooner here, later there.
     """
+    middle = EDGE * (numbers[1] - 0.5) + 0.5
+    if kind == "straight" and loops.fits(picture, numbers=(middle, *numbers[0][0])):
+        return loops.remembered(picture, [flow.reading(line, picture.shape[2:]) for line in numbers[0]], clouds, middle)
     one, other = flow.along_all(picture, kind, numbers[0]).split(1)
-    return one.lerp_(other, (clouds + (EDGE * (numbers[1] - 0.5) + 0.5)).clamp_(0, 1))
+    return one.lerp_(other, (clouds + middle).clamp_(0, 1))
 
 
 class Clouds:

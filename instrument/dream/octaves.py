@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-import torch
 from torch.nn import functional as F
+
+from . import loops
 
 
 class Shape(NamedTuple):
@@ -58,8 +59,8 @@ def resize(picture, size):
     """Picture (1, c, h, w) at another (h, w); smooth both ways, the same tensor if it fits already."""
     if tuple(picture.shape[2:]) == tuple(size):
         return picture
-    if all(2 * side == wanted for side, wanted in zip(picture.shape[2:], size, strict=True)):
-        return doubled(picture)
+    if loops.fits(picture):
+        return loops.resized(picture, tuple(size))
     smaller = size[0] * size[1] < picture.shape[2] * picture.shape[3]
     return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=smaller)
 
@@ -69,25 +70,9 @@ def halved(picture):
     odd = [side % 2 for side in picture.shape[2:]]
     if any(odd):
         picture = F.pad(picture, (0, odd[1], 0, odd[0]), mode="replicate")
-    if picture.device.type != "cpu":
-        return F.interpolate(picture, [side // 2 for side in picture.shape[2:]], mode="bilinear", align_corners=False)
-    rows = picture[:, :, 0::2] + picture[:, :, 1::2]  # in a quarter of the time
-    return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)
+    return F.interpolate(picture, [side // 2 for side in picture.shape[2:]], mode="bilinear", align_corners=False)
 
 
 def doubled(picture):
     """A picture (1, c, h, w) of twice its sides, bilinear."""
-    if picture.device.type != "cpu":
-        return F.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
-    return _twice(_twice(picture, 3), 2)  # in a quarter of the time; across first, while there are few rows
-
-
-def _twice(picture, axis):
-    """Twice as many places along an axis: two for each, a quarter of the way to those before and behind it."""
-    wide = F.pad(picture, (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1), mode="replicate")
-    count = picture.shape[axis]
-    found = picture.new_empty([2 * side if number == axis else side for number, side in enumerate(picture.shape)])
-    pairs = found.unflatten(axis, (count, 2))
-    for place, neighbour in ((0, 0), (1, 2)):
-        torch.lerp(picture, wide.narrow(axis, neighbour, count), 0.25, out=pairs.select(axis + 1, place))
-    return found
+    return F.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)

@@ -3,10 +3,12 @@
 Nothing here copies to the CPU, so a GPU never waits.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 
+from . import loops
 from .objective import Strengths, stage_direction, to_unit, unit
 from .octaves import doubled, halved, resize
 
@@ -87,28 +89,32 @@ def refine(grad, colour, smoothing=None):
     `smoothing` None leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3).
     """
     grad = mix(grad, colour)
-    return grad if smoothing is None else spread(grad, smoothing)
+    if smoothing is None:
+        return grad
+    # Equal energy per octave is the 1/f of natural pictures.
+    tilt = 1 - 0.85 * smoothing
+    return loops.spread(grad, BANDS, tilt) if loops.fits(grad) else spread(grad, tilt)
 
 
 def moved(picture, grad, amount):
     """(the picture, moved along a gradient by `amount` in the mean, inside 0..1; whether it stays, for the gradient was not
     finite), decided on the device."""
+    if loops.fits(picture, grad, numbers=(amount,)):
+        size = loops.size(grad)
+        stays = not math.isfinite(size)
+        return picture if stays else loops.moved(picture, grad, amount / (size + 1e-12), KNEE), torch.tensor(stays)
     size = grad.abs().mean()
     return _sound(size, lambda: limit(torch.addcmul(picture, grad, amount / (size + 1e-12))), picture)
 
 
-def spread(grad, smoothing):
-    """Bands one octave wide brought to equal size, then tilted towards the coarse ones.
-
-    Equal energy per octave is the 1/f of natural pictures. (The Laplacian normalisation of the
-    DeepDream notebook, 2015, with a slope.)
-    """
+def spread(grad, tilt):
+    """Bands one octave wide of a gradient brought to equal size, then times `tilt` for each octave finer: the Laplacian
+    normalisation of the DeepDream notebook (2015), with a slope."""
     bands, rest = [], grad
     while len(bands) < BANDS - 1 and min(rest.shape[2:]) >= 8:
         coarse = halved(rest)
         bands.append(rest - _over(coarse, rest))
         rest = coarse
-    tilt = 1 - 0.85 * smoothing
     total = unit(rest)
     for level in reversed(range(len(bands))):
         total = _over(total, bands[level])
@@ -134,25 +140,36 @@ def tones(picture, axes=OPPONENT):
 
 
 def _tones(picture, axes):
-    rows = picture.reshape(-1, *picture.shape[-2:]).transpose(0, 1)  # (h, 3, w): one product of all would keep a GPU waiting
-    squares = axes @ torch.bmm(rows, rows.transpose(1, 2)).sum(0).div_(rows.shape[0] * rows.shape[2])
-    mean = axes @ rows.mean((0, 2))
+    colours, products = loops.moments(picture) if loops.fits(picture) else _moments(picture)
+    mean, squares = axes @ colours, axes @ products
     return mean, torch.addcmul((squares * axes).sum(1), mean, mean, value=-1).clamp_min_(0).sqrt_()
 
 
+def _moments(picture):
+    """Mean of each of three colours (3,), and of each product of two (3, 3)."""
+    rows = picture.reshape(-1, *picture.shape[-2:]).transpose(0, 1)  # (h, 3, w): one product of all would keep a GPU waiting
+    products = torch.bmm(rows, rows.transpose(1, 2)).sum(0).div_(rows.shape[0] * rows.shape[2])
+    return rows.mean((0, 2)), products
+
+
 def tone(picture, wanted, share, axes=OPPONENT):
-    """Bring mean and spread of brightness and colours a `share` (3,) of the way towards `wanted` (2, 3).
+    """Bring mean and spread of brightness and colours a `share` (3,) of the way towards `wanted` (2, 3); limited.
 
     Contrast in the opponent colours, `axes` on the picture's device, is what keeps a dream from bleaching out.
     """
     mean, spread = _tones(picture, axes)
     gain = (wanted[1] / (spread + 1e-3)).sub_(1).mul_(share).clamp_(-0.9, 2.0).add_(1)
     offset = axes.T @ torch.addcmul(mean.lerp(wanted[0], share), gain, mean, value=-1)
-    return mix(picture, axes.T @ (gain[:, None] * axes)).add_(offset.view(1, 3, 1, 1))
+    matrix = axes.T @ (gain[:, None] * axes)
+    if loops.fits(picture):
+        return loops.mixed(picture, matrix, offset, KNEE)
+    return limit(mix(picture, matrix).add_(offset.view(1, 3, 1, 1)))
 
 
 def mix(picture, matrix):
     """Colours of a picture (1, 3, h, w) through a matrix (3, 3)."""
+    if loops.fits(picture):
+        return loops.mixed(picture, matrix)
     columns = matrix[:, :, None, None].unbind(1)  # one of red, green and blue to each: a product of so few rows is slow
     mixed = columns[0] * picture[:, :1]
     for column, colour in zip(columns[1:], picture.split(1, 1)[1:], strict=True):

@@ -1,0 +1,134 @@
+"""The compiled loops give what PyTorch gives, in any size and by any number of threads."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from instrument.dream import flow, loops, memory, octaves, step
+from instrument.dream.memory import Memory
+from instrument.motion import Motion, added, motion
+from instrument.params import DEFAULTS
+
+SIZES = [(24, 40), (25, 41), (9, 8), (160, 284), (216, 384)]
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request, monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(loops, "SHARE", 500)  # small pictures are shared out, too
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def plainly(monkeypatch):
+    """Call something as where no loop fits."""
+    def call(function, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(loops, "fits", lambda *tensors, numbers=(): False)
+            return function(*arguments)
+    return call
+
+
+def picture(size, seed=0, channels=3):
+    return torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("wanted", [(50, 80), (48, 80), (10, 9), (24, 100), (7, 41)])
+def test_another_size_is_pytorchs_smooth_one(size, wanted, threads):
+    shown = picture(size, channels=4)
+    smooth = F.interpolate(shown, wanted, mode="bilinear", align_corners=False, antialias=True)
+    found = octaves.resize(shown, wanted)
+    assert found.shape[2:] == wanted and torch.allclose(found, smooth, atol=2e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("way", [Motion(expand=0.3), Motion(expand=-0.4, pan_x=0.2), Motion(strips=0.5, pan_y=-3.0), Motion(expand=-2.0)])
+def test_a_straight_way_leads_where_it_leads_without_loops(size, way, threads, plainly):
+    kind, numbers = flow.course(way)
+    assert torch.allclose(flow.along(picture(size), kind, numbers), plainly(flow.along, picture(size), kind, numbers), atol=2e-3)
+
+
+@pytest.mark.parametrize("way", [Motion(turn=0.3), Motion(tunnel=0.3, expand=0.1), Motion(spiral=0.4)])
+def test_what_turns_or_bends_is_no_work_for_loops(way, threads, plainly):
+    kind, numbers = flow.course(way)
+    assert torch.equal(flow.along(picture((24, 40)), kind, numbers), plainly(flow.along, picture((24, 40)), kind, numbers))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seconds", [0.0, 1.1, 1.9, 3.3])
+def test_what_is_remembered_is_the_same_without_loops(size, seconds, threads, plainly):
+    field = motion(DEFAULTS, 0.0)
+    remembered = Memory(5, field, 1.0).advanced(added(Motion(), field, seconds), field, seconds, 1.0)
+    shown = picture(size, channels=5)
+    assert torch.allclose(remembered.read(shown), plainly(remembered.read, shown), atol=1e-3)
+
+
+@pytest.mark.parametrize("middle", [-9.0, 0.3, 9.0])
+def test_of_two_views_each_is_seen_where_the_clouds_are(middle, threads):
+    shown, clouds = picture((24, 40)), torch.randn(1, 1, 24, 40)
+    still, mirror = (1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, 1, 0)
+    wanted = shown.lerp(shown.flip(3), (clouds + middle).clamp(0, 1))
+    assert torch.allclose(loops.remembered(shown, (still, mirror), clouds, middle), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("smoothing", [None, 0.0, 0.7, 1.0])
+def test_a_gradient_is_refined_as_without_loops(size, smoothing, threads, plainly):
+    grad, colour = 1e-3 * (picture(size) - 0.5), torch.tensor(step.COLOUR)
+    assert torch.allclose(step.refine(grad, colour, smoothing), plainly(step.refine, grad, colour, smoothing), atol=1e-5)
+
+
+def test_no_gradient_stays_none():
+    assert not loops.spread(torch.zeros(1, 3, 24, 40), 5, 0.5).any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_picture_is_moved_and_toned_as_without_loops(size, threads, plainly):
+    shown, grad = picture(size), picture(size, 1) - 0.4
+    (found, lost), (wanted, _) = step.moved(shown, grad, 0.3), plainly(step.moved, shown, grad, 0.3)
+    assert torch.allclose(found, wanted, atol=1e-5) and not lost
+    asked = torch.tensor(((0.5, 0.1, -0.2), (0.4, 0.1, 0.1))), torch.tensor((0.9, 0.5, 0.1))
+    assert torch.allclose(step.tone(shown, *asked), plainly(step.tone, shown, *asked), atol=1e-4)
+
+
+@pytest.mark.parametrize("fault", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_not_lost_sight_of(fault, threads):
+    grad = picture((24, 40))
+    grad[0, 1, 7, 39] = fault
+    assert not math.isfinite(loops.size(grad))
+    assert not torch.isfinite(loops.moments(grad)[0]).all()
+
+
+def test_a_picture_may_lie_in_memory_in_any_order(threads):
+    shown = picture((25, 41))
+    other = shown.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(octaves.resize(shown, (40, 60)), octaves.resize(other, (40, 60)))
+    assert torch.equal(loops.mixed(shown, torch.tensor(step.COLOUR)), loops.mixed(other, torch.tensor(step.COLOUR)))
+    assert torch.equal(loops.moved(shown, other, 0.1, 0.8), loops.moved(shown, shown, 0.1, 0.8))
+
+
+def test_loops_take_pictures_of_the_processor_alone():
+    assert loops.fits(picture((2, 2)))
+    assert not loops.fits(picture((2, 2)), picture((2, 2)).bfloat16())
+    assert loops.fits(picture((2, 2)), numbers=(1.0, 2.0)) and not loops.fits(picture((2, 2)), numbers=(1.0, torch.ones(())))
+    assert not loops.fits(picture((2, 2)).to("meta")) and not loops.fits(picture((2, 2)).requires_grad_())
+
+
+def test_where_nothing_can_be_kept_loops_are_compiled_each_time(monkeypatch):
+    tried = []
+
+    def njit(**options):
+        def compiled(function):
+            tried.append(options)
+            if options.get("cache"):
+                raise RuntimeError("cannot cache function: no locator available")
+            return function
+        return compiled
+
+    monkeypatch.setattr(loops, "njit", njit)
+    assert loops._loop(memory.recalled) is memory.recalled and len(tried) == 2 and "cache" not in tried[1]
