@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from instrument.dream import flow, loops, memory, octaves, step
+from instrument.dream.change import mixed
 from instrument.dream.memory import Memory
 from instrument.motion import Motion, added, motion
 from instrument.params import DEFAULTS
@@ -94,6 +95,13 @@ def test_a_picture_is_moved_and_toned_as_without_loops(size, threads, plainly):
     assert torch.allclose(found, wanted, atol=1e-5) and not lost
     asked = torch.tensor(((0.5, 0.1, -0.2), (0.4, 0.1, 0.1))), torch.tensor((0.9, 0.5, 0.1))
     assert torch.allclose(step.tone(shown, *asked), plainly(step.tone, shown, *asked), atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("size", SIZES)
+def test_class_pictures_are_mixed_as_without_loops(count, size, threads, plainly):
+    views, lands = [picture(size, seed) for seed in range(count)], torch.rand(count, 1, 5, 7).softmax(0)
+    assert torch.allclose(mixed(views, lands, views[0]), plainly(mixed, views, lands, views[0]), atol=1e-5)
 
 
 @pytest.mark.parametrize("fault", [math.nan, math.inf, -math.inf])

@@ -6,9 +6,8 @@ It is work as graphs.py plays it: `Form` says what is done, `Numbers` how much, 
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional as F
 
-from . import flow, objective, octaves, step
+from . import flow, loops, objective, octaves, step
 from .memory import recalled
 from .territory import divided
 
@@ -99,6 +98,8 @@ class Change:
         if parts.sound:
             memory = sounding(memory, parts.sound[0], numbers.sound)
         share, turned = numbers.leak
+        if loops.fits(picture, numbers=numbers.leak) and not turned:
+            return picture.lerp(memory, share)
         return picture.lerp(memory, 1 - (1 - share) * torch.exp(-turned * parts.clouds[1]))
 
     def _settled(self, picture, numbers, parts):
@@ -113,7 +114,8 @@ class Change:
         """Where in the picture each class guides, (1, classes, h, w): where it is remembered; None where one guides alone."""
         if form.ascent[0].terms.guided < 2:
             return None
-        lands, clouds = (F.avg_pool2d(each, COARSE) for each in (lands.transpose(0, 1), parts.clouds[0]))
+        size = [max(1, side // COARSE) for side in parts.picture.shape[2:]]
+        lands, clouds = (octaves.resize(each, size) for each in (lands.transpose(0, 1), parts.clouds[0]))
         return recalled(lands, form.memory, numbers.memory, clouds)
 
     def _climbed(self, picture, ascent, climb, parts, lands):
@@ -134,11 +136,15 @@ class Change:
 
 
 def mixed(views, lands, like):
-    """Class pictures (1, 3, h, w) where `lands` (classes, 1, h, w) say; one alone everywhere; where nothing is known natural
+    """Class pictures (1, 3, h, w) where `lands` (classes, 1, h', w') say; one alone everywhere; where nothing is known natural
     grey, a picture `like` another."""
     if len(views) < 2:
         return views[0] if views else torch.full_like(like, GREY)
-    return sum((view * land for view, land in zip(views[1:], lands[1:], strict=True)), start=views[0] * lands[0])
+    lands = octaves.resize(lands.transpose(0, 1), like.shape[2:])
+    if loops.fits(*views, lands):
+        return loops.blended(views, lands)
+    first, *others = [view * land for view, land in zip(views, lands.split(1, 1), strict=True)]
+    return sum(others, start=first)
 
 
 def loudness(share):

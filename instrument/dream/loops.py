@@ -377,6 +377,27 @@ def _mix(x, found, matrix, offset, bends, knee, first, last):
                     out[j] = _bent(out[j], knee)
 
 
+def blended(pictures, lands):
+    """The sum of pictures, each times its own of `lands` (1, n, h, w)."""
+    found = _like(pictures[0])
+    for number, (picture, land) in enumerate(zip(pictures, _planes(lands), strict=True)):
+        _shared(_blend, found.shape[2], found.numel(), _planes(picture), land, _planes(found), number > 0)
+    return found
+
+
+@_loop
+def _blend(x, land, found, adds, first, last):
+    for k in range(x.shape[0]):
+        for i in range(first, last):
+            row, share, out = x[k, i], land[i], found[k, i]
+            if adds:
+                for j in range(out.size):
+                    out[j] += row[j] * share[j]
+            else:
+                for j in range(out.size):
+                    out[j] = row[j] * share[j]
+
+
 # --- compiled
 
 @cache
@@ -389,3 +410,4 @@ def ready():
     moved(picture, picture, 0.1 / (1 + size(picture)), 0.8)
     moments(picture)
     mixed(picture, torch.eye(3))
+    blended((picture,), clouds)

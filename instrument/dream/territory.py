@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 CELLS = (4, 7)  # of chance, down and across
+HIGHEST = 108  # places of a map, down: nothing on it is finer
 COAST = 0.3  # temperature of the choice: how wide pictures pass into each other
 SURVEY = (18, 32)  # places at which areas are measured
 ROUNDS, STRIDE = 6, 0.7  # of measuring and correcting; longer strides miss, back and forth
@@ -27,8 +28,9 @@ class Territories:
         self._seed, self._surveyed, self._kept = seed, {}, {}
 
     def fields(self, names, size, device):
-        """The chance of each class, (1, 1, h, w)."""
-        size = tuple(size)
+        """The chance of each class on the map of a picture of `size` (h, w), (1, 1, h', w') with h' at most HIGHEST."""
+        high = min(size[0], HIGHEST)
+        size = high, max(1, round(size[1] * high / size[0]))
         if next(iter(self._kept), ("", size))[1] != size:
             self._kept.clear()
         return tuple(self._field(name, size, device) for name in names)
