@@ -1,6 +1,10 @@
 """The compiled loops give what PyTorch gives, in any size and by any number of threads."""
 
 import math
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 import torch
@@ -39,7 +43,7 @@ def picture(size, seed=0, channels=3):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("wanted", [(50, 80), (48, 80), (10, 9), (24, 100), (7, 41)])
+@pytest.mark.parametrize("wanted", [(50, 80), (48, 80), (10, 9), (24, 100), (7, 41), (300, 30)])
 def test_another_size_is_pytorchs_smooth_one(size, wanted, threads):
     shown = picture(size, channels=4)
     smooth = F.interpolate(shown, wanted, mode="bilinear", align_corners=False, antialias=True)
@@ -84,6 +88,13 @@ def test_a_gradient_is_refined_as_without_loops(size, smoothing, threads, plainl
     assert torch.allclose(step.refine(grad, colour, smoothing), plainly(step.refine, grad, colour, smoothing), atol=1e-5)
 
 
+def test_a_gradient_stays_as_it_was():
+    grad = picture((24, 40))
+    before = grad.clone()
+    loops.spread(grad, 5, 0.5)
+    assert torch.equal(grad, before)
+
+
 def test_no_gradient_stays_none():
     assert not loops.spread(torch.zeros(1, 3, 24, 40), 5, 0.5).any()
 
@@ -118,6 +129,26 @@ def test_a_picture_may_lie_in_memory_in_any_order(threads):
     assert torch.equal(octaves.resize(shown, (40, 60)), octaves.resize(other, (40, 60)))
     assert torch.equal(loops.mixed(shown, torch.tensor(step.COLOUR)), loops.mixed(other, torch.tensor(step.COLOUR)))
     assert torch.equal(loops.moved(shown, other, 0.1, 0.8), loops.moved(shown, shown, 0.1, 0.8))
+
+
+def test_threads_that_help_are_no_more_than_are_needed(monkeypatch):
+    monkeypatch.setattr(loops, "_helpers", cache(lambda: ThreadPoolExecutor(os.cpu_count(), "helper")))
+    monkeypatch.setattr(loops, "SHARE", 100)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    for side in range(8, 80, 8):
+        loops.mixed(picture((side, side)), torch.eye(3))
+    assert 1 <= sum(thread.name.startswith("helper") for thread in threading.enumerate()) <= os.cpu_count()
+    loops._helpers().shutdown()
+    assert torch.allclose(loops.mixed(picture((24, 40)), torch.eye(3)), picture((24, 40)))  # as Python ends
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_child_by_fork_has_helpers_of_its_own():
+    loops._helpers().submit(int).result()
+    child = os.fork()
+    if not child:
+        os._exit(0 if loops._helpers().submit(lambda: 7).result() == 7 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_loops_take_pictures_of_the_processor_alone():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from instrument.dream.change import GREY, mixed
+from instrument.dream.octaves import resize
 from instrument.dream.territory import Territories, divided
 
 SIZE = (90, 160)
@@ -48,6 +49,16 @@ def test_another_size_is_divided_alike():
     odds = territories.odds(shares)
     small, large = (divided(territories.fields(shares, size, "cpu"), odds) for size in ((45, 80), SIZE))
     assert torch.allclose(torch.nn.functional.avg_pool2d(large, 2), small, atol=0.05)
+
+
+@pytest.mark.parametrize("size", [(432, 768), (768, 432), (1000, 250), (200, 900)])
+def test_a_map_is_as_fine_as_it_need_be(size, monkeypatch):
+    shares, territories = MIXTURES[2], Territories(0)
+    coarse = divided(territories.fields(shares, size, "cpu"), territories.odds(shares))
+    monkeypatch.setattr("instrument.dream.territory.FINEST", size)
+    fine = divided(Territories(0).fields(shares, size, "cpu"), territories.odds(shares))
+    assert coarse.numel() < 0.7 * fine.numel() and fine.shape[2:] == size
+    assert (resize(coarse.transpose(0, 1), size) - fine.transpose(0, 1)).abs().max() < 0.05
 
 
 def test_a_mixture_of_pictures_has_their_contrast():

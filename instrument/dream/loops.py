@@ -8,6 +8,7 @@ Pictures are float32 tensors (1, c, h, w). What is large is shared out to as man
 """
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -37,15 +38,23 @@ def _loop(function):
 
 
 @cache
-def _helpers(count):
-    return ThreadPoolExecutor(count, "loops")
+def _helpers():
+    """The threads that help; they begin as they are needed."""
+    return ThreadPoolExecutor(os.cpu_count(), "loops")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)  # which has no threads but the one that forked
 
 
 def _shared(loop, rows, values, *arguments):
     """What `loop(*arguments, first, last)` returns for each part of the rows, which together have so many `values`."""
     parts = max(1, min(torch.get_num_threads(), values // SHARE, rows))
     ends = [rows * part // parts for part in range(parts + 1)]
-    others = [_helpers(parts - 1).submit(loop, *arguments, *ends[part:part + 2]) for part in range(1, parts)] if parts > 1 else []
+    try:
+        others = [_helpers().submit(loop, *arguments, *ends[part:part + 2]) for part in range(1, parts)]
+    except RuntimeError:  # Python ends, and lets nobody help any more
+        return [loop(*arguments, 0, rows)]
     return [loop(*arguments, *ends[:2]), *(other.result() for other in others)]
 
 

@@ -61,7 +61,7 @@ def resize(picture, size):
         return picture
     if loops.fits(picture):
         return loops.resized(picture, tuple(size))
-    smaller = size[0] * size[1] < picture.shape[2] * picture.shape[3]
+    smaller = any(wanted < side for wanted, side in zip(size, picture.shape[2:], strict=True))
     return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=smaller)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 CELLS = (4, 7)  # of chance, down and across
-HIGHEST = 108  # places of a map, down: nothing on it is finer
+FINEST = (108, 192)  # places of a map, down and across: nothing on it is finer
 COAST = 0.3  # temperature of the choice: how wide pictures pass into each other
 SURVEY = (18, 32)  # places at which areas are measured
 ROUNDS, STRIDE = 6, 0.7  # of measuring and correcting; longer strides miss, back and forth
@@ -28,9 +28,10 @@ class Territories:
         self._seed, self._surveyed, self._kept = seed, {}, {}
 
     def fields(self, names, size, device):
-        """The chance of each class on the map of a picture of `size` (h, w), (1, 1, h', w') with h' at most HIGHEST."""
-        high = min(size[0], HIGHEST)
-        size = high, max(1, round(size[1] * high / size[0]))
+        """The chance of each class on the map of a picture of `size` (h, w), (1, 1, h', w'): as large, or smaller with at least
+        FINEST places."""
+        scale = min(1.0, max(most / side for most, side in zip(FINEST, size, strict=True)))
+        size = tuple(round(side * scale) for side in size)
         if next(iter(self._kept), ("", size))[1] != size:
             self._kept.clear()
         return tuple(self._field(name, size, device) for name in names)
