@@ -1364,3 +1364,18 @@ def test_a_stall_before_the_size_was_turned_does_not_count_against_the_new_plan(
 def test_a_picture_that_fits_is_not_copied():
     picture = torch.rand(1, 3, 8, 9)
     assert octaves.resize(picture, (8, 9)) is picture
+
+
+def test_a_picture_turns_to_other_classes_as_fast_with_loops_as_without(eye, monkeypatch):
+    def turned():
+        dreamer, last = Dreamer(eye, pictures()), None
+        first, second = list(pictures())[:2]
+        for i in range(10):
+            scene = Scene(values(**{"dream.step": 0.0}), {first if i < 6 else second: 1.0}, i / 12, 1.25)
+            last = dreamer.step(last, scene)
+        assert last.turning
+        return last.picture
+
+    found = turned()
+    monkeypatch.setattr("instrument.dream.loops.fits", lambda *tensors, numbers=(): False)
+    assert torch.allclose(found, turned(), atol=0.01)
