@@ -40,6 +40,7 @@ TAIL = 0.1  # seconds of the silence behind a file that are still analysed
 PATIENCE = 0.5  # seconds between two looks at the parent
 STUCK = 2.0  # seconds without a look at the sound after which whoever gives it hangs
 WAITING = 1000  # lines that wait for a reader; more are left out
+HAIR = 0.1  # s by which the clock of a file system may be behind
 STOPPED = 128 + signal.SIGTERM  # exit status of one that was told to end from outside, as a shell gives it
 HEAR = tuple(row for row in PARAMS if row.group == "hear")
 ASKED = tuple(command for command in COMMANDS if command.name.startswith("teach.") or command.name == "show.model")
@@ -161,7 +162,7 @@ class Listener:
         options = self.options
         self.sender = stack.enter_context(Sender(options.target, wek=options.wek))
         if options.ring:
-            stack.callback(forget_own, options.ring)
+            stack.callback(forget_own, options.ring, time.time() - HAIR)
         self.source = open_source(options.audio, loop=options.loop, aloud=not options.mute,
                                   ring_name=options.ring, seed=options.scene_seed, channels=options.channels)
         stack.callback(self.source.ring.close)  # also when what follows fails

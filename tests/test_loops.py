@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -149,6 +151,35 @@ def test_a_child_by_fork_has_helpers_of_its_own():
     if not child:
         os._exit(0 if loops._helpers().submit(lambda: 7).result() == 7 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_loops_that_were_kept_damaged_are_compiled_again(tmp_path):
+    begin = [sys.executable, "-c", "from instrument.dream import loops; loops.ready()\n"
+                                   "print(sum(bool(loop.stats.cache_hits) for loop in loops._LOOPS))"]
+
+    def begun():
+        done = subprocess.run(begin, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=True)
+        return int(done.stdout), done.stderr
+
+    assert begun() == (0, "")
+    kept = sorted(tmp_path.rglob("loops.*.nbi"))
+    for number, file in enumerate(kept):
+        file.write_bytes(b"" if number % 2 else file.read_bytes()[:200])
+    assert len(kept) > 5 and begun() == (0, "")
+    assert not list(tmp_path.rglob("loops.*.nbi"))  # the next start keeps them again
+
+
+def test_a_way_that_leads_nowhere_is_no_work_for_loops():
+    for number in (math.nan, math.inf, 1e30):
+        assert not loops.fits(picture((2, 2)), numbers=(1.0, number))
+
+
+def test_pictures_of_different_sizes_are_refused():
+    one, other = picture((24, 40)), picture((12, 20))
+    for call in (lambda: loops.moved(one, other, 0.1, 0.8), lambda: loops.blended([one, other], other[:, :2]),
+                 lambda: loops.remembered(one, ((1, 0, 0, 0, 1, 0),) * 2, other[:, :1], 0.5)):
+        with pytest.raises(ValueError, match=r"different sizes: \(1, 3, 24, 40\), \(1, \d, 12, 20\)"):
+            call()
 
 
 def test_loops_take_pictures_of_the_processor_alone():

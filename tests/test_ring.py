@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -153,12 +154,20 @@ def test_the_old_writers_late_close_does_not_hurt_the_new(name):
 
 def test_what_this_process_left_goes_and_no_other_writers(name):
     left = Ring.create(name, 8000)
-    forget_own(name)
+    forget_own(name, 0)
     assert not _path(name).exists() and not left.live
-    forget_own(name)
+    forget_own(name, 0)
     subprocess.run([sys.executable, "-c", CRASH, name], check=False)
-    forget_own(name)
+    forget_own(name, 0)
     assert Ring.attach(name).live
+
+
+def test_a_file_that_was_there_before_is_no_ring_that_was_just_being_made(name):
+    _path(name).write_bytes(b"mine")
+    forget_own(name, time.time() + 10)
+    assert _path(name).exists()
+    forget_own(name, time.time() - 10)
+    assert not _path(name).exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(4096)])

@@ -137,13 +137,18 @@ def forget(name):
         _path(name).unlink(missing_ok=True)
 
 
-def forget_own(name):
-    """Remove what this process has left under that name: an end by a signal may come before anybody can close the ring."""
+def forget_own(name, since):
+    """Remove what this process has left under that name: an end by a signal may come before anybody can close the ring.
+
+    A file that is no ring may be one that never got its header, if it was made after `since` (s, as of time.time()).
+    """
     path = _path(name)
     try:
         memory = _old_map(path)
-    except OSError:  # nothing, or a ring that never got its header
-        _unlinked(path)
+    except OSError:
+        with suppress(OSError):
+            if path.stat().st_mtime >= since:
+                _unlinked(path)
         return
     if np.frombuffer(memory, np.int64, FIELDS)[_PROCESS] == os.getpid():
         _retire(path, memory)

@@ -80,8 +80,7 @@ class Dreamer:
             self._open(eye, guides, play, fit)
 
     def _open(self, eye, guides, play, fit):
-        if self.device.type == "cpu":
-            loops.ready()
+        loops.ready()  # also for another device: there are pictures in main memory, too
         self.eye = joined(packed(fit(eye, guides, self.device)))
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite

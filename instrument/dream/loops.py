@@ -10,21 +10,27 @@ Pictures are float32 tensors (1, c, h, w). What is large is shared out to as man
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numba import njit
+from numba.core.caching import NullCache
 
 EXACT = {"reassoc", "contract", "arcp", "nsz"}  # what may be reckoned in another order; what is not finite stays so
+_LOOPS = []
 SHARE = 1 << 16  # values that are worth a thread of their own
+FAR = 1e6  # numbers that are larger, or none, lead nowhere
 F, U = np.float32, np.uint32  # unsigned, for Numba looks whether a signed place is counted from the end
 
 
 def fits(*tensors, numbers=()):
-    """Whether loops can take these, and these numbers: where a step is recorded they are tensors."""
-    if any(isinstance(each, torch.Tensor) for each in numbers):
+    """Whether loops can take these, and these numbers: where a step is recorded they are tensors, and no loop looks whether a
+    place is one."""
+    if any(isinstance(each, torch.Tensor) or not abs(each) < FAR for each in numbers):
         return False
     return all(each.device.type == "cpu" and each.dtype == torch.float32 and not each.requires_grad for each in tensors)
 
@@ -32,9 +38,11 @@ def fits(*tensors, numbers=()):
 def _loop(function):
     """A compiled loop, kept on disk where there is a place for it."""
     try:
-        return njit(nogil=True, cache=True, fastmath=EXACT)(function)
+        loop = njit(nogil=True, cache=True, fastmath=EXACT)(function)
     except RuntimeError:  # neither beside the source nor at the user's
-        return njit(nogil=True, fastmath=EXACT)(function)
+        loop = njit(nogil=True, fastmath=EXACT)(function)
+    _LOOPS.append(loop)
+    return loop
 
 
 @cache
@@ -65,6 +73,12 @@ def _planes(picture):
 
 def _like(picture):
     return torch.empty_like(picture, memory_format=torch.contiguous_format)
+
+
+def _alike(*pictures):
+    """ValueError unless all are of one height and width: loops do not look where a picture ends."""
+    if len({each.shape[-2:] for each in pictures}) > 1:
+        raise ValueError(f"pictures of different sizes: {', '.join(str(tuple(each.shape)) for each in pictures)}")
 
 
 # --- read along rows and columns
@@ -152,6 +166,7 @@ def remembered(picture, lines, clouds, middle):
     A line (xx, xy, x0, yx, yy, y0) takes each place, -1..1 across and down, to the one to read at, mirrored outside. `clouds`
     is as large as the picture.
     """
+    _alike(picture, clouds)
     found = _like(picture)
     _shared(_remember, found.shape[2], 2 * found.numel(), _planes(picture), _planes(clouds)[0], _planes(found),
             np.array(lines, F), F(middle))
@@ -317,6 +332,7 @@ def _size(x, first, last):
 
 def moved(picture, grad, amount, knee):
     """The picture along a gradient, what nears black or white bent back: see step.limit."""
+    _alike(picture, grad)
     found = _like(picture)
     _shared(_move, found.shape[2], found.numel(), _planes(picture), _planes(grad), _planes(found), F(amount), F(knee))
     return found
@@ -388,6 +404,7 @@ def _mix(x, found, matrix, offset, bends, knee, first, last):
 
 def blended(pictures, lands):
     """The sum of pictures, each times its own of `lands` (1, n, h, w)."""
+    _alike(*pictures, lands)
     found = _like(pictures[0])
     for number, (picture, land) in enumerate(zip(pictures, _planes(lands), strict=True)):
         _shared(_blend, found.shape[2], found.numel(), _planes(picture), land, _planes(found), number > 0)
@@ -412,6 +429,24 @@ def _blend(x, land, found, adds, first, last):
 @cache
 def ready():
     """Have all loops compiled, or brought from where they are kept: the first time this takes some seconds."""
+    try:
+        _tried()
+    except Exception:  # noqa: BLE001 - what was kept is damaged, or nothing can be kept: Numba raises what it meets
+        for loop in _LOOPS:
+            _unkept(loop)
+            loop._cache = NullCache()
+        _tried()
+
+
+def _unkept(loop):
+    """Delete what is kept of a loop, for the next start."""
+    path = loop.stats.cache_path
+    for file in Path(path).glob(f"loops.{loop.py_func.__name__}-*.nb*") if path else ():
+        with suppress(OSError):
+            file.unlink()
+
+
+def _tried():
     picture, clouds = torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
     read(picture, bilinear(16, 8), bilinear(16, 8))
     remembered(picture, ((1, 0, 0, 0, 1, 0),) * 2, clouds, 0.5)

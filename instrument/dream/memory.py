@@ -105,7 +105,7 @@ def recalled(picture, kind, numbers, clouds):
     `clouds` are the Memory's: how much of its second copy shows, sooner here, later there.
     """
     middle = EDGE * (numbers[1] - 0.5) + 0.5
-    if kind == "straight" and loops.fits(picture, numbers=(middle, *numbers[0][0])):
+    if kind == "straight" and loops.fits(picture, numbers=(middle, *numbers[0][0], *numbers[0][1])):
         return loops.remembered(picture, [flow.reading(line, picture.shape[2:]) for line in numbers[0]], clouds, middle)
     one, other = flow.along_all(picture, kind, numbers[0]).split(1)
     return one.lerp_(other, (clouds + middle).clamp_(0, 1))
