@@ -153,19 +153,33 @@ def test_a_child_by_fork_has_helpers_of_its_own():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+BEGIN = """
+import torch
+from instrument.dream import loops
+loops.ready()
+print(sum(bool(loop.stats.cache_hits) for loop in loops._LOOPS))
+shown, clouds = (torch.rand(1, count, 97, 171, generator=torch.Generator().manual_seed(0)) for count in (3, 1))
+matrix, line = torch.tensor(((0.9, 0.1, 0.2), (0.1, 0.7, 0.2), (0.0, 0.3, 0.6))), (0.8, 0.1, 0.2, -0.1, 0.9, 0.3)
+for found in (loops.resized(shown, (40, 200)), loops.remembered(shown, (line, line[::-1]), clouds, -0.2), loops.spread(shown - 0.5, 5, 0.5),
+              loops.moved(shown, shown - 0.5, 0.1, 0.8), loops.mixed(shown, matrix, matrix[0], 0.8), loops.moments(shown)[1]):
+    print(found.double().sum().item(), found.double().square().sum().item())
+"""
+
+
 def test_loops_that_were_kept_damaged_are_compiled_again(tmp_path):
-    begin = [sys.executable, "-c", "from instrument.dream import loops; loops.ready()\n"
-                                   "print(sum(bool(loop.stats.cache_hits) for loop in loops._LOOPS))"]
+    begin = [sys.executable, "-c", BEGIN]
 
     def begun():
         done = subprocess.run(begin, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=True)
-        return int(done.stdout), done.stderr
+        hits, *found = done.stdout.split()
+        return int(hits), found, done.stderr
 
-    assert begun() == (0, "")
+    first, again = begun(), begun()
+    assert first[0] == 0 < again[0] and first[1:] == again[1:] and not first[2]  # found kept they give the same, to the last bit
     kept = sorted(tmp_path.rglob("loops.*.nbi"))
     for number, file in enumerate(kept):
         file.write_bytes(b"" if number % 2 else file.read_bytes()[:200])
-    assert len(kept) > 5 and begun() == (0, "")
+    assert len(kept) > 5 and begun() == first
     assert not list(tmp_path.rglob("loops.*.nbi"))  # the next start keeps them again
 
 
@@ -201,4 +215,5 @@ def test_where_nothing_can_be_kept_loops_are_compiled_each_time(monkeypatch):
         return compiled
 
     monkeypatch.setattr(loops, "njit", njit)
+    monkeypatch.setattr(loops, "_LOOPS", [])
     assert loops._loop(memory.recalled) is memory.recalled and len(tried) == 2 and "cache" not in tried[1]

@@ -45,6 +45,10 @@ def _loop(function):
     return loop
 
 
+# Written into the loops that call it: called, it was rounded otherwise in the process that compiled it than in those that found it kept.
+_part = njit(inline="always")
+
+
 @cache
 def _helpers():
     """The threads that help; they begin as they are needed."""
@@ -192,7 +196,7 @@ def _remember(x, clouds, found, lines, middle, first, last):
                 _add_between(flat[k], at, beside, under, across[start:end], below[start:end], share[start:end], found[k, i, start:end])
 
 
-@_loop
+@_part
 def _span(shares):
     """From which to which there is any."""
     start, end = 0, shares.size
@@ -203,7 +207,7 @@ def _span(shares):
     return start, end
 
 
-@_loop
+@_part
 def _places(line, begin, size, corner, right, down, across, below):
     """For places of a row: the pixel up left of where to read, how far the next ones are in memory, and how much of them."""
     height, width = size
@@ -218,7 +222,7 @@ def _places(line, begin, size, corner, right, down, across, below):
         right[j], down[j] = U(left + 1 < width), U(width if top + 1 < height else 0)
 
 
-@_loop
+@_part
 def _inside(place, count):
     """A place (-1..1 between the ends) mirrored inside and in pixels."""
     away = place + F(1)
@@ -226,7 +230,7 @@ def _inside(place, count):
     return min(max(((away + F(1)) * F(count) - F(1)) * F(0.5), F(0)), F(count - 1))
 
 
-@_loop
+@_part
 def _add_between(flat, corner, right, down, across, below, share, out):
     """Add a share of what is between four pixels."""
     for j in range(out.size):
@@ -271,7 +275,7 @@ def _halve(x, found):
                 out[width // 2] = F(0.5) * (one[width - 1] + other[width - 1])
 
 
-@_loop
+@_part
 def _double(half, k, i, column, row):
     """A row of what is twice as large, bilinear: a quarter of the way to the next one."""
     height, width = half.shape[1:]
