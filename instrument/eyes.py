@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .behind import step_back
+from .console import tell
 from .errors import one_line
 from .files import photograph
 from .latest import Latest
@@ -101,8 +102,10 @@ def load(model=None, network=None, pictures=None, room=lambda: None):
     `tried`."""
     from .dream.dreamer import Dreamer
     from .model.card import DEFAULT, load_model
+    from .model.compiled import ready
     from .model.zoo import open_eye
 
+    ready(tell)
     model, network = load_model(model or DEFAULT), network or OWN
     eye = open_eye(None if network == OWN else network, model)
     news = f"one network hears and dreams: {model.label}" if network == OWN else f"{model.label} hears, {network} dreams"

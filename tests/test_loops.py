@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from instrument.dream import flow, loops, memory, octaves, step
 from instrument.dream.change import mixed
 from instrument.dream.memory import Memory
+from instrument.model import compiled
 from instrument.motion import Motion, added, motion
 from instrument.params import DEFAULTS
 
@@ -24,7 +25,7 @@ SIZES = [(24, 40), (25, 41), (9, 8), (160, 284), (216, 384)]
 @pytest.fixture(params=[1, 3])
 def threads(request, monkeypatch):
     before = torch.get_num_threads()
-    monkeypatch.setattr(loops, "SHARE", 500)  # small pictures are shared out, too
+    monkeypatch.setattr(compiled, "SHARE", 500)  # small pictures are shared out, too
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(before)
@@ -134,30 +135,31 @@ def test_a_picture_may_lie_in_memory_in_any_order(threads):
 
 
 def test_threads_that_help_are_no_more_than_are_needed(monkeypatch):
-    monkeypatch.setattr(loops, "_helpers", cache(lambda: ThreadPoolExecutor(os.cpu_count(), "helper")))
-    monkeypatch.setattr(loops, "SHARE", 100)
+    monkeypatch.setattr(compiled, "helpers", cache(lambda: ThreadPoolExecutor(os.cpu_count(), "helper")))
+    monkeypatch.setattr(compiled, "SHARE", 100)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
     for side in range(8, 80, 8):
         loops.mixed(picture((side, side)), torch.eye(3))
     assert 1 <= sum(thread.name.startswith("helper") for thread in threading.enumerate()) <= os.cpu_count()
-    loops._helpers().shutdown()
+    compiled.helpers().shutdown()
     assert torch.allclose(loops.mixed(picture((24, 40)), torch.eye(3)), picture((24, 40)))  # as Python ends
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_child_by_fork_has_helpers_of_its_own():
-    loops._helpers().submit(int).result()
+    compiled.helpers().submit(int).result()
     child = os.fork()
     if not child:
-        os._exit(0 if loops._helpers().submit(lambda: 7).result() == 7 else 1)
+        os._exit(0 if compiled.helpers().submit(lambda: 7).result() == 7 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 BEGIN = """
 import torch
 from instrument.dream import loops
-loops.ready()
-print(sum(bool(loop.stats.cache_hits) for loop in loops._LOOPS))
+from instrument.model import compiled
+compiled.ready()
+print(sum(bool(loop.stats.cache_hits) for loop in compiled.LOOPS))
 shown, clouds = (torch.rand(1, count, 97, 171, generator=torch.Generator().manual_seed(0)) for count in (3, 1))
 matrix, line = torch.tensor(((0.9, 0.1, 0.2), (0.1, 0.7, 0.2), (0.0, 0.3, 0.6))), (0.8, 0.1, 0.2, -0.1, 0.9, 0.3)
 for found in (loops.resized(shown, (40, 200)), loops.remembered(shown, (line, line[::-1]), clouds, -0.2), loops.spread(shown - 0.5, 5, 0.5),
@@ -214,6 +216,6 @@ def test_where_nothing_can_be_kept_loops_are_compiled_each_time(monkeypatch):
             return function
         return compiled
 
-    monkeypatch.setattr(loops, "njit", njit)
-    monkeypatch.setattr(loops, "_LOOPS", [])
-    assert loops._loop(memory.recalled) is memory.recalled and len(tried) == 2 and "cache" not in tried[1]
+    monkeypatch.setattr(compiled, "njit", njit)
+    monkeypatch.setattr(compiled, "LOOPS", [])
+    assert compiled.loop(memory.recalled) is memory.recalled and len(tried) == 2 and "cache" not in tried[1]

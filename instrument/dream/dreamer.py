@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import torch
 
+from ..model.compiled import ready
 from ..model.joined import joined
 from ..model.packed import kept_by, packed
 from ..motion import Motion, Place, added, between, motion
 from ..params import DEFAULTS
-from . import flow, loops, objective, octaves, step
+from . import flow, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
 from .graphs import finish, loading, player, stepping
 from .memory import Memory
@@ -80,7 +81,7 @@ class Dreamer:
             self._open(eye, guides, play, fit)
 
     def _open(self, eye, guides, play, fit):
-        loops.ready()  # also for another device: there are pictures in main memory, too
+        ready()  # also for another device: there are pictures in main memory, too
         self.eye = joined(packed(fit(eye, guides, self.device)))
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite

@@ -1,28 +1,20 @@
-"""Loops over the pixels of a picture on a CPU, compiled by Numba: what a step does beside the network.
+"""Loops over the pixels of a picture on a CPU: what a step does beside the network.
 
-PyTorch goes through all of a picture once for each operation, and writes to memory what the next one reads again: on one
-thread that took longer than the network. Here each pixel is gone through once. The numbers are PyTorch's but for rounding
-(tests hold both side by side); the other ways, for whatever does not `fit`, are where these are called.
+By PyTorch's operations, one after the other, that took longer than the network on one thread. The numbers are PyTorch's but for
+rounding (tests hold both side by side); the other ways, for whatever does not `fit`, are where these are called.
 
 Pictures are float32 tensors (1, c, h, w). What is large is shared out to as many threads as PyTorch has.
 """
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
-from numba.core.caching import NullCache
 
-EXACT = {"reassoc", "contract", "arcp", "nsz"}  # what may be reckoned in another order; what is not finite stays so
-_LOOPS = []
-SHARE = 1 << 16  # values that are worth a thread of their own
+from ..model.compiled import loop, part, shared, trial
+
 FAR = 1e6  # numbers that are larger, or none, lead nowhere
 F, U = np.float32, np.uint32  # unsigned, for Numba looks whether a signed place is counted from the end
 
@@ -33,41 +25,6 @@ def fits(*tensors, numbers=()):
     if any(isinstance(each, torch.Tensor) or not abs(each) < FAR for each in numbers):
         return False
     return all(each.device.type == "cpu" and each.dtype == torch.float32 and not each.requires_grad for each in tensors)
-
-
-def _loop(function):
-    """A compiled loop, kept on disk where there is a place for it."""
-    try:
-        loop = njit(nogil=True, cache=True, fastmath=EXACT)(function)
-    except RuntimeError:  # neither beside the source nor at the user's
-        loop = njit(nogil=True, fastmath=EXACT)(function)
-    _LOOPS.append(loop)
-    return loop
-
-
-# Written into the loops that call it: called, it was rounded otherwise in the process that compiled it than in those that found it kept.
-_part = njit(inline="always")
-
-
-@cache
-def _helpers():
-    """The threads that help; they begin as they are needed."""
-    return ThreadPoolExecutor(os.cpu_count(), "loops")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)  # which has no threads but the one that forked
-
-
-def _shared(loop, rows, values, *arguments):
-    """What `loop(*arguments, first, last)` returns for each part of the rows, which together have so many `values`."""
-    parts = max(1, min(torch.get_num_threads(), values // SHARE, rows))
-    ends = [rows * part // parts for part in range(parts + 1)]
-    try:
-        others = [_helpers().submit(loop, *arguments, *ends[part:part + 2]) for part in range(1, parts)]
-    except RuntimeError:  # Python ends, and lets nobody help any more
-        return [loop(*arguments, 0, rows)]
-    return [loop(*arguments, *ends[:2]), *(other.result() for other in others)]
 
 
 def _planes(picture):
@@ -113,8 +70,8 @@ def cubic(count, scale, aside, sharp):
     places = 1 - np.abs((places + 1) % 4 - 2)
     at = ((places + 1) * count - 1) / 2
     first = np.floor(at)
-    part = at - first
-    far = np.abs(part - np.arange(-1, 3)[:, None])
+    beyond = at - first
+    far = np.abs(beyond - np.arange(-1, 3)[:, None])
     near = ((sharp + 2) * far - (sharp + 3)) * far * far + 1
     share = np.where(far <= 1, near, ((sharp * far - 5 * sharp) * far + 8 * sharp) * far - 4 * sharp)
     return Taps((first + np.arange(-1, 3)[:, None]).clip(0, count - 1).astype(U), share.astype(np.float32))
@@ -128,11 +85,11 @@ def resized(picture, size):
 def read(picture, rows, columns):
     """The picture read by `Taps` of its rows and columns."""
     found = picture.new_empty((*picture.shape[:2], rows.at.shape[1], columns.at.shape[1]))
-    _shared(_read, found.shape[2], found.numel(), _planes(picture), _planes(found), *rows, *columns)
+    shared(_read, found.shape[2], found.numel(), _planes(picture), _planes(found), *rows, *columns)
     return found
 
 
-@_loop
+@loop
 def _read(x, found, rows, row_shares, columns, column_shares, first, last):
     between = np.empty(x.shape[2], F)
     for k in range(x.shape[0]):
@@ -146,7 +103,7 @@ def _read(x, found, rows, row_shares, columns, column_shares, first, last):
                 _add_columns(between, columns[tap:tap + 2], column_shares[tap:tap + 2], found[k, i], tap > 0)
 
 
-@_loop
+@loop
 def _add_columns(row, columns, shares, out, adds):
     """Two taps (or the last one) of all columns, put where the sum is to be or added to it."""
     one, other = columns[0], columns[-1]
@@ -172,12 +129,12 @@ def remembered(picture, lines, clouds, middle):
     """
     _alike(picture, clouds)
     found = _like(picture)
-    _shared(_remember, found.shape[2], 2 * found.numel(), _planes(picture), _planes(clouds)[0], _planes(found),
+    shared(_remember, found.shape[2], 2 * found.numel(), _planes(picture), _planes(clouds)[0], _planes(found),
             np.array(lines, F), F(middle))
     return found
 
 
-@_loop
+@loop
 def _remember(x, clouds, found, lines, middle, first, last):
     count, height, width = x.shape
     flat = x.reshape(count, height * width)
@@ -196,7 +153,7 @@ def _remember(x, clouds, found, lines, middle, first, last):
                 _add_between(flat[k], at, beside, under, across[start:end], below[start:end], share[start:end], found[k, i, start:end])
 
 
-@_part
+@part
 def _span(shares):
     """From which to which there is any."""
     start, end = 0, shares.size
@@ -207,7 +164,7 @@ def _span(shares):
     return start, end
 
 
-@_part
+@part
 def _places(line, begin, size, corner, right, down, across, below):
     """For places of a row: the pixel up left of where to read, how far the next ones are in memory, and how much of them."""
     height, width = size
@@ -222,7 +179,7 @@ def _places(line, begin, size, corner, right, down, across, below):
         right[j], down[j] = U(left + 1 < width), U(width if top + 1 < height else 0)
 
 
-@_part
+@part
 def _inside(place, count):
     """A place (-1..1 between the ends) mirrored inside and in pixels."""
     away = place + F(1)
@@ -230,7 +187,7 @@ def _inside(place, count):
     return min(max(((away + F(1)) * F(count) - F(1)) * F(0.5), F(0)), F(count - 1))
 
 
-@_part
+@part
 def _add_between(flat, corner, right, down, across, below, share, out):
     """Add a share of what is between four pixels."""
     for j in range(out.size):
@@ -262,7 +219,7 @@ def _unit(squares, count):
     return F(count ** 0.5 / (squares ** 0.5 + 1e-12 * count ** 0.5))
 
 
-@_loop
+@loop
 def _halve(x, found):
     """The mean of each four pixels, at an odd end of two."""
     height, width = x.shape[1:]
@@ -275,7 +232,7 @@ def _halve(x, found):
                 out[width // 2] = F(0.5) * (one[width - 1] + other[width - 1])
 
 
-@_part
+@part
 def _double(half, k, i, column, row):
     """A row of what is twice as large, bilinear: a quarter of the way to the next one."""
     height, width = half.shape[1:]
@@ -288,7 +245,7 @@ def _double(half, k, i, column, row):
         row[2 * j] = F(0.75) * column[j] + F(0.25) * column[j - 1]
 
 
-@_loop
+@loop
 def _band(x, coarse):
     """Take from a picture what is as coarse as its half; the sum of the squares of what is left."""
     column, row, total = np.empty(coarse.shape[2], F), np.empty(2 * coarse.shape[2], F), 0.0
@@ -303,7 +260,7 @@ def _band(x, coarse):
     return total
 
 
-@_loop
+@loop
 def _add(band, coarse, factor):
     """A band, times a factor, on what is half as large."""
     column, row = np.empty(coarse.shape[2], F), np.empty(2 * coarse.shape[2], F)
@@ -319,10 +276,10 @@ def _add(band, coarse, factor):
 
 def size(grad):
     """The mean of all absolute values."""
-    return sum(_shared(_size, grad.shape[2], grad.numel(), _planes(grad))) / grad.numel()
+    return sum(shared(_size, grad.shape[2], grad.numel(), _planes(grad))) / grad.numel()
 
 
-@_loop
+@loop
 def _size(x, first, last):
     total = 0.0
     for k in range(x.shape[0]):
@@ -338,11 +295,11 @@ def moved(picture, grad, amount, knee):
     """The picture along a gradient, what nears black or white bent back: see step.limit."""
     _alike(picture, grad)
     found = _like(picture)
-    _shared(_move, found.shape[2], found.numel(), _planes(picture), _planes(grad), _planes(found), F(amount), F(knee))
+    shared(_move, found.shape[2], found.numel(), _planes(picture), _planes(grad), _planes(found), F(amount), F(knee))
     return found
 
 
-@_loop
+@loop
 def _move(x, grad, found, amount, knee, first, last):
     for k in range(x.shape[0]):
         for i in range(first, last):
@@ -350,7 +307,7 @@ def _move(x, grad, found, amount, knee, first, last):
                 found[k, i, j] = _bent(x[k, i, j] + grad[k, i, j] * amount, knee)
 
 
-@_loop
+@loop
 def _bent(value, knee):
     inner = min(max(value, F(0.5) * (F(1) - knee)), F(0.5) * (F(1) + knee))
     over = value - inner
@@ -359,12 +316,12 @@ def _bent(value, knee):
 
 def moments(picture):
     """(mean of each of three colours (3,), of each product of two (3, 3)), float32."""
-    sums = sum(_shared(_moments, picture.shape[-2], picture.numel(), _planes(picture)))
+    sums = sum(shared(_moments, picture.shape[-2], picture.numel(), _planes(picture)))
     sums = torch.from_numpy(sums / (picture.numel() / 3)).float()
     return sums[0], sums[1:]
 
 
-@_loop
+@loop
 def _moments(x, first, last):
     """Sums (4, 3): of the colours, and of their products."""
     sums = np.zeros((4, 3))
@@ -388,12 +345,12 @@ def _moments(x, first, last):
 def mixed(picture, matrix, offset=None, knee=None):
     """Colours of a picture (1, 3, h, w) through a matrix (3, 3), with an offset (3,); with a `knee` bent as in `moved`."""
     found, offset = _like(picture), np.zeros(3, F) if offset is None else offset.numpy()
-    _shared(_mix, found.shape[2], found.numel(), _planes(picture), _planes(found), matrix.contiguous().numpy(), offset,
+    shared(_mix, found.shape[2], found.numel(), _planes(picture), _planes(found), matrix.contiguous().numpy(), offset,
             knee is not None, F(knee or 0))
     return found
 
 
-@_loop
+@loop
 def _mix(x, found, matrix, offset, bends, knee, first, last):
     for k in range(3):
         red, green, blue, aside = matrix[k, 0], matrix[k, 1], matrix[k, 2], offset[k]
@@ -411,11 +368,11 @@ def blended(pictures, lands):
     _alike(*pictures, lands)
     found = _like(pictures[0])
     for number, (picture, land) in enumerate(zip(pictures, _planes(lands), strict=True)):
-        _shared(_blend, found.shape[2], found.numel(), _planes(picture), land, _planes(found), number > 0)
+        shared(_blend, found.shape[2], found.numel(), _planes(picture), land, _planes(found), number > 0)
     return found
 
 
-@_loop
+@loop
 def _blend(x, land, found, adds, first, last):
     for k in range(x.shape[0]):
         for i in range(first, last):
@@ -430,26 +387,7 @@ def _blend(x, land, found, adds, first, last):
 
 # --- compiled
 
-@cache
-def ready():
-    """Have all loops compiled, or brought from where they are kept: the first time this takes some seconds."""
-    try:
-        _tried()
-    except Exception:  # noqa: BLE001 - what was kept is damaged, or nothing can be kept: Numba raises what it meets
-        for loop in _LOOPS:
-            _unkept(loop)
-            loop._cache = NullCache()
-        _tried()
-
-
-def _unkept(loop):
-    """Delete what is kept of a loop, for the next start."""
-    path = loop.stats.cache_path
-    for file in Path(path).glob(f"loops.{loop.py_func.__name__}-*.nb*") if path else ():
-        with suppress(OSError):
-            file.unlink()
-
-
+@trial
 def _tried():
     picture, clouds = torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
     read(picture, bilinear(16, 8), bilinear(16, 8))

@@ -17,11 +17,13 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from . import byte_loops
+from .byte_loops import ZERO
+from .compiled import ready
 from .cpu import has_bf16, has_bytes, operation
 from .net import Block
 from .packed import Layouts, Transposed
 
-ZERO = 128  # where values are signed
 CLIPS = torch.linspace(0.1, 1.0, 19)  # shares of the largest value that are tried as the end of a range
 MARGIN = 1.3  # by which gradients may be larger than those that were measured
 SAMPLES = 100_000  # values that a range is chosen by
@@ -52,19 +54,18 @@ class Run(nn.Module):
 
     def ahead(self, x):
         """(output, what all rectifiers but the last let through: bytes)."""
-        passed, x = [], _positive(x, self._first)
+        passed, x = [], byte_loops.positive(x, self._first)
         for block in self._blocks[:-1]:
             x = block.ahead(x, passed)
-            passed.append(x.clone())  # the next block's output takes its place
-        return self._blocks[-1].ahead(x, passed, floats=True), passed
+        return self._blocks[-1].ahead_floats(x, passed), passed
 
-    def back(self, grad, passed, sides):
-        """The gradient to the input of `sides` (h, w), given the one just before the last rectifier."""
-        size = torch.linalg.vector_norm(grad).item() / grad.numel() ** 0.5 + 1e-20
-        grad, left = _signed(grad, size * self._blocks[-1].after.back), list(passed)
+    def back(self, grad, out, passed, sides):
+        """The gradient to the input of `sides` (h, w), given the one to the output `out`."""
+        size, left = byte_loops.size(grad, out) + 1e-20, list(passed)
+        grad = byte_loops.signed(grad, out, size * self._blocks[-1].after.back)
         for block in reversed(self._blocks[1:]):
-            grad = _masked(block.back(grad, left), left.pop())
-        return self._blocks[0].back_out(grad, left, sides).mul_(size)
+            grad = byte_loops.masked(block.back(grad, left), left.pop())
+        return self._blocks[0].back_out(grad, left, sides, size)
 
 
 class _Pass(torch.autograd.Function):
@@ -80,7 +81,7 @@ class _Pass(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         out, *passed = ctx.saved_tensors
-        return ctx.run.back(_rectified(grad, out), passed, ctx.sides), None
+        return ctx.run.back(grad, out, passed, ctx.sides), None
 
 
 class _Block:
@@ -100,41 +101,49 @@ class _Block:
         convs = self._convs + [self._down] * (self._down is not None)
         return [each for conv in convs for each in conv.layouts()]
 
-    def ahead(self, x, passed, floats=False):
-        """Output for bytes `x`, as bytes or as `floats`; `passed` takes what the rectifiers inside let through."""
+    def ahead(self, x, passed):
+        """Output for bytes `x`, which are used up; `passed` takes what its rectifiers let through."""
+        x, short = self._ahead(x, passed)
+        out = self._convs[-1].ahead_onto(x, self._ranges[-1].ahead, short, self.after.ahead)
+        # The next block uses it up. Where PyTorch gives a copy of what it wrote to the shortcut, there are two already.
+        passed.append(out.clone() if out.data_ptr() == short[0].data_ptr() else short[0])
+        return out
+
+    def ahead_floats(self, x, passed):
+        """The same as floats; `passed` takes what the rectifiers inside let through."""
+        x, short = self._ahead(x, passed)
+        return self._convs[-1].ahead_floats(x, self._ranges[-1].ahead, byte_loops.floats(*short, self._dtype))
+
+    def _ahead(self, x, passed):
+        """(what goes into the last convolution, what its output comes on)."""
         short = (x, self._ranges[0].ahead, 0)
         if self._down is not None:
             short = (self._down.ahead(x, self._ranges[0].ahead, self._shortcut, ZERO, "none"), self._shortcut, ZERO)
         for conv, before, behind in zip(self._convs, self._ranges, self._ranges[1:], strict=False):
             x = conv.ahead(x, before.ahead, behind.ahead)
             passed.append(x)
-        last, step = self._convs[-1], self._ranges[-1].ahead
-        if floats:
-            return last.ahead_floats(x, step, _floats(*short, self._dtype))
-        return last.ahead_onto(x, step, short, self.after.ahead)
+        return x, short
 
     def back(self, grad, passed):
-        """The gradient to the input, int8, of a block whose shortcut is its input; takes what it let through from `passed`."""
+        """The gradient to the input, bytes, of a block whose shortcut is its input; takes what it let through from `passed`."""
         inside, step = self._inside(grad, passed, 1)
         return self._convs[0].back_onto(inside, step, (grad, self.after.back, ZERO), self._ranges[0].back)
 
-    def back_out(self, grad, passed, sides):
-        """The gradient to the input of `sides` (h, w), floats, of any block."""
-        if self._down is None:
-            short = _floats(grad, self.after.back, ZERO, self._dtype)
-        else:
-            short = self._down.back_floats(grad, self.after.back, sides)
+    def back_out(self, grad, passed, sides, factor):
+        """The gradient to the input of `sides` (h, w), floats, of any block, times a factor."""
         inside, step = self._inside(grad, passed, self._strided + 1)
         inside = self._convs[self._strided].back_floats(inside, step, sides)
         for conv in reversed(self._convs[:self._strided]):
-            inside = conv.plain(_rectified(inside, passed.pop().to(inside.dtype)), sides)
-        return short.add_(inside)
+            inside = conv.plain(byte_loops.masked(inside, passed.pop()), sides)
+        if self._down is None:
+            return byte_loops.summed(inside, grad, self.after.back, factor)
+        return byte_loops.summed_apart(inside, *self._down.back_places(grad, self.after.back, sides), factor)
 
     def _inside(self, grad, passed, first):
         """(gradient as bytes, its step) once it has come back through the convolutions from number `first` on."""
         step = self.after.back
         for conv, behind in reversed(list(zip(self._convs, self._ranges, strict=True))[first:]):
-            grad = _masked(conv.back(grad, step, behind.back), passed.pop())
+            grad = byte_loops.masked(conv.back(grad, step, behind.back), passed.pop())
             step = behind.back
         return grad, step
 
@@ -173,19 +182,25 @@ class _Conv:
         return self._ahead.onto(x, step, 0, (short, 1.0, 0), (1.0, 0, short.dtype), "relu")
 
     def back(self, grad, step, after):
-        """The gradient to the input, int8."""
-        return self._back(grad, step, ZERO, (after, 0, torch.int8), "none")
+        """The gradient to the input, bytes."""
+        return self._back(grad, step, ZERO, (after, ZERO, torch.uint8), "none")
 
     def back_onto(self, grad, step, short, after):
-        """The gradient to the input on `short`, int8."""
-        return self._back.onto(grad, step, ZERO, short, (after, ZERO, torch.uint8), None).bitwise_xor_(ZERO).view(torch.int8)
+        """The gradient to the input on `short`, bytes."""
+        return self._back.onto(grad, step, ZERO, short, (after, ZERO, torch.uint8), None)
 
     def back_floats(self, grad, step, sides):
         """The gradient to the input of `sides` (h, w) as floats."""
+        places, stride = self.back_places(grad, step, sides)
+        if stride == [1, 1]:
+            return places
+        return byte_loops.summed_apart(places.new_zeros((*places.shape[:2], *sides)), places, stride, 1.0)
+
+    def back_places(self, grad, step, sides):
+        """(that gradient at its places, all others without any; how far these are apart)."""
         if self._back is None:
-            return self.plain(_floats(grad, step, ZERO, self._dtype), sides)
-        floats = self._back(grad, step, ZERO, (1.0, 0, self._dtype), "none")
-        return floats if self._stride == [1, 1] else _apart(floats, self._stride, sides)
+            return self.plain(byte_loops.floats(grad, step, ZERO, self._dtype), sides), [1, 1]
+        return self._back(grad, step, ZERO, (1.0, 0, self._dtype), "none"), self._stride
 
 
 class Weights:
@@ -218,41 +233,6 @@ class Weights:
         laid = self.kept.of(x.shape, lambda: operation("onednn.qconv_prepack.default")(
             self._bytes, self._steps, step, zero, *self._shape, [len(x) + bool(zero), *x.shape[1:]]))
         return laid, self._steps, self._zeros, self._bias, *self._shape
-
-
-# --- between floats and bytes
-
-def _positive(x, step):
-    """What a rectifier let through, as bytes."""
-    return (x * (1 / step)).clamp_(max=255).round_().to(torch.int16).to(torch.uint8)  # straight to bytes takes four times as long
-
-
-def _signed(x, step):
-    """Floats as bytes round ZERO."""
-    x = x.to(torch.float32, copy=True)  # what bfloat16 is converted for each operation takes longer
-    return x.mul_(1 / step).clamp_(-127, 127).round_().to(torch.int8).view(torch.uint8).bitwise_xor_(ZERO)
-
-
-def _floats(x, step, zero, dtype):
-    """Bytes as floats."""
-    return (x.to(dtype).sub_(zero) if zero else x.to(dtype)).mul_(step)
-
-
-def _masked(grad, let_through):
-    """An int8 gradient before a rectifier, as bytes round ZERO, for the one behind it and what it let through, bytes."""
-    return _rectified(grad.view(torch.uint8), let_through).bitwise_xor_(ZERO)
-
-
-def _rectified(grad, let_through):
-    """The gradient before a rectifier, for the one behind it and what it let through."""
-    return operation("aten.threshold_backward.default")(grad, let_through, 0)  # of all ways to mask bytes the one that is quick
-
-
-def _apart(x, stride, sides):
-    """The places of `x` set `stride` apart in a picture of `sides` (h, w), nothing between them."""
-    wide = torch.empty((*x.shape[:2], *sides), dtype=x.dtype, memory_format=torch.channels_last).zero_()
-    wide[:, :, ::stride[0], ::stride[1]] = x
-    return wide
 
 
 # --- ranges
@@ -353,6 +333,7 @@ def is_quicker():
     """Whether this processor multiplies bytes, and this PyTorch has the operations, which it keeps for its own compiler."""
     if not has_bytes():
         return False
+    ready()
     try:
         return _tried()
     except (AttributeError, RuntimeError, TypeError):  # not there, not for this processor, or of another form
