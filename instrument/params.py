@@ -182,6 +182,8 @@ ROWS = (
     Param("post.grain", 0.04, 0.0, 1.0, "", "lin", 57, "Film grain."),
     Param("post.vignette", 0.25, 0.0, 1.0, "", "lin", 58, "Darker corners."),
     Param("post.sharpen", 0.2, 0.0, 1.0, "", "lin", 59, "Crisper edges."),
+    Param("post.tint", 0.0, 0.0, 1.0, "", "lin", 46, "One colour in place of all, from black to white."),
+    Param("post.tint_hue", 40.0, 0.0, 360.0, "deg", "lin", 47, "Which colour that is: 0 red, 120 green, 240 blue."),
     Param("show.master", 1.0, 0.0, 1.0, "", "lin", 60, "Brightness of the whole picture."),
     Param("show.blackout", 0, 0, 1, "", "step", 61, "Black picture; everything goes on behind it.", SWITCH, "b"),
     Param("show.freeze", 0, 0, 1, "", "step", 62, "Hold the picture.", SWITCH, "f"),

@@ -1,5 +1,6 @@
 """The picture, pixel by pixel: neutral is exact, every row shows, feedback stays bounded, the field is motion.py's."""
 
+import colorsys
 import ctypes
 import os
 import shutil
@@ -74,7 +75,8 @@ def test_neutral_is_the_dream_exactly(screen, renderer):
     assert renderer.upload.route == "host" and not renderer.messages
 
 
-@pytest.mark.parametrize("changes", ({"post__saturation": 2.0}, {"post__hue": 100.0}, {"post__hue": -60.0, "post__saturation": 1.8}))
+@pytest.mark.parametrize("changes", ({"post__saturation": 2.0}, {"post__hue": 100.0}, {"post__hue": -60.0, "post__saturation": 1.8},
+                                     {"post__tint": 1.0, "post__tint_hue": 240.0}))
 def test_no_colour_is_driven_into_black_or_white(screen, renderer, changes):
     picture = dream()
     picture[..., :3] = 30 + picture[..., :3] * (195 / 255)  # nothing near either end
@@ -83,6 +85,20 @@ def test_no_colour_is_driven_into_black_or_white(screen, renderer, changes):
     assert np.mean((shown <= 2) | (shown >= 253)) < 0.002
     luma = np.array((0.2126, 0.7152, 0.0722))
     assert np.abs(shown @ luma - picture[..., :3] @ luma).max() < 3
+
+
+@pytest.mark.parametrize("degrees", [0, 40, 120, 208, 300])
+def test_a_tinted_picture_has_one_hue(screen, renderer, degrees):
+    shown = draw(screen, renderer, values_of(post__tint=1.0, post__tint_hue=degrees), (dream(), None)) / 255
+    colours = [colorsys.rgb_to_hsv(*pixel) for pixel in shown.reshape(-1, 3)]
+    away = [abs((360 * hue - degrees + 180) % 360 - 180) for hue, saturation, value in colours if saturation > 0.2 < value]
+    assert len(away) > 0.5 * WIDTH * HEIGHT and np.median(away) < 1.5 and max(away) < 12
+
+
+def test_a_little_tint_leaves_most_of_the_colours(screen, renderer):
+    plain, little, full = (draw(screen, renderer, values_of(post__tint=tint, post__tint_hue=30), (dream(), None)).astype(float)
+                           for tint in (0, 0.25, 1))
+    assert np.abs(little - (0.75 * plain + 0.25 * full)).max() < 2
 
 
 def test_before_the_first_dream_all_is_black(screen, renderer):
@@ -120,16 +136,17 @@ def rows_that_show():
 
 def test_both_ends_of_every_row_change_the_picture(screen):
     for row in rows_that_show():
-        for end in {row.lo, row.hi} - {NEUTRAL[row.name]}:
+        before = values_of(post__tint=float(row.name == "post.tint_hue"))
+        for end in {row.lo, row.hi} - {NEUTRAL.get(row.name)}:
             renderer = Renderer(screen.ctx, SIZE, FOLDER)
-            changed = {**values_of(), row.name: end}
+            changed = {**before, row.name: end}
             draw(screen, renderer, changed, (dream(1), None), 0.0)
             draw(screen, renderer, changed, (dream(2), None), 0.03)
             shown = draw(screen, renderer, changed, None, 0.1)
             plain = Renderer(screen.ctx, SIZE, FOLDER)
-            draw(screen, plain, values_of(), (dream(1), None), 0.0)
-            draw(screen, plain, values_of(), (dream(2), None), 0.03)
-            as_it_was = draw(screen, plain, values_of(), None, 0.1)
+            draw(screen, plain, before, (dream(1), None), 0.0)
+            draw(screen, plain, before, (dream(2), None), 0.03)
+            as_it_was = draw(screen, plain, before, None, 0.1)
             difference = np.abs(shown.astype(float) - as_it_was).mean()
             assert difference > 1.0, f"{row.name} at {end}: {difference:.2f}"
             renderer.release()

@@ -35,7 +35,7 @@ NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.channel": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},
     "dream.class": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},
     "dream.layers": STRONG | {"dream.layer": 4.0},
-    "post.hue": {"post.saturation": 1.6}, "post.chroma": {"post.saturation": 1.6},
+    "post.hue": {"post.saturation": 1.6}, "post.chroma": {"post.saturation": 1.6}, "post.tint_hue": {"post.tint": 1.0},
     "dream.channel_index": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0, "dream.channel": 1.0},
 }
 

@@ -21,7 +21,7 @@ _STRETCHED = HEADER + "in vec2 uv;\nout vec4 colour;\nuniform sampler2D picture;
 NEUTRAL = {
     "zoom.echo": 0.0, "post.hue": 0.0, "post.saturation": 1.0, "post.contrast": 1.0, "post.gamma": 1.0,
     "post.bloom": 0.0, "post.trails": 0.0, "post.mirror": 0.0, "post.chroma": 0.0, "post.glitch": 0.0,
-    "post.grain": 0.0, "post.vignette": 0.0, "post.sharpen": 0.0, "show.master": 1.0,
+    "post.grain": 0.0, "post.vignette": 0.0, "post.sharpen": 0.0, "post.tint": 0.0, "show.master": 1.0,
 }
 
 

@@ -1,4 +1,4 @@
-// Hue, saturation, contrast, gamma. Curves run through black and white, colours ease towards what can be shown:
+// Hue, saturation, contrast, gamma, tint. Curves run through black and white, colours ease towards what can be shown:
 // nothing clips, nothing washes out.
 #include "lib/luma.glsl"
 
@@ -33,9 +33,17 @@ vec3 curved(vec3 c) {  // a cubic whose slope at middle grey is the root of the 
     return c + 2.0 * (sqrt(u_post_contrast) - 1.0) * c * (1.0 - c) * (2.0 * c - 1.0);
 }
 
+vec3 tinted(vec3 c) {  // as much of one hue as can be shown, keeping the luma
+    float l = dot(c, LUMA);
+    vec3 hue = clamp(abs(fract(u_post_tint_hue / 360.0 + vec3(0.0, 2.0, 1.0) / 3.0) * 6.0 - 3.0) - 1.0, 0.0, 1.0);
+    hue -= dot(hue, LUMA);
+    return mix(c, l + hue * min(room(l + hue, l), 1.0), u_post_tint);
+}
+
 vec3 graded(vec3 c) {
     c = clamp(turned(clamp(c, 0.0, 1.0)), 0.0, 1.0);
     c = clamp(saturated(c), 0.0, 1.0);
     c = curved(curved(c));
-    return c / (1.0 + (exp2(1.0 / u_post_gamma) - 2.0) * (1.0 - c));  // 0.5 goes where a power would take it
+    c = c / (1.0 + (exp2(1.0 / u_post_gamma) - 2.0) * (1.0 - c));  // 0.5 goes where a power would take it
+    return tinted(c);
 }
