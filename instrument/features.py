@@ -51,6 +51,7 @@ FEATURES = (
 RAW = Feature("raw", "f", "0..1", "All class probabilities of this hop, unsmoothed, packed in one message.")
 LISTENING = "listening: "  # teach.note while an example is made: then comes its class,
 REFUSED = "not begun: "  # teach.note where none could be
+FORGOTTEN = " is forgotten"  # teach.note once a class is: before it comes its name
 AGAIN = " (again)"  # and this after what was said just before, so that it is news
 CLASS = "class."  # + class name: smoothed probability, one address per class
 CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}")

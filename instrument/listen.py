@@ -25,7 +25,7 @@ from .audio.source import Paced, open_source
 from .behind import behind
 from .console import aside, complain, tell
 from .control import Control
-from .features import AGAIN, CLASS, LISTENING, REFUSED
+from .features import AGAIN, CLASS, FORGOTTEN, LISTENING, REFUSED
 from .files import brought_back
 from .lesson import LESSON, Lesson, meant
 from .osc import Receiver, Sender
@@ -359,7 +359,7 @@ class Listener:
 
     def _forget(self, name):
         self._pupil.forget(name)
-        return f"{name} is forgotten{self._keep()}"
+        return f"{name}{FORGOTTEN}{self._keep()}"
 
     def _keep(self, pictures=()):
         """Save first, so that whoever hears of a class finds its picture; what went wrong, which does not undo the lesson."""

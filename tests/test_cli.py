@@ -312,7 +312,7 @@ def test_teaching_by_ear_where_nobody_is_there_says_what_to_start(free_port, cap
 def instrument():
     """What a running instrument is told, and answers: news of `answers` for each command of teaching."""
     class Running(list):
-        answers = {"teach.start": "listening: hand_clap", "teach.stop": "hand_clap: 1 example", "teach.forget": "it is forgotten"}
+        answers = {"teach.start": "listening: hand_clap", "teach.stop": "hand_clap: 1 example", "teach.forget": "clap is forgotten"}
 
         def told(self, name, argument):
             self.append((name, argument))
@@ -360,10 +360,16 @@ def test_an_example_that_cannot_begin_is_not_waited_for(instrument, monkeypatch,
 
 
 def test_the_instrument_that_runs_forgets(instrument, free_port, capfd):
-    assert printed(["teach", "clap", "--forget", "--port", str(instrument.receiver.port)], capfd) == (0, ["it is forgotten"])
+    assert printed(["teach", "clap", "--forget", "--port", str(instrument.receiver.port)], capfd) == (0, ["clap is forgotten"])
     assert instrument == [("teach.forget", "clap")]
     status, lines = said(["teach", "clap", "--forget", "--port", str(free_port)], capfd)
     assert status == 2 and len(lines) == 1 and "forget by --model FOLDER" in lines[0]
+
+
+def test_what_the_instrument_cannot_forget_is_a_mistake(instrument, capfd):
+    instrument.answers = {"teach.forget": "no class 'clap' was taught; taught are: none yet"}
+    status, lines = said(["teach", "clap", "--forget", "--port", str(instrument.receiver.port)], capfd)
+    assert status == 2 and len(lines) == 1 and "taught are: none yet" in lines[0]
 
 
 @pytest.mark.parametrize("flag", ["--model", "--out"])

@@ -1,5 +1,6 @@
 """The whole show, for real: `listen` in its own process, OSC between, the network dreaming, EGL drawing."""
 
+import gc
 import json
 import logging
 import os
@@ -411,6 +412,15 @@ def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(
     options = replace(show.options, no_listen=True, port=free_port, record=str(path), values={"dream.size": 160.0})
     assert perform(options) == BROKEN_OFF
     assert capfd.readouterr().out.splitlines()[-1] == f"video: {path}" and path.exists()
+
+
+def test_what_was_opened_before_the_first_frame_is_never_looked_through_again(show, monkeypatch, free_port):
+    """Python looks through all there is for what nobody uses any more: with PyTorch that takes as long as six frames."""
+    frozen = []
+    monkeypatch.setattr(Show, "frame", lambda self, now, dt: frozen.append(gc.get_freeze_count()))
+    before = gc.get_freeze_count()
+    perform(replace(show.options, no_listen=True, port=free_port, seconds=0.2, record=None, values={"dream.size": 160.0}))
+    assert min(frozen) > 100_000 and gc.get_freeze_count() == before
 
 
 @pytest.mark.parametrize("asked, ends", [({}, True), ({"audio": "mic"}, True), ({"headless": False}, False), ({"send": "ndi"}, False),

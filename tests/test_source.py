@@ -408,6 +408,11 @@ def test_without_a_microphone_it_is_the_demo():
         sources.pick_input("mic", [])
 
 
+def test_of_the_demo_no_channels_can_be_chosen():
+    with pytest.raises(ValueError, match="the demo has one channel: leave --channels out"):
+        open_source("demo", channels=(2,))
+
+
 # the real thing
 
 def test_a_sine_through_pulseaudio_and_portaudio(pulse):  # noqa: F811

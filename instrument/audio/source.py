@@ -273,9 +273,11 @@ def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SE
     a file, or a device by number or name. `loop` repeats a file or the demo, `aloud` plays it where something can.
     `channels` (from 1) of a device or file are heard, averaged; without them all it has, of a device's more than MANY the first two.
 
-    OSError: no such file, device or channel. ValueError: a file without sound.
+    OSError: no such file, device or channel. ValueError: a file without sound, channels of the demo.
     """
     chosen, spec = spec in (None, "auto"), automatic(devices()) if spec in (None, "auto") else str(spec)
+    if spec == "demo" and channels and not chosen:
+        raise ValueError("the demo has one channel: leave --channels out, or name an input or a file with --audio")
     if spec == "demo":
         return _demo(loop, aloud, ring_name, seed, " (no audio input was found)" if chosen else "")
     if spec != "mic" and is_path(spec) and (Path(spec).exists() or not _is_input(spec)):

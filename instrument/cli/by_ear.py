@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from ..features import FORGOTTEN
 from ..osc import Remote
 from ..params import EAR
 
@@ -19,9 +20,16 @@ def teach_by_ear(options):
     name, pupil = legal_name(options.name), Pupil(options.host, options.port)
     pupil.check()
     if options.forget:
-        print(pupil.ask("teach.forget", name))
+        print(_forgotten(pupil.ask("teach.forget", name)))
     else:
         _teach(pupil, name, _found_from_anywhere(options.picture))
+
+
+def _forgotten(answer):
+    """The answer; ValueError for one that says why nothing was forgotten."""
+    if FORGOTTEN not in answer:
+        raise ValueError(answer)
+    return answer
 
 
 def _found_from_anywhere(picture):
