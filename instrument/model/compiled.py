@@ -15,8 +15,10 @@ import torch
 from numba import njit
 from numba.core.caching import NullCache
 
-EXACT = {"reassoc", "contract", "arcp", "nsz"}  # what may be reckoned in another order; what is not finite stays so
+# What may be reckoned in another order; what is not finite stays so. Numba does not see a change of this in what it keeps: delete that.
+EXACT = {"reassoc", "contract", "arcp", "nsz"}
 SHARE = 1 << 16  # values that are worth a thread of their own
+SOON = 2.0  # s; to bring kept loops takes half a second
 NEWS = "compiles loops for this processor: some ten seconds, the first time"
 NOWHERE = ", and here each time, for there is no place to keep them: name one in NUMBA_CACHE_DIR"
 LOOPS = []
@@ -44,8 +46,15 @@ def helpers():
     return ThreadPoolExecutor(os.cpu_count(), "loops")
 
 
+def _alone():
+    """A child by fork has no threads but the one that forked: none helps, and none is in `ready`."""
+    global _READYING
+    helpers.cache_clear()
+    _READYING = threading.Lock()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=helpers.cache_clear)  # which has no threads but the one that forked
+    os.register_at_fork(after_in_child=_alone)
 
 
 def shared(function, rows, values, *arguments):
@@ -68,13 +77,20 @@ def trial(function):
 
 
 def ready(say=lambda text: None):
-    """Have all loops of what was imported compiled, or brought from where they are kept; `say` tells what takes some seconds."""
+    """Have all loops of what was imported compiled, or brought from where they are kept; `say`, in another thread, tells what
+    takes longer than that."""
     with _READYING:
-        if _TRIALS and not all(map(_kept, LOOPS)):
-            say(NEWS if all(each.stats.cache_path for each in LOOPS) else NEWS + NOWHERE)
-        while _TRIALS:
-            _tried(_TRIALS[-1])
-            _TRIALS.pop()
+        if not _TRIALS:
+            return
+        news = threading.Timer(SOON, say, [NEWS if all(each.stats.cache_path for each in LOOPS) else NEWS + NOWHERE])
+        news.daemon = True
+        news.start()
+        try:
+            while _TRIALS:
+                _tried(_TRIALS[-1])
+                _TRIALS.pop()
+        finally:
+            news.cancel()
 
 
 def _tried(function):
@@ -87,14 +103,9 @@ def _tried(function):
         function()
 
 
-def _kept(made):
-    """The files that are kept of a loop."""
-    path, module = made.stats.cache_path, Path(made.py_func.__code__.co_filename).stem
-    return list(Path(path).glob(f"{module}.{made.py_func.__name__}-*.nb*")) if path else []
-
-
 def _unkept(made):
     """Delete what is kept of a loop, for the next start."""
-    for file in _kept(made):
+    path, module = made.stats.cache_path, Path(made.py_func.__code__.co_filename).stem
+    for file in Path(path).glob(f"{module}.{made.py_func.__name__}-*.nb*") if path else ():
         with suppress(OSError):
             file.unlink()

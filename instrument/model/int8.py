@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from . import byte_loops
 from .byte_loops import ZERO
@@ -79,6 +80,7 @@ class _Pass(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad):
         out, *passed = ctx.saved_tensors
         return ctx.run.back(grad, out, passed, ctx.sides), None
@@ -194,13 +196,17 @@ class _Conv:
         places, stride = self.back_places(grad, step, sides)
         if stride == [1, 1]:
             return places
-        return byte_loops.summed_apart(places.new_zeros((*places.shape[:2], *sides)), places, stride, 1.0)
+        return byte_loops.summed_apart(_nothing(places, sides), places, stride, 1.0)
 
     def back_places(self, grad, step, sides):
         """(that gradient at its places, all others without any; how far these are apart)."""
         if self._back is None:
             return self.plain(byte_loops.floats(grad, step, ZERO, self._dtype), sides), [1, 1]
         return self._back(grad, step, ZERO, (1.0, 0, self._dtype), "none"), self._stride
+
+
+def _nothing(like, sides):
+    return torch.empty((*like.shape[:2], *sides), dtype=like.dtype, memory_format=torch.channels_last).zero_()
 
 
 class Weights:

@@ -37,7 +37,8 @@ vec3 tinted(vec3 c) {  // as much of one hue as can be shown, keeping the luma
     float l = dot(c, LUMA);
     vec3 hue = clamp(abs(fract(u_post_tint_hue / 360.0 + vec3(0.0, 2.0, 1.0) / 3.0) * 6.0 - 3.0) - 1.0, 0.0, 1.0);
     hue -= dot(hue, LUMA);
-    return mix(c, l + hue * min(room(l + hue, l), 1.0), u_post_tint);
+    hue *= min(room(l + hue, l), 1.0) * smoothstep(0.0, 0.2, l);  // dark blue would be all blue, a step of it thirteen
+    return mix(c, l + hue, u_post_tint);
 }
 
 vec3 graded(vec3 c) {
