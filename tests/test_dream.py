@@ -610,6 +610,23 @@ def test_a_turn_to_other_classes_ends_when_the_picture_is_made_of_them(dreamer):
     assert turned[-1] > 0.9  # begun, it goes on until the picture is nearly made of them
 
 
+def test_a_dream_that_turns_and_does_not_climb_says_nothing_of_what_dreams_take(dreamer):
+    """It takes a tenth of the others: between two that are far too slow it would hide that they are."""
+    last = dream(dreamer, 3, {"a": 1.0})
+    told = [dreamer.settled]
+    for _ in range(60):
+        last = dreamer.step(last, replace(last.scene, weights={"b": 1.0}, now=last.scene.now + 1 / 12))
+        told.append(dreamer.settled)
+    assert told[:2] == [True, False] and all(told[-20:])
+
+
+def test_where_nothing_pulls_every_dream_is_a_measure(dreamer):
+    still = {"dream.guided": 0.0, "dream.energy": 0.0}
+    last = dream(dreamer, 3, {"a": 1.0}, **still)
+    dreamer.step(last, replace(last.scene, weights={"b": 1.0}, now=last.scene.now + 1 / 12))
+    assert dreamer.settled
+
+
 def test_a_turn_in_which_nothing_known_is_heard_any_more_is_over(dreamer):
     """Else every dream would be pulled to grey for as long as that lasts."""
     last = dream(dreamer, 3, {"a": 1.0})

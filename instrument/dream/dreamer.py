@@ -90,6 +90,7 @@ class Dreamer:
         self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
         self._player = play or player(self.device)
         self._views, self._shapes, self._learnt = {}, {}, deque()
+        self._hushed = False  # the last step would have climbed, were it not for a turn to other classes
         finish(self.device)
 
     def learn(self, name, picture):
@@ -113,8 +114,8 @@ class Dreamer:
 
     @property
     def settled(self):
-        """Whether the last step took the time that the next ones will."""
-        return self._player.settled
+        """Whether the last step took the time that the next ones will: none is so quick as one that turns and does not climb."""
+        return self._player.settled and not self._hushed
 
     def settle(self):
         """Wait for what is prepared in the background (benches)."""
@@ -240,6 +241,7 @@ class Dreamer:
         wanted = wanted._replace(classes=tuple(self._accompanied(dict(wanted.classes)).items()))
         amount = values["dream.step"] * dt * REFERENCE * max(0.0, 1 - HUSH * strange)
         terms = objective.terms(wanted)
+        self._hushed = amount <= 0 and terms.deepest > 0
         if amount <= 0 or not terms.deepest:
             return (), (), (), ()
         ascent = Ascent(self._octaves(dream.scene), int(values["dream.iterations"]), terms)
