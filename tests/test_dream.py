@@ -346,10 +346,20 @@ def test_directions_have_the_size_that_is_asked_for_however_small_or_large_they_
 def test_refined_gradients_have_a_natural_spectrum_and_natural_colours():
     torch.manual_seed(0)
     noise = torch.randn(1, 3, 64, 96)
-    colour = torch.tensor(step.COLOUR)
-    rough, smooth = step.refine(noise, colour), step.refine(noise, colour, 1.0)
+    rough, smooth = step.refine(noise, step.COLOUR), step.refine(noise, step.COLOUR, 1.0)
     assert fine_share(smooth) < 0.1 < fine_share(rough)
     assert torch.corrcoef(rough[0].flatten(1)).min() > 0.5
+
+
+def test_a_climb_brings_in_as_much_colour_as_is_asked():
+    noise = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+
+    def colourfulness(share):
+        light, *colours = step.tones(step.refine(noise, step.colouring(share), 0.8))[1]
+        return max(colours) / light
+
+    assert colourfulness(0.0) < 1e-3 < colourfulness(0.3) < 0.5 * colourfulness(1.0) < 0.8 * colourfulness(2.0)
+    assert torch.allclose(step.colouring(1.0), step.COLOUR)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (309, 549), (27, 48), (9, 8)])
@@ -362,7 +372,7 @@ def test_a_picture_is_halved_by_the_mean_of_four_pixels_whatever_its_size(size):
 @pytest.mark.parametrize("size", [(64, 96), (221, 393)])
 def test_a_refined_gradient_pulls_at_the_sides_as_in_the_middle(size):
     noise = torch.randn(20, 3, *size, generator=torch.Generator().manual_seed(0))
-    refined = torch.cat([step.refine(one[None], torch.tensor(step.COLOUR), 0.7) for one in noise]).square().mean((0, 1)).sqrt()
+    refined = torch.cat([step.refine(one[None], step.COLOUR, 0.7) for one in noise]).square().mean((0, 1)).sqrt()
     height, width = size
     middle = refined[3 * height // 8:5 * height // 8, 3 * width // 8:5 * width // 8].mean()
     sides = refined[height // 8:height // 4, width // 8:width // 4].mean()

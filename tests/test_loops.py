@@ -87,7 +87,7 @@ def test_of_two_views_each_is_seen_where_the_clouds_are(middle, threads):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("smoothing", [None, 0.0, 0.7, 1.0])
 def test_a_gradient_is_refined_as_without_loops(size, smoothing, threads, plainly):
-    grad, colour = 1e-3 * (picture(size) - 0.5), torch.tensor(step.COLOUR)
+    grad, colour = 1e-3 * (picture(size) - 0.5), step.COLOUR
     assert torch.allclose(step.refine(grad, colour, smoothing), plainly(step.refine, grad, colour, smoothing), atol=1e-5)
 
 
@@ -130,7 +130,7 @@ def test_a_picture_may_lie_in_memory_in_any_order(threads):
     shown = picture((25, 41))
     other = shown.contiguous(memory_format=torch.channels_last)
     assert torch.equal(octaves.resize(shown, (40, 60)), octaves.resize(other, (40, 60)))
-    assert torch.equal(loops.mixed(shown, torch.tensor(step.COLOUR)), loops.mixed(other, torch.tensor(step.COLOUR)))
+    assert torch.equal(loops.mixed(shown, step.COLOUR), loops.mixed(other, step.COLOUR))
     assert torch.equal(loops.moved(shown, other, 0.1, 0.8), loops.moved(shown, shown, 0.1, 0.8))
 
 

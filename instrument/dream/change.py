@@ -38,6 +38,7 @@ class Climb(NamedTuple):
     """How much an Ascent ascends: floats, or tensors of one number inside a CUDA graph."""
 
     amount: float
+    colour: float  # see step.colouring
     smoothing: tuple  # of one, or none
     pull: objective.Strengths
     shifts: tuple  # (y, x) px of every iteration
@@ -73,7 +74,7 @@ class Change:
 
     def __init__(self, eye, device):
         self._eye, self._device = eye, torch.device(device)
-        self._colour = torch.tensor(step.COLOUR, device=self._device)
+        self._colours = step.LIGHT.to(self._device), step.COLOUR.to(self._device)
         self._axes = step.OPPONENT.to(self._device)
         self._settle_times = torch.tensor(SETTLE, device=self._device)
 
@@ -121,13 +122,14 @@ class Change:
     def _climbed(self, picture, ascent, climb, parts, lands):
         """(the picture, steps lost) after all octaves and iterations; a generator."""
         lost, goal = 0, parts.goal[0] if parts.goal else None
+        colour = step.colouring(climb.colour, *self._colours)
 
         def ascend(picture, octave):
             nonlocal lost
             for turn in range(octave * ascent.iterations, (octave + 1) * ascent.iterations):
                 aims = step.Aims(climb.pull, parts.guides[octave], goal, lands)
                 grad = yield from step.gradient(self._eye, picture, ascent.terms, aims, climb.shifts[turn])
-                grad = step.refine(grad, self._colour, *climb.smoothing)
+                grad = step.refine(grad, colour, *climb.smoothing)
                 picture, missed = step.moved(picture, grad, climb.amount)
                 lost = lost + missed
             return picture

@@ -245,7 +245,7 @@ class Dreamer:
         if amount <= 0 or not terms.deepest:
             return (), (), (), ()
         ascent = Ascent(self._octaves(dream.scene), int(values["dream.iterations"]), terms)
-        climb = Climb(amount, _smoothing(values), objective.strengths(wanted), _shifts(dream, ascent))
+        climb = Climb(amount, values["dream.colour"], _smoothing(values), objective.strengths(wanted), _shifts(dream, ascent))
         return (ascent,), (climb,), self._guiding(ascent, wanted), (self._goal(wanted.classes),) if terms.answer else ()
 
     def _guiding(self, ascent, wanted):

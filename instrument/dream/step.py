@@ -14,7 +14,8 @@ from .octaves import doubled, halved, resize
 
 # Square root of the covariance of red, green and blue in 800 natural photographs (measured): a gradient
 # multiplied by it moves colours together as nature does (Olah et al., "Feature Visualization", 2017).
-COLOUR = ((0.774, 0.500, 0.381), (0.500, 0.681, 0.499), (0.381, 0.499, 0.778))
+COLOUR = torch.tensor(((0.774, 0.500, 0.381), (0.500, 0.681, 0.499), (0.381, 0.499, 0.778)))
+LIGHT = COLOUR.mean().expand(3, 3)  # the part of it that moves all three alike
 # Brightness, red against blue, green against both: nearly independent in nature (Reinhard et al., 2001).
 OPPONENT = torch.tensor(((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))) / torch.tensor((3.0, 2.0, 6.0)).sqrt()[:, None]
 BANDS = 5
@@ -83,10 +84,16 @@ def roll(picture, shift):
     return picture[:, :, rows[:, None], columns]
 
 
+def colouring(share, light=LIGHT, colour=COLOUR):
+    """The matrix (3, 3) for `refine` that lets a gradient have this share of the colour that nature has: 0 light and dark alone,
+    1 as photographs, more than they. `light` and `colour` on the gradient's device."""
+    return torch.lerp(light, colour, share)
+
+
 def refine(grad, colour, smoothing=None):
     """The gradient as a picture would change: natural spectrum, natural colours; of any size.
 
-    `smoothing` None leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3).
+    `smoothing` None leaves its spectrum alone, 1 leaves little but broad shapes. `colour` is (3, 3), see `colouring`.
     """
     grad = mix(grad, colour)
     if smoothing is None:
