@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]  # of what is shipped: shaders, presets, models
 THINNEST = 20  # times as long as wide that a picture may be
 QUIET = (110, 110, 110, 255)  # behind a cut-out
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows

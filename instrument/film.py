@@ -16,7 +16,7 @@ from .console import tell
 from .errors import enough_memory
 from .offline import HAIR, Hearing, Offline, opening
 from .params import DEFAULTS
-from .perform import open_bank
+from .presets import open_bank
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .video import FOLDER
 

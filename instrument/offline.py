@@ -18,11 +18,12 @@ from .audio.player import mono
 from .clock import Clock
 from .eyes import best_device, read_pictures, working
 from .features import CLASS, EVENTS
+from .files import ROOT
 from .heard import IDLE, Heard
 from .modulation import modulate, strengths
 from .motion import motion
 from .params import DEFAULTS, checked
-from .perform import ROOT, aspect
+from .perform import aspect
 from .spectrogram import Played
 
 TICKS = 60  # feature packets a second, as `listen` sends

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from .audio.ring import forget
 from .audio.source import is_path
 from .awake import awake
 from .clock import Clock
@@ -20,32 +19,29 @@ from .cursor import Cursor, target
 from .dash import COMMANDS as DASH
 from .dash import Dash
 from .deck import Deck
+from .ears import Ears
 from .eyes import Eyes
+from .files import ROOT
 from .heard import Heard, Watch
 from .latest import Latest
 from .midi import Midi
 from .modulation import modulate, strengths
 from .motion import motion
-from .osc import Receiver, Remote
+from .osc import Receiver
 from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER, UP
-from .params import EAR as EAR_PORT
-from .presets import Bank
+from .presets import open_bank
 from .rates import Rates, pause
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
-from .supervisor import Supervisor
 from .teaching import Teaching
 from .ticks import fine_ticks
 from .video import Video
 
 log = logging.getLogger(__name__)
-ROOT = Path(__file__).parents[1]
 LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
 DEMO_SECONDS = 20.0
 FIRST_VIDEO = Path("out") / "first-light.mp4"
-HEAR = tuple(row.name for row in PARAMS if row.group == "hear")
 EAR = 15.0  # s that a short show waits for the first word of `listen`
-REPEAT = 1.0  # s between two sendings of the `hear.` rows to `listen`, which may have been restarted
 ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these stretched
 SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
@@ -92,20 +88,6 @@ class PerformOptions:
     values: dict = field(default_factory=dict)
 
 
-def open_bank(folder=None, new=False):
-    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder.
-
-    OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
-    """
-    own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
-    # A drive of Windows that is not plugged in has nothing that exists.
-    there = next((path for path in (own, *own.absolute().parents) if path.exists()), None)
-    if folder and not (there and there.is_dir() and (new or there == own)):
-        raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
-                      "(*.toml), such as `hearsee perform` makes when you press S")
-    return Bank([ROOT / "presets", own])
-
-
 def _identity(model):
     """What `listen` hears with: weights may be exchanged where they lie."""
     return model.classes, model.folder, model.weights_hash
@@ -146,7 +128,7 @@ def perform(options):
                 show.run()
         except KeyboardInterrupt:
             status = BROKEN_OFF
-    if show.failed:
+    if show.ears.failed:
         return 2
     tell(show.summary())
     return status
@@ -174,15 +156,12 @@ class Show:
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
         self._open_hands(stack)
-        self._remote = self._ring_name = None
-        self._ears = self._open_ears(stack)
-        self._watch = Watch(self._ears, self.say)
+        self.ears = stack.enter_context(Ears(self.options, self._taught, self.say))
+        self._watch = Watch(self.ears.child, self.say)
         self.teaching = self._school(self.classes)
         stack.callback(lambda: self.teaching.close())  # another may have taken its place by then
         self._open_eyes(stack)
         self.rates = Rates()
-        self._sent_hear, self._hear_due = {}, 0.0
-        self._deaf = False  # whether it was said that the `hear.` rows turn nothing here
         self._report_due = REPORT
         self._quit, self._leaving, self._shot = False, -SURE, False
 
@@ -220,29 +199,6 @@ class Show:
             api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
         if self.midi.reason:
             self.say(self.midi.reason)
-
-    def _open_ears(self, stack):
-        """The supervised `listen`; None where another program is listened to."""
-        options = self.options
-        if options.no_listen:
-            return None
-        hear_port = options.port + 1
-        self._ring_name = f"hearsee-{os.getpid()}"
-        stack.callback(forget, self._ring_name)  # a `listen` that had to be killed leaves it
-        self._remote = Remote(("127.0.0.1", hear_port))
-        stack.callback(self._remote.close)
-        arguments = ["--port", str(hear_port), "--ring", self._ring_name, "--parent", str(os.getpid()),
-                     "--scene-seed", str(options.scene_seed), "--device", options.device]
-        own = "127.0.0.1" if options.host == "0.0.0.0" else options.host
-        for host, port in [(own, options.port), *options.target]:
-            arguments += ["--target", f"{host}:{port}"]
-        given = {"--audio": options.audio, "--channels": ",".join(map(str, options.channels)), "--model": options.model,
-                 "--taught": str(self._taught)}
-        for flag, value in given.items():
-            arguments += [flag, value] if value else []
-        endless = options.loop or options.audio in (None, "demo")
-        arguments += ["--loop"] * endless + ["--mute"] * (options.mute or options.headless)
-        return stack.enter_context(Supervisor(arguments))
 
     def _load_eyes(self):
         from .dream.dreamer import Scene
@@ -290,9 +246,9 @@ class Show:
         stack.callback(self.renderer.release)
         self.dash = Dash(self, not self.options.no_hud, self.options.hud_window)
         stack.callback(self.dash.close)
-        self._sound = Live(self._ring_name)
+        self._sound = Live(self.ears.ring_name)
         stack.callback(self._sound.close)
-        self.video = Video(self.screen, self._ring_name, self.say, self._sound_is_over)
+        self.video = Video(self.screen, self.ears.ring_name, self.say, lambda: self.ears.ended)
         stack.callback(self._save_video)
         self.outputs = Outputs(self.options.send, self.screen, self.say)
         stack.callback(self.outputs.close)
@@ -345,10 +301,10 @@ class Show:
             self.say(f"a frame failed: {error}")
 
     def _over(self, now):
-        if self._quit or self.screen.closed or self.failed:
+        if self._quit or self.screen.closed or self.ears.failed:
             return True
         limit = self.options.seconds
-        if limit is None and self.options.headless and self._sound_is_over():
+        if limit is None and self.options.headless and self.ears.ended:
             return True
         if limit is None and self._is_demo():
             limit = DEMO_SECONDS
@@ -362,12 +318,7 @@ class Show:
 
     def _waits(self, now):
         """Whether `listen` is still on its way up: a show that is over before could not tell that it has no ear."""
-        return bool(self._ears and not self._ears.ended and not self.heard.features and now < self.rates.began + EAR)
-
-    @property
-    def failed(self):
-        """Whether `listen` could not begin because of a user's mistake, which it has told."""
-        return self._ears is not None and self._ears.failed
+        return bool(self.ears.child) and not (self.ears.ended or self.heard.features) and now < self.rates.began + EAR
 
     def frame(self, now, dt):
         """One frame: take what came, change what was asked for, draw."""
@@ -381,7 +332,7 @@ class Show:
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
-        self._tell_listen(now)
+        self.ears.tell(self.values, now)
         features = {**self.heard.features, **self.clock.features(now)}
         self._draw(modulate(self.values, features), strengths(features), now, dt)
         self.receiver.echo(self.values, now)
@@ -486,22 +437,16 @@ class Show:
             self._hear_with(loaded.model)
 
     def _school(self, classes, awaits=()):
-        return Teaching(self._remote, self._taught, self.frames, self.dream.learn, classes, self.say, awaits, over=self._sound_is_over)
-
-    def _sound_is_over(self):
-        """Whether what was heard has ended, and `listen` with it."""
-        return bool(self._ears and self._ears.ended)
+        return Teaching(self.ears.remote, self._taught, self.frames, self.dream.learn, classes, self.say, awaits,
+                        over=lambda: self.ears.ended)
 
     def _hear_with(self, model):
         from .learn.teach import own_folder
 
         self._model, self._heard_by, self._taught = model, _identity(model), own_folder(model, beside=self._taught)
-        before, self.teaching = self.teaching, self._school(model.classes, model.classes if self._ears else ())
+        before, self.teaching = self.teaching, self._school(model.classes, model.classes if self.ears.child else ())
         self.teaching.go_on(before)
-        if self._ears:
-            self._remote.command("show.model", str(model.folder))
-            self._ears.amend("--model", str(model.folder))
-            self._ears.amend("--taught", str(self._taught))
+        self.ears.hear_with(model.folder, self._taught)
 
     def _do_tap(self, now):
         self.clock.tap(now)
@@ -529,18 +474,6 @@ class Show:
 
     def _do_show_quit(self, now):
         self._quit = True
-
-    def _tell_listen(self, now):
-        """Pass the `hear.` rows on when they change, and now and then in case `listen` was restarted."""
-        wanted = {name: self.values[name] for name in HEAR}
-        if self._ears is None and wanted != (self._sent_hear or wanted) and not self._deaf:
-            self._deaf = True
-            self.say(f"the sound is heard elsewhere: send /hs/hear/... to that `hearsee listen` (port {EAR_PORT})")
-        if self._ears is None:
-            self._sent_hear = wanted
-        elif (wanted != self._sent_hear or now >= self._hear_due):
-            self._remote.submit(wanted)
-            self._sent_hear, self._hear_due = wanted, now + REPEAT
 
     # --- speaking
 
@@ -582,8 +515,8 @@ class Show:
         """The last lines: rates, what was heard, where the video is."""
         heard = ", ".join(dict.fromkeys(name for _, name, _ in self.heard.events)) or "nothing known"
         lines = [f"{self.rates.text()}; heard {heard}"]
-        if self._ears and self._ears.restarts:
-            lines.append(f"listen was restarted {self._ears.restarts} times")
+        if self.ears.restarts:
+            lines.append(f"listen was restarted {self.ears.restarts} times")
         if self.video.path:
             lines.append(f"video: {self.video.path}")
         return "\n".join(lines)

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from .features import in_ascii
-from .files import write_whole
+from .files import ROOT, write_whole
 from .params import BY_NAME, PARAMS, SWITCH, found
 
 LOOK = tuple(row for row in PARAMS
@@ -194,6 +194,20 @@ class Bank:
 
     def _where(self):
         return ", ".join(map(str, self.folders))
+
+
+def open_bank(folder=None, new=False):
+    """The shipped presets and the player's own: in `folder`, or in .hearsee/presets of the home folder.
+
+    OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
+    """
+    own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
+    # A drive of Windows that is not plugged in has nothing that exists.
+    there = next((path for path in (own, *own.absolute().parents) if path.exists()), None)
+    if folder and not (there and there.is_dir() and (new or there == own)):
+        raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
+                      "(*.toml), such as `hearsee perform` makes when you press S")
+    return Bank([ROOT / "presets", own])
 
 
 def _files(folder):

@@ -22,7 +22,7 @@ from instrument.learn.paper.study import Paper
 from instrument.learn.train import Settings
 from instrument.osc import Receiver
 from instrument.params import DEFAULTS, PARAMS
-from instrument.perform import open_bank
+from instrument.presets import open_bank
 from instrument.signals import ENDS
 
 ROOT = Path(__file__).parents[1]

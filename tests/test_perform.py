@@ -163,8 +163,8 @@ def test_a_recording_has_picture_and_sound(show, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signal")
 def test_a_killed_listen_comes_back_while_frames_go_on(show):
-    os.kill(show._ears.pid, signal.SIGKILL)
-    play(show, lambda: show._ears.restarts == 1 and show._ears.pid)
+    os.kill(show.ears.child.pid, signal.SIGKILL)
+    play(show, lambda: show.ears.restarts == 1 and show.ears.child.pid)
     play(show, lambda: 0 < show.heard.features.get("frame", 0) < 120)
     play(show, lambda: show.heard.features.get("stat.hops_per_s", 0) > 0)
 
@@ -200,7 +200,7 @@ def test_whoever_teaches_by_osc_is_answered(show):
     remote = Remote(("127.0.0.1", PORT))
     with ThreadPoolExecutor(1) as pool:
         for heard_elsewhere, words in ((False, "no class 'clap' was taught"), (True, "the sound is heard elsewhere")):
-            show.teaching._remote, before = None if heard_elsewhere else show._remote, show.teaching._remote
+            show.teaching._remote, before = None if heard_elsewhere else show.ears.remote, show.teaching._remote
             asked = pool.submit(remote.ask, "teach.forget", "clap", 60)
             play(show, asked.done)
             show.teaching._remote = before
@@ -214,10 +214,10 @@ def test_another_model_hears_and_dreams_while_the_show_goes_on(show, tmp_path):
     names = ["one", *card["classes"][1:]]
     (tmp_path / "mine" / "card.json").write_text(json.dumps({**card, "classes": names}))
     (tmp_path / "mine" / "pictures" / f"{card['classes'][0]}.jpg").rename(tmp_path / "mine" / "pictures" / "one.jpg")
-    listening = show._ears.pid
+    listening = show.ears.child.pid
     tell("/hs/show/model", str(tmp_path / "mine"))
     play(show, lambda: "class.one" in show.heard.features and show.teaching.classes == names)
-    assert show._ears.pid == listening and not show.dream.faults  # the same process hears on
+    assert show.ears.child.pid == listening and not show.dream.faults  # the same process hears on
     tell("/hs/show/model", str(tmp_path / "nothing"))
     play(show, lambda: any("no model in" in text for text in show.messages.fresh(time.perf_counter())))
     assert show.teaching.classes == names
@@ -387,7 +387,7 @@ def test_without_an_ear_of_its_own_there_is_a_show(show, free_port):
     with ExitStack() as stack:
         deaf = Show(options, stack)
         deaf.frame(1.0, 0.1)
-        assert deaf.failed is False
+        assert deaf.ears.failed is False
         elsewhere = lambda: [text for text in deaf.messages.fresh(time.perf_counter()) if "the sound is heard elsewhere" in text]
         assert not elsewhere()
         for gain in (12.0, 6.0):  # said once

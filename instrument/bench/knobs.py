@@ -30,6 +30,7 @@ NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.jitter": {"dream.step": 0.15, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
                      "dream.iterations": 12.0, "dream.octaves": 1.0, "dream.likeness": 0.0, "zoom.speed": 0.0},
     "dream.guided": STRONG | {"dream.energy": 0.0},
+    "dream.colour": {"dream.step": 0.12, "dream.return": 0.0},
     "dream.likeness": STRONG | {"dream.energy": 0.0},
     "dream.energy": STRONG | {"dream.guided": 0.0},
     "dream.channel": STRONG | {"dream.guided": 0.0, "dream.energy": 0.0},

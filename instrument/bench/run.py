@@ -73,7 +73,7 @@ def soak(options):
     from ..model.card import DEFAULT, load_model
     from ..model.zoo import open_eye
     from ..params import DEFAULTS
-    from ..perform import open_bank
+    from ..presets import open_bank
     from .soak import soak_rows
 
     model = load_model(options.model or DEFAULT)
@@ -205,8 +205,8 @@ def _eyes(options):
 
 def _looks(options):
     """The model and all shipped presets."""
+    from ..files import ROOT
     from ..model.card import DEFAULT, load_model
-    from ..perform import ROOT
     from ..presets import Bank, read
 
     return load_model(options.model or DEFAULT), [read(path) for path in Bank([ROOT / "presets"]).paths()]

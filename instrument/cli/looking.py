@@ -24,7 +24,7 @@ def presets_flags(command):
 
 
 def run_presets(options):
-    from ..perform import open_bank
+    from ..presets import open_bank
 
     for number, name in enumerate(open_bank(options.presets).names(), 1):
         print(f"{number:3} {name}")
@@ -57,8 +57,7 @@ def gallery_flags(command):
 def run_gallery(options):
     from ..gallery import comparison, gallery
     from ..model.card import DEFAULT, load_model
-    from ..perform import open_bank
-    from ..presets import read
+    from ..presets import open_bank, read
 
     Path(options.out).mkdir(parents=True, exist_ok=True)
     model = load_model(options.model or DEFAULT)
@@ -93,8 +92,8 @@ def prerender_flags(command):
 
 
 def run_prerender(options):
-    from ..perform import open_bank
     from ..prerender import Settings, prerender
+    from ..presets import open_bank
 
     values = open_bank(options.presets).load(options.preset).values if options.preset else {}
     given = {"seed": int(values.get("dream.seed", 0)), **fields_given(options, Settings)}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..files import ROOT
 from ..params import DEFAULTS
-from ..perform import ROOT
 
 SCENES = ROOT / "shaders" / "scenes"
 FINER = 2  # times, across and down: then averaged
