@@ -1,9 +1,10 @@
-"""Writes the tables of the README and of docs/ from the tables of the code, between marks.
+"""Writes the tables of the README, of docs/ and of models/ from the tables of the code and the model card, between marks.
 
 A block starts with `<!-- made by instrument/docs.py: NAME -->` and ends with `<!-- end -->`; what stands
 between is replaced. `python -m instrument.docs` (or `make docs`) does all files.
 """
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ from .features import CLASS, FEATURES, RAW, Feature
 from .params import BY_NAME, COMMANDS, PARAMS, RECALLS, ROWS, SLOTS, SOURCES, TARGETS
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("README.md", "docs/osc.md", "docs/midi.md")
+FILES = ("README.md", "docs/osc.md", "docs/midi.md", "models/README.md")
 MARK = re.compile(r"(<!-- made by instrument/docs\.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 KNOBS_PER_ROW = 8  # as on most boxes
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
@@ -184,10 +185,25 @@ def _played(control):
     return " ".join(code(name) if name else "-" for name in control.get("rows") or control["commands"])
 
 
+def heard():
+    """How well the shipped model hears folds that were left out, and the gain of each step."""
+    card = json.loads((ROOT / "models" / "urban" / "card.json").read_text(encoding="utf-8"))["cross_validation"]
+    head = ("step", *(f"{what}, fold {fold}" for what in ("whole clips", "1 s") for fold in card["folds"]), "mean of whole clips", "of 1 s")
+    rows = []
+    for step in card["gain of each step"]:
+        scores = [step.get(what, ["-"] * len(card["folds"])) for what in ("whole clips", "1 s")]
+        rows.append((step["step"], *scores[0], *scores[1], *map(_mean, scores)))
+    return table(head, rows)
+
+
+def _mean(scores):
+    return "-" if "-" in scores else f"{sum(scores) / len(scores):.3f}"
+
+
 BLOCKS = {
     "parameters": parameters, "knobs": knobs, "keys": keys, "presets": looks, "published": published,
     "settable": settable, "commands": commands, "controllers": controllers, "boxes": boxes,
-    "layouts": layouts,
+    "layouts": layouts, "heard": heard,
 }
 
 

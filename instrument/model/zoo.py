@@ -57,13 +57,25 @@ def show(name=None):
     if name is None or (find_model(name) / "card.json").exists():
         model = load_model(name or DEFAULT)
         yield f"{model.folder}  weights {model.weights_hash}"
-        yield from (f"  {key}: {value}" for key, value in model.card.items())
+        yield from _told(model.card)
         yield from [f"  taught: {', '.join(model.taught.names)}"] * bool(model.taught.names)
         eye = hearsee_eye(model.net, model.card["classes"])
     else:
         eye = open_eye(name, weights=None)  # stages are the same without any, and nothing is to be fetched
     for number, (stage, channels, stride) in enumerate(zip(eye.names, eye.channels, eye.strides), 1):
         yield f"  layer {number}: {stage}, {channels} channels, stride {stride}"
+
+
+def _told(card, indent="  "):
+    """The lines of a card; what has parts of its own with each of them on a line."""
+    for key, value in card.items():
+        parts = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
+        if any(isinstance(part, dict) for part in parts):
+            yield f"{indent}{key}:"
+            for part in parts:
+                yield from _told(part, indent + "  ")
+        else:
+            yield f"{indent}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def get(name=None):
