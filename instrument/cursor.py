@@ -2,7 +2,9 @@
 
 from .params import COMMAND_NAMES, PARAMS, found
 
-TURNS = 128  # presses from end to end of a row's range
+TURNS = 128  # presses from end to end of a row's range, for rows in steps while the key is held
+AGAIN = 0.2  # s; presses that follow each other so soon are those of a key that is held
+HELD = 0.8  # s in which a key that is held turns rows in steps by single ones
 SHOWN = 8.0  # s after the last press until the HUD hides the page
 GROUPS = tuple(dict.fromkeys(row.group for row in PARAMS))
 FIRST = "dream"  # the group that a show begins at
@@ -13,7 +15,7 @@ class Cursor:
 
     def __init__(self):
         self.row = _members(FIRST)[0]
-        self._until = float("-inf")
+        self._until = self._pressed = self._began = float("-inf")
 
     def shown(self, now):
         """Whether the player has used it so lately that the HUD shows its page."""
@@ -31,14 +33,21 @@ class Cursor:
         elif name == "row.default":
             return {self.row.name: self.row.default}
         elif name in ("row.more", "row.less"):
-            return {self.row.name: turned(self.row, values[self.row.name], 1 if name == "row.more" else -1)}
+            return {self.row.name: turned(self.row, values[self.row.name], 1 if name == "row.more" else -1, self._held(now))}
         return {}
 
+    def _held(self, now):
+        """Whether the key of this press has been held for a while."""
+        if now - self._pressed > AGAIN:
+            self._began = now
+        self._pressed = now
+        return now - self._began > HELD
 
-def turned(row, value, way):
-    """The value one press (`way` 1 or -1) further: rows in steps by whole steps."""
+
+def turned(row, value, way, held=False):
+    """The value one press (`way` 1 or -1) further: rows in steps one step, of a key that is held as many as make TURNS presses."""
     if row.curve == "step":
-        return row.clamp(value + way * max(round((row.hi - row.lo) / TURNS), 1))
+        return row.clamp(value + way * (max(round((row.hi - row.lo) / TURNS), 1) if held else 1))
     return row.at(row.position(value) + way / TURNS)
 
 

@@ -1,9 +1,11 @@
 """The `hearsee listen` that a show hears with: kept running beside it, or another program's (`--no-listen`)."""
 
 import os
+from contextlib import ExitStack
 
 from .audio.ring import forget
 from .osc import Remote
+from .osc.wire import returning
 from .params import EAR, PARAMS
 from .supervisor import Supervisor
 
@@ -21,22 +23,25 @@ class Ears:
     def __init__(self, options, taught, say):
         self._say, self._sent, self._due = say, None, 0.0
         self._deaf = False  # whether it was said that the `hear.` rows turn nothing here
+        self._settled = False  # whether what is heard has been chosen
         self.child = self.remote = self.ring_name = None
         if not options.no_listen:
+            _check_ports(options)
             self.ring_name = f"hearsee-{os.getpid()}"
             self.child = Supervisor(_arguments(options, self.ring_name, taught))
             self.remote = Remote(("127.0.0.1", _port(options)))
 
     def __enter__(self):
-        if self.child:
-            self.child.__enter__()
+        with ExitStack() as stack:  # an impatient second Ctrl-C ends the wait for `listen`, and nothing is left behind all the same
+            if self.child:
+                stack.callback(forget, self.ring_name)  # a `listen` that had to be killed leaves it
+                stack.callback(self.remote.close)
+                stack.enter_context(self.child)
+            self._close = stack.pop_all().close
         return self
 
     def __exit__(self, *error):
-        if self.child:
-            self.child.__exit__(*error)
-            self.remote.close()
-            forget(self.ring_name)  # a `listen` that had to be killed leaves it
+        self._close()
 
     @property
     def failed(self):
@@ -68,6 +73,13 @@ class Ears:
             self._deaf = True
             self._say(f"the sound is heard elsewhere: send /hs/hear/... to that `hearsee listen` (port {EAR})")
 
+    def settle(self, spec):
+        """From the first word of it on, hear what this `--audio` names: a `listen` that is started again shall not take the demo
+        because the microphone is away, nor the device that has got its number."""
+        if self.child and spec and not self._settled:
+            self._settled = True
+            self.child.amend("--audio", spec)
+
     def hear_with(self, folder, taught):
         """Hear with another model, now and whenever `listen` is started again."""
         if self.child:
@@ -79,6 +91,13 @@ class Ears:
 def _port(options):
     """Where our own `listen` is told what is turned."""
     return options.port + 1
+
+
+def _check_ports(options):
+    """ValueError where it would send to itself."""
+    if back := returning(options.target, options.host, (options.port, _port(options))):
+        raise ValueError(f"--port {options.port}: the show receives there and its `listen` on {_port(options)}, so neither can be "
+                         f"where it sends (--target {back[0]}); give another --port or --target")
 
 
 def _arguments(options, ring_name, taught):

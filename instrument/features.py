@@ -36,6 +36,7 @@ FEATURES = (
     Feature("audio.flatness", "f", "0..1", "0 a tone, 1 noise."),
     Feature("audio.pulse", "f", "0..1", "1 at an onset, falling by half every 100 ms."),
     Feature("audio.source", "s", "", "What is listened to, and what is wrong with it."),
+    Feature("audio.spec", "s", "", "The same as `--audio` would have to name it."),
     Feature("onset", "f", "", "A sound begins.", event=True),
     Feature("beat.bpm", "f", "1/min", "Tempo; 0 while unknown."),
     Feature("beat.phase", "f", "0..1", "Position within the beat."),

@@ -29,6 +29,7 @@ from .features import AGAIN, CLASS, FORGOTTEN, LISTENING, REFUSED
 from .files import brought_back
 from .lesson import LESSON, Lesson, meant
 from .osc import Receiver, Sender
+from .osc.wire import returning
 from .params import COMMANDS, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .parent import Parent
 from .signals import ENDS, as_before
@@ -74,6 +75,8 @@ def run(options):
 
     Ctrl-C ends it in order where there is no parent: a child of the show is never meant by it.
     """
+    if back := returning(options.target, options.host, [options.port]):
+        raise ValueError(f"--port {options.port} is where it receives, --target {back[0]} where it sends: give one of them another port")
     load = lambda: load_network(options.model, options.taught, options.device)
     with aside(), as_before(), fine_ticks():
         heeded = [number for number in ENDS if signal.getsignal(number) == signal.SIG_DFL]
@@ -240,7 +243,7 @@ class Listener:
         told = f"listening to {': '.join(part for part in (self.source.description, self.source.note) if part)}"
         if told != self._told:
             self._told = told
-            self.sender.publish({"audio.source": told})
+            self.sender.publish({"audio.source": told, "audio.spec": self.source.spec})
             self._complain(told)
 
     def _analyse(self, block):
@@ -288,6 +291,8 @@ class Listener:
             self.sender.rename(network.classes)
             self.engine.attach(network.hear, network.classes, network.front_end, network.every)
             self._network, self._pupil = network, network.pupil
+            if self.options.eager:
+                self._lesson.go_on(network.pupil.taught.names)
 
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""

@@ -333,6 +333,7 @@ class Show:
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
         self.ears.tell(self.values, now)
+        self.ears.settle(self.heard.features.get("audio.spec"))
         features = {**self.heard.features, **self.clock.features(now)}
         self._draw(modulate(self.values, features), strengths(features), now, dt)
         self.receiver.echo(self.values, now)
@@ -348,7 +349,7 @@ class Show:
         spectrogram = self._look(values)
         self.dream.scene.put(self._scene(values, weights, now, aspect(width, height), spectrogram, self.renderer.journey.here))
         dreamt = self.frames.take()
-        self.rates.dreamt(dreamt, self.dream.fault, now)
+        self.rates.dreamt(dreamt, self.dream.fault, now, held=bool(values["show.freeze"]))
         picture = (dreamt.pixels, dreamt.place) if dreamt else None
         self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)

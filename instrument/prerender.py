@@ -22,7 +22,7 @@ from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
 from .errors import enough_memory
 from .eyes import picture_files_of
 from .files import put, write_whole
-from .params import BY_NAME, DEFAULTS, checked
+from .params import BY_NAME, DEFAULTS, PARAMS, checked
 
 FADE = 0.25  # of the frames: length of the cross-fade
 SETTLE = 2.0  # s dreamed before the first frame is kept
@@ -100,9 +100,15 @@ def _card(settings, model):
     """What loops are made of: of the pictures, and of a network in a file, what is in them."""
     network = settings.network and Path(settings.network)
     return {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
-            "weights": model.weights_hash, "network": settings.network, "values": checked(settings.values),
+            "weights": model.weights_hash, "network": settings.network, "values": _rows(settings.values),
             "pictures": {name: _digest(path) for name, path in picture_files_of(model, settings.pictures).items()},
             "network_file": _digest(network) if network and network.is_file() else None}
+
+
+def _rows(values):
+    """All rows of which loops are made: with another default they are other loops."""
+    rows = {**DEFAULTS, **checked(values)}
+    return {row.name: rows[row.name] for row in PARAMS if row.group in ("dream", "zoom", "mod")}
 
 
 def _alike(there, card):

@@ -1,7 +1,7 @@
 """Presets: a look as a TOML file. Read whole or not at all, saved atomically, recalled by name or number, glided to.
 
-A file says only what differs from the defaults; recalling it puts the rest of the look back to its default, but for the
-seed, which starts another dream.
+A file says what it wants to say; recalling it puts the rest of the look back to its default, but for the seed, which starts
+another dream. What is saved names all of the look, so that it stays what it is when a default changes.
 What belongs to the room or the machine (`hear.`, `show.`, size and rate of the dream) stays as it is
 unless the file names it, and is not saved.
 """
@@ -80,7 +80,7 @@ def save(path, values, title="", note=""):
         document["note"] = note
     for row in LOOK:
         value = row.clamp(values.get(row.name, row.default))
-        if value != row.default:
+        if value != row.default or row.name in _PLAIN:
             _place(document, row.name.split("."), _plain(row, value))
     write_whole(path, tomlkit.dumps(document))
 

@@ -17,12 +17,14 @@ class Rates:
     def drawn(self, now):
         self._times = [t for t in self._times if t > now - 2.0] + [now]
 
-    def dreamt(self, frame, fault, now):
-        """What came of the dream: a frame or None, and what is wrong with it, "" if nothing."""
+    def dreamt(self, frame, fault, now, held=False):
+        """What came of the dream: a frame or None, and what is wrong with it, "" if nothing; while it is `held` nothing is late."""
         self.fault = fault
         if frame:
             self.dreams += 1
             self.dream_rate, self.note, self._dreamt = frame.steps_per_s, frame.note, now
+        elif held:
+            self._dreamt = now
         elif (now - self._dreamt) * self.dream_rate > LATE:
             self.dream_rate = 1 / (now - self._dreamt)
 

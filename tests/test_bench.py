@@ -26,6 +26,7 @@ from instrument.dream import Dreamer
 from instrument.dream import dreamer as dreaming
 from instrument.dream.graphs import SETTLED, Plain
 from instrument.dream.precision import quick_precisions
+from instrument.learn.augment import room
 from instrument.model.card import load_model
 from instrument.model.zoo import open_eye
 from instrument.params import DEFAULTS
@@ -386,10 +387,20 @@ def test_an_event_is_a_class_that_becomes_known():
 
 def test_an_empty_room_is_counted_by_the_hour_and_a_steady_sound_by_the_minute():
     rows = calm.calm_rows(Ear(), [("hiss", np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32))], 0.1)
-    assert [row["sound"] for row in rows] == ["room"] * 3 + ["hiss"]
-    assert all(row["per_hour"] == 0 for row in rows[:3]) and rows[3]["flips_per_minute"] == 0
+    assert [row["sound"] for row in rows] == ["room"] * 3 + ["humming room"] * 3 + ["hiss"]
+    assert all(row["per_hour"] == 0 for row in rows[:6]) and rows[6]["flips_per_minute"] == 0
     assert "0.0 events an hour" in calm.verdict(rows) and "0.00 flips a minute" in calm.verdict(rows)
-    assert "no steady sounds were given" in calm.verdict(rows[:3])
+    assert "no steady sounds were given" in calm.verdict(rows[:6])
+
+
+@pytest.mark.parametrize("seconds", [2, 200])
+@pytest.mark.parametrize("hum", [0.04, 0.5])
+def test_an_empty_room_hums_as_much_as_asked_however_long_it_is(hum, seconds):
+    sound = room(seconds, 0.01, 3, hum)
+    power = np.abs(np.fft.rfft(sound)) ** 2
+    hertz = np.fft.rfftfreq(len(sound), 1 / calm.RATE)
+    lines = sum(power[abs(hertz - 50 * k) < 0.6].sum() for k in range(1, 6)) / power.sum()
+    assert lines == pytest.approx(hum, abs=0.05) and sound.std() == pytest.approx(0.01)
 
 
 # --- cuda: what of it can be seen without one

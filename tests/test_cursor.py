@@ -43,10 +43,25 @@ def test_a_row_is_turned_from_end_to_end_and_not_beyond(row):
     for start, way, end in ((row.lo, 1, row.hi), (row.hi, -1, row.lo)):
         value, went = start, [start]
         while value != end and len(went) < 2 * TURNS:
-            value = turned(row, value, way)
+            value = turned(row, value, way, held=True)
             went.append(value)
         assert value == pytest.approx(end) and turned(row, end, way) == end
         assert all((after - before) * way > 0 for before, after in zip(went, went[1:]))
+
+
+@pytest.mark.parametrize("row", [row for row in PARAMS if row.curve == "step"], ids=lambda row: row.name)
+def test_every_value_of_a_row_in_steps_can_be_reached(row):
+    assert turned(row, row.lo, 1) == row.lo + 1 and turned(row, row.hi, -1) == row.hi - 1
+
+
+def test_a_key_that_is_held_goes_faster_until_it_is_let_go():
+    cursor, values, went = Cursor(), dict(DEFAULTS), []
+    cursor.carry_out("row.select", "dream.seed", values, 0.0)
+    for now in [1 + number / 30 for number in range(60)] + [4.0]:
+        before = values["dream.seed"]
+        values |= cursor.carry_out("row.more", None, values, now)
+        went.append(values["dream.seed"] - before)
+    assert went[:20] == [1] * 20 and went[40:60] == [round(9999 / TURNS)] * 20 and went[60] == 1
 
 
 def test_a_press_edits_the_row_selected_and_delete_puts_it_back():

@@ -165,9 +165,18 @@ def test_auroc_is_a_chance():
 
 @pytest.mark.parametrize("noise, fall", [("pink", 10.0), ("brown", 20.0)])
 def test_coloured_noise_falls_as_its_name_says(noise, fall):
-    spectrum = np.abs(np.fft.rfft(coloured(2**16, {"pink": 0.5, "brown": 1.0}[noise], np.random.default_rng(0)))) ** 2
+    spectrum = np.abs(np.fft.rfft(coloured(2**16, {"pink": 0.5, "brown": 1.0}[noise], np.random.default_rng(0), 22050))) ** 2
     decade = [10 * np.log10(spectrum[at:2 * at].mean()) for at in (200, 2000)]
     assert decade[0] - decade[1] == pytest.approx(fall, abs=0.7)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0, 300.0])
+@pytest.mark.parametrize("fall", [0.0, 0.5, 1.0])
+def test_all_of_a_coloured_noise_can_be_heard_however_long_it_is(fall, seconds):
+    noise = coloured(round(seconds * 22050), fall, np.random.default_rng(0), 22050)
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    audible = power[np.fft.rfftfreq(len(noise), 1 / 22050) > 15].sum() / power.sum()
+    assert audible > 0.99 and noise.std() == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("snr", [0.0, 10.0, 20.0])

@@ -121,6 +121,13 @@ def test_old_names_lead_to_rows():
 
 def test_slots_move_what_goes_smoothly():
     assert all(BY_NAME[name].curve != "step" for name in TARGETS)
+
+
+def test_a_target_keeps_its_number_when_others_come():
+    """Patches of TouchDesigner and scripts send numbers."""
+    numbers = {"dream.octave_scale": 0, "dream.layer": 1, "dream.wander": 13, "zoom.speed": 14, "post.hue": 19, "post.tint_hue": 31,
+               "dream.colour": 32}
+    assert {name: TARGETS.index(name) for name in numbers} == numbers
     assert set(SOURCES) == {"off", *features.SOURCE_FEATURES, *WAVES}
     assert set(features.SOURCE_FEATURES.values()) <= set(features.BY_NAME)
 

@@ -102,6 +102,12 @@ def test_other_settings_need_another_folder(model, made):
         prerender(settings(model, made, seed=5))
 
 
+def test_loops_of_other_defaults_are_other_loops(model, made, monkeypatch):
+    monkeypatch.setitem(DEFAULTS, "dream.smoothing", 0.123)
+    with pytest.raises(ValueError, match="made otherwise"):
+        prerender(settings(model, made))
+
+
 def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
     for network in ("nosuch", "nothing"):
         with pytest.raises(ValueError, match=f"no torchvision classifier '{network}'"):

@@ -38,9 +38,18 @@ def test_every_row_survives_at_both_ends(tmp_path, row):
         assert read(tmp_path / "a.toml").values.get(row.name, row.default) == value
 
 
-def test_only_what_differs_is_written_and_labels_are_words(tmp_path):
+def test_a_saved_look_stays_what_it_is_when_a_default_changes(tmp_path, monkeypatch):
+    save(tmp_path / "a.toml", DEFAULTS)
+    before = read(tmp_path / "a.toml").values
+    monkeypatch.setattr("instrument.presets._PLAIN", {name: BY_NAME[name].hi for name in before})
+    assert read(tmp_path / "a.toml").values == before
+
+
+def test_labels_are_words_and_the_room_is_no_part_of_a_look(tmp_path):
     save(tmp_path / "02-my-look.toml", {**DEFAULTS, "zoom.mode": MODES.index("spiral"), "hear.gain": 12.0})
-    assert (tmp_path / "02-my-look.toml").read_text() == 'title = "my look"\n\n[zoom]\nmode = "spiral"\n'
+    text = (tmp_path / "02-my-look.toml").read_text()
+    assert text.startswith('title = "my look"\n') and '[zoom]\n' in text and 'mode = "spiral"\n' in text
+    assert "gain" not in text and "seed" not in text
 
 
 def test_the_room_and_the_machine_stay_unless_named(tmp_path):

@@ -16,6 +16,15 @@ def test_the_rate_of_dreams_falls_while_the_next_one_is_late():
     assert rates.dream_rate == pytest.approx(1 / 4)
 
 
+def test_a_picture_that_is_held_makes_no_dream_late():
+    rates = Rates()
+    rates.dreamt(SimpleNamespace(steps_per_s=10.0, note=""), "", rates.began + 1)
+    for second in range(2, 30):
+        rates.dreamt(None, "", rates.began + second, held=True)
+    rates.dreamt(None, "", rates.began + 29.1)
+    assert rates.dream_rate == 10.0
+
+
 def test_frames_are_counted_over_the_last_two_seconds():
     rates = Rates()
     assert rates.frame_rate == 0.0

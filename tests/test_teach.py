@@ -571,6 +571,16 @@ def test_from_files_counts_examples(base, tmp_path):
     assert from_files(load_model(base), "crackle", [tmp_path / "a.wav"] * 2, tmp_path / "own") == 2
 
 
+def test_after_a_restart_the_class_taught_last_is_taught_on():
+    lesson = Lesson()
+    lesson.go_on(["snap", "clap"])
+    assert lesson.start() == "clap"
+    lesson.stop()
+    lesson.anew(["snap", "clap"])
+    lesson.go_on(["snap", "clap"])
+    assert lesson.start() == "new_class"
+
+
 def test_a_lesson_keeps_what_sounds_between_start_and_stop():
     lesson = Lesson()
     lesson.push(np.ones(5, np.float32), RATE)

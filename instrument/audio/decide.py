@@ -86,7 +86,8 @@ class Decider:
         """Move to a new top class if it leads far or long enough, and the old one has stayed long enough."""
         best = int(np.argmax(self._smooth))
         leads = self._top < 0 or self._leads(best, values, now)
-        if best == self._top or values["hear.hold"] or not leads or now - self._since < values["hear.dwell"] / 1000:
+        holds = values["hear.hold"] and self._top >= 0
+        if best == self._top or holds or not leads or now - self._since < values["hear.dwell"] / 1000:
             return False
         self._top, self._since, self._rival = best, now, -1
         return True

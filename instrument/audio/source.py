@@ -28,12 +28,14 @@ HEARD_BY = {"darwin": "allow it in System Settings > Privacy & Security > Microp
             "win32": "allow it in Settings > Privacy & security > Microphone, for desktop apps, and begin again",
             "linux": "plug in a microphone, or choose and unmute it in the sound settings of the desktop"}
 QUIET, RETRY = 0.5, 1.0  # seconds without a callback before a device counts as gone; between two tries to re-open it
+WAKES, LOOKS = 3.0, 3  # s that one just opened may take to its first; looks at it in a row: not it but we may have been held up
 SERVERS = ("default", "sysdefault", "pulse", "pipewire")  # devices of ALSA's that are none
 MANY = 8  # inputs of a device that are all heard, unless some are chosen
 
 
 class Source:
-    """What every source has: `name`, `description`, `rate` (Hz), `overflows`, `ended`, `note`, `ring`, `truth`."""
+    """What every source has: `name`, `description`, `rate` (Hz), `overflows`, `ended`, `note`, `ring`, `truth`, and `spec`, by which
+    `open_source` opens the same again, also when devices have got other numbers."""
 
     truth = ()  # (start, end, class name) of each event, where it is known
 
@@ -41,7 +43,7 @@ class Source:
         self.name, self.description, self.rate = name, description, int(rate)
         self._dropped = self._missed = 0  # by the device; by a reader too slow for the ring
         self.ended = False  # a file that is over; silence follows
-        self.note = ""  # one line when something is wrong now
+        self.spec = self.note = ""  # note: one line when something is wrong now
         self.ring = Ring.create(ring_name, self.rate)
         self._clock, self._position, self._news = clock, 0, threading.Event()
 
@@ -83,7 +85,7 @@ class Microphone(Source):
     def __init__(self, open_stream, name, description, rate, ring_name=None, clock=perf_counter):
         super().__init__(name, description, rate, ring_name, clock)
         self._open_stream, self._stream = open_stream, None
-        self._calls = self._seen = 0
+        self._calls = self._seen = self._looks = self._before = 0  # before: calls of streams that were closed
         self._alive = self._silent_to = self._tried = self._opened = 0.0
         self._sounded = False  # whether anything but zeros has ever come
         self.reopened = 0
@@ -106,13 +108,19 @@ class Microphone(Source):
             self._silence(now)
             self._retry(now)
         elif self._calls != self._seen:
-            self._seen, self._alive = self._calls, now
+            self._seen, self._alive, self._looks = self._calls, now, 0
             self.note = self._muted(now)
         elif now - self._alive > QUIET:
-            self._close()
-            self._silent_to, self._tried = self._alive, float("-inf")  # the first try is at once
             self.note = f"{self.name} gives no sound: silence until it is back"
-            self.tick(now)
+            self._looks += 1
+            if self._gone(now):
+                self._close()
+                self._silent_to, self._tried = self._alive, float("-inf")  # the first try is at once
+                self.tick(now)
+
+    def _gone(self, now):
+        """Whether it has been silent for longer than a stream may be."""
+        return self._looks >= LOOKS and now - self._alive > (WAKES if self._calls == self._before else QUIET)
 
     def _heard(self, block, overflowed):
         self._calls += 1
@@ -127,9 +135,10 @@ class Microphone(Source):
         return f"{self.name} gives nothing but silence: if it should not, {HEARD_BY[sys.platform]}"
 
     def _open(self, now):
+        self._before, self._looks = self._calls, 0
         self._stream = self._open_stream(self._heard)
-        self._opened = now
-        self._seen, self._alive = self._calls, now
+        self._opened = self._alive = max(now, self._clock())  # to open it may have taken long
+        self._seen = self._calls
 
     def _close(self):
         # before anything else writes to the ring: it has one writer
@@ -309,24 +318,36 @@ def _file(path, loop, aloud, ring_name, channels):
     if max(channels, default=0) > sound.channels:
         raise OSError(f"{path} has no channel {max(channels)}: give --channels from 1 to {sound.channels}")
     player = open_player(sound.rate, sound.channels) if aloud else None
-    return Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name, channels=channels)
+    source = Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name, channels=channels)
+    source.spec = str(path)
+    return source
 
 
 def _demo(loop, aloud, ring_name, seed, why):
     samples, truth = demo.scene(seed)
     player = open_player(demo.RATE, 1) if aloud else None
     source = Paced(lambda: [samples[:, None]], "demo", f"demo scene {seed}{why}", demo.RATE, loop, player, ring_name)
-    source.truth = tuple(truth)
+    source.truth, source.spec = tuple(truth), "demo"
     return source
 
 
 def _microphone(spec, ring_name, channels):
-    found = pick_input(spec, devices())
+    listed = devices()
+    found = pick_input(spec, listed)
 
-    def open_stream(heard):
-        return _open_input(spec if spec == "mic" else found.full_name, found.rate, heard, channels)
+    def choose(listed):
+        return pick_input(spec, listed) if spec == "mic" else same(found, listed)
 
-    return Microphone(open_stream, found.name, found.text, found.rate, ring_name)
+    source = Microphone(lambda heard: _open_input(choose, found.rate, heard, channels), found.name, found.text, found.rate, ring_name)
+    alone = [device.full_name for device in listed].count(found.full_name) == 1
+    source.spec = "mic" if spec == "mic" else found.full_name if alone else str(found.index)
+    return source
+
+
+def same(device, listed):
+    """The device in a fresh list, where it may have another number; where two have its name the one that has its number still."""
+    numbered = [other for other in listed if (other.index, other.full_name) == (device.index, device.full_name)]
+    return numbered[0] if numbered else pick_input(device.full_name, listed)
 
 
 def pick_input(spec, listed):
@@ -357,8 +378,8 @@ def ways(device, listed):
     return sorted(same, key=lambda other: APIS.index(other.api)) if device in same else [device]
 
 
-def _open_input(name, rate, heard, channels=()):
-    """Open and start a device by name, after asking PortAudio for a fresh list. OSError when it is not there."""
+def _open_input(choose, rate, heard, channels=()):
+    """Open and start the device that `choose` finds in a fresh list of PortAudio's. OSError when it is not there."""
     import sounddevice
 
     try:
@@ -368,7 +389,7 @@ def _open_input(name, rate, heard, channels=()):
     except sounddevice.PortAudioError as error:
         raise OSError(f"no audio input: the sound system does not answer ({error})") from None
     listed = devices()
-    chosen = pick_input(name, listed)
+    chosen = choose(listed)
     if max(channels, default=0) > chosen.inputs:
         raise OSError(f"audio input {chosen.text} has no channel {max(channels)}: give --channels from 1 to {chosen.inputs}")
     tries = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]

@@ -4,7 +4,7 @@ Sound goes through the `Engine` of the stage in blocks, with time counted in sam
 event is a class that becomes known, or another one while one is known: what the HUD and OSC announce.
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -16,16 +16,17 @@ from ..params import DEFAULTS
 RATE = FrontEnd().rate
 BLOCK = round(0.02 * RATE)
 LEVELS = (-60.0, -50.0, -40.0)  # dBFS (RMS) of the room
+HUMS = {"room": 0.04, "humming room": 0.5}  # share of its power that is mains hum
 SETTLE = 2.0  # s in which a sound may still be made out
 
 
 def calm_rows(model, clips, minutes=3.0, values=DEFAULTS, progress=lambda items: items):
-    """One row for each level of room noise, then for each of `clips` [(label, samples at 22,050 Hz)] played in a loop.
+    """One row for each kind and level of room noise, then for each of `clips` [(label, samples at 22,050 Hz)] played in a loop.
 
     `minutes` of sound each; `per_hour` events of the room, `flips_per_minute` of the steady sounds after SETTLE.
     """
-    rooms = [("room", level, lambda level=level, seed=seed: room(minutes * 60, 10 ** (level / 20), seed))
-             for seed, level in enumerate(LEVELS)]
+    rooms = [(name, level, lambda level=level, seed=seed, name=name: room(minutes * 60, 10 ** (level / 20), seed, HUMS[name]))
+             for seed, (name, level) in enumerate(product(HUMS, LEVELS))]
     steady = [(label, None, lambda samples=samples: np.resize(samples, round(minutes * 60 * RATE))) for label, samples in clips]
     rows = []
     for label, level, sound in progress([*rooms, *steady]):

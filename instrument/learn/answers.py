@@ -5,7 +5,7 @@ class counts the same, and within it each recording; windows as they are, and be
 "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020). Where a teacher has a word for a class,
 which thousands of recordings have taught it, that is where the last layer begins, and some ten recordings of ours change
 what they must (Chelba and Acero, "Adaptation of Maximum Entropy Capitalizer", EMNLP 2004). What both are worth on folds that
-were not learnt: docs/learning.md.
+were not learnt: docs/hearing.md.
 """
 
 from functools import partial

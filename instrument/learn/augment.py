@@ -202,24 +202,27 @@ def _at_unit_power(part):
 def strangers(rate=FrontEnd().rate, seconds=4.0):
     """Sounds that are no class of anybody's: noise of every colour and mains hum, [float16 samples at `rate`]."""
     chance, count = np.random.default_rng(0), int(seconds * rate)
-    noises = [coloured(count, fall, chance) for fall in (0.0, *COLOURS.values()) for _ in range(NOISES)]
-    time = np.arange(count) / rate
-    for _ in range(NOISES):
-        mains = chance.choice((50, 60)) * (1 + 0.002 * chance.standard_normal())
-        hum = sum(np.sin(2 * np.pi * (k * mains * time + chance.random())) / k ** chance.uniform(0.3, 2)
-                  for k in range(1, 12))
-        noises.append(hum + 0.1 * coloured(count, 0.5, chance))
+    noises = [coloured(count, fall, chance, rate) for fall in (0.0, *COLOURS.values()) for _ in range(NOISES)]
+    noises += [_humming(count, rate, chance) for _ in range(2 * NOISES)]
     return [(noise / np.abs(noise).max()).astype(np.float16) for noise in noises]
 
 
-def room(seconds, level, seed=0, rate=FrontEnd().rate):
-    """An empty room, float32 samples of RMS `level`: air (between pink and brown) that comes and goes, mains hum."""
+def _humming(count, rate, chance):
+    """Mains hum of an amplifier or a transformer, and the air of a room of any colour, up to 20 dB louder than it or quieter."""
+    mains, time = chance.choice((50, 60)) * (1 + 0.002 * chance.standard_normal()), np.arange(count) / rate
+    hum = sum(np.sin(2 * np.pi * (k * mains * time + chance.random())) / k ** chance.uniform(0.3, 2.5) for k in range(1, 12))
+    return hum / hum.std() + 10 ** chance.uniform(-1, 1) * coloured(count, chance.uniform(0.25, 1.25), chance, rate)
+
+
+def room(seconds, level, seed=0, hum=0.04, rate=FrontEnd().rate):
+    """An empty room, float32 samples of RMS `level`: air (between pink and brown) that comes and goes, mains hum of this share of
+    its power."""
     chance, count = np.random.default_rng(seed), round(seconds * rate)
     time = np.arange(count) / rate
     swell = 1 + 0.3 * np.sin(2 * np.pi * time / chance.uniform(7, 20))
-    hum = sum(np.sin(2 * np.pi * 50 * k * time + chance.random()) / k**2 for k in range(1, 6))
-    air = swell * coloured(count, 0.75, chance)
-    sound = air / air.std() + 0.2 * hum
+    tone = sum(np.sin(2 * np.pi * (50 * k * time + chance.random())) / k**2 for k in range(1, 6))
+    air = swell * coloured(count, 0.75, chance, rate)
+    sound = math.sqrt(1 - hum) * air / air.std() + math.sqrt(hum) * tone / tone.std()
     return (level * sound / sound.std()).astype(np.float32)
 
 

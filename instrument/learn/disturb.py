@@ -9,6 +9,7 @@ from ..audio.files import decode
 from ..audio.frontend import resample
 from .dataset import SOUNDS, repeat_to
 
+LOWEST = 20.0  # Hz; noise of ours has nothing below it, where most of brown noise would lie and nobody hears it
 COLOURS = {"pink": 0.5, "brown": 1.0}  # fall of the amplitude: 1 / frequency to this power
 
 
@@ -32,7 +33,7 @@ class Disturb:
     def _noise(self, count, rate, seed):
         chance = np.random.default_rng(seed)
         if self.noise in COLOURS:
-            return coloured(count, COLOURS[self.noise], chance)
+            return coloured(count, COLOURS[self.noise], chance, rate)
         files = sounds_in(self.noise)
         samples, found = decode(files[chance.integers(len(files))])
         samples = repeat_to(resample(samples, found, rate) if found != rate else samples, count)
@@ -40,12 +41,14 @@ class Disturb:
         return samples[start:start + count]
 
 
-def coloured(count, fall, chance):
-    """Noise whose amplitude falls with frequency to the power of `fall`, float32 (count,)."""
-    spectrum = np.fft.rfft(chance.standard_normal(max(count, 2)))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** fall
-    spectrum[0] = 0
-    return np.fft.irfft(spectrum, max(count, 2))[:count].astype(np.float32)
+def coloured(count, fall, chance, rate):
+    """Noise at `rate` Hz whose amplitude falls with frequency to the power of `fall`, from LOWEST on, of unit spread,
+    float32 (count,)."""
+    noise = chance.standard_normal(max(count, 2))
+    hertz = np.fft.rfftfreq(len(noise), 1 / rate)
+    shape = np.maximum(hertz, LOWEST) ** -fall * (hertz >= LOWEST)
+    noise = np.fft.irfft(np.fft.rfft(noise) * shape, len(noise))
+    return (noise / noise.std())[:count].astype(np.float32)
 
 
 def under(samples, noise, snr):

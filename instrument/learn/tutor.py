@@ -22,7 +22,7 @@ from .sound_teacher import EMBEDDING, RATE, TAG_OF, load_sound_teacher
 FITTED = (WINDOW, 4.0)  # s; windows of the clips on which the teacher's head is fitted
 AT_ONCE = 64  # windows that the teacher is asked about
 EVIDENCE = 0.5  # of all of them, see `linear_head`: held back this strongly it tells recordings best that it was not fitted on,
-SURE = 0.7  # and at this temperature its answers to those are likeliest (docs/learning.md)
+SURE = 0.7  # and at this temperature its answers to those are likeliest (docs/hearing.md)
 
 
 class Lesson(NamedTuple):

@@ -5,14 +5,14 @@ import threading
 
 ECHO = 0.05  # least seconds between two echoes
 HAND = 0.3  # s after its own last edit of a row in which a controller is not told of it: a fader must not fight its finger
-MOST = 16  # registered at most; the oldest makes room
+MOST = 16  # registered at most; whoever has been silent the longest makes room
 
 
 class Controllers:
     """Registered controllers, by where to answer them. Any thread."""
 
     def __init__(self):
-        self._all = {}  # (host, port) -> Controller; oldest first
+        self._all = {}  # (host, port) -> Controller; last the one that has sent something last
         self._lock = threading.Lock()
         self._echoed = -math.inf
 
@@ -36,9 +36,10 @@ class Controllers:
     def edited(self, sender, name, value):
         """A row has come from `sender`; None: its value was corrected."""
         with self._lock:
-            for controller in self._all.values():
+            for peer, controller in list(self._all.items()):
                 if controller.sender == sender:
                     controller.edited(name, value)
+                    self._all[peer] = self._all.pop(peer)  # the last to make room
 
     def told(self, peer, values):
         """It is told these values of rows."""

@@ -120,3 +120,8 @@ def bind(host, port):
 def sent(arguments):
     """What was sent, as a reason repeats it."""
     return str(list(arguments))[:SENT]
+
+
+def returning(targets, host, ports):
+    """Those of `targets` (host, port) that are one of our own `ports` on `host`: what is sent there comes back."""
+    return [f"{name}:{port}" for name, port in targets if port in ports and name in ("127.0.0.1", "localhost", host)]

@@ -1,0 +1,64 @@
+"""The `listen` that a show keeps running beside it, without starting one."""
+
+import pytest
+
+from instrument.ears import Ears
+from instrument.params import DEFAULTS
+from instrument.perform import PerformOptions
+
+
+def ears(said=None, **options):
+    return Ears(PerformOptions(**options), "taught", (said if said is not None else []).append)
+
+
+def argument(ears, flag):
+    argv = ears.child._argv
+    return argv[argv.index(flag) + 1] if flag in argv else None
+
+
+def test_what_is_heard_first_is_heard_again_after_a_restart():
+    """Not the demo because the microphone is away, nor what has got its number."""
+    found = ears()
+    assert argument(found, "--audio") is None
+    for spec in (None, "", "mic", "demo"):
+        found.settle(spec)
+    assert argument(found, "--audio") == "mic"
+    chosen = ears(audio="1")
+    chosen.settle("Scarlett 2i2 USB, ALSA")
+    assert argument(chosen, "--audio") == "Scarlett 2i2 USB, ALSA"
+
+
+def test_another_model_is_heard_with_after_a_restart_too():
+    found = ears(model="one")
+    found.hear_with("two", "taught-two")
+    assert (argument(found, "--model"), argument(found, "--taught")) == ("two", "taught-two")
+
+
+@pytest.mark.parametrize("port", [10000, 9999])
+def test_it_does_not_send_to_itself(port):
+    with pytest.raises(ValueError, match=f"--port {port}.*--target 127.0.0.1:10000.*another"):
+        ears(port=port)
+    assert ears(port=port, target=[("192.168.0.9", 10000)]).child
+
+
+def test_a_second_ctrl_c_leaves_nothing_behind(monkeypatch):
+    def impatient(*_):
+        raise KeyboardInterrupt
+
+    closed = []
+    monkeypatch.setattr("instrument.supervisor.Supervisor.__enter__", lambda child: child)
+    monkeypatch.setattr("instrument.supervisor.Supervisor.__exit__", impatient)
+    monkeypatch.setattr("instrument.ears.forget", lambda name: closed.append(name))
+    monkeypatch.setattr("instrument.osc.remote.Remote.close", lambda remote: closed.append("remote"))
+    with pytest.raises(KeyboardInterrupt), ears() as found:
+        pass
+    assert closed == ["remote", found.ring_name]
+
+
+def test_rows_that_cannot_be_turned_from_here_are_told_once():
+    said = []
+    elsewhere = ears(said, no_listen=True)
+    for gain in (0.0, 0.0, 6.0, 12.0):
+        elsewhere.tell({**DEFAULTS, "hear.gain": gain}, 0.0)
+    assert len(said) == 1 and "port 10002" in said[0]
+    assert not (elsewhere.failed or elsewhere.ended or elsewhere.restarts or elsewhere.ring_name)
