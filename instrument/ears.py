@@ -23,7 +23,8 @@ class Ears:
     def __init__(self, options, taught, say):
         self._say, self._sent, self._due = say, None, 0.0
         self._deaf = False  # whether it was said that the `hear.` rows turn nothing here
-        self._settled = False  # whether what is heard has been chosen
+        self._open = options.audio in (None, "auto") or str(options.audio).isdigit()  # what is heard might be another next time
+        self._channels = options.channels
         self.child = self.remote = self.ring_name = None
         if not options.no_listen:
             _check_ports(options)
@@ -75,10 +76,11 @@ class Ears:
 
     def settle(self, spec):
         """From the first word of it on, hear what this `--audio` names: a `listen` that is started again shall not take the demo
-        because the microphone is away, nor the device that has got its number."""
-        if self.child and spec and not self._settled:
-            self._settled = True
-            self.child.amend("--audio", spec)
+        because the microphone is away, nor the device that has got its number. What the player named stays as named."""
+        if self.child and spec and self._open:
+            self._open = False
+            if spec != "demo" or not self._channels:  # which that has not; asked for by name it would be a mistake
+                self.child.amend("--audio", spec)
 
     def hear_with(self, folder, taught):
         """Hear with another model, now and whenever `listen` is started again."""

@@ -32,11 +32,6 @@ class Lesson:
         """Whether an example has begun."""
         return self._blocks is not None
 
-    def go_on(self, names):
-        """After a restart: the class taught last, of the `names` there are, is taught on."""
-        if names and self.name == UNNAMED and not self._given:
-            self.name = names[-1]
-
     def start(self, name=""):
         """Begin an example of a class, or of the one before; its name."""
         self.name, self._blocks, self.seconds = name or self.name, [], 0.0

@@ -291,8 +291,6 @@ class Listener:
             self.sender.rename(network.classes)
             self.engine.attach(network.hear, network.classes, network.front_end, network.every)
             self._network, self._pupil = network, network.pupil
-            if self.options.eager:
-                self._lesson.go_on(network.pupil.taught.names)
 
     def _command(self, name, argument):
         """Begin or end an example at once; what takes time is left to the working thread."""

@@ -192,7 +192,7 @@ ROWS = (
     Param("show.quantise", 0, 0, 2, "", "step", 64, "Presets wait for the next ...", ("now", "beat", "bar")),
 )
 
-LATE = ("dream.colour",)  # targets that came later stand last: the numbers of the others are in people's patches
+LATE = ("dream.colour",)  # targets that came later stand last: the numbers of the others (not their positions) are in people's patches
 TARGETS = tuple(sorted((row.name for row in ROWS if row.curve != "step" and row.group in ("dream", "zoom", "post")), key=LATE.__contains__))
 
 PARAMS = ROWS + (

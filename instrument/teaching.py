@@ -36,6 +36,7 @@ class Teaching:
         self._snapshot = None  # (class, the dream when its example ended)
         self._note = ""  # the newest of `listen`
         self._listened = ""  # the class that `listen` has last listened to
+        self._new = False  # whether `listen` was started again, and knows nothing of that
         self._saving = []  # threads, each with a picture
         self._asked = None  # the one before an example was ended: another is the answer
 
@@ -55,6 +56,7 @@ class Teaching:
         if not name:
             return
         self._check()
+        argument = self._reminded(name, argument)
         if name == "teach.start" and argument:
             self._listened = argument
         if name in ("teach.start", "teach.stop"):
@@ -63,6 +65,11 @@ class Teaching:
             self._asked = self._note
             self._snapshot = None if argument else (self._listened, self._dream())
         self._remote.command(name, argument)
+
+    def _reminded(self, name, argument):
+        """The argument, or where none is given to a `listen` that was started again the class that the one before had taught."""
+        forgot, self._new = self._new, self._new and name == "teach.stop"
+        return argument or (self._listened or None if forgot and name in ("teach.start", "teach.forget") else None)
 
     def _check(self):
         """ValueError if nobody can learn."""
@@ -77,6 +84,7 @@ class Teaching:
         """Take up the classes that `listen` publishes."""
         found = [name.removeprefix(CLASS) for name in features if name.startswith(CLASS)]
         self._there = bool(found)  # one that was started again publishes none until it is up
+        self._new = self._new or not found
         self._answer(features.get("teach.note", ""))
         waits = not self._awaited <= set(found) and self._clock() < self._until
         if waits or features.get("frame", 2) < 2:  # the first tick may have come in part only

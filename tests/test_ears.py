@@ -28,6 +28,16 @@ def test_what_is_heard_first_is_heard_again_after_a_restart():
     assert argument(chosen, "--audio") == "Scarlett 2i2 USB, ALSA"
 
 
+@pytest.mark.parametrize("options, spec", [({"audio": "scarlett"}, "Scarlett 2i2 USB (hw:1,0), ALSA"), ({"audio": "a b.wav"}, "a ?.wav"),
+                                           ({"channels": (2,)}, "demo")])
+def test_what_was_named_stays_as_named(options, spec):
+    """A box comes back with another number in its name; the demo has no channels."""
+    found = ears(**options)
+    before = list(found.child._argv)
+    found.settle(spec)
+    assert found.child._argv == before
+
+
 def test_another_model_is_heard_with_after_a_restart_too():
     found = ears(model="one")
     found.hear_with("two", "taught-two")

@@ -732,6 +732,15 @@ def test_no_number_of_controllers_fills_the_memory(seen):
     assert len(seen.receiver.controllers) == 16
 
 
+def test_whoever_plays_is_not_the_one_to_make_room(seen):
+    tablet = ("192.168.0.7", 9000)
+    seen("/hs/ping", sender=tablet)
+    for port in range(20000, 20040):
+        seen("/hs/ping", sender=("127.0.0.1", port))
+        seen("/hs/tap", sender=tablet)
+    assert tablet in seen.receiver.controllers.peers()
+
+
 def test_a_port_in_use_is_one_line_with_the_cure():
     with Receiver(0) as receiver:
         with pytest.raises(OSError, match=f"{receiver.port}.*choose another port") as caught:

@@ -24,7 +24,7 @@ BEGINNINGS = 0.5  # how much they count beside whole windows
 MOST = 60  # windows of a clip, evenly spread: it counts by its recording anyway, and may last an hour
 EVIDENCE = 2.5  # how much all examples together weigh against weights of zero,
 TOLD = 1.0  # against the word of a teacher,
-NONE = 10.0  # and for "none of these", which most recordings are of
+NONE = 50.0  # and for "none of these", which most recordings are of and which has no one sound
 TRUST = 0.5  # of a teacher's word: 1 is as far as the examples bear it out by itself
 RIDGE = 0.015  # how much reading that word from features is held back, in their variance
 

@@ -12,7 +12,7 @@ class Controllers:
     """Registered controllers, by where to answer them. Any thread."""
 
     def __init__(self):
-        self._all = {}  # (host, port) -> Controller; last the one that has sent something last
+        self._all = {}  # (host, port) -> Controller; last the one from where something came last
         self._lock = threading.Lock()
         self._echoed = -math.inf
 
@@ -33,13 +33,18 @@ class Controllers:
         with self._lock:
             return list(self._all)
 
+    def touch(self, sender):
+        """Something has come from `sender`, which so is the last to make room."""
+        with self._lock:
+            for peer in [peer for peer, controller in self._all.items() if controller.sender == sender]:
+                self._all[peer] = self._all.pop(peer)
+
     def edited(self, sender, name, value):
         """A row has come from `sender`; None: its value was corrected."""
         with self._lock:
-            for peer, controller in list(self._all.items()):
+            for controller in self._all.values():
                 if controller.sender == sender:
                     controller.edited(name, value)
-                    self._all[peer] = self._all.pop(peer)  # the last to make room
 
     def told(self, peer, values):
         """It is told these values of rows."""

@@ -184,6 +184,7 @@ class Receiver:
         """Carry one message out; True if it was a feature."""
         method = self._methods.get(address)
         if method:
+            self.controllers.touch(sender)
             method(arguments, sender)
         elif self._on_features and is_feature(address):
             return self._ear.take(address, arguments, sender, self._now)
