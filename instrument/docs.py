@@ -5,6 +5,7 @@ between is replaced. `python -m instrument.docs` (or `make docs`) does all files
 """
 
 import json
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -191,13 +192,10 @@ def heard():
     head = ("step", *(f"{what}, fold {fold}" for what in ("whole clips", "1 s") for fold in card["folds"]), "mean of whole clips", "of 1 s")
     rows = []
     for step in card["gain of each step"]:
-        scores = [step.get(what, ["-"] * len(card["folds"])) for what in ("whole clips", "1 s")]
-        rows.append((step["step"], *scores[0], *scores[1], *map(_mean, scores)))
-    return table(head, rows)
-
-
-def _mean(scores):
-    return "-" if "-" in scores else f"{sum(scores) / len(scores):.3f}"
+        found = [step.get(what) for what in ("whole clips", "1 s")]
+        folds = [f"{score:.3f}" for scores in found for score in scores or [math.nan] * len(card["folds"])]
+        rows.append((step["step"], *folds, *(f"{sum(scores) / len(scores):.3f}" if scores else "nan" for scores in found)))
+    return table(head, rows).replace("nan", "-")
 
 
 BLOCKS = {
