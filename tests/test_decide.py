@@ -97,7 +97,7 @@ def test_a_top_class_stays_for_the_dwell_time(dwell):
 def test_hold_does_not_bar_the_first_class():
     """Of a show that begins with it, or whose ear was started again."""
     held = run(Decider(CLASSES), ["siren"] * 40, row(hold=1))
-    assert held[-1].top == CLASSES.index("siren") and held[-1].prob > 0.5
+    assert held[-1].top == CLASSES.index("siren") and held[-1].top_prob > 0.5
 
 
 def test_hold_keeps_the_class_while_the_probabilities_move():
