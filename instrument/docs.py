@@ -5,16 +5,14 @@ between is replaced. `python -m instrument.docs` (or `make docs`) does all files
 """
 
 import json
-import math
 import re
 import tomllib
-from pathlib import Path
 
 from . import presets
 from .features import CLASS, FEATURES, RAW, Feature
+from .files import ROOT
 from .params import BY_NAME, COMMANDS, PARAMS, RECALLS, ROWS, SLOTS, SOURCES, TARGETS
 
-ROOT = Path(__file__).resolve().parents[1]
 FILES = ("README.md", "docs/osc.md", "docs/midi.md", "models/README.md")
 MARK = re.compile(r"(<!-- made by instrument/docs\.py: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 KNOBS_PER_ROW = 8  # as on most boxes
@@ -193,9 +191,10 @@ def heard():
     rows = []
     for step in card["gain of each step"]:
         found = [step.get(what) for what in ("whole clips", "1 s")]
-        folds = [f"{score:.3f}" for scores in found for score in scores or [math.nan] * len(card["folds"])]
-        rows.append((step["step"], *folds, *(f"{sum(scores) / len(scores):.3f}" if scores else "nan" for scores in found)))
-    return table(head, rows).replace("nan", "-")
+        folds = [score for scores in found for score in scores or [None] * len(card["folds"])]
+        means = [sum(scores) / len(scores) if scores else None for scores in found]
+        rows.append((step["step"], *("-" if score is None else f"{score:.3f}" for score in folds + means)))
+    return table(head, rows)
 
 
 BLOCKS = {
