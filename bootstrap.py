@@ -26,6 +26,7 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 COMMANDS = ("run", "test", "setup")
 TESTERS = 4  # processes that test at most: each holds a PyTorch and an OpenGL
 MIDI, BUILT = "python-rtmidi", (3, 13)  # from this Python on there are no wheels of it
+MIDI_BUILD = ("g++", "pkg-config", "libasound2-dev", "libjack-jackd2-dev")  # what building it takes on Debian and Ubuntu
 # PyPI's torch for Windows knows no GPU. These run on every driver for CUDA 12, and on an RTX 50.
 # What PyTorch is built on there, and no wheel brings
 RUNTIME = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll")
@@ -206,9 +207,34 @@ def install(test):
         install_for_gpu()
     if pip_install("-e", f".[{','.join(extras)}]" if extras else "."):
         raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
-    if sys.version_info >= BUILT and quiet([*pip(), MIDI]).returncode:
-        say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install a C++ compiler, delete {VENV} and run this "
+    if sys.version_info >= BUILT and not builds_midi():
+        say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install {build_tools()}, delete {VENV} and run this "
             "again, or run it by Python 3.12")
+
+
+def builds_midi():
+    """Whether this Python has rtmidi now: as a wheel, or built from its source with what Debian and Ubuntu have for that."""
+    if quiet([*pip(), MIDI]).returncode == 0:
+        return True
+    if not has_apt():
+        return False
+    missing = missing_packages(build_packages())
+    return (not missing or apt_install(missing)) and quiet([*pip(), MIDI]).returncode == 0
+
+
+def build_packages():
+    """Debian packages that rtmidi is built with; Pythons that are not Debian's bring their own header files."""
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    return MIDI_BUILD if headers.exists() else (*MIDI_BUILD, f"python{sys.version_info[0]}.{sys.version_info[1]}-dev")
+
+
+def build_tools():
+    if sys.platform == "darwin":
+        return "Apple's compiler (xcode-select --install)"
+    if os.name == "nt":
+        return "Microsoft's C++ Build Tools"
+    named = f" (sudo apt-get install {' '.join(build_packages())})" if has_apt() else ""
+    return f"a C++ compiler and the header files of Python, ALSA and JACK{named}"
 
 
 def computes_on_gpu():
@@ -246,7 +272,7 @@ def system_libraries(packages):
     """Installs what is missing where that needs no password; otherwise one line names it, and we go on."""
     if not sys.platform.startswith("linux"):
         return  # the wheels for macOS and Windows carry their libraries
-    if not shutil.which("apt-get") or not shutil.which("dpkg-query"):
+    if not has_apt():
         missing = [name for name in SHARED_OBJECTS if not loads(name)]
         if not has_plugin():
             missing.append("ALSA's plugin for the sound server")
@@ -256,6 +282,11 @@ def system_libraries(packages):
     missing = missing_packages(packages)
     if missing and not apt_install(missing):
         say(f"please install the missing system packages: sudo apt-get install -y {' '.join(missing)}")
+
+
+def has_apt():
+    """Whether this is Debian, Ubuntu or one of their kind."""
+    return bool(shutil.which("apt-get") and shutil.which("dpkg-query"))
 
 
 def by_manager():

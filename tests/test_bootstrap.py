@@ -133,15 +133,37 @@ def test_all_tests_run_side_by_side_and_chosen_ones_as_they_are_chosen(bootstrap
     assert given == ["-m", "pytest", *(flags or ["-n", str(min(os.cpu_count(), bootstrap.TESTERS)), "--dist", "loadfile"])]
 
 
-@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no dpkg-query: not Debian or Ubuntu")
-def test_without_midi_one_line_says_so_and_the_rest_is_set_up(bootstrap, monkeypatch, capsys):
+@pytest.fixture
+def no_wheel(bootstrap, monkeypatch):
+    """A Python that no wheel of rtmidi is made for, and no source of it either: the packages that apt-get was to install."""
+    asked = []
     monkeypatch.setattr(bootstrap, "BUILT", (3, 0))
     monkeypatch.setattr(bootstrap, "MIDI", "no-such-package-as-this")
     monkeypatch.setattr(bootstrap.subprocess, "call", lambda *_, **__: 0)
     monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
+    monkeypatch.setattr(bootstrap, "has_apt", lambda: True)
+    monkeypatch.setattr(bootstrap, "missing_packages", list)
+    monkeypatch.setattr(bootstrap, "apt_install", asked.extend)
+    return asked
+
+
+def test_without_midi_one_line_says_so_and_the_rest_is_set_up(bootstrap, no_wheel, capsys):
     bootstrap.install(test=False)
     line = capsys.readouterr().out.strip()
     assert "no MIDI" in line and "Python 3.12" in line and "\n" not in line
+
+
+def test_where_midi_has_to_be_built_apt_brings_what_that_takes(bootstrap, no_wheel, monkeypatch, tmp_path):
+    monkeypatch.setattr(bootstrap.sysconfig, "get_path", lambda name: str(tmp_path))
+    bootstrap.install(test=False)
+    assert no_wheel == [*bootstrap.MIDI_BUILD, f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"]
+
+
+def test_a_python_with_header_files_of_its_own_is_not_asked_for_debians(bootstrap, no_wheel, monkeypatch, tmp_path):
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(bootstrap.sysconfig, "get_path", lambda name: str(tmp_path))
+    bootstrap.install(test=False)
+    assert no_wheel == list(bootstrap.MIDI_BUILD)
 
 
 @pytest.fixture
