@@ -18,7 +18,7 @@ from instrument.control import Control
 from instrument.features import EVENTS, FEATURES, class_feature
 from instrument.learn.teach import legal_name
 from instrument.osc import Receiver, Remote, Sender
-from instrument.osc.controllers import HAND
+from instrument.osc.controllers import HAND, RETURN
 from instrument.osc.ear import ALONE, MOST
 from instrument.osc.pattern import matcher
 from instrument.osc.presses import SAME, STREAM
@@ -687,6 +687,51 @@ def test_a_finger_is_left_alone_and_told_the_truth_afterwards():
             receiver.echo(old, now)
         told = dict(tablet.messages())
         assert told["/hs/post/hue"] == [0.0] and told["/hs/dream/octaves"] == [BY_NAME["dream.octaves"].hi]
+
+
+@pytest.mark.parametrize("address", ("/hs/post/gamma", "/hs/n/post/gamma"))
+def test_a_fader_that_sends_what_it_is_set_to_moves_nothing(seen, address):
+    seen("/hs/ping", now=0.0)
+    seen.receiver.echo(dict(DEFAULTS), 0.0)
+    gliding = 1.234567
+    seen.receiver.echo(DEFAULTS | {"post.gamma": gliding}, 1.0)
+    given = {"/hs/post/gamma": gliding, "/hs/n/post/gamma": BY_NAME["post.gamma"].position(gliding)}[address]
+    there = (PEER[0], PEER[1] + 1)  # and it may send from another socket than it asked from
+    seen(address, given, now=1.1)
+    seen(address, given, sender=there, now=1.2)
+    assert not seen.edits
+    seen(address, given * 0.9, now=1.3)  # a hand
+    seen(address, given, now=1.1 + RETURN)  # a hand, later
+    assert len(seen.edits) == 2
+
+
+def test_a_switch_is_never_taken_for_what_comes_back(seen):
+    seen("/hs/ping", now=0.0)
+    for now, dark in enumerate((0.0, 1.0, 0.0)):
+        seen.receiver.echo(DEFAULTS | {"show.blackout": dark}, now / 10)
+    seen("/hs/show/blackout", 1.0, now=0.21)
+    assert seen.edits == [{"show.blackout": 1.0}]
+
+
+def test_the_show_is_no_controller_of_itself(seen):
+    receiver = seen("/hs/query", seen.receiver.port, sender=("127.0.0.1", 9), now=0.0)
+    assert "is the port of this show" in receiver.reason and not len(receiver.controllers)
+
+
+def test_a_finger_that_sends_from_another_socket_is_left_alone_and_told_the_truth_afterwards(ear):
+    control, there = Control(), ("127.0.0.1", 9)
+    receiver = Receiver(0, submit=control.submit, values=control.frame)
+    with receiver:
+        receiver.receive(encode("/hs/ping", ear.address[1]), there, 0.0)
+        ear.packet()
+        receiver.echo(control.frame(), 0.0)
+        receiver.receive(encode("/hs/post/hue", 20.0), ("127.0.0.1", 10), 1.0)
+        for now in (1.0, 1.0 + HAND / 2):
+            receiver.echo(control.frame(), now)
+        ear.send(("127.0.0.1", receiver.port), "/hs/ping")
+        assert ear.messages() == [("/hs/pong", [1])]
+        receiver.echo(control.frame(), 1.0 + 1.1 * HAND)
+        assert dict(ear.messages())["/hs/post/hue"] == [20.0]
 
 
 class Narrow:

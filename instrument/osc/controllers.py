@@ -1,9 +1,13 @@
 """Who has asked to be told of changes, and what each of them knows."""
 
 import math
+import struct
 import threading
 
+from .wire import as_float
+
 ECHO = 0.05  # least seconds between two echoes
+RETURN = 0.5  # s within which what a controller was told may come back from it: a fader that sends what it is set to
 HAND = 0.3  # s after its own last edit of a row in which a controller is not told of it: a fader must not fight its finger
 MOST = 16  # registered at most; whoever has been silent the longest makes room
 
@@ -42,14 +46,29 @@ class Controllers:
     def edited(self, sender, name, value):
         """A row has come from `sender`; None: its value was corrected."""
         with self._lock:
-            for controller in self._all.values():
-                if controller.sender == sender:
-                    controller.edited(name, value)
+            if own := [controller for controller in self._all.values() if controller.sender == sender]:
+                own[-1].edited(name, value)
+            elif (beside := self._of_host(sender[0])) and len(beside) == 1:
+                beside[0].moved(name)  # from another socket of its, or from another program there, of which it is told after
 
     def told(self, peer, values):
         """It is told these values of rows."""
         with self._lock:
             self._all[peer].known.update(values)
+
+    def sent(self, peer, packets, now):
+        """It is sent these {address: number} at `now`."""
+        with self._lock:
+            if peer in self._all:
+                self._all[peer].sent(packets, now)
+
+    def returns(self, sender, address, number, now):
+        """Whether this is what a controller of that host was told a moment ago, and so nobody's hand."""
+        with self._lock:
+            return any(controller.returns(address, number, now) for controller in self._of_host(sender[0]))
+
+    def _of_host(self, host):
+        return [controller for peer, controller in self._all.items() if peer[0] == host]
 
     def missed(self, peer, names):
         """It could not be told the rows of these names: they are for the next echo."""
@@ -72,11 +91,26 @@ class Controller:
     def __init__(self):
         self.sender, self.known = None, {}
         self._fresh, self._moved = set(), {}  # rows it has edited since the last echo; when it last did, by the echoes' clock
+        self._sent = {}  # address -> [(number, when)] of the last RETURN seconds
 
     def edited(self, name, value):
         """It has sent a row's value; None: one that was corrected."""
         self.known[name] = value
         self._fresh.add(name)
+
+    def moved(self, name):
+        """A row is in its hand, perhaps: it is told what has become of it once that rests."""
+        self._fresh.add(name)
+
+    def sent(self, packets, now):
+        """It is sent these {address: number}."""
+        for address, number in packets.items():
+            recent = [(old, when) for old, when in self._sent.get(address, ()) if now - when <= RETURN]
+            self._sent[address] = [*recent, (_as_received(number), now)]
+
+    def returns(self, address, number, now):
+        """Whether it was sent this number a moment ago."""
+        return any(_as_received(number) == old and now - when <= RETURN for old, when in self._sent.get(address, ()))
 
     def missed(self, names):
         """It has not been told the rows of these names."""
@@ -90,3 +124,8 @@ class Controller:
                 if self.known.setdefault(name, value) != value and now - self._moved.get(name, -math.inf) >= HAND}
         self.known |= news
         return news
+
+
+def _as_received(number):
+    """A number as OSC carries it: a float of four bytes."""
+    return struct.unpack(">f", struct.pack(">f", as_float(number)))[0]

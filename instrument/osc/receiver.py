@@ -12,7 +12,7 @@ from .ear import Ear, is_feature
 from .pattern import PATTERN, matcher
 from .presses import NUMBERED, Presses
 from .sender import WEKINATOR
-from .wire import FULL, SENT, bind, bundles, decoded, encode, send, sent
+from .wire import FULL, SENT, bind, bundles, decoded, encode, returning, send, sent
 
 LINE = 640  # characters of a reason: the labels of the longest row fit
 CLOSES = 1.0  # s after which a thread that nothing wakes sees that it is to end
@@ -67,13 +67,13 @@ class Receiver:
         """Address -> function of (arguments, sender)."""
         methods = {"/hs/ping": self._ping, "/hs/query": self._query}
         for row in self._rows:
-            methods[row.address] = self._setter(row, row.clamp, float, row.labels)
-            methods[row.unit_address] = self._setter(row, row.at, row.position)
+            methods[row.address] = self._setter(row, row.address, row.clamp, float, row.labels)
+            methods[row.unit_address] = self._setter(row, row.unit_address, row.at, row.position)
         for command in commands:
             methods[command.address] = self._trigger(command)
         return methods
 
-    def _setter(self, row, legal, shown, labels=()):
+    def _setter(self, row, address, legal, shown, labels=()):
         def edit(arguments, sender):
             given = arguments[0] if len(arguments) == 1 else None
             if labels and isinstance(given, str):
@@ -81,6 +81,9 @@ class Receiver:
             if not isinstance(given, (int, float)):
                 kinds = f"number or label ({', '.join(labels)})" if labels else "number"
                 raise ValueError(f"takes one {kinds}; got {sent(arguments)}")
+            # A step that comes back changes nothing; of what glides it would be an older value, and end the glide.
+            if row.curve != "step" and self.controllers.returns(sender, address, given, self._now):
+                return
             value = legal(given)
             as_sent = abs(shown(value) - given) < 1e-6
             self.controllers.edited(sender, row.name, value if as_sent else None)  # one that was corrected is told so
@@ -106,11 +109,13 @@ class Receiver:
     def _query(self, arguments, sender):
         peer, values = self._register(arguments, sender), dict(self._values())
         self.controllers.told(peer, values)
-        self._tell(peer, values)
+        self._tell(peer, values, self._now)
 
     def _register(self, arguments, sender):
         port = int(arguments[0]) if arguments and isinstance(arguments[0], (int, float)) else 0
         peer = (sender[0], port) if 1 < port < 65536 else sender
+        if returning([peer], self.host, [self.port]):
+            raise ValueError(f"{port} is the port of this show: give the one that you listen on")
         self.controllers.register(peer, sender)
         return peer
 
@@ -123,18 +128,19 @@ class Receiver:
         edit come back (`controllers.py`).
         """
         for peer, changed in self.controllers.news(values, now):
-            self._tell(peer, changed)
+            self._tell(peer, changed, now)
 
     def news(self, text):
         """Tell registered controllers what has become of a lesson. Any thread."""
         for peer in self.controllers.peers():
             self._answer(peer, encode(NOTE, text))
 
-    def _tell(self, peer, values):
+    def _tell(self, peer, values, now):
         rows = [row for row in self._rows if row.name in values]
-        plain = [encode(row.address, float(values[row.name])) for row in rows]
-        twins = [encode(row.unit_address, row.position(values[row.name])) for row in rows]
-        if not all([self._answer(peer, packet) for packet in bundles(plain + twins)]):
+        numbers = {row.address: float(values[row.name]) for row in rows}
+        numbers |= {row.unit_address: row.position(values[row.name]) for row in rows}
+        self.controllers.sent(peer, numbers, now)
+        if not all([self._answer(peer, packet) for packet in bundles([encode(*each) for each in numbers.items()])]):
             self.controllers.missed(peer, values)
 
     def _answer(self, peer, packet):
