@@ -18,7 +18,7 @@ _ROWS = tuple((f"{slot}.source", f"{slot}.target", f"{slot}.depth") for slot in 
 
 
 def modulate(values, features):
-    """`values` with the targets of all slots moved by depth x feature, in knob position, kept inside the range.
+    """`values` with the targets of all slots moved by depth x feature, in knob position, kept inside the range; circles are gone round.
 
     features: {feature name: number}, `clock.BEATS` among them; a missing one counts as 0.
     Slots on the same target add up.
@@ -34,7 +34,8 @@ def modulate(values, features):
 
 
 def _moved(row, value, move):
-    return row.at(row.position(value) + move)
+    place = row.position(value) + move
+    return row.at(place % 1 if row.curve == "circle" else place)
 
 
 def strengths(features):

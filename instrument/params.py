@@ -15,7 +15,7 @@ FOLLOWING = object()  # an edit: of a stepped row the value after the one that i
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One row: `lo`..`hi` in `unit`, bent by `curve` ("lin", "exp" or "step")."""
+    """One row: `lo`..`hi` in `unit`, bent by `curve` ("lin", "exp" or "step"; "circle": straight, and the ends are the same)."""
 
     name: str
     default: float
@@ -171,7 +171,7 @@ ROWS = (
     Param("zoom.pan_y", 0.0, -1.0, 1.0, "1/s", "lin", 43, "Drift upwards."),
     Param("zoom.mode", 0, 0, len(MODES) - 1, "", "step", 44, "Shape of the motion.", MODES, "z"),
     Param("zoom.echo", 0.0, 0.0, 0.98, "", "lin", 45, "How much of the last frame returns, zoomed."),
-    Param("post.hue", 0.0, -180.0, 180.0, "deg", "lin", 48, "Hue rotation."),
+    Param("post.hue", 0.0, -180.0, 180.0, "deg", "circle", 48, "Hue rotation."),
     Param("post.saturation", 1.1, 0.0, 2.0, "", "lin", 49, "Colour strength."),
     Param("post.contrast", 1.05, 0.5, 2.0, "", "exp", 50, "Contrast round middle grey."),
     Param("post.gamma", 1.0, 0.4, 2.5, "", "exp", 51, "Brightness of the middle tones."),
@@ -184,7 +184,7 @@ ROWS = (
     Param("post.vignette", 0.25, 0.0, 1.0, "", "lin", 58, "Darker corners."),
     Param("post.sharpen", 0.2, 0.0, 1.0, "", "lin", 59, "Crisper edges."),
     Param("post.tint", 0.0, 0.0, 1.0, "", "lin", 46, "One colour in place of all, from black to white."),
-    Param("post.tint_hue", 40.0, 0.0, 360.0, "deg", "lin", 47, "Which colour that is: 0 red, 120 green, 240 blue."),
+    Param("post.tint_hue", 40.0, 0.0, 360.0, "deg", "circle", 47, "Which colour that is: 0 red, 120 green, 240 blue."),
     Param("show.master", 1.0, 0.0, 1.0, "", "lin", 60, "Brightness of the whole picture."),
     Param("show.blackout", 0, 0, 1, "", "step", 61, "Black picture; everything goes on behind it.", SWITCH, "b"),
     Param("show.freeze", 0, 0, 1, "", "step", 62, "Hold the picture.", SWITCH, "f"),

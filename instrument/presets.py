@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .features import in_ascii
 from .files import ROOT, write_whole
-from .params import BY_NAME, PARAMS, SWITCH, found
+from .params import BY_NAME, PARAMS, SLOTS, SWITCH, found
 
 LOOK = tuple(row for row in PARAMS
              if row.group in ("dream", "zoom", "post", "mod") and row.name not in ("dream.size", "dream.rate"))
@@ -249,8 +249,20 @@ def _as_typed(name):
 
 
 def morph(start, end, share):
-    """The values of `end`'s rows between start (share 0) and end (1): straight in knob position, steps at half."""
-    return {name: _between(BY_NAME[name], start.get(name, value), value, share) for name, value in end.items()}
+    """The values of `end`'s rows between start (share 0) and end (1): straight in knob position, circles the shorter way
+    round, steps at half. A modulation that is led elsewhere fades out until then, and in from there."""
+    return _morph(start, end, share, _led_elsewhere(start, end))
+
+
+def _morph(start, end, share, faded):
+    return {name: (_faded if name in faded else _between)(BY_NAME[name], start.get(name, value), value, share)
+            for name, value in end.items()}
+
+
+def _led_elsewhere(start, end):
+    """The depths of the slots whose source or target is another one at the end."""
+    changed = {name for name, value in end.items() if start.get(name, value) != value}
+    return {f"{slot}.depth" for slot in SLOTS if not changed.isdisjoint((f"{slot}.source", f"{slot}.target"))}
 
 
 def _between(row, start, end, share):
@@ -259,22 +271,31 @@ def _between(row, start, end, share):
     if share <= 0 or row.curve == "step":
         return start if share < 0.5 else end
     first, last = row.position(start), row.position(end)
+    if row.curve == "circle":
+        return row.at((first + ((last - first + 0.5) % 1 - 0.5) * share) % 1)
     return row.at(first + (last - first) * share)
+
+
+def _faded(row, start, end, share):
+    share = min(max(share, 0.0), 1.0)
+    return row.clamp(start * (1 - 2 * share) if share < 0.5 else end * (2 * share - 1))
 
 
 class Glide:
     """A morph on its way. A row that somebody else moves meanwhile is theirs."""
 
     def __init__(self, start, end, began, seconds):
-        self._start = {name: start[name] for name, value in end.items() if start[name] != value}
-        self._end = {name: end[name] for name in self._start}
+        self._faded = _led_elsewhere(start, end)
+        moving = [name for name, value in end.items() if start[name] != value or value and name in self._faded]
+        self._start = {name: start[name] for name in moving}
+        self._end = {name: end[name] for name in moving}
         self._given = dict(self._start)
         self._began, self._seconds = began, seconds
 
     def step(self, now, values):
         """The edits of this frame, given the values of the last: {name: value}."""
         self._end = {name: end for name, end in self._end.items() if values[name] == self._given[name]}
-        self._given = morph(self._start, self._end, self.share(now))
+        self._given = _morph(self._start, self._end, self.share(now), self._faded)
         return self._given
 
     @property

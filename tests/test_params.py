@@ -16,7 +16,7 @@ NAME = re.compile(r"[a-z]+(\.[a-z0-9_]+)*")
 def test_a_row_is_well_formed(row):
     assert NAME.fullmatch(row.name)
     assert row.lo < row.hi and row.lo <= row.default <= row.hi
-    assert row.curve in ("lin", "exp", "step")
+    assert row.curve in ("lin", "exp", "step", "circle")
     assert row.lo > 0 or row.curve != "exp"
     assert row.doc.endswith(".") and "\n" not in row.doc
     assert row.cc is None or 0 <= row.cc < 120

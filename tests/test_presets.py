@@ -2,12 +2,14 @@
 
 import os
 import random
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from instrument import files
-from instrument.params import BY_NAME, DEFAULTS, MODES, OLD_NAMES, PARAMS
+from instrument.modulation import modulate
+from instrument.params import BY_NAME, DEFAULTS, MODES, OLD_NAMES, PARAMS, TARGETS
 from instrument.presets import LOOK, Bank, Glide, morph, read, save
 
 SHIPPED = Path(__file__).parent.parent / "presets"
@@ -209,7 +211,7 @@ def test_a_morph_has_its_ends_and_its_middle(row):
     start, end = {row.name: row.lo}, {row.name: row.hi}
     assert morph(start, end, 0) == start and morph(start, end, 1) == end
     middle = morph(start, end, 0.5)[row.name]
-    assert middle == (row.hi if row.curve == "step" else row.at(0.5))
+    assert middle == {"step": row.hi, "circle": row.lo}.get(row.curve, row.at(0.5))  # a circle's ends are the same
     assert all(row.lo <= morph(start, end, share / 7)[row.name] <= row.hi for share in range(-2, 10))
 
 
@@ -224,6 +226,32 @@ def test_a_glide_ends_exactly_and_leaves_alone_what_a_hand_takes():
         values |= glide.step(now, values)
     assert glide.done(12.0)
     assert look(values) == {**end, "post.hue": 12.5}
+
+
+def test_a_circle_is_gone_round_the_shorter_way():
+    way = [morph({"post.hue": 170.0}, {"post.hue": -170.0}, share)["post.hue"] for share in (0.0, 0.25, 0.75, 1.0)]
+    assert way == pytest.approx([170.0, 175.0, -175.0, -170.0])
+
+
+def test_a_modulation_that_is_led_elsewhere_fades_out_and_in_and_jumps_nowhere():
+    heard = {"audio.level": 0.6, "audio.low": 0.6, "audio.high": 0.6, "audio.pulse": 0.6, "top.prob": 0.8, "clock.beats": 2.3}
+    looks = [read(path).values for path in sorted(SHIPPED.glob("*.toml"))]
+    for start, end in permutations(looks, 2):
+        before, after = (modulate({**DEFAULTS, **start, **morph(start, end, 0.5 + aside)}, heard) for aside in (-1e-4, 1e-4))
+        apart = {name: abs(BY_NAME[name].position(after[name]) - BY_NAME[name].position(before[name])) for name in TARGETS}
+        assert not {name: far for name, far in apart.items() if 0.01 < far < 0.99}  # a circle's ends are the same
+
+
+def test_a_glide_whose_modulation_a_hand_takes_goes_on_where_it_is():
+    values, end = dict(DEFAULTS), DEFAULTS | {"mod.1.target": float(TARGETS.index("post.hue"))}
+    glide, depth = Glide(values, end, 0.0, 1.0), DEFAULTS["mod.1.depth"]
+    values |= glide.step(0.25, values)
+    assert values["mod.1.depth"] == pytest.approx(depth / 2)
+    values["mod.1.target"] = float(TARGETS.index("post.gamma"))
+    values |= glide.step(0.26, values)
+    assert values["mod.1.depth"] == pytest.approx(depth * 0.48)
+    values |= glide.step(1.0, values)
+    assert values["mod.1.depth"] == depth
 
 
 def test_a_glide_of_no_time_is_a_cut():
