@@ -1,5 +1,7 @@
 """The preset in play: recalling, gliding, waiting for the beat, saving."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from .params import DEFAULTS
 from .presets import LOOK, Glide, label, read
 
@@ -9,11 +11,16 @@ CALM = {row.name: row.default for row in LOOK} | {"show.freeze": 0.0, "show.mast
 
 
 class Deck:
-    """Recalls presets of `bank` into `control`. Main thread; time is passed in (s)."""
+    """Recalls presets of `bank` into `control`. Main thread; time is passed in (s).
 
-    def __init__(self, bank, control, clock):
+    `notice(text)` is told, in one line, where a preset was saved, or why not: no frame waits for a disk.
+    """
+
+    def __init__(self, bank, control, clock, notice=print):
         self.bank, self.path, self.message = bank, None, ""
-        self._control, self._clock = control, clock
+        self._control, self._clock, self._notice = control, clock, notice
+        self._writer = ThreadPoolExecutor(1, "presets")  # one after the other: each takes the next number
+        self._saving = []  # (what is to become of it, the preset that was in play)
         self._waiting = None  # (due, Preset, seconds)
         self._glide = None
         self._before = None  # (path, values) of the look before the last recall or panic
@@ -35,9 +42,8 @@ class Deck:
         """Carry out one of the preset commands; ValueError or OSError in one line, and nothing has changed."""
         self.message = ""
         if name == "preset.save":
-            self.path = self.bank.save(values, argument if isinstance(argument, str) else "")
+            self._saving.append((self._writer.submit(self.bank.save, values, argument if isinstance(argument, str) else ""), self.path))
             self._glide = None  # what was saved stays
-            self.message = f"saved {self.path}"
         elif name == "preset.back":
             self._go_back(values)
         else:
@@ -96,6 +102,8 @@ class Deck:
 
     def update(self, now, values):
         """Start what is due and move the glide on: the control has those values at once."""
+        while self._saving and self._saving[0][0].done():
+            self._see_saved(*self._saving.pop(0))
         if self._waiting and now >= self._waiting[0]:
             _, preset, seconds = self._waiting
             self._waiting = None
@@ -104,6 +112,22 @@ class Deck:
             self._control.apply(self._glide.step(now, values))
             if self._glide.done(now):
                 self._glide = None
+
+    def close(self):
+        """Wait until all is saved, and say so."""
+        self._writer.shutdown()
+        for saving in self._saving:
+            self._see_saved(*saving)
+        self._saving = []
+
+    def _see_saved(self, saving, before):
+        try:
+            path = saving.result()
+        except OSError as mistake:
+            return self._notice(str(mistake))
+        if self.path == before:  # nothing was recalled meanwhile
+            self.path = path
+        self._notice(f"saved {path}")
 
     def _begin(self, preset, seconds, now, values):
         if not (self._glide and preset.path == self.path):  # pressed twice: the look of before is the one before the first

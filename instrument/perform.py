@@ -120,6 +120,7 @@ def perform(options):
     """Play until the window closes, the time is over, a file without a window has ended or Ctrl-C; the exit status."""
     share_cores()
     with aside(), as_before(), fine_ticks(), awake(not options.headless), ExitStack() as stack:
+        load_ahead()
         show, status = Show(options, stack), 0
         gc.freeze()  # to look through all that was opened for what is no longer used takes 0.2 s, and holds every frame up
         stack.callback(gc.unfreeze)
@@ -134,6 +135,13 @@ def perform(options):
     return status
 
 
+def load_ahead():
+    """Load now what the first recording and the first preset that is saved would load in the midst of a frame: 0.3 s."""
+    import tomlkit  # noqa: F401
+
+    from .render import record  # noqa: F401
+
+
 class Show:
     """Everything that is open during a performance; `stack` closes it."""
 
@@ -141,7 +149,8 @@ class Show:
         self.control = Control(options.values)
         self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
         self.bank = open_bank(options.presets, new=True)
-        self.deck = Deck(self.bank, self.control, self.clock)
+        self.deck = Deck(self.bank, self.control, self.clock, self.say)
+        stack.callback(self._save_presets)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
         self._load_eyes()
@@ -258,6 +267,11 @@ class Show:
         """Finish what is recorded; an impatient second Ctrl-C must not cost it."""
         with undisturbed():
             self.video.stop()
+
+    def _save_presets(self):
+        """See what is being saved to its end, likewise."""
+        with undisturbed():
+            self.deck.close()
 
     # --- the frame loop
 

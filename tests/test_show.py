@@ -79,7 +79,18 @@ def test_nothing_received_is_silence():
 def deck(tmp_path):
     save(tmp_path / "01-slow.toml", {**DEFAULTS, "zoom.speed": 0.0})
     save(tmp_path / "02-fast.toml", {**DEFAULTS, "zoom.speed": 2.0})
-    return Deck(Bank([tmp_path]), Control(), Clock())
+    told = []
+    deck = Deck(Bank([tmp_path]), Control(), Clock(), told.append)
+    deck.told = told
+    yield deck
+    deck.close()
+
+
+def save_now(deck, name, now, values):
+    """Save, and wait until the disk has it."""
+    deck.ask("preset.save", name, now, values)
+    deck._saving[-1][0].exception(60)
+    deck.update(now, values)
 
 
 def values_after(deck, now):
@@ -117,7 +128,7 @@ def test_what_is_saved_in_a_morph_stays(deck):
     deck.ask("preset.morph", "fast", 0.0, DEFAULTS)
     values_after(deck, 0.0)
     half = values_after(deck, 1.0)
-    deck.ask("preset.save", "half", 1.0, half)
+    save_now(deck, "half", 1.0, half)
     assert values_after(deck, 5.0) == half == {**half, **deck.bank.load("half").values} and deck.name == "half"
 
 
@@ -248,10 +259,29 @@ def test_a_preset_that_waits_for_the_beat_is_there_though_its_file_has_gone(deck
 
 
 def test_a_number_is_no_name_to_save_under_and_is_said_once(deck):
-    deck.ask("preset.save", 1.0, 0.0, DEFAULTS)
-    assert deck.path.name == "03-look-3.toml" and deck.message
+    save_now(deck, 1.0, 0.0, DEFAULTS)
+    assert deck.path.name == "03-look-3.toml" and deck.told == [f"saved {deck.path}"]
     deck.ask("preset.load", "fast", 0.0, DEFAULTS)
-    assert deck.message == ""
+    deck.update(0.0, DEFAULTS)
+    assert deck.message == "" and len(deck.told) == 1
+
+
+def test_presets_saved_one_upon_the_other_each_have_a_name_and_what_is_recalled_meanwhile_stays_in_play(deck):
+    for _ in range(3):
+        deck.ask("preset.save", "look", 0.0, DEFAULTS)
+    deck.ask("preset.load", "fast", 0.0, DEFAULTS)
+    deck.update(0.0, DEFAULTS)
+    deck.close()
+    assert deck.name == "fast" and deck.bank.names()[-3:] == ["look", "look 2", "look 3"]
+    assert [text.split()[0] for text in deck.told] == ["saved"] * 3
+
+
+def test_a_preset_that_cannot_be_saved_is_said_and_the_one_in_play_stays(deck, tmp_path):
+    deck.ask("preset.load", "fast", 0.0, DEFAULTS)
+    deck.update(0.0, DEFAULTS)
+    deck.bank.folders = (tmp_path / "01-slow.toml",)  # no folder
+    save_now(deck, "look", 0.0, DEFAULTS)
+    assert "preset not saved" in deck.told[-1] and deck.name == "fast"
 
 
 def test_a_morph_goes_where_it_is_told_and_a_load_must_be_told(deck):
