@@ -24,7 +24,7 @@ from instrument.dream.loop import Inbox, rgba
 from instrument.dream.memory import Framing
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
-from instrument.motion import Motion, Place, motion
+from instrument.motion import Motion, Place, added, motion
 from instrument.params import DEFAULTS, MODES
 from instrument.rates import Rates
 
@@ -1348,6 +1348,32 @@ def test_what_is_read_outside_is_what_a_mirror_would_show(reach):
     wanted = F.grid_sample(picture, places.permute(0, 2, 3, 1), "bicubic", "reflection", align_corners=False)
     inner = (wanted - flow._read(picture, places, "bicubic")).abs()  # of four pixels at a border one does not see the mirror
     assert float(inner.mean()) < 0.01 and float(inner.median()) < 1e-5
+
+
+@pytest.mark.parametrize("way", (Motion(turn=0.17), Motion(pan_x=0.15), Motion(expand=0.1, strips=-0.1), Motion(spiral=0.2)))
+def test_a_picture_that_is_carried_for_long_grows_no_stripes(way):
+    """Each step reads what the last one read: what a reading makes stronger grows without end."""
+    picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
+    grain, carried = roughness(picture), picture
+    kind, numbers = flow.course(added(Motion(), way, 1 / 60))
+    for _ in range(240):
+        carried = flow.along(carried, kind, numbers)
+    assert roughness(carried) < 1.1 * grain
+
+
+def roughness(picture):
+    return float(picture.diff(dim=3).abs().mean() + picture.diff(dim=2).abs().mean())
+
+
+@pytest.mark.parametrize("aspect", (1.0, 16 / 9, 4.0))
+@pytest.mark.parametrize("values", ({"zoom.mode": 4.0, "zoom.speed": -1.0}, {"zoom.mode": 6.0, "zoom.speed": 2.0, "zoom.rotate": 90.0}))
+def test_however_long_a_way_is_it_ends_somewhere(values, aspect):
+    """A tunnel runs away from the middle ever faster: followed without a bound it is nowhere after a second."""
+    picture = torch.rand(1, 3, 60, round(60 * aspect), generator=torch.Generator().manual_seed(0))
+    for seconds in (0.5, 1.0, 4.0, 20.0):
+        way = added(Motion(), motion({**DEFAULTS, **values}, 0.0), seconds)
+        carried = flow.along(picture, *flow.course(way))
+        assert carried.isfinite().all() and carried.std() > 0.02
 
 
 @pytest.mark.parametrize("way", ({"zoom.rotate": 20.0}, {"zoom.mode": 4.0}), ids=("straight", "tunnel"))

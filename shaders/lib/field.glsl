@@ -4,6 +4,8 @@
 struct Motion { vec2 centre; float expand, turn; vec2 pan; float strips, tunnel, spiral; };
 #define MOTION(of) Motion(vec2(of##_centre_x, of##_centre_y), of##_expand, of##_turn, vec2(of##_pan_x, of##_pan_y), of##_strips, of##_tunnel, of##_spiral)
 
+const float FARTHEST = 16.0;  // half heights from the middle to which a field is followed: a tunnel would end nowhere
+
 vec2 velocity(vec2 p, Motion m) {
     vec2 q = p - m.centre;
     float r = length(q);
@@ -15,7 +17,10 @@ vec2 velocity(vec2 p, Motion m) {
 vec2 carried(vec2 p, Motion m, float time) {
     const int steps = 12;
     float dt = time / float(steps);
-    for (int i = 0; i < steps; i++) p -= dt * velocity(p - 0.5 * dt * velocity(p, m), m);
+    for (int i = 0; i < steps; i++) {
+        vec2 halfway = clamp(p - 0.5 * dt * velocity(p, m), -FARTHEST, FARTHEST);
+        p = clamp(p - dt * velocity(halfway, m), -FARTHEST, FARTHEST);
+    }
     return p;
 }
 
