@@ -41,6 +41,7 @@ SHORTEST = 0.05  # s of what counts as an example
 GATE = DEFAULTS["hear.gate"]
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
 LEAST = 1e-6  # of its variance, where every window of every class was the same
+FULL = 12.0  # dB below the loudest moment of an example down to which a window of it holds the sound
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
 LOST = 0.02  # share of remembered views that the new classes may take
 
@@ -202,16 +203,22 @@ def views(samples, rate, front, gate=GATE):
     """Log-mel windows (bands, frames) of one example: of the sound alone, and of all that holds some of it.
 
     The stage hears both: a sound after silence repeated until it fills the window, and later with what is
-    round it. (Without the second kind a sneeze was known only while it filled the window.) ValueError for silence.
+    round it. (Without the second kind a sneeze was known only while it filled the window.) Pauses and what rings on are no
+    views: taught from them, the class would be the empty room. ValueError for silence.
     """
     samples = np.nan_to_num(np.asarray(samples, np.float32))
     sounds = sounding(samples, rate, gate)  # of the samples as they came: resampled, an offset clicks at both ends
-    if rate != front.rate:
-        samples = resample(samples, rate, front.rate)
-        sounds = sounds[np.arange(len(samples)) * rate // front.rate]
-    first, last = np.flatnonzero(sounds)[[0, -1]]
-    around = [window for window, part in zip(_windows(samples), _windows(sounds), strict=True) if part.any()]
-    return [log_mel(window, front) for window in (*few(_windows(samples[first:last + 1]), MOST), *few(around, MOST))]
+    first, last = np.flatnonzero(sounds)[[0, -1]] * front.rate // rate
+    samples = resample(samples, rate, front.rate) if rate != front.rate else samples
+    parts = _windows(samples[first:last + 1]), _windows(samples)
+    return [log_mel(window, front) for part in parts for window in few(_full(part, front.rate), MOST)]
+
+
+def _full(windows, rate):
+    """Those windows in which it is nearly as loud as it ever gets, for SHORTEST at least or as long as in any."""
+    level = np.stack([levels(window, rate) for window in windows])
+    loud = (level >= level.max() - FULL).sum(1)
+    return [windows[at] for at in np.flatnonzero(loud >= min(loud.max(), round(SHORTEST * rate / level_block(rate))))]
 
 
 def _windows(samples):
