@@ -146,6 +146,17 @@ def test_a_slower_attack_rises_later_and_a_slower_release_falls_later():
     assert rise(row(attack=20, release=50)) > rise(row(attack=500, release=50)) > rise(row(attack=500, release=2000))
 
 
+@pytest.mark.parametrize("temperature", (0.25, 1.0, 8.0))
+@pytest.mark.parametrize("classes", (1, 10))
+def test_however_soft_the_answers_are_a_sound_is_known_or_unknown_as_before(temperature, classes):
+    for none, sure in ((3.0, 0.0), (-3.0, 1.0)):
+        logits = np.append(np.linspace(0.0, 1.0, classes), none + np.log(classes))
+        decider, values = Decider([str(each) for each in range(classes)]), row(temperature=temperature)
+        for now in range(50):
+            decision = decider.update(logits, -10.0, values, now / 20)
+        assert decision.known == pytest.approx(sure, abs=0.01)
+
+
 def test_temperature_softens():
     hot, cold = (run(Decider(CLASSES), ["bark"], row(temperature=t))[0].raw[0] for t in (4, 0.5))
     assert hot < cold

@@ -71,7 +71,7 @@ class Decider:
         return self._decision(changed)
 
     def _listen(self, logits, values, elapsed):
-        log_prob = log_softmax(np.asarray(logits, float) / values["hear.temperature"])
+        log_prob = softened(np.asarray(logits, float), values["hear.temperature"])
         self._raw, _ = answers(log_prob)
         log_prob = np.maximum(log_prob, LEAST)
         if self._state is None:  # after silence the first answer counts at once
@@ -120,6 +120,14 @@ def answers(logits):
     total = part.sum(-1, keepdims=True)
     lead = (top + np.log(total))[..., 0] - none
     return part / total, 1 / (1 + np.exp(-lead))
+
+
+def softened(logits, temperature):
+    """Natural log of the probabilities of logits (classes + 1,), the classes softened among themselves: that it is one of
+    them stays as sure as it is."""
+    log_prob = log_softmax(logits)
+    known = np.logaddexp.reduce(log_prob[:-1])
+    return np.append(log_softmax(log_prob[:-1] / temperature) + known, log_prob[-1])
 
 
 def log_softmax(x):
