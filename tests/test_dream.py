@@ -1384,6 +1384,28 @@ def test_a_dream_is_carried_on_an_apple_gpu_as_elsewhere(dreamer, monkeypatch, w
     assert torch.allclose(dream(dreamer, 4, {"a": 1.0}, **way, step=0.0).picture, wanted, atol=1e-2)
 
 
+def test_another_network_comes_while_the_picture_is_held(dreamer):
+    loop = DreamLoop(dreamer, Latest())
+    loop.turn(Scene(values(), {"a": 1.0}, 0.0, 1.0))
+    held, other = loop._last, copy.copy(dreamer)
+    loop.change(other)
+    loop.turn(Scene({**values(), "show.freeze": 1.0}, {"a": 1.0}, 0.1, 1.0))
+    assert loop._dreamer is other and loop._last is held
+
+
+def test_a_ratio_of_octaves_that_the_sound_moves_lets_the_governor_count():
+    """Each dream another wish: counted anew each time, lateness would never be seen."""
+    swaying, governor, plans = Governor(), Governor(), []
+    for turn in range(400):
+        scale = 1.4 + 0.3 * math.sin(turn / 5)
+        for each, values in ((governor, WANTED), (swaying, {**WANTED, "dream.octave_scale": scale})):
+            plan = each.plan(values)
+            each.spent(0.03 + 4e-7 * plan.work(1.4))
+            plans.append(plan)
+    changes = [sum(one != other for one, other in pairwise(plans[first::2])) for first in (0, 1)]
+    assert changes[1] <= changes[0] + 12
+
+
 def test_what_found_memory_and_then_does_not_is_given_up():
     room, plans = Room(), [Plan(1, 1, size, size) for size in (640, 400, 300, 160)]
     held = [plan.held(1.4) for plan in plans]

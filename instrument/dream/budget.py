@@ -3,7 +3,8 @@
 Order of what is given up: the sight, at which the network looks, in steps down to 192 px, then octaves down to one, then
 iterations down to one, then sight down to the smallest size of the table. The picture is up to twice as high as the sight:
 one larger than 384 px shrinks with it before octaves are given up, a smaller one keeps its size until all else is at its
-least. Times come in as arguments.
+least. Where memory runs out that is the order, too: what a step holds is its largest octave, so that to look at less, which
+takes that one away, is what helps; the small ones hold next to nothing. Times come in as arguments.
 """
 
 import math
@@ -30,6 +31,7 @@ DOUBT = 6  # dreams after that in which it comes back as quickly
 LESS = 0.7  # of what found no memory may find some
 WAIT = 240  # dreams without a shortage before more is tried, twice as many after each time that it was in vain,
 LONGEST = 16 * WAIT  # up to so many
+GRAIN = 0.05  # of the ratio of octaves; the sound may move it a little with each dream
 ANY = Shape(16 / 9, 1)
 
 
@@ -118,21 +120,26 @@ class Governor:
         size = int(values["dream.size"])
         wanted = Plan(int(values["dream.octaves"]), int(values["dream.iterations"]), size, size)
         self._rate = values["dream.rate"]
-        wish = wanted, values["dream.octave_scale"], shape
+        scale = round(values["dream.octave_scale"] / GRAIN) * GRAIN
+        wish = wanted, scale, shape
         if wish != self._wish:
+            first = self._rung if self._wish and (wanted, shape) == self._wish[::2] else 0  # a swaying ratio gives nothing back
             self._wish = wish
-            self._turn_to(*wish)
+            self._turn_to(*wish, first)
         return self._plans[self._rung]
 
-    def _turn_to(self, wanted, scale, shape):
-        """Other wishes: keep what was learnt about this machine's speed and memory."""
+    def _turn_to(self, wanted, scale, shape, first):
+        """Other wishes: keep what was learnt about this machine's speed and memory; `first`: the rung to begin at."""
+        before = self._plans[self._rung]
         speed = self._plans[self._rung].work(self._scale) / self._cost if self._cost else math.inf
         self._plans = ladder(wanted, lambda plan: shape.octaves(plan.size, plan.sight, scale, plan.octaves))
         self._scale = scale
-        self._rung = next((rung for rung in range(self._least, len(self._plans))
+        self._rung = next((rung for rung in range(max(first, self._least), len(self._plans))
                            if self._plans[rung].work(scale) / speed <= SLOW / self._rate), len(self._plans) - 1)
         self._cost = self._cost and self._plans[self._rung].work(scale) / speed
-        self._begin()
+        if self._plans[self._rung] != before:
+            self._trial = False
+            self._begin()
 
     def meet(self):
         """Another network: its first dream teaches nothing either; until the next ones do it is taken to be as quick as the

@@ -172,10 +172,10 @@ class DreamLoop(Loop):
     def _turn(self, scene):
         """One dream of a scene, unless the picture is held."""
         self._give_room()
+        self._exchange()  # of a held picture too: two networks would take up memory
         if scene.values["show.freeze"] and self._last is not None:
             self._put = None  # what is held is no slow dream
             return
-        self._exchange()
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()

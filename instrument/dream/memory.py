@@ -19,6 +19,8 @@ from . import flow, loops
 LIFE, SHORTEST = 8.0, 1.0  # s of a copy; how fast a zoom may shorten it
 AT_ONCE = 0.25  # most of a life that goes by at once: where dreams are slow a view outlasts a few
 REACH = 1.2  # how far the zoom may carry a copy in its life, as the logarithm of growth
+CORNER = 2.0  # a tunnel grows with the distance from the middle: how far, in half heights, the corners of a wide picture are
+BENT_TURN = 0.3  # as much as this growth for each rad of a turn on a bent way: a life has 12 steps of it
 # How far a framing may be from the whole picture. The zoom makes up for size, and of thousands of views two will always be
 # near in place and tilt: it is stretch and lean that keep any from coming back.
 CLOSEST = 0.45  # size of the closest, as a share of the whole
@@ -140,5 +142,6 @@ def _life(field):
 
 
 def _pace(motion):
-    """How much a motion grows, shrinks or shears a picture."""
-    return sum(abs(rate) for rate in (motion.expand, motion.strips, motion.tunnel, motion.spiral))
+    """How much a motion grows, shrinks or shears a picture; where it bends, how far a turn may be followed in its few steps."""
+    bent = CORNER * abs(motion.tunnel) + abs(motion.spiral)
+    return abs(motion.expand) + abs(motion.strips) + bent + (BENT_TURN * abs(motion.turn) if bent else 0.0)
