@@ -13,7 +13,7 @@ from test_dream import small_eye
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
 from instrument.audio.frontend import FrontEnd
-from instrument.bench import calm, cuda, hear, looks, show, soak
+from instrument.bench import calm, cuda, hear, looks, show, soak, table2
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
 from instrument.bench.peer import Peer, _now, _pair, peer_rows
@@ -474,3 +474,21 @@ def test_the_verdict_on_a_gpu_names_what_is_missed():
 def test_without_a_gpu_one_line_says_so():
     with pytest.raises(ValueError, match="needs an NVIDIA GPU"):
         bench(parser().parse_args(["bench", "cuda"]))
+
+
+# Table 2
+
+def test_table_2_has_a_row_for_each_of_the_papers_and_says_in_what_a_show_would_dream(dreamer, monkeypatch):
+    monkeypatch.setattr(table2, "ROWS", table2.ROWS[:2])
+    rows = table2.table2_rows(small_eye(), dreamer.pictures)
+    assert [tuple(row[key] for key in ("size", "iterations", "octaves", "layers", "paper_s")) for row in rows] == list(table2.ROWS)
+    for row in rows:
+        assert row["ours_s"] == row[f"guided {row['precision']} s"] and row["ratio"] == row["paper_s"] / row["ours_s"]
+        assert {key.split()[0] for key in row if key.endswith(" s")} == {"own", "guided"}
+
+
+def test_table_2_is_summed_up_by_its_columns():
+    rows = [{"paper_s": 1.0, "ours_s": ours, "ratio": 1 / ours, "precision": "bfloat16", "own float32 s": 0.2, "guided bfloat16 s": ours}
+            for ours in (0.05, 0.1)]
+    assert table2.verdict(rows) == ("own float32 5.0 to 5.0 times the paper's speed, 0 of 2 rows reach 15; guided bfloat16 10.0 to 20.0 "
+                                    "times the paper's speed, 1 of 2 rows reach 15. A show dreams in bfloat16.")

@@ -1,4 +1,4 @@
-"""How fast the dream is: steps a second by size and layer, and the paper's Table 2 beside ours."""
+"""How fast the dream is: steps a second by size and layer."""
 
 from itertools import product
 
@@ -6,18 +6,12 @@ import torch
 
 from ..dream.dreamer import Dreamer, Scene
 from ..dream.graphs import SETTLED, Plain, finish
-from ..dream.precision import exact, fitted, quick_precisions, shown, trials
+from ..dream.precision import fitted, quick_precisions, shown, trials
 from ..eyes import best_device
 from ..params import DEFAULTS
 from .ceiling import Ceilings, Work, label
 from .report import median_seconds
 
-# The paper's Table 2 without its fixed 4.5 s of hearing: size px, iterations, octaves, layers, seconds.
-TABLE2 = (
-    (200, 1, 1, 1, 0.2), (200, 1, 1, 2, 0.3), (200, 1, 1, 3, 0.5), (200, 2, 1, 1, 0.4), (200, 3, 1, 1, 0.5),
-    (200, 2, 2, 3, 1.4), (200, 3, 2, 3, 2.0), (400, 1, 1, 1, 0.8), (400, 1, 1, 2, 1.2), (400, 1, 1, 3, 1.5),
-    (400, 2, 1, 1, 1.8), (400, 2, 1, 2, 2.3), (400, 2, 1, 3, 3.1), (400, 1, 2, 1, 1.5), (400, 1, 3, 1, 1.8),
-)
 OBJECTIVES = {"own": {"dream.guided": 0.0, "dream.energy": 1.0},
               "guided": {"dream.guided": 1.0, "dream.energy": 0.0, "dream.likeness": 0.0}}  # as in the paper
 
@@ -100,19 +94,4 @@ def dream_rows(eyes, guides, sizes=(200, 400), layers=(1, 2, 3), ceilings=None):
         rows.append({"network": name, "size": size, "layer": layer, "objective": objective,
                      "precision": label(steps.precision), "ms": 1000 * seconds, "steps_per_s": 1 / seconds,
                      "share": least / seconds})
-    return rows
-
-
-def table2_rows(eye, guides):
-    """The fifteen rows of the paper's Table 2 beside ours, `layers` n = stages 1..n pulling at once,
-    in every precision."""
-    eyes, rows = versions(eye, guides, best_device()), []
-    for (size, iterations, octaves, layers, paper), objective in product(TABLE2, OBJECTIVES):
-        values = {"dream.octaves": octaves, "dream.iterations": iterations, "dream.layer": layers,
-                  "dream.layers": layers, **OBJECTIVES[objective]}
-        for precision, lower, cosine in eyes:
-            ours = step_seconds(Steps(lower, guides, size, values, fit=exact), repeats=9)
-            rows.append({"size": size, "iterations": iterations, "octaves": octaves, "layers": layers, "objective": objective,
-                         "precision": label(precision), "cosine": cosine, "paper_s": paper, "ours_s": ours,
-                         "ratio": paper / ours})
     return rows
