@@ -133,12 +133,13 @@ def _slot(number, cc, source, target, depth):
 # name, default, low, high, unit, curve, CC, what it does
 ROWS = (
     Param("hear.gain", 0.0, -24.0, 48.0, "dB", "lin", 66, "Gain before analysis."),
-    Param("hear.gate", -60.0, -100.0, -10.0, "dBFS", "lin", 67, "Quieter sound counts as silence."),
+    Param("hear.gate", -60.0, -100.0, -10.0, "dBFS", "lin", 67, "Where sound begins; 6 dB below it has ended."),
     Param("hear.attack", 60.0, 1.0, 2000.0, "ms", "exp", 68, "How fast a class rises."),
     Param("hear.release", 400.0, 1.0, 5000.0, "ms", "exp", 69, "How fast a class falls."),
     Param("hear.margin", 0.25, 0.0, 0.9, "", "lin", 70, "Lead that a new top class needs."),
     Param("hear.dwell", 200.0, 0.0, 5000.0, "ms", "lin", 71, "Shortest stay of a top class."),
-    Param("hear.doubt", 500.0, 0.0, 5000.0, "ms", "lin", 77, "How long a lead below twice the margin has to last to count."),
+    Param("hear.doubt", 500.0, 0.0, 5000.0, "ms", "lin", 77,
+          "How long a lead below twice the margin has to last to count; twice that, what goes on unknown."),
     Param("hear.window", 1, 0, 3, "", "step", 72, "Seconds of sound per decision.", ("0.5", "1", "2", "4")),
     Param("hear.hold", 0, 0, 1, "", "step", 73, "Keep the present top class.", SWITCH, "h"),
     Param("hear.temperature", 1.0, 0.25, 8.0, "", "exp", 74, "Softens the probabilities of the classes among themselves."),

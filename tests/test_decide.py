@@ -1,5 +1,6 @@
 """Decisions: margin, dwell, gate, hold, unknown and temperature, with time fed in by hand."""
 
+from copy import copy
 from itertools import pairwise
 
 import numpy as np
@@ -109,20 +110,43 @@ def test_hold_keeps_the_class_while_the_probabilities_move():
     assert run(decider, ["siren"], start=4)[0].top == 1
 
 
-@pytest.mark.parametrize("quiet", [{"level": -90.0}, {"sounds": None}], ids=["below the gate", "no answer"])
-def test_silence_lets_known_fall_to_zero_and_keeps_the_rest(quiet):
+def test_silence_lets_known_fall_to_zero_and_keeps_the_rest():
     decider = Decider(CLASSES)
     before = run(decider, ["bark"] * 40)[-1]
     assert before.known == 1.0
-    silence = run(decider, [quiet.get("sounds", "siren")] * 100, level=quiet.get("level", -20.0), start=2)
+    silence = run(decider, [None] * 100, start=2)
     assert silence[-1].known == 0.0 and silence[-1].top == 0
     assert all(a.known >= b.known for a, b in pairwise(silence))
     np.testing.assert_array_equal(silence[-1].smooth, before.smooth)
 
 
-@pytest.mark.parametrize("level, known", [(-61, 0.0), (-60, 1.0), (-59, 1.0)])
-def test_the_gate_is_the_level_where_sound_begins(level, known):
-    assert run(Decider(CLASSES), ["bark"] * 100, row(gate=-60), level)[-1].known == known
+UNSURE = np.array([0.0, 0.0, 0.0, 1.5])  # none of them, probably
+SURE = np.array([1.7, -9.0, -9.0, 0.0])  # one of them, though not clearly
+
+
+def heard(decider, answers, levels, start=0.0):
+    """Whether each of some answers, one every STEP at these levels, is known."""
+    return [decider.update(answer, level, DEFAULTS, start + STEP * at).known > 0.5
+            for at, (answer, level) in enumerate(zip(answers, levels, strict=True))]
+
+
+def test_what_begins_is_known_at_once_and_what_goes_on_unknown_once_it_lasts():
+    decider, doubt = Decider(CLASSES), DEFAULTS["hear.doubt"] / 1000
+    assert heard(decider, [SURE] * 4, [-40] * 4)[-1]
+    decider = Decider(CLASSES)
+    hum = [UNSURE] * 60
+    blip = [SURE] * round(1.5 * doubt / STEP)
+    assert not any(heard(decider, hum + blip + hum, [-40] * (120 + len(blip))))
+    assert heard(copy(decider), [logits("bark", 9.0)] * 4, [-40] * 4, start=10.0)[-1]  # clearly one
+    lasting = heard(decider, [SURE] * 60, [-40] * 60, start=10.0)
+    assert lasting[-1] and not any(lasting[:round(1.9 * doubt / STEP)])
+
+
+def test_what_is_louder_at_once_than_the_room_begins_there():
+    decider = Decider(CLASSES)
+    assert not any(heard(decider, [UNSURE] * 60, [-50, -53] * 30))
+    softly = copy(decider)
+    assert heard(decider, [SURE] * 20, [-40] * 20, start=3.0)[-1] and not any(heard(softly, [SURE] * 20, [-48] * 20, start=3.0))
 
 
 def test_an_unsure_answer_is_unknown_and_moves_nothing():

@@ -211,6 +211,16 @@ def test_the_gate_opens_at_the_sound_and_closes_after_it():
     assert gate.opened == pytest.approx(0.14)
 
 
+def test_a_room_at_the_level_of_the_gate_opens_it_once():
+    gate, opened, chance = Gate(1000), set(), np.random.default_rng(0)
+    for _ in range(600):
+        gate.push(10 ** (chance.uniform(-64, -58) / 20) * np.tile([1.0, -1.0], 50), -60.0)
+        opened |= {gate.opened} if gate.open else set()
+    assert len(opened) == 1
+    gate.push(10 ** (-67 / 20) * np.tile([1.0, -1.0], 200), -60.0)
+    assert not gate.open
+
+
 def test_gain_and_gate_act_before_the_decision():
     quiet = 0.001 * tone(150, 1.0)  # -73 dBFS
     assert decisions(run(quiet)[1])[-1][1]["known"] == 0.0

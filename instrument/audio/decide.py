@@ -11,7 +11,9 @@ import numpy as np
 
 LEAST = -12.0  # log-probabilities below this count as this, so that a class can come back quickly
 FRESH = 1.0  # s in which a sound that has just begun is not doubted: it is soon known better
+RISE, USUAL = 6.0, 1000.0  # dB over what is usual where another sound begins; ms in which a level becomes usual
 CLEAR = 2  # times the margin that a lead counts at once
+LASTING = 2  # times the doubt that what goes on unknown must be sure for: a humming room is, now and then
 ENDS = 1e-3  # `known` closer than this to 0 or 1 is 0 or 1
 
 
@@ -38,6 +40,7 @@ class Decider:
         self._state = None  # smoothed log-probabilities of the sound going on; None in silence
         self._top, self._since = -1, -math.inf
         self._began = self._leads_since = 0.0  # s: the sound going on, the lead of the rival
+        self._sure_since, self._usual = math.inf, -math.inf  # s since which it is sure to be known; dBFS
         self._rival = -1  # the class that leads the top class
         self._known, self._now = 0.0, None
         if before is not None and before._top >= 0 and before.classes[before._top] in self.classes:
@@ -59,12 +62,13 @@ class Decider:
         """
         elapsed = 0.0 if self._now is None else max(now - self._now, 0.0)
         self._now = now
-        heard = logits is not None and level_db >= values["hear.gate"] and bool(np.isfinite(logits).all())
+        heard = logits is not None and bool(np.isfinite(logits).all())
         if heard:
             self._listen(logits, values, elapsed)
+            self._follow(level_db, elapsed)
         else:
-            self._state = None
-        sure = heard and self._certainty >= values["hear.unknown"]
+            self._state, self._sure_since, self._usual = None, math.inf, -math.inf
+        sure = heard and self._is_known(values)
         self._known = _known(self._known, sure, values, elapsed)
         self._rival = self._rival if sure else -1
         changed = sure and self._choose(values, now)
@@ -75,12 +79,30 @@ class Decider:
         self._raw, _ = answers(log_prob)
         log_prob = np.maximum(log_prob, LEAST)
         if self._state is None:  # after silence the first answer counts at once
-            self._state, self._began = log_prob, self._now
+            self._state = log_prob
         else:
             gain = np.where(log_prob > self._state, share(elapsed, values["hear.attack"]),
                             share(elapsed, values["hear.release"]))
             self._state = self._state + gain * (log_prob - self._state)
         self._smooth, self._certainty = answers(self._state)
+
+    def _follow(self, level_db, elapsed):
+        """A sound begins after silence, and where it grows louder at once."""
+        if level_db >= self._usual + RISE:
+            self._began, self._usual = self._now, level_db
+        else:
+            self._usual += share(elapsed, USUAL) * (level_db - self._usual)
+
+    def _is_known(self, values):
+        """Whether it is one of the classes: what begins or is clear is at once, what goes on unknown once it is sure for a while."""
+        enough = values["hear.unknown"]
+        if self._certainty < enough:
+            self._sure_since = math.inf
+            return False
+        self._sure_since = min(self._sure_since, self._now)
+        lasts = self._now - self._sure_since >= LASTING * values["hear.doubt"] / 1000
+        clear = self._certainty >= (1 + enough) / 2 or self._now - self._began < FRESH
+        return lasts or clear or self._known >= 0.5
 
     def _choose(self, values, now):
         """Move to a new top class if it leads far or long enough, and the old one has stayed long enough."""

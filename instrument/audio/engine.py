@@ -24,6 +24,7 @@ from .onset import FastPath, decibels
 DECISION = 0.0464  # s from one to the next: what a processor does beside the dream
 LEAST = 0.1162  # s of sound after silence that a decision needs; less is repeated into a false rhythm
 SILENCE = 0.3  # seconds below the gate until a sound is over
+CLOSES = 6.0  # dB
 LEVEL_BLOCK = 0.01  # seconds per value of the level that the gate sees
 RECALLED = 1.0  # seconds of sound that another front end hears once more
 
@@ -224,7 +225,8 @@ class History:
 
 
 class Gate:
-    """Open while there is sound: the loudest 10 ms of the last SILENCE seconds are above the gate."""
+    """Open while there is sound: the loudest 10 ms of the last SILENCE seconds are above the gate, and once it is open not CLOSES
+    below it, for a room whose level is just that of the gate would begin anew ten times a minute."""
 
     def __init__(self, rate):
         self._rate = rate
@@ -248,7 +250,7 @@ class Gate:
 
     def _step(self, level, gate_db):
         self._recent.append(level)
-        was, self.open = self.open, self.level_db >= gate_db
+        was, self.open = self.open, self.level_db >= gate_db - CLOSES * self.open
         if self.open and not was:
             self.opened = self._blocks * level_block(self._rate) / self._rate
         self._blocks += 1
