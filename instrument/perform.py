@@ -486,6 +486,7 @@ class Show:
 
     def _do_show_fullscreen(self, now):
         self.screen.fullscreen()
+        self.dash.desk.make_room()
 
     def _do_show_quit(self, now):
         self._quit = True

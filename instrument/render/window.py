@@ -82,8 +82,11 @@ class Headless:
     def fullscreen(self, on=None):
         """A picture in memory has no borders to lose."""
 
-    def beside(self, size, title):
+    def check_room(self):
         raise OSError("there is no screen")
+
+    def beside(self, size, title):
+        self.check_room()
 
     def close(self):
         if not self.closed:
@@ -150,16 +153,21 @@ class Window:
             self._windowed = None
             self._show_pointer(True)
 
-    def beside(self, size, title):
-        """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
-
-        OSError, in a few words, if there can be none: also where it would cover a picture that fills the only monitor.
-        """
+    def check_room(self):
+        """The monitor for a window beside a picture that fills another; None where it fills none. OSError, in a few words, if it
+        fills the only one: there either would cover the other."""
         taken = self._glfw.get_window_monitor(self._handle)
         other = _other_monitor(self._glfw, taken) if taken else None
         if taken and not other:
             raise OSError("one monitor: the picture fills it, leave full screen first")
-        return Beside(self._glfw, size, title, other, self._key)
+        return other
+
+    def beside(self, size, title):
+        """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
+
+        OSError, in a few words, if there can be none.
+        """
+        return Beside(self._glfw, size, title, self.check_room(), self._key)
 
     def close(self):
         if self._handle is not None:
