@@ -30,7 +30,7 @@ from .motion import motion
 from .osc import Receiver
 from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER, UP
 from .presets import open_bank
-from .rates import Rates, pause
+from .rates import Pace, Rates
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
 from .teaching import Teaching
@@ -287,14 +287,12 @@ class Show:
 
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
-        last = due = time.perf_counter()
+        pace, last = Pace(self._fps), time.perf_counter()
         self._failing, self._fault = None, ""
         if self.options.record:
             self.video.start(self.options.record, self._recorded)
         while not self._over(last):
-            if self._fps:
-                due = max(due + 1 / self._fps, time.perf_counter())  # not from when it woke, which is always late
-                pause(due)
+            pace.wait(self.screen)
             now = time.perf_counter()
             self._pass_over(now, now - last)
             self.rates.drawn(time.perf_counter())

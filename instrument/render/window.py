@@ -8,6 +8,7 @@ window. Main thread only.
 import ctypes
 import os
 import sys
+import time
 from contextlib import contextmanager
 from ctypes.util import find_library
 
@@ -102,6 +103,7 @@ class Window:
         self._glfw = glfw = _start_glfw()
         self.closed, self.notice = False, ""
         self._keys, self._monitor, self._windowed = [], monitor, None
+        self._rate, self._rate_due = FASTEST, 0.0  # and when it is to be asked for again
         try:
             self._handle = _create_window(glfw, size, TITLE)
             glfw.make_context_current(self._handle)
@@ -118,9 +120,13 @@ class Window:
 
     @property
     def rate(self):
-        """Frames a second of the monitor that it is on."""
-        under = _monitor_under(self._glfw, self._handle)  # nothing where the last one was unplugged
-        return float(under and self._glfw.get_video_mode(under).refresh_rate or FASTEST)
+        """Frames a second of the monitor that it is on, asked for once a second: the answer may come from an X server."""
+        now = time.perf_counter()
+        if now >= self._rate_due:
+            under = _monitor_under(self._glfw, self._handle)  # nothing where the last one was unplugged
+            self._rate = float(under and self._glfw.get_video_mode(under).refresh_rate or FASTEST)
+            self._rate_due = now + 1.0
+        return self._rate
 
     def begin(self):
         """Take in events and make the window the framebuffer; names of the keys pressed since the last call, and with UP of
