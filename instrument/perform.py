@@ -205,7 +205,7 @@ class Show:
             host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
-            api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
+            presets=lambda: len(self.bank.paths()), api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
         if self.midi.reason:
             self.say(self.midi.reason)
 

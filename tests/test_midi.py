@@ -26,11 +26,11 @@ SHIPPED = profiles.shipped()
 class Rig:
     """A mapping on a real Control, with the commands in a list."""
 
-    def __init__(self, *bindings, values=()):
+    def __init__(self, *bindings, values=(), presets=lambda: 0):
         self.control, self.commands, self.clock = Control(values), [], []
         self.mapping = Mapping(bindings or table_bindings(), self.control.submit,
                                lambda *command: self.commands.append(command), self.control.frame,
-                               lambda *tick: self.clock.append(tick))
+                               lambda *tick: self.clock.append(tick), presets)
 
     def send(self, kind, **fields):
         self.mapping.receive(mido.Message(kind, **fields), 0.0)
@@ -196,8 +196,34 @@ def test_pitch_bend_is_a_fine_control():
     assert rig.send("pitchwheel", pitch=8191)["show.master"] == 1.0
 
 
+@pytest.mark.parametrize("coarse, fine", ((121, 0), (87, 3), (63, 0), (0, 5), (0, 1)))
+@pytest.mark.parametrize("presets", (12, 130))
+def test_a_bank_that_has_no_such_preset_leaves_the_program_its_number(coarse, fine, presets):
+    """Keyboards and DAWs select a bank of their own sounds before each program."""
+    rig = Rig(presets=lambda: presets)
+    rig.cc(0, coarse), rig.cc(32, fine)
+    for program in (0, 5, 127):
+        rig.send("program_change", program=program)
+    assert [number for _, number in rig.commands] == [129 if (coarse, fine) == (0, 1) and presets == 130 else 1, 6, 128]
+
+
+def test_how_many_presets_there_are_is_asked_only_where_a_bank_is_selected():
+    rig = Rig(presets=None)
+    for program in (0, 127):
+        rig.send("program_change", program=program)
+    assert rig.commands == [("preset.load", 1), ("preset.load", 128)]
+
+
+def test_a_box_recalls_in_the_banks_that_the_show_has():
+    midi, ports, _, commands, _ = bench(presets=lambda: 200)
+    ports.there = ["keyboard"]
+    midi.plug()
+    ports.play(midi, [0xB0, 0, 121], [0xB0, 32, 0], [0xC0, 2], [0xB0, 0, 0], [0xB0, 32, 1], [0xC0, 2])
+    assert commands == [("preset.load", 3), ("preset.load", 131)]
+
+
 def test_program_change_recalls_in_its_bank():
-    rig = Rig()
+    rig = Rig(presets=lambda: 131)
     rig.send("program_change", program=0)
     rig.cc(32, 1)
     rig.send("program_change", program=2)

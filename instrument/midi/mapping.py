@@ -232,10 +232,11 @@ class Mapping:
     """All controls of one device: `receive` turns messages into submit({name: value}) and command(name, argument).
 
     values: function that gives the rows as they are now (unmodulated). clock(kind, now, place) gets MIDI clock.
+    presets(): how many there are; asked only where a bank is selected.
     """
 
-    def __init__(self, bindings, submit, command, values, clock=None):
-        self._submit, self._command, self._values, self._clock = submit, command, values, clock
+    def __init__(self, bindings, submit, command, values, clock=None, presets=lambda: 0):
+        self._submit, self._command, self._values, self._clock, self._presets = submit, command, values, clock, presets
         self._decoder = Decoder()
         self._hands = {}  # key of the physical control, row -> Hand
         self._down = {}  # key of the physical control -> value while pressed
@@ -258,11 +259,16 @@ class Mapping:
             if self._clock:
                 self._clock(message.type, now, getattr(message, "pos", 0))
         elif message.type == "program_change":
-            bank = self._bank.get(message.channel + 1, 0)
-            self._command("preset.load", bank * 128 + message.program + 1)
+            self._command("preset.load", self._program(message.channel + 1, message.program))
         else:
             for move in self._decoder.moves(message):
                 self.act(move, now)
+
+    def _program(self, channel, program):
+        """The number of the preset that a program recalls: in the bank that is selected where that has it. Many boxes select
+        one before each program, and mean a bank of their own sounds."""
+        number = self._bank.get(channel, 0) * 128 + program + 1
+        return number if number <= 128 or number <= self._presets() else program + 1
 
     def moves(self, message):
         """The moves in a message, without acting on them: for a `Learner`."""
