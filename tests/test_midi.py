@@ -29,11 +29,11 @@ class Rig:
     def __init__(self, *bindings, values=(), presets=lambda: 0):
         self.control, self.commands, self.clock = Control(values), [], []
         self.mapping = Mapping(bindings or table_bindings(), self.control.submit,
-                               lambda *command: self.commands.append(command), self.control.frame,
+                               lambda *command: self.commands.append(command), lambda: self.control.values,
                                lambda *tick: self.clock.append(tick), presets)
 
-    def send(self, kind, **fields):
-        self.mapping.receive(mido.Message(kind, **fields), 0.0)
+    def send(self, kind, now=0.0, **fields):
+        self.mapping.receive(mido.Message(kind, **fields), now)
         return self.control.frame()
 
     def cc(self, number, value, channel=0):
@@ -52,29 +52,58 @@ def test_every_row_is_reached_end_to_end_by_its_cc(row):
 @pytest.mark.parametrize("row", ABSOLUTE, ids=lambda row: row.name)
 def test_a_knob_elsewhere_changes_nothing_until_it_meets_the_row(row):
     hand, value = Hand(row), row.at(1.0)
-    assert hand.move(0.0, value) is None
+    assert hand.move(0.0, value, 0.0) is None
     assert hand.wanted(value) == "up"
-    assert hand.move(1.0, value) == row.hi
+    assert hand.move(1.0, value, 0.0) == row.hi
     assert hand.wanted(row.hi) == ""
 
 
 def test_a_fast_knob_skips_over_the_value_and_still_takes_over():
     hand = Hand(BY_NAME["post.hue"])
-    assert hand.move(0.2, 0.0) is None
-    assert hand.move(0.9, 0.0) == pytest.approx(144)
+    assert hand.move(0.2, 0.0, 0.0) is None
+    assert hand.move(0.9, 0.0, 0.0) == pytest.approx(144)
 
 
 def test_a_held_knob_stays_held_while_its_edits_wait_for_the_frame():
     hand, row = Hand(BY_NAME["post.hue"]), BY_NAME["post.hue"]
-    assert [hand.move(place, 0.0) for place in (0.5, 0.6, 0.7, 0.8)] == [row.at(p) for p in (0.5, 0.6, 0.7, 0.8)]
-    assert hand.move(0.9, row.at(0.6)) == row.at(0.9)
+    assert [hand.move(place, 0.0, 0.0) for place in (0.5, 0.6, 0.7, 0.8)] == [row.at(p) for p in (0.5, 0.6, 0.7, 0.8)]
+    assert hand.move(0.9, row.at(0.6), 0.1) == row.at(0.9)
+
+
+@pytest.mark.parametrize("back", (0.999, 0.6, 1.0))
+def test_what_a_flick_passed_on_its_way_is_held_no_more_once_it_has_reached_its_row(back):
+    """A fader flicked down within a frame, its row put back by a preset to what it had on the way: a touch moves nothing."""
+    rig, row = Rig(), BY_NAME["show.master"]
+    for value in (127, *range(126, 9, -1), 10):
+        rig.mapping.receive(mido.Message("control_change", control=row.cc, value=value), 0.0)
+    assert rig.control.frame()["show.master"] == row.at(10 / 127)
+    value = row.at(round(back * 127) / 127)
+    rig.control.apply({"show.master": value})
+    assert rig.send("control_change", 1.0, control=row.cc, value=9)["show.master"] == value
+    assert rig.mapping.hints() == {"show.master": "up"}
+
+
+def test_an_encoder_goes_on_from_where_its_row_was_put_after_a_flick():
+    rig = Rig(Binding("cc", None, 10, row="show.master", mode="signed_bit"))
+    for _ in range(100):
+        rig.mapping.receive(mido.Message("control_change", control=10, value=65), 0.0)
+    rig.control.frame()
+    rig.control.apply({"show.master": 1.0})
+    assert rig.send("control_change", 1.0, control=10, value=65)["show.master"] > 0.9
+
+
+def test_a_held_knob_stays_held_however_long_it_rests():
+    rig, hue = Rig(), BY_NAME["post.hue"]
+    for second, value in enumerate((0, 127, 100, 90, 30)):
+        values = rig.send("control_change", float(second), control=hue.cc, value=value)
+    assert values["post.hue"] == hue.at(30 / 127)
 
 
 def test_a_preset_takes_the_row_away_from_the_knob():
     rig = Rig()
     for value in range(64, 120):
         rig.cc(48, value)
-    rig.control.submit({"post.hue": -90.0})
+    rig.control.apply({"post.hue": -90.0})
     assert rig.cc(48, 121)["post.hue"] == -90.0
     assert rig.mapping.hints() == {"post.hue": "down"}
     assert rig.cc(48, 20)["post.hue"] == pytest.approx(BY_NAME["post.hue"].at(20 / 127))

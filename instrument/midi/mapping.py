@@ -16,6 +16,7 @@ from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, RELEASES, SWITCH, found
 FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
 NEAR = 1.5 / 127  # a knob this close has met the value
 PRESSED = 64
+SEEN = 0.2  # s after which the last value that a control gave has reached its row, and those before count no more
 LINE = 128  # steps of an endless encoder from end to end
 
 # Endless encoders: value -> steps. Names as in the Ableton Live manual.
@@ -182,22 +183,23 @@ class Hand:
         self.row = row
         self.place = None  # where the control stands, 0..1
         self._given = []  # values given and not yet seen in the row, after the last one seen
+        self._gave = 0.0  # when the last one was
         few = row.curve == "step" and row.hi - row.lo <= 32
         self._step = 1 / (3 * (row.hi - row.lo)) if few else 1 / LINE
 
-    def move(self, place, value, jump=False):
+    def move(self, place, value, now, jump=False):
         """The row's new value with the control at `place` 0..1, or None while it has not met `value`."""
         before, self.place = self.place, place
-        if not (self._holds(value) or jump or self._meets(before, place, value)):
+        if not (self._holds(value, now) or jump or self._meets(before, place, value)):
             return None
-        return self._give(value, self.row.at(place))
+        return self._give(value, self.row.at(place), now)
 
-    def turn(self, steps, value):
+    def turn(self, steps, value, now):
         """The row's new value after some steps of an endless encoder."""
-        if not self._holds(value):
+        if not self._holds(value, now):
             self.place = self.row.position(value)
         self.place = min(max(self.place + steps * self._step, 0.0), 1.0)
-        return self._give(value, self.row.at(self.place))
+        return self._give(value, self.row.at(self.place), now)
 
     def wanted(self, value):
         """"up" or "down": where to turn to meet `value`; "" if it is held, or stands nobody knows where."""
@@ -205,8 +207,10 @@ class Hand:
             return ""
         return "up" if self.place < self.row.position(value) else "down"
 
-    def _holds(self, value):
+    def _holds(self, value, now):
         """The row still has what this hand gave it, or had before: edits reach it a frame later."""
+        if now - self._gave > SEEN:  # what a preset has put back meanwhile may be a value that the control only passed
+            self._given = self._given[-1:]
         if value not in self._given:
             self._given = []
             return False
@@ -221,8 +225,8 @@ class Hand:
         # A fast knob skips over the window, so crossing counts as well.
         return self._met(place, value) or before is not None and (before - target) * (place - target) <= 0
 
-    def _give(self, value, new):
-        self._given = self._given or [value]
+    def _give(self, value, new, now):
+        self._given, self._gave = self._given or [value], now
         if self._given[-1] != new:
             self._given = [*self._given[-255:], new]
         return new
@@ -330,9 +334,9 @@ class Mapping:
         hand = self._hands.setdefault((move.key, binding.row), Hand(row))
         value = self._values()[binding.row]
         if binding.mode in RELATIVE:
-            new = hand.turn(RELATIVE[binding.mode](move.value), value)
+            new = hand.turn(RELATIVE[binding.mode](move.value), value, now)
         else:
-            new = hand.move(move.value / FULL[move.kind], value, binding.takeover == "jump")
+            new = hand.move(move.value / FULL[move.kind], value, now, binding.takeover == "jump")
         if new is not None:
             self._edit(binding.row, new, now)
 
@@ -340,7 +344,7 @@ class Mapping:
         binding = self._bound(move._replace(kind="nrpn14")) or self._bound(move._replace(kind="nrpn"))
         if binding and binding.row:
             hand = self._hands.setdefault((move.key, binding.row), Hand(BY_NAME[binding.row]))
-            self._edit(binding.row, hand.turn(move.value, self._values()[binding.row]), now)
+            self._edit(binding.row, hand.turn(move.value, self._values()[binding.row], now), now)
 
     def _bound(self, move):
         return self._table.get(move.key) or self._table.get((move.kind, None, move.number))
