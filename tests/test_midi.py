@@ -212,6 +212,13 @@ def test_nrpn_coarse_fine_and_counting():
     assert rig.cc(6, 127)["zoom.speed"] == 2.0
 
 
+def test_a_fine_half_goes_with_the_coarse_one_of_its_own_parameter():
+    decoder, said = mapping.Decoder(), []
+    for number, value in ((99, 1), (98, 1), (6, 100), (38, 5), (99, 1), (98, 2), (38, 7), (98, 1), (38, 6)):
+        said += decoder.moves(mido.Message("control_change", control=number, value=value))
+    assert [move[2:] for move in said if move.kind == "nrpn14"] == [(129, 100 << 7 | 5), (130, 7), (129, 100 << 7 | 6)]
+
+
 def test_without_a_selected_nrpn_cc_6_is_a_plain_control():
     rig = Rig(Binding("cc", None, 6, row="post.hue", takeover="jump"))
     assert rig.cc(6, 127)["post.hue"] == 180.0

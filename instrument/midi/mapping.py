@@ -127,7 +127,7 @@ class Decoder:
     """Puts together what MIDI spreads over several messages: 14-bit pairs of CCs, NRPN. One per device."""
 
     def __init__(self):
-        self._coarse = {}  # (channel, CC) -> last MSB
+        self._coarse = {}  # (channel, CC or ("nrpn", parameter)) -> last MSB
         self._nrpn = {}  # channel -> [MSB, LSB] of the number selected
 
     def moves(self, message):
@@ -169,10 +169,10 @@ class Decoder:
         coarse, fine = self._nrpn[channel]
         parameter = coarse << 7 | fine
         if number == 6:
-            self._coarse[channel, "nrpn"] = value << 7
+            self._coarse[channel, ("nrpn", parameter)] = value
             return [Move("nrpn", channel, parameter, value)]
         if number == 38:
-            return [Move("nrpn14", channel, parameter, self._coarse.get((channel, "nrpn"), 0) | value)]
+            return [Move("nrpn14", channel, parameter, self._coarse.get((channel, ("nrpn", parameter)), 0) << 7 | value)]
         return [Move("nrpn_step", channel, parameter, 1 if number == 96 else -1)]
 
 
