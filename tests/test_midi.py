@@ -186,6 +186,59 @@ def test_what_plays_a_fine_control_plays_nothing_else():
     assert rig.cc(60, 0, channel=1) and rig.cc(60, 127, channel=1)["show.master"] == 1.0  # another channel is another control
 
 
+def fine_knob(rig, number, values):
+    """Turn a 14-bit knob."""
+    for value in values:
+        rig.cc(number, value >> 7)
+        rig.cc(number + 32, value & 127)
+    return rig.control.frame()
+
+
+def test_the_fine_half_of_a_knob_that_nobody_learned_plays_no_other_row():
+    """46 is the tint: it comes right behind 14, the octaves, and never else."""
+    rig = Rig()
+    fine_knob(rig, 14, (0, 0, 0))
+    values = fine_knob(rig, 14, range(0, 16384, 37))
+    assert values["post.tint"] == DEFAULTS["post.tint"] and values["dream.octaves"] == 6
+    assert "post.tint" not in rig.mapping.hints()
+    assert rig.cc(46, 127, channel=1) and rig.cc(46, 0, channel=1) and rig.cc(46, 127, channel=1)["post.tint"] == 1.0
+
+
+def test_what_was_taken_for_a_fine_half_is_a_knob_once_it_comes_by_itself():
+    rig = Rig()
+    fine_knob(rig, 14, (8192,) * 3)
+    assert {rig.cc(46, value)["post.tint"] for value in (0, 30, 60, 90, 60, 30, 0)} == {0.0}
+    assert rig.cc(46, 127)["post.tint"] == 1.0
+    fine_knob(rig, 14, (8192,) * 9)  # and stays one
+    assert rig.cc(46, 64)["post.tint"] == pytest.approx(64 / 127)
+
+
+def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
+    rig = Rig()
+    rig.cc(46, 0)
+    for value in range(0, 128, 8):  # two hands, on two knobs
+        rig.cc(14, value)
+        values = rig.cc(46, value)
+    assert values["post.tint"] == pytest.approx(120 / 127)
+
+
+def test_what_a_profile_or_the_player_has_bound_is_no_fine_half():
+    rig = Rig(Binding("cc", None, 46, row="post.hue", takeover="jump"), Binding("cc", 2, 47, row="post.grain", takeover="jump"))
+    for _ in range(9):
+        rig.cc(14, 1), rig.cc(15, 1, channel=1)
+        values = rig.cc(46, 127)
+        values = rig.cc(47, 127, channel=1)
+    assert (values["post.hue"], values["post.grain"]) == (180.0, 1.0)
+
+
+def test_a_bank_is_selected_however_often():
+    rig = Rig(presets=lambda: 300)
+    for bank in (0, 1, 0, 1, 2):
+        rig.cc(0, 0), rig.cc(32, bank)
+        rig.send("program_change", program=0)
+    assert [number for _, number in rig.commands] == [1, 129, 1, 129, 257]
+
+
 def test_an_endless_encoder_and_what_jumps_need_no_hint():
     rig = Rig(Binding("cc", None, 10, row="post.hue", mode="twos_complement"),
               Binding("cc", None, 11, row="post.gamma", takeover="jump"))
@@ -391,6 +444,37 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
     select = ccs(99, 1) + ccs(98, 2)
     assert learned(select + ccs(6, 5, 6, 7), row="post.hue") == Binding("nrpn", 1, 130, row="post.hue")
+
+
+def fine_ccs(number, values):
+    """A 14-bit knob that sends its coarse half only when that changes."""
+    last, said = None, []
+    for value in values:
+        said += ccs(number, value >> 7) * (value >> 7 != last) + ccs(number + 32, value & 127)
+        last = value >> 7
+    return said
+
+
+@pytest.mark.parametrize("step", (7, -7, 16, 100, -300))
+@pytest.mark.parametrize("before", (0, 1, 5))
+def test_a_fine_knob_that_spares_its_coarse_half_is_learned_as_one(step, before):
+    """Also where the coarse half was sent before the learning began."""
+    said = fine_ccs(20, range(8000, max(8000 + 60 * step, 0), step))
+    decoder, learner = mapping.Decoder(), Learner(row="post.hue")
+    moves = [decoder.moves(mido.Message(kind, **fields)) for kind, fields in said]
+    found = filter(None, (learner.hear(move) for heard in moves[before:] for move in heard))
+    assert next(found) == Binding("cc14", 1, 20, row="post.hue")
+
+
+def test_a_knob_32_above_one_that_was_turned_before_is_learned_as_itself():
+    decoder, learner = mapping.Decoder(), Learner(row="post.hue")
+    decoder.moves(mido.Message("control_change", control=20, value=5))
+    moves = (move for value in range(100) for move in decoder.moves(mido.Message("control_change", control=52, value=value)))
+    assert next(filter(None, map(learner.hear, moves))) == Binding("cc", 1, 52, row="post.hue")
+
+
+def test_a_fine_half_that_goes_from_the_top_to_the_bottom_is_no_button():
+    assert learned(ccs(20, 64) + ccs(52, 127) + ccs(20, 65) + ccs(52, 0, 1, 2, 3), row="post.hue").kind == "cc14"
 
 
 @pytest.mark.parametrize("row", [row for row in PARAMS if row.labels and row.labels != SWITCH], ids=lambda row: row.name)

@@ -2,6 +2,7 @@
 
 Decoder   mido messages -> Move: pairs of CCs and NRPN put together
 Binding   which control does what
+Pairs     which CCs are but fine halves of others
 Hand      one control on one row: pick-up, endless encoders
 Mapping   all bindings of one device
 Learner   which control the player means
@@ -17,6 +18,8 @@ FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "be
 NEAR = 1.5 / 127  # a knob this close has met the value
 PRESSED = 64
 SEEN = 0.2  # s after which the last value that a control gave has reached its row, and those before count no more
+PAIRED = 3  # times that a CC came right behind the one 32 below, and never else: it is that one's fine half
+KNOB = PAIRED + 8  # so often running by itself, and it is a knob after all
 LINE = 128  # steps of an endless encoder from end to end
 
 # Endless encoders: value -> steps. Names as in the Ableton Live manual.
@@ -123,6 +126,9 @@ def table_bindings():
     return tuple(Binding("cc", None, row.cc, row=row.name) for row in BY_NAME.values() if row.cc is not None)
 
 
+TABLE = frozenset(table_bindings())
+
+
 class Decoder:
     """Puts together what MIDI spreads over several messages: 14-bit pairs of CCs, NRPN. One per device."""
 
@@ -174,6 +180,32 @@ class Decoder:
         if number == 38:
             return [Move("nrpn14", channel, parameter, self._coarse.get((channel, ("nrpn", parameter)), 0) << 7 | value)]
         return [Move("nrpn_step", channel, parameter, 1 if number == 96 else -1)]
+
+
+class Pairs:
+    """Which CCs are only sent right behind the one 32 below them: fine halves, where nobody has said so. One per device."""
+
+    def __init__(self):
+        self._last = {}  # channel -> CC of its last message, None for another kind
+        self._found = {}  # (channel, CC) -> how often it came behind: PAIRED is a half; beyond, how often running it came alone; KNOB
+
+    def hear(self, message):
+        """Take in a mido message."""
+        if not hasattr(message, "channel"):
+            return
+        number = message.control if message.type == "control_change" else None
+        before, self._last[message.channel] = self._last.get(message.channel), number
+        if number is not None and 32 <= number < 64:
+            key = message.channel + 1, number
+            self._found[key] = self._counted(self._found.get(key, 0), before == number - 32)
+
+    def _counted(self, found, behind):
+        if behind:
+            return KNOB if found == KNOB else min(found + 1, PAIRED)
+        return min(found + 1, KNOB) if found >= PAIRED else KNOB
+
+    def is_half(self, channel, number):
+        return PAIRED <= self._found.get((channel, number), 0) < KNOB
 
 
 class Hand:
@@ -241,7 +273,7 @@ class Mapping:
 
     def __init__(self, bindings, submit, command, values, clock=None, presets=lambda: 0):
         self._submit, self._command, self._values, self._clock, self._presets = submit, command, values, clock, presets
-        self._decoder = Decoder()
+        self._decoder, self._pairs = Decoder(), Pairs()
         self._hands = {}  # key of the physical control, row -> Hand
         self._down = {}  # key of the physical control -> value while pressed
         self._bank = {}  # channel -> bank selected
@@ -265,6 +297,7 @@ class Mapping:
         elif message.type == "program_change":
             self._command("preset.load", self._program(message.channel + 1, message.program))
         else:
+            self._pairs.hear(message)
             for move in self._decoder.moves(message):
                 self.act(move, now)
 
@@ -314,7 +347,8 @@ class Mapping:
 
     def _waits(self, key, row):
         """Whether the control of this key plays the row, and must meet it before it takes over."""
-        binding = self._bound(Move(*key, 0))
+        move = Move(*key, 0)
+        binding = None if self._is_half(move) else self._bound(move)
         return binding is not None and (binding.row, binding.mode, binding.takeover) == (row, "absolute", "pickup")
 
     def _standard(self, move):
@@ -354,6 +388,8 @@ class Mapping:
         control of this very channel goes before a fine one of any."""
         if move.kind != "cc":
             return False
+        if self._pairs.is_half(move.channel, move.number) and self._bound(move) in TABLE:
+            return True
         return (move.channel, move.number) in self._halves or (None, move.number) in self._halves and move.key not in self._table
 
     def _edit(self, name, value, now):
@@ -395,6 +431,7 @@ LEFT = {"signed_bit": range(65, 69), "signed_bit_2": range(1, 5), "binary_offset
         "twos_complement": range(124, 128)}
 
 
+LONG = 20  # messages without one of the coarse half after which what may be a fine half is a knob
 SURE = 6  # messages after which a control that never said the same twice running is absolute
 
 
@@ -414,6 +451,7 @@ class Learner:
     def __init__(self, **target):
         self._target = target
         self._heard = {}  # key of the physical control -> values
+        self._last, self._behind = None, set()  # the CC heard last; those that came right behind the one 32 below
         row = BY_NAME.get(target.get("row", ""))
         self._press = "absolute" if row and row.labels != SWITCH else "press"
         self._labelled = bool(row and row.labels)
@@ -424,20 +462,32 @@ class Learner:
         """The binding as soon as it is clear which control is meant and how it speaks, else None."""
         values = self._heard.setdefault(move.key, [])
         values.append(move.value)
+        if move.kind == "cc":
+            self._pair(move)
         if move.kind == "note" and move.value:
             return self._button(move)
         if move.kind == "bend":
             return self._bind(move, "absolute")
         if move.kind not in ("cc", "nrpn"):
             return None
-        if self._press == "press" or values[-2:] == [127, 0]:
+        if self._press == "press" or values[-2:] == [127, 0] and move.key not in self._behind:
             return self._button(move) if max(values) >= PRESSED else None
         return self._knob(move, values) if len(values) >= 3 else None
 
+    def _pair(self, move):
+        if self._last == (*move.key[:2], move.number - 32):
+            self._behind.add(move.key)
+        self._last = move.key
+
     def _knob(self, move, values):
-        fine = (move.kind + "14", *move.key[1:])
-        if len(self._heard.get(fine, ())) >= 2:
-            return self._bind(move._replace(kind=move.kind + "14"), "absolute")
+        coarse = move._replace(number=move.number - 32)
+        for whole in (move, coarse) if move.key in self._behind else (move,):
+            fine = whole._replace(kind=move.kind + "14")
+            if len(self._heard.get(fine.key, ())) >= 2:
+                return self._bind(fine, "absolute")
+        # Of a knob that sends its coarse half only when that changes, or one by itself whose other number was sent before?
+        if ("cc14", *coarse.key[1:]) in self._heard and move.kind == "cc" and len(values) < LONG:
+            return None
         # An encoder can say that too, but labels are for pads, and many of those say nothing else.
         if self._labelled and set(values) == {127}:
             return self._button(move)
