@@ -919,6 +919,17 @@ def test_a_shipped_profile_binds_what_exists(profile):
 
 
 @pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
+def test_a_pad_of_each_box_that_has_one_left_teaches_while_it_is_held(profile):
+    pads = [binding for binding in profile.bindings if binding.command == "teach.start"]
+    assert len(pads) == ("MIDImix" not in profile.name)
+    rig = Rig(*profile.bindings)
+    for pad in pads:
+        for value in (127, 0):
+            rig.mapping.act(Move(pad.kind, pad.channel or 1, pad.number, value), 0.0)
+        assert rig.commands == [("teach.start", None), ("teach.release", None)]
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
 def test_lamps_say_everything_once_then_only_what_changes(profile):
     sent = []
     lamps = profiles.Lights(profile.lights, sent.append)
