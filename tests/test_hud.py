@@ -223,12 +223,13 @@ def test_two_huds_draw_side_by_side(screen, hud):
     assert np.array_equal(shown(screen, hud, panel), alone)
 
 
-def test_the_help_fits_into_a_narrow_picture(hud, screen):
-    """Portrait: nothing of it beyond the left and the right edge."""
-    size = (540, 960)
+@pytest.mark.parametrize("size", ((540, 960), (480, 1920), (480, 640)))
+def test_the_help_fits_into_a_narrow_picture(hud, screen, size):
+    """Portrait: nothing of it beyond any edge."""
     with_help, without = (narrow(screen, hud, Panel(help=help), size) for help in (True, False))
     changed = (with_help != without).any(2)
     assert changed.any() and not changed[:, 0].any() and not changed[:, -1].any()
+    assert not changed[0].any() and not changed[-1].any() and changed.any(1).mean() > 0.4  # on more lines, to be read at all
 
 
 SHAPES = ((1280, 720), (640, 360), (480, 1920), (1280, 256), (3840, 1080), (540, 960))

@@ -38,6 +38,7 @@ void main() { colour = hue * texture(glyphs, uv); }
 WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 0.62), (1.0, 0.62, 0.25, 1.0)
 GROUND = (0.075, 0.08, 0.095, 1.0)  # behind all in a window of its own
 PANEL, PAGE, STRIP = 250, 380, 108  # widths of the panel and of a page of rows, height of the spectrogram
+KEYS = 112  # width of what stands beside the texts of the help
 PAD = 14  # between the edge of a page and what stands on it
 NARROW = PAGE + 40  # a picture of so many units has room for a page
 ABOVE = 96  # room for three messages above the panel
@@ -411,16 +412,24 @@ def _messages(paint, messages, place):
 
 
 def _help(paint, size):
-    """All keys in the middle of the picture, read from the tables."""
-    lines, row = keys(), 22
-    width = 112 + max(paint.width(14, doc) for _, doc in lines)
-    paint = paint.within((0, 0, *(side / paint.scale for side in size)), width + 2 * GAP, row * len(lines) + 28 + 2 * GAP)
-    x = (size[0] / paint.scale - width) / 2
-    y = max((size[1] / paint.scale - row * len(lines) - 28) / 2, 0)
-    paint.box(x, y, width, row * len(lines) + 28, (*DARK[:3], 0.82), 10)
-    for number, (key, doc) in enumerate(lines):
-        paint.text(x + 18, y + 14 + row * number, 14, WHITE, key, bold=True)
-        paint.text(x + 94, y + 14 + row * number, 14, GREY, doc)
+    """All keys in the middle of the picture, read from the tables; on more lines where they are larger so."""
+    area = (0, 0, *(side / paint.scale for side in size))
+    longest = max(paint.width(14, doc) for _, doc in keys())
+    rooms = longest, min(longest, max(area[2] - KEYS - 2 * GAP, KEYS))
+    brush, wrap, heights = max((_help_brush(paint, area, room) for room in rooms), key=lambda each: each[0].scale)
+    width, height = KEYS + wrap, sum(heights) + 28
+    x, y = (size[0] / brush.scale - width) / 2, max((size[1] / brush.scale - height) / 2, 0)
+    brush.box(x, y, width, height, (*DARK[:3], 0.82), 10)
+    for (key, doc), line in zip(keys(), heights):
+        brush.text(x + 18, y + 14, 14, WHITE, key, bold=True)
+        brush.text(x + KEYS - 18, y + 14, 14, GREY, doc, wrap=wrap + GAP)  # smaller letters are a bit wider for their height
+        y += line
+
+
+def _help_brush(paint, area, room):
+    """(brush, room, height of each line) with which the keys fit into the area, where what each does has so much room."""
+    heights = [max(22, paint.extent(14, doc, wrap=room + 1)[1] + 5) for _, doc in keys()]
+    return paint.within(area, KEYS + room + 2 * GAP, sum(heights) + 28 + 2 * GAP), room, heights
 
 
 @dataclass(frozen=True)
