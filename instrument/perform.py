@@ -30,7 +30,7 @@ from .motion import motion
 from .osc import Receiver
 from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER, UP
 from .presets import open_bank
-from .rates import Rates, pause
+from .rates import Pace, Rates
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
 from .teaching import Teaching
@@ -205,7 +205,7 @@ class Show:
             host=self.options.host, notice=self.say))
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
-            api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
+            presets=lambda: len(self.bank.paths()), api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
         if self.midi.reason:
             self.say(self.midi.reason)
 
@@ -287,14 +287,12 @@ class Show:
 
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
-        last = due = time.perf_counter()
+        pace, last = Pace(self._fps), time.perf_counter()
         self._failing, self._fault = None, ""
         if self.options.record:
             self.video.start(self.options.record, self._recorded)
         while not self._over(last):
-            if self._fps:
-                due = max(due + 1 / self._fps, time.perf_counter())  # not from when it woke, which is always late
-                pause(due)
+            pace.wait(self.screen)
             now = time.perf_counter()
             self._pass_over(now, now - last)
             self.rates.drawn(time.perf_counter())
@@ -486,6 +484,7 @@ class Show:
 
     def _do_show_fullscreen(self, now):
         self.screen.fullscreen()
+        self.dash.desk.make_room()
 
     def _do_show_quit(self, now):
         self._quit = True

@@ -1,7 +1,8 @@
-"""How often frames and dreams come, and the wait for the next frame."""
+"""How often frames and dreams come, and the pace of the frames."""
 
 import time
 
+SPARE = 0.8  # of the time of a frame of the monitor: before that is over no frame begins, and the driver, if it waits, sets the pace
 LATE = 2.0  # times as long as from one dream to the next: then the next is late, and the rate falls
 
 
@@ -48,8 +49,21 @@ class Rates:
         return [text for text in (self.note, self.fault) if text]
 
 
-def pause(until):
-    """Sleep until a moment of the frame clock; a frame that is late does not wait."""
-    left = until - time.perf_counter()
-    if left > 0:
-        time.sleep(left)
+class Pace:
+    """Holds the frames to `fps` a second, or (0) to those that the monitor of a screen shows: drivers may be told not to wait
+    for it, and none waits for one that shows nothing. Beyond that each frame only takes the dream's core."""
+
+    def __init__(self, fps, clock=time.perf_counter, sleep=time.sleep):
+        self._fps, self._clock, self._sleep, self._due = fps, clock, sleep, clock()
+
+    def wait(self, screen):
+        """Sleep until the next frame; one that is late does not wait."""
+        now = self._clock()
+        self._due = max(self._due + self._period(screen), now)  # not from when it woke, which is always late
+        if self._due > now:
+            self._sleep(self._due - now)
+
+    def _period(self, screen):
+        if self._fps:
+            return 1 / self._fps
+        return (SPARE if all(screen.size) else 1.0) / screen.rate

@@ -131,6 +131,19 @@ assert frame()[0] and len(told) == 1
 """)
 
 
+def test_a_desk_that_the_picture_covers_gives_way_and_says_why(display):
+    played("""
+desk.make_room()
+desk.open()
+desk.make_room()
+assert frame()[0] and not told
+screen.fullscreen(True)
+desk.make_room()
+on_desk, seen = frame()
+assert not on_desk and not desk.is_open and len(told) == 1 and "one monitor: the picture fills it" in told[0], told
+""")
+
+
 def test_closing_the_desk_brings_the_hud_back_and_ends_nothing(display):
     played("""
 hud = Hud(screen.ctx)
@@ -355,6 +368,14 @@ def seen():
     show.frame(time.perf_counter(), 0.03)
     return (before[0] != before[1]).any()
 
+def settle(size):
+    # An X server resizes when it comes to it, and what was drawn before is gone then.
+    for _ in range(100):
+        show.frame(time.perf_counter(), 0.03)
+        if tuple(show.screen.size) == size:
+            break
+    show.frame(time.perf_counter(), 0.03)
+
 with ExitStack() as stack:
     show = Show(PerformOptions(no_listen=True, size=(320, 200), port=port, target=[], hud_window=True,
                                values={"dream.size": 160.0}), stack)
@@ -376,11 +397,7 @@ with ExitStack() as stack:
     show.screen._monitor = None
     show.screen.fullscreen(True)
     whole = tuple(glfw.get_video_mode(glfw.get_primary_monitor()).size)
-    for _ in range(100):  # an X server resizes when it comes to it, and what was drawn before is gone then
-        show.frame(time.perf_counter(), 0.03)
-        if tuple(show.screen.size) == whole:
-            break
-    show.frame(time.perf_counter(), 0.03)
+    settle(whole)
     glfw.set_window_should_close(show.dash.desk._window._handle, True)
     show.frame(time.perf_counter(), 0.03)  # what the window covered is drawn by none
     assert not seen() and not show.dash.on  # the audience sees no HUD because a window went
@@ -388,4 +405,12 @@ with ExitStack() as stack:
     assert seen()
     show._key("w")  # there is one monitor only
     assert seen() and show.screen.is_full and not show.dash.desk.is_open
+    show._key("enter")
+    show._key("w")
+    settle((320, 200))
+    assert not seen() and not show.screen.is_full and show.dash.desk.is_open
+    show._key("enter")  # the picture covers the desk: what it showed must be somewhere
+    settle(whole)
+    assert seen() and show.screen.is_full and not show.dash.desk.is_open
+    assert "one monitor: the picture fills it" in show.messages.fresh(time.perf_counter())[-1]
 """)

@@ -7,6 +7,7 @@ import pytest
 from helpers import screen_of
 
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
+from instrument.render import fonts
 from instrument.render.hud import Hud, Page, Panel, class_colour, keys
 
 SIZE = WIDTH, HEIGHT = 640, 360
@@ -222,12 +223,59 @@ def test_two_huds_draw_side_by_side(screen, hud):
     assert np.array_equal(shown(screen, hud, panel), alone)
 
 
-def test_the_help_fits_into_a_narrow_picture(hud, screen):
-    """Portrait: nothing of it beyond the left and the right edge."""
-    size = (540, 960)
+@pytest.mark.parametrize("size", ((540, 960), (480, 1920), (480, 640)))
+def test_the_help_fits_into_a_narrow_picture(hud, screen, size):
+    """Portrait: nothing of it beyond any edge."""
     with_help, without = (narrow(screen, hud, Panel(help=help), size) for help in (True, False))
     changed = (with_help != without).any(2)
     assert changed.any() and not changed[:, 0].any() and not changed[:, -1].any()
+    assert not changed[0].any() and not changed[-1].any() and changed.any(1).mean() > 0.4  # on more lines, to be read at all
+
+
+SHAPES = ((1280, 720), (640, 360), (480, 1920), (1280, 256), (3840, 1080), (540, 960))
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_page_is_all_in_the_picture_whatever_its_shape(hud, screen, size):
+    """The longest one, with what it asks for; beside or above the panel."""
+    def picture(row, asks):
+        return narrow(screen, hud, Panel(bars=BARS, page=Page(BY_NAME[row], DEFAULTS, ("a note",), asks)), size)
+
+    without = narrow(screen, hud, Panel(bars=BARS), size)
+    page = (picture("mod.1.source", "Move it.") != without).any(2)
+    assert page.any() and not (page[0].any() or page[-1].any() or page[:, 0].any() or page[:, -1].any())
+    assert (picture("mod.1.source", "Turn it.") != picture("mod.1.source", "Move it.")).any()
+    panel = np.argwhere((without != (0, 0, 255)).any(2)).max(0)
+    assert not page[: panel[0] + 1, : panel[1] + 1].any()
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_names_of_any_length_stay_in_the_panel_and_off_the_bars(hud, screen, size):
+    def picture(name):
+        return narrow(screen, hud, Panel(bars=((name, 0.5), ("dog", 0.2)), top=name, preset=name), size)
+
+    short, long = picture("iii"), picture("a_very_long_name_" * 5)
+    panel = np.argwhere((short != (0, 0, 255)).any(2))
+    written = np.argwhere((short != long).any(2))
+    assert written[:, 1].max() < panel[:, 1].max() and len(written)
+    bar = np.argwhere((np.abs(short - np.array(class_colour(0)[:3]) * 242).max(2) < 8))
+    bar = bar[bar[:, 0] < panel[:, 0].min() + np.ptp(panel[:, 0]) / 2]  # of the first row, and not the title
+    (top, left), (bottom, right) = bar.min(0), bar.max(0)
+    assert (short[top:bottom + 1, left:right + 1] == long[top:bottom + 1, left:right + 1]).all() and right - left > 20
+
+
+def test_scripts_that_the_font_lacks_are_drawn_with_those_of_the_system(screen, monkeypatch):
+    """Here with a font of pictures in the place of a Japanese one, which not every system has."""
+    def differ(paths):
+        monkeypatch.setattr(fonts, "SYSTEM", paths)
+        hud = Hud(screen.ctx)
+        shown(screen, hud, Panel(preset="first"))
+        one, other = (shown(screen, hud, Panel(preset=f"{letter} first", top=letter)) for letter in "\uf015\uf013")
+        hud.release()
+        return (one != other).any()
+
+    pictures = fonts.ROBOTO.parent / "Font_Awesome_6_Free-Solid-900.otf"
+    assert differ(["nowhere.ttf", str(pictures)]) and not differ(["nowhere.ttf"])
 
 
 def narrow(screen, hud, panel, size):

@@ -26,14 +26,14 @@ SHIPPED = profiles.shipped()
 class Rig:
     """A mapping on a real Control, with the commands in a list."""
 
-    def __init__(self, *bindings, values=()):
+    def __init__(self, *bindings, values=(), presets=lambda: 0):
         self.control, self.commands, self.clock = Control(values), [], []
         self.mapping = Mapping(bindings or table_bindings(), self.control.submit,
-                               lambda *command: self.commands.append(command), self.control.frame,
-                               lambda *tick: self.clock.append(tick))
+                               lambda *command: self.commands.append(command), lambda: self.control.values,
+                               lambda *tick: self.clock.append(tick), presets)
 
-    def send(self, kind, **fields):
-        self.mapping.receive(mido.Message(kind, **fields), 0.0)
+    def send(self, kind, now=0.0, **fields):
+        self.mapping.receive(mido.Message(kind, **fields), now)
         return self.control.frame()
 
     def cc(self, number, value, channel=0):
@@ -52,29 +52,58 @@ def test_every_row_is_reached_end_to_end_by_its_cc(row):
 @pytest.mark.parametrize("row", ABSOLUTE, ids=lambda row: row.name)
 def test_a_knob_elsewhere_changes_nothing_until_it_meets_the_row(row):
     hand, value = Hand(row), row.at(1.0)
-    assert hand.move(0.0, value) is None
+    assert hand.move(0.0, value, 0.0) is None
     assert hand.wanted(value) == "up"
-    assert hand.move(1.0, value) == row.hi
+    assert hand.move(1.0, value, 0.0) == row.hi
     assert hand.wanted(row.hi) == ""
 
 
 def test_a_fast_knob_skips_over_the_value_and_still_takes_over():
     hand = Hand(BY_NAME["post.hue"])
-    assert hand.move(0.2, 0.0) is None
-    assert hand.move(0.9, 0.0) == pytest.approx(144)
+    assert hand.move(0.2, 0.0, 0.0) is None
+    assert hand.move(0.9, 0.0, 0.0) == pytest.approx(144)
 
 
 def test_a_held_knob_stays_held_while_its_edits_wait_for_the_frame():
     hand, row = Hand(BY_NAME["post.hue"]), BY_NAME["post.hue"]
-    assert [hand.move(place, 0.0) for place in (0.5, 0.6, 0.7, 0.8)] == [row.at(p) for p in (0.5, 0.6, 0.7, 0.8)]
-    assert hand.move(0.9, row.at(0.6)) == row.at(0.9)
+    assert [hand.move(place, 0.0, 0.0) for place in (0.5, 0.6, 0.7, 0.8)] == [row.at(p) for p in (0.5, 0.6, 0.7, 0.8)]
+    assert hand.move(0.9, row.at(0.6), 0.1) == row.at(0.9)
+
+
+@pytest.mark.parametrize("back", (0.999, 0.6, 1.0))
+def test_what_a_flick_passed_on_its_way_is_held_no_more_once_it_has_reached_its_row(back):
+    """A fader flicked down within a frame, its row put back by a preset to what it had on the way: a touch moves nothing."""
+    rig, row = Rig(), BY_NAME["show.master"]
+    for value in (127, *range(126, 9, -1), 10):
+        rig.mapping.receive(mido.Message("control_change", control=row.cc, value=value), 0.0)
+    assert rig.control.frame()["show.master"] == row.at(10 / 127)
+    value = row.at(round(back * 127) / 127)
+    rig.control.apply({"show.master": value})
+    assert rig.send("control_change", 1.0, control=row.cc, value=9)["show.master"] == value
+    assert rig.mapping.hints() == {"show.master": "up"}
+
+
+def test_an_encoder_goes_on_from_where_its_row_was_put_after_a_flick():
+    rig = Rig(Binding("cc", None, 10, row="show.master", mode="signed_bit"))
+    for _ in range(100):
+        rig.mapping.receive(mido.Message("control_change", control=10, value=65), 0.0)
+    rig.control.frame()
+    rig.control.apply({"show.master": 1.0})
+    assert rig.send("control_change", 1.0, control=10, value=65)["show.master"] > 0.9
+
+
+def test_a_held_knob_stays_held_however_long_it_rests():
+    rig, hue = Rig(), BY_NAME["post.hue"]
+    for second, value in enumerate((0, 127, 100, 90, 30)):
+        values = rig.send("control_change", float(second), control=hue.cc, value=value)
+    assert values["post.hue"] == hue.at(30 / 127)
 
 
 def test_a_preset_takes_the_row_away_from_the_knob():
     rig = Rig()
     for value in range(64, 120):
         rig.cc(48, value)
-    rig.control.submit({"post.hue": -90.0})
+    rig.control.apply({"post.hue": -90.0})
     assert rig.cc(48, 121)["post.hue"] == -90.0
     assert rig.mapping.hints() == {"post.hue": "down"}
     assert rig.cc(48, 20)["post.hue"] == pytest.approx(BY_NAME["post.hue"].at(20 / 127))
@@ -157,6 +186,59 @@ def test_what_plays_a_fine_control_plays_nothing_else():
     assert rig.cc(60, 0, channel=1) and rig.cc(60, 127, channel=1)["show.master"] == 1.0  # another channel is another control
 
 
+def fine_knob(rig, number, values):
+    """Turn a 14-bit knob."""
+    for value in values:
+        rig.cc(number, value >> 7)
+        rig.cc(number + 32, value & 127)
+    return rig.control.frame()
+
+
+def test_the_fine_half_of_a_knob_that_nobody_learned_plays_no_other_row():
+    """46 is the tint: it comes right behind 14, the octaves, and never else."""
+    rig = Rig()
+    fine_knob(rig, 14, (0, 0, 0))
+    values = fine_knob(rig, 14, range(0, 16384, 37))
+    assert values["post.tint"] == DEFAULTS["post.tint"] and values["dream.octaves"] == 6
+    assert "post.tint" not in rig.mapping.hints()
+    assert rig.cc(46, 127, channel=1) and rig.cc(46, 0, channel=1) and rig.cc(46, 127, channel=1)["post.tint"] == 1.0
+
+
+def test_what_was_taken_for_a_fine_half_is_a_knob_once_it_comes_by_itself():
+    rig = Rig()
+    fine_knob(rig, 14, (8192,) * 3)
+    assert {rig.cc(46, value)["post.tint"] for value in (0, 30, 60, 90, 60, 30, 0)} == {0.0}
+    assert rig.cc(46, 127)["post.tint"] == 1.0
+    fine_knob(rig, 14, (8192,) * 9)  # and stays one
+    assert rig.cc(46, 64)["post.tint"] == pytest.approx(64 / 127)
+
+
+def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
+    rig = Rig()
+    rig.cc(46, 0)
+    for value in range(0, 128, 8):  # two hands, on two knobs
+        rig.cc(14, value)
+        values = rig.cc(46, value)
+    assert values["post.tint"] == pytest.approx(120 / 127)
+
+
+def test_what_a_profile_or_the_player_has_bound_is_no_fine_half():
+    rig = Rig(Binding("cc", None, 46, row="post.hue", takeover="jump"), Binding("cc", 2, 47, row="post.grain", takeover="jump"))
+    for _ in range(9):
+        rig.cc(14, 1), rig.cc(15, 1, channel=1)
+        values = rig.cc(46, 127)
+        values = rig.cc(47, 127, channel=1)
+    assert (values["post.hue"], values["post.grain"]) == (180.0, 1.0)
+
+
+def test_a_bank_is_selected_however_often():
+    rig = Rig(presets=lambda: 300)
+    for bank in (0, 1, 0, 1, 2):
+        rig.cc(0, 0), rig.cc(32, bank)
+        rig.send("program_change", program=0)
+    assert [number for _, number in rig.commands] == [1, 129, 1, 129, 257]
+
+
 def test_an_endless_encoder_and_what_jumps_need_no_hint():
     rig = Rig(Binding("cc", None, 10, row="post.hue", mode="twos_complement"),
               Binding("cc", None, 11, row="post.gamma", takeover="jump"))
@@ -183,6 +265,13 @@ def test_nrpn_coarse_fine_and_counting():
     assert rig.cc(6, 127)["zoom.speed"] == 2.0
 
 
+def test_a_fine_half_goes_with_the_coarse_one_of_its_own_parameter():
+    decoder, said = mapping.Decoder(), []
+    for number, value in ((99, 1), (98, 1), (6, 100), (38, 5), (99, 1), (98, 2), (38, 7), (98, 1), (38, 6)):
+        said += decoder.moves(mido.Message("control_change", control=number, value=value))
+    assert [move[2:] for move in said if move.kind == "nrpn14"] == [(129, 100 << 7 | 5), (130, 7), (129, 100 << 7 | 6)]
+
+
 def test_without_a_selected_nrpn_cc_6_is_a_plain_control():
     rig = Rig(Binding("cc", None, 6, row="post.hue", takeover="jump"))
     assert rig.cc(6, 127)["post.hue"] == 180.0
@@ -196,8 +285,34 @@ def test_pitch_bend_is_a_fine_control():
     assert rig.send("pitchwheel", pitch=8191)["show.master"] == 1.0
 
 
+@pytest.mark.parametrize("coarse, fine", ((121, 0), (87, 3), (63, 0), (0, 5), (0, 1)))
+@pytest.mark.parametrize("presets", (12, 130))
+def test_a_bank_that_has_no_such_preset_leaves_the_program_its_number(coarse, fine, presets):
+    """Keyboards and DAWs select a bank of their own sounds before each program."""
+    rig = Rig(presets=lambda: presets)
+    rig.cc(0, coarse), rig.cc(32, fine)
+    for program in (0, 5, 127):
+        rig.send("program_change", program=program)
+    assert [number for _, number in rig.commands] == [129 if (coarse, fine) == (0, 1) and presets == 130 else 1, 6, 128]
+
+
+def test_how_many_presets_there_are_is_asked_only_where_a_bank_is_selected():
+    rig = Rig(presets=None)
+    for program in (0, 127):
+        rig.send("program_change", program=program)
+    assert rig.commands == [("preset.load", 1), ("preset.load", 128)]
+
+
+def test_a_box_recalls_in_the_banks_that_the_show_has():
+    midi, ports, _, commands, _ = bench(presets=lambda: 200)
+    ports.there = ["keyboard"]
+    midi.plug()
+    ports.play(midi, [0xB0, 0, 121], [0xB0, 32, 0], [0xC0, 2], [0xB0, 0, 0], [0xB0, 32, 1], [0xC0, 2])
+    assert commands == [("preset.load", 3), ("preset.load", 131)]
+
+
 def test_program_change_recalls_in_its_bank():
-    rig = Rig()
+    rig = Rig(presets=lambda: 131)
     rig.send("program_change", program=0)
     rig.cc(32, 1)
     rig.send("program_change", program=2)
@@ -329,6 +444,37 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
     select = ccs(99, 1) + ccs(98, 2)
     assert learned(select + ccs(6, 5, 6, 7), row="post.hue") == Binding("nrpn", 1, 130, row="post.hue")
+
+
+def fine_ccs(number, values):
+    """A 14-bit knob that sends its coarse half only when that changes."""
+    last, said = None, []
+    for value in values:
+        said += ccs(number, value >> 7) * (value >> 7 != last) + ccs(number + 32, value & 127)
+        last = value >> 7
+    return said
+
+
+@pytest.mark.parametrize("step", (7, -7, 16, 100, -300))
+@pytest.mark.parametrize("before", (0, 1, 5))
+def test_a_fine_knob_that_spares_its_coarse_half_is_learned_as_one(step, before):
+    """Also where the coarse half was sent before the learning began."""
+    said = fine_ccs(20, range(8000, max(8000 + 60 * step, 0), step))
+    decoder, learner = mapping.Decoder(), Learner(row="post.hue")
+    moves = [decoder.moves(mido.Message(kind, **fields)) for kind, fields in said]
+    found = filter(None, (learner.hear(move) for heard in moves[before:] for move in heard))
+    assert next(found) == Binding("cc14", 1, 20, row="post.hue")
+
+
+def test_a_knob_32_above_one_that_was_turned_before_is_learned_as_itself():
+    decoder, learner = mapping.Decoder(), Learner(row="post.hue")
+    decoder.moves(mido.Message("control_change", control=20, value=5))
+    moves = (move for value in range(100) for move in decoder.moves(mido.Message("control_change", control=52, value=value)))
+    assert next(filter(None, map(learner.hear, moves))) == Binding("cc", 1, 52, row="post.hue")
+
+
+def test_a_fine_half_that_goes_from_the_top_to_the_bottom_is_no_button():
+    assert learned(ccs(20, 64) + ccs(52, 127) + ccs(20, 65) + ccs(52, 0, 1, 2, 3), row="post.hue").kind == "cc14"
 
 
 @pytest.mark.parametrize("row", [row for row in PARAMS if row.labels and row.labels != SWITCH], ids=lambda row: row.name)
@@ -770,6 +916,17 @@ def test_a_shipped_profile_binds_what_exists(profile):
     rows = {binding.row for binding in profile.bindings}
     assert rows & {"dream.octaves"} and rows & {"dream.layer"} and rows & {"show.blackout"}
     assert {binding.preset for binding in profile.bindings} >= set(range(1, 9))
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
+def test_a_pad_of_each_box_that_has_one_left_teaches_while_it_is_held(profile):
+    pads = [binding for binding in profile.bindings if binding.command == "teach.start"]
+    assert len(pads) == ("MIDImix" not in profile.name)
+    rig = Rig(*profile.bindings)
+    for pad in pads:
+        for value in (127, 0):
+            rig.mapping.act(Move(pad.kind, pad.channel or 1, pad.number, value), 0.0)
+        assert rig.commands == [("teach.start", None), ("teach.release", None)]
 
 
 @pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)

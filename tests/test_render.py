@@ -652,6 +652,10 @@ while screen.size != (400, 300):
     screen.begin()
     screen.present()
 assert screen.framebuffer.size == (400, 300) and not screen.closed
+asked, where = [], glfw.get_window_pos
+glfw.get_window_pos = lambda window: asked.append(window) or where(window)
+screen._rate_due = 0.0
+assert {screen.rate for _ in range(9)} == {60.0} and len(asked) == 1  # an X server is not asked in every frame
 pointer = lambda: glfw.get_input_mode(handle, glfw.CURSOR) == glfw.CURSOR_NORMAL
 screen.fullscreen(True)  # by hand: the one that was named is not there, another is
 assert screen.is_full

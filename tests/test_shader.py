@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import moderngl
 import numpy as np
 import pytest
 from helpers import screen_of
@@ -133,6 +134,24 @@ def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_pa
     save(file, RED, 5)
     shaders.check(5.0)
     assert drawn(screen, shaders) == (255, 0, 0) and not shaders.messages
+
+
+def test_a_program_that_was_replaced_is_released(screen, tmp_path):
+    """However often a file is saved in a night, one program of it is there, and none at the end."""
+    shaders, made = Shaders(screen.ctx, tmp_path), []
+    compiled = shaders._compile
+    shaders._compile = lambda *given: made.append(compiled(*given)) or made[-1]
+
+    def kept():
+        return [not isinstance(program.mglo, moderngl.InvalidObject) for program in made]
+
+    for time in range(1, 6):
+        save(tmp_path / "a.frag", (RED, GREEN)[time % 2], time)
+        shaders.check(2.0 * time)
+        assert drawn(screen, shaders) == ((255, 0, 0), (0, 255, 0))[time % 2]
+    assert kept() == [False] * 4 + [True]
+    shaders.release()
+    assert not any(kept())
 
 
 def test_what_is_saved_while_it_is_compiled_is_compiled_next(screen, tmp_path, monkeypatch):

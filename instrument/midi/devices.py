@@ -28,14 +28,14 @@ class Midi:
     whoever closes its port at that moment waits for the driver, for ever.
 
     submit({name: value}), command(name, argument): where edits and commands go. values(): the rows as they are,
-    unmodulated. clock(kind, now, port, place): gets MIDI clock. ports: `RtPorts` or its like; without one, those of this machine
-    (`api` or HEARSEE_MIDI_API names the driver, as "UNIX_JACK"), and where there is no MIDI `reason` says why.
-    own: TOML file of the player's own bindings. notice(text): devices that come and go, in one line.
+    unmodulated. clock(kind, now, port, place): gets MIDI clock. presets(): how many there are. ports: `RtPorts` or its like;
+    without one, those of this machine (`api` or HEARSEE_MIDI_API names the driver, as "UNIX_JACK"), and where there is no MIDI
+    `reason` says why. own: TOML file of the player's own bindings. notice(text): devices that come and go, in one line.
     """
 
-    def __init__(self, submit, command, values, clock=None, *, ports=None, api="", own=None,
+    def __init__(self, submit, command, values, clock=None, *, presets=lambda: 0, ports=None, api="", own=None,
                  notice=lambda text: None, now=time.perf_counter):
-        self._feeds, self._clock = (submit, command, values), clock
+        self._feeds, self._clock, self._presets = (submit, command, values), clock, presets
         self._values, self._notice, self._now = values, notice, now
         self._profiles, self._own = shipped(), self._learned(own)
         self.reason = ""
@@ -195,7 +195,7 @@ class Midi:
     def _open(self, port):
         name, since = device_name(port), born(port)  # first: it may be plugged out meanwhile
         profile = choose(port, self._profiles)
-        mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds, self._clock_of(port))
+        mapping = Mapping([*profile.bindings, *self._own.of(name)], *self._feeds, self._clock_of(port), self._presets)
         ear = self._ports.listen(port)
         speaker = self._speak(profile, port)
         for data in profile.hello:

@@ -2,6 +2,7 @@
 
 Decoder   mido messages -> Move: pairs of CCs and NRPN put together
 Binding   which control does what
+Pairs     which CCs are but fine halves of others
 Hand      one control on one row: pick-up, endless encoders
 Mapping   all bindings of one device
 Learner   which control the player means
@@ -16,6 +17,9 @@ from ..params import BY_NAME, COMMAND_NAMES, FOLLOWING, RELEASES, SWITCH, found
 FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "bend": 16383}  # highest value by kind
 NEAR = 1.5 / 127  # a knob this close has met the value
 PRESSED = 64
+SEEN = 0.2  # s after which the last value that a control gave has reached its row, and those before count no more
+PAIRED = 3  # times that a CC came right behind the one 32 below, and never else: it is that one's fine half
+KNOB = PAIRED + 8  # so often running by itself, and it is a knob after all
 LINE = 128  # steps of an endless encoder from end to end
 
 # Endless encoders: value -> steps. Names as in the Ableton Live manual.
@@ -122,11 +126,14 @@ def table_bindings():
     return tuple(Binding("cc", None, row.cc, row=row.name) for row in BY_NAME.values() if row.cc is not None)
 
 
+TABLE = frozenset(table_bindings())
+
+
 class Decoder:
     """Puts together what MIDI spreads over several messages: 14-bit pairs of CCs, NRPN. One per device."""
 
     def __init__(self):
-        self._coarse = {}  # (channel, CC) -> last MSB
+        self._coarse = {}  # (channel, CC or ("nrpn", parameter)) -> last MSB
         self._nrpn = {}  # channel -> [MSB, LSB] of the number selected
 
     def moves(self, message):
@@ -168,11 +175,37 @@ class Decoder:
         coarse, fine = self._nrpn[channel]
         parameter = coarse << 7 | fine
         if number == 6:
-            self._coarse[channel, "nrpn"] = value << 7
+            self._coarse[channel, ("nrpn", parameter)] = value
             return [Move("nrpn", channel, parameter, value)]
         if number == 38:
-            return [Move("nrpn14", channel, parameter, self._coarse.get((channel, "nrpn"), 0) | value)]
+            return [Move("nrpn14", channel, parameter, self._coarse.get((channel, ("nrpn", parameter)), 0) << 7 | value)]
         return [Move("nrpn_step", channel, parameter, 1 if number == 96 else -1)]
+
+
+class Pairs:
+    """Which CCs are only sent right behind the one 32 below them: fine halves, where nobody has said so. One per device."""
+
+    def __init__(self):
+        self._last = {}  # channel -> CC of its last message, None for another kind
+        self._found = {}  # (channel, CC) -> how often it came behind: PAIRED is a half; beyond, how often running it came alone; KNOB
+
+    def hear(self, message):
+        """Take in a mido message."""
+        if not hasattr(message, "channel"):
+            return
+        number = message.control if message.type == "control_change" else None
+        before, self._last[message.channel] = self._last.get(message.channel), number
+        if number is not None and 32 <= number < 64:
+            key = message.channel + 1, number
+            self._found[key] = self._counted(self._found.get(key, 0), before == number - 32)
+
+    def _counted(self, found, behind):
+        if behind:
+            return KNOB if found == KNOB else min(found + 1, PAIRED)
+        return min(found + 1, KNOB) if found >= PAIRED else KNOB
+
+    def is_half(self, channel, number):
+        return PAIRED <= self._found.get((channel, number), 0) < KNOB
 
 
 class Hand:
@@ -182,22 +215,23 @@ class Hand:
         self.row = row
         self.place = None  # where the control stands, 0..1
         self._given = []  # values given and not yet seen in the row, after the last one seen
+        self._gave = 0.0  # when the last one was
         few = row.curve == "step" and row.hi - row.lo <= 32
         self._step = 1 / (3 * (row.hi - row.lo)) if few else 1 / LINE
 
-    def move(self, place, value, jump=False):
+    def move(self, place, value, now, jump=False):
         """The row's new value with the control at `place` 0..1, or None while it has not met `value`."""
         before, self.place = self.place, place
-        if not (self._holds(value) or jump or self._meets(before, place, value)):
+        if not (self._holds(value, now) or jump or self._meets(before, place, value)):
             return None
-        return self._give(value, self.row.at(place))
+        return self._give(value, self.row.at(place), now)
 
-    def turn(self, steps, value):
+    def turn(self, steps, value, now):
         """The row's new value after some steps of an endless encoder."""
-        if not self._holds(value):
+        if not self._holds(value, now):
             self.place = self.row.position(value)
         self.place = min(max(self.place + steps * self._step, 0.0), 1.0)
-        return self._give(value, self.row.at(self.place))
+        return self._give(value, self.row.at(self.place), now)
 
     def wanted(self, value):
         """"up" or "down": where to turn to meet `value`; "" if it is held, or stands nobody knows where."""
@@ -205,8 +239,10 @@ class Hand:
             return ""
         return "up" if self.place < self.row.position(value) else "down"
 
-    def _holds(self, value):
+    def _holds(self, value, now):
         """The row still has what this hand gave it, or had before: edits reach it a frame later."""
+        if now - self._gave > SEEN:  # what a preset has put back meanwhile may be a value that the control only passed
+            self._given = self._given[-1:]
         if value not in self._given:
             self._given = []
             return False
@@ -221,8 +257,8 @@ class Hand:
         # A fast knob skips over the window, so crossing counts as well.
         return self._met(place, value) or before is not None and (before - target) * (place - target) <= 0
 
-    def _give(self, value, new):
-        self._given = self._given or [value]
+    def _give(self, value, new, now):
+        self._given, self._gave = self._given or [value], now
         if self._given[-1] != new:
             self._given = [*self._given[-255:], new]
         return new
@@ -232,11 +268,12 @@ class Mapping:
     """All controls of one device: `receive` turns messages into submit({name: value}) and command(name, argument).
 
     values: function that gives the rows as they are now (unmodulated). clock(kind, now, place) gets MIDI clock.
+    presets(): how many there are; asked only where a bank is selected.
     """
 
-    def __init__(self, bindings, submit, command, values, clock=None):
-        self._submit, self._command, self._values, self._clock = submit, command, values, clock
-        self._decoder = Decoder()
+    def __init__(self, bindings, submit, command, values, clock=None, presets=lambda: 0):
+        self._submit, self._command, self._values, self._clock, self._presets = submit, command, values, clock, presets
+        self._decoder, self._pairs = Decoder(), Pairs()
         self._hands = {}  # key of the physical control, row -> Hand
         self._down = {}  # key of the physical control -> value while pressed
         self._bank = {}  # channel -> bank selected
@@ -258,11 +295,17 @@ class Mapping:
             if self._clock:
                 self._clock(message.type, now, getattr(message, "pos", 0))
         elif message.type == "program_change":
-            bank = self._bank.get(message.channel + 1, 0)
-            self._command("preset.load", bank * 128 + message.program + 1)
+            self._command("preset.load", self._program(message.channel + 1, message.program))
         else:
+            self._pairs.hear(message)
             for move in self._decoder.moves(message):
                 self.act(move, now)
+
+    def _program(self, channel, program):
+        """The number of the preset that a program recalls: in the bank that is selected where that has it. Many boxes select
+        one before each program, and mean a bank of their own sounds."""
+        number = self._bank.get(channel, 0) * 128 + program + 1
+        return number if number <= 128 or number <= self._presets() else program + 1
 
     def moves(self, message):
         """The moves in a message, without acting on them: for a `Learner`."""
@@ -304,7 +347,8 @@ class Mapping:
 
     def _waits(self, key, row):
         """Whether the control of this key plays the row, and must meet it before it takes over."""
-        binding = self._bound(Move(*key, 0))
+        move = Move(*key, 0)
+        binding = None if self._is_half(move) else self._bound(move)
         return binding is not None and (binding.row, binding.mode, binding.takeover) == (row, "absolute", "pickup")
 
     def _standard(self, move):
@@ -324,9 +368,9 @@ class Mapping:
         hand = self._hands.setdefault((move.key, binding.row), Hand(row))
         value = self._values()[binding.row]
         if binding.mode in RELATIVE:
-            new = hand.turn(RELATIVE[binding.mode](move.value), value)
+            new = hand.turn(RELATIVE[binding.mode](move.value), value, now)
         else:
-            new = hand.move(move.value / FULL[move.kind], value, binding.takeover == "jump")
+            new = hand.move(move.value / FULL[move.kind], value, now, binding.takeover == "jump")
         if new is not None:
             self._edit(binding.row, new, now)
 
@@ -334,7 +378,7 @@ class Mapping:
         binding = self._bound(move._replace(kind="nrpn14")) or self._bound(move._replace(kind="nrpn"))
         if binding and binding.row:
             hand = self._hands.setdefault((move.key, binding.row), Hand(BY_NAME[binding.row]))
-            self._edit(binding.row, hand.turn(move.value, self._values()[binding.row]), now)
+            self._edit(binding.row, hand.turn(move.value, self._values()[binding.row], now), now)
 
     def _bound(self, move):
         return self._table.get(move.key) or self._table.get((move.kind, None, move.number))
@@ -344,6 +388,8 @@ class Mapping:
         control of this very channel goes before a fine one of any."""
         if move.kind != "cc":
             return False
+        if self._pairs.is_half(move.channel, move.number) and self._bound(move) in TABLE:
+            return True
         return (move.channel, move.number) in self._halves or (None, move.number) in self._halves and move.key not in self._table
 
     def _edit(self, name, value, now):
@@ -385,6 +431,7 @@ LEFT = {"signed_bit": range(65, 69), "signed_bit_2": range(1, 5), "binary_offset
         "twos_complement": range(124, 128)}
 
 
+LONG = 20  # messages without one of the coarse half after which what may be a fine half is a knob
 SURE = 6  # messages after which a control that never said the same twice running is absolute
 
 
@@ -404,6 +451,7 @@ class Learner:
     def __init__(self, **target):
         self._target = target
         self._heard = {}  # key of the physical control -> values
+        self._last, self._behind = None, set()  # the CC heard last; those that came right behind the one 32 below
         row = BY_NAME.get(target.get("row", ""))
         self._press = "absolute" if row and row.labels != SWITCH else "press"
         self._labelled = bool(row and row.labels)
@@ -414,20 +462,32 @@ class Learner:
         """The binding as soon as it is clear which control is meant and how it speaks, else None."""
         values = self._heard.setdefault(move.key, [])
         values.append(move.value)
+        if move.kind == "cc":
+            self._pair(move)
         if move.kind == "note" and move.value:
             return self._button(move)
         if move.kind == "bend":
             return self._bind(move, "absolute")
         if move.kind not in ("cc", "nrpn"):
             return None
-        if self._press == "press" or values[-2:] == [127, 0]:
+        if self._press == "press" or values[-2:] == [127, 0] and move.key not in self._behind:
             return self._button(move) if max(values) >= PRESSED else None
         return self._knob(move, values) if len(values) >= 3 else None
 
+    def _pair(self, move):
+        if self._last == (*move.key[:2], move.number - 32):
+            self._behind.add(move.key)
+        self._last = move.key
+
     def _knob(self, move, values):
-        fine = (move.kind + "14", *move.key[1:])
-        if len(self._heard.get(fine, ())) >= 2:
-            return self._bind(move._replace(kind=move.kind + "14"), "absolute")
+        coarse = move._replace(number=move.number - 32)
+        for whole in (move, coarse) if move.key in self._behind else (move,):
+            fine = whole._replace(kind=move.kind + "14")
+            if len(self._heard.get(fine.key, ())) >= 2:
+                return self._bind(fine, "absolute")
+        # Of a knob that sends its coarse half only when that changes, or one by itself whose other number was sent before?
+        if ("cc14", *coarse.key[1:]) in self._heard and move.kind == "cc" and len(values) < LONG:
+            return None
         # An encoder can say that too, but labels are for pads, and many of those say nothing else.
         if self._labelled and set(values) == {127}:
             return self._button(move)

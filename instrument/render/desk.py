@@ -49,6 +49,15 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - drivers raise what they like, and the show goes on
             self._tell(error)
 
+    def make_room(self):
+        """Close a window that can no longer be seen, as the picture has come to fill the only monitor; a notice says so."""
+        try:
+            if self.is_open:
+                self._screen.check_room()
+        except OSError as error:
+            self.close()
+            self._tell(error)
+
     def draw(self, panel):
         """Show the picture that is drawn on the screen, small, and `panel` (None: the picture alone), if it is time.
 

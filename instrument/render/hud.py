@@ -6,17 +6,16 @@ It is handed lines and values only (`Panel`). One path draws in a window and hea
 
 import colorsys
 import ctypes
+from bisect import bisect_right
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import moderngl
 import numpy as np
-from imgui_bundle import __file__ as BUNDLE
 from imgui_bundle import imgui
 
 from ..params import COMMANDS, PARAMS, RECALLS
+from .fonts import Fonts
 
-_FONTS = Path(BUNDLE).parent / "assets" / "fonts" / "Roboto"
 _VERTEX = """#version 330 core
 uniform vec2 size;
 in vec2 position, at;
@@ -39,7 +38,9 @@ void main() { colour = hue * texture(glyphs, uv); }
 WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 0.62), (1.0, 0.62, 0.25, 1.0)
 GROUND = (0.075, 0.08, 0.095, 1.0)  # behind all in a window of its own
 PANEL, PAGE, STRIP = 250, 380, 108  # widths of the panel and of a page of rows, height of the spectrogram
+KEYS = 112  # width of what stands beside the texts of the help
 PAD = 14  # between the edge of a page and what stands on it
+NARROW = PAGE + 40  # a picture of so many units has room for a page
 ABOVE = 96  # room for three messages above the panel
 EDGE, GAP, FOOT = 18, 10, 58  # in a window of its own: round all, between parts, for messages
 
@@ -80,9 +81,8 @@ class Hud:
         imgui.set_current_context(self._imgui)  # imgui leaves that of another HUD current
         io = imgui.get_io()
         io.set_ini_filename("")  # no imgui.ini in the folder of the user
-        io.backend_flags |= imgui.BackendFlags_.renderer_has_textures | imgui.BackendFlags_.renderer_has_vtx_offset
-        self._plain = io.fonts.add_font_from_file_ttf(str(_FONTS / "Roboto-Regular.ttf"), 16.0)
-        self._bold = io.fonts.add_font_from_file_ttf(str(_FONTS / "Roboto-Bold.ttf"), 16.0)
+        io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
+        self._fonts = Fonts()
         self._textures = {}  # imgui's number -> texture
         self._program = ctx.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self._vertices, self._indices, self._array = None, None, None
@@ -90,15 +90,15 @@ class Hud:
         self._begun = False  # whether a frame was begun and not ended
 
     def draw(self, panel, size):
-        """Draw over a framebuffer of `size` px; text grows with the height."""
-        paint = self._begin(size, max(size[1] / 720, 0.55))
-        _panel(paint, _fitting(panel, size[1] / paint.scale), size)
+        """Draw over a framebuffer of `size` px; text grows with it."""
+        paint = self._begin(size, _scale(size))
+        top = _panel(paint, _fitting(panel, size[1] / paint.scale), size)
         if panel.spectrogram is not None:
             _strip(paint, self._shown(panel.spectrogram), size)
         if panel.help:
             _help(paint, size)
         elif panel.page:
-            _page(paint, panel.page, (size[0] / paint.scale - 18 - PAGE, 18))
+            _page_over(paint, panel.page, size, top)
         self._end(size)
 
     def desk(self, panel, preview, size):
@@ -128,7 +128,7 @@ class Hud:
         io = imgui.get_io()
         io.display_size, io.delta_time = imgui.ImVec2(*size), 1 / 60
         imgui.new_frame()
-        return _Paint(imgui.get_background_draw_list(), self._plain, self._bold, scale)
+        return _Paint(imgui.get_background_draw_list(), self._fonts, scale)
 
     def _end(self, size):
         imgui.render()
@@ -157,7 +157,6 @@ class Hud:
             return
         self._ctx.scissor = (int(left), int(size[1] - bottom), int(right - left), int(bottom - top))
         self._textures[command.get_tex_id()].use(0)
-        # first: indices are relative to nothing, as the HUD never reaches 65,536 vertices a list.
         self._array.render(moderngl.TRIANGLES, vertices=command.elem_count, first=command.idx_offset)
 
     def _fill(self, commands):
@@ -224,8 +223,8 @@ class Hud:
 class _Paint:
     """Rectangles and text in units of `scale` px, from `corner` (px): of a 720-line picture, as a rule."""
 
-    def __init__(self, commands, plain, bold, scale, corner=(0.0, 0.0)):
-        self._commands, self._fonts, self.scale, self._corner = commands, (plain, bold), scale, corner
+    def __init__(self, commands, fonts, scale, corner=(0.0, 0.0)):
+        self._commands, self._fonts, self.scale, self._corner = commands, fonts, scale, corner
 
     def box(self, x, y, width, height, colour, round_by=0.0):
         self._commands.add_rect_filled(self._px(x, y), self._px(x + width, y + height), _packed(colour),
@@ -234,7 +233,14 @@ class _Paint:
     def text(self, x, y, size, colour, words, bold=False, wrap=0.0):
         """`wrap`: the width of a line; 0 for one line."""
         s = self.scale
-        self._commands.add_text(self._fonts[bold], size * s, self._px(x, y), _packed(colour), words, wrap * s)
+        self._commands.add_text(self._fonts.of(words, bold), size * s, self._px(x, y), _packed(colour), words, wrap * s)
+
+    def name(self, x, y, size, colour, words, room, bold=False):
+        """A name of any length, with "…" where it is cut to `room`."""
+        if self.width(size, words, bold) > room:
+            fits = bisect_right(range(len(words)), room, key=lambda count: self.width(size, words[:count] + "…", bold))
+            words = words[:max(fits - 1, 0)].rstrip() + "…"
+        self.text(x, y, size, colour, words, bold)
 
     def image(self, x, y, width, height, texture, round_by=0.0, tint=WHITE):
         self._commands.add_image_rounded(imgui.ImTextureRef(texture), self._px(x, y), self._px(x + width, y + height),
@@ -245,7 +251,7 @@ class _Paint:
 
     def extent(self, size, words, bold=False, wrap=-1.0):
         """(width, height) of a text; `wrap` as above, or negative for one line."""
-        imgui.push_font(self._fonts[bold], size * self.scale)
+        imgui.push_font(self._fonts.of(words, bold), size * self.scale)
         try:
             extent = imgui.calc_text_size(words, wrap_width=wrap * self.scale)
         finally:
@@ -257,7 +263,7 @@ class _Paint:
         with units of which so many fit into it."""
         x, y, *room = area
         share = min(1.0, room[0] / width, room[1] / height)
-        return _Paint(self._commands, *self._fonts, self.scale * max(share, 0.1), self._px(x, y))
+        return _Paint(self._commands, self._fonts, self.scale * max(share, 0.1), self._px(x, y))
 
     def _px(self, x, y):
         return self._corner[0] + x * self.scale, self._corner[1] + y * self.scale
@@ -268,13 +274,21 @@ def class_colour(index, alpha=1.0):
     return (*colorsys.hsv_to_rgb((0.58 + index * 0.381966) % 1.0, 0.55, 1.0), alpha)
 
 
+def _scale(size):
+    """How many px a unit has over a picture: a page is as wide as it, or less high than it, whatever its shape."""
+    return max(min(size[0] / NARROW, size[1] / 720), 0.55)
+
+
 def _panel(paint, panel, size):
-    """Bottom left, from the bottom up: level, lines, bars, preset, the class, and messages above the box."""
+    """Bottom left, from the bottom up: level, lines, bars, preset, the class, and messages above the box.
+
+    Where the uppermost of all that begins.
+    """
     width, row, pad = PANEL, 17, 14
     height = _height(panel)
     x, y = 18, size[1] / paint.scale - 18 - height
     paint.box(x, y, width, height, DARK, 8)
-    _messages(paint, panel.messages, (x, y - 6, size[0] / paint.scale - 2 * x))
+    top = _messages(paint, panel.messages, (x, y - 6, size[0] / paint.scale - 2 * x))
     _title(paint, panel, x + pad, y + 10)
     _bars(paint, panel, x + pad, y + 66, width - 2 * pad, row)
     bottom = y + 72 + row * len(panel.bars)
@@ -282,6 +296,7 @@ def _panel(paint, panel, size):
     paint.box(x + pad, bottom, max((width - 2 * pad) * _share(panel.level), 1), 4, WHITE, 2)
     for number, line in enumerate(panel.lines):
         paint.text(x + pad, bottom + 9 + row * number, 13, GREY, line)
+    return top
 
 
 def _fitting(panel, height):
@@ -311,6 +326,17 @@ def _sound(paint, texture, area):
     pad = 8
     paint.box(x, y, width, height, DARK, 8)
     paint.image(x + pad, y + pad, width - 2 * pad, height - 2 * pad, texture, 4)
+
+
+def _page_over(paint, page, size, below):
+    """At the upper right of the picture: beside the panel, or above what begins `below` where it is too narrow for both."""
+    width, height = (side / paint.scale for side in size)
+    room = height - 2 * 18
+    if width < PANEL + PAGE + 3 * 18:
+        room = max(min(room, below - 2 * 18), room / 2)  # a page that is too small to be read helps nobody
+    area = (18, 18, width - 2 * 18, room)
+    brush = paint.within(area, PAGE, _page_height(paint, page))
+    _page(brush, page, (area[2] * paint.scale / brush.scale - PAGE, 0))
 
 
 def _page(paint, page, corner):
@@ -357,24 +383,24 @@ def _row(paint, row, page, place):
 
 
 def _title(paint, panel, x, y):
-    names = [name for name, _ in panel.bars]
+    names, room = [name for name, _ in panel.bars], PANEL - 2 * PAD
     numbers = panel.numbers or range(len(names))
     colour = class_colour(numbers[names.index(panel.top)]) if panel.top in names else WHITE
-    paint.text(x, y, 28, (*colour[:3], 0.35 + 0.6 * _share(panel.known)), _spoken(panel.top) or "listening", bold=True)
-    paint.text(x, y + 32, 14, GREY, panel.preset or "no preset")
+    paint.name(x, y, 28, (*colour[:3], 0.35 + 0.6 * _share(panel.known)), _spoken(panel.top) or "listening", room, bold=True)
+    paint.name(x, y + 32, 14, GREY, panel.preset or "no preset", room)
 
 
 def _bars(paint, panel, x, y, width, row):
     for place, (name, share) in enumerate(panel.bars):
         top, index = y + row * place, panel.numbers[place] if panel.numbers else place
         strong = name == panel.top
-        paint.text(x, top, 13, WHITE if strong else GREY, _spoken(name), bold=strong)
+        paint.name(x, top, 13, WHITE if strong else GREY, _spoken(name), 112 - 8, bold=strong)
         paint.box(x + 112, top + 5, width - 112, 5, (1, 1, 1, 0.10), 2.5)
         paint.box(x + 112, top + 5, max((width - 112) * _share(share), 1), 5, class_colour(index, 0.95), 2.5)
 
 
 def _messages(paint, messages, place):
-    """From `place` (x, bottom, width) up, the newest below, on as many lines as they need."""
+    """From `place` (x, bottom, width) up, the newest below, on as many lines as they need; where the uppermost begins."""
     x, y, room = place
     for message in reversed(messages):
         width, height = paint.extent(14, message, wrap=room - 20)
@@ -382,19 +408,28 @@ def _messages(paint, messages, place):
         paint.box(x, y, width + 20, height + 6, DARK, 6)
         paint.text(x + 10, y + 3, 14, ALARM, message, wrap=room - 20)
         y -= 4
+    return y
 
 
 def _help(paint, size):
-    """All keys in the middle of the picture, read from the tables."""
-    lines, row = keys(), 22
-    width = 112 + max(paint.width(14, doc) for _, doc in lines)
-    paint = paint.within((0, 0, *(side / paint.scale for side in size)), width + 2 * GAP, row * len(lines) + 28 + 2 * GAP)
-    x = (size[0] / paint.scale - width) / 2
-    y = max((size[1] / paint.scale - row * len(lines) - 28) / 2, 0)
-    paint.box(x, y, width, row * len(lines) + 28, (*DARK[:3], 0.82), 10)
-    for number, (key, doc) in enumerate(lines):
-        paint.text(x + 18, y + 14 + row * number, 14, WHITE, key, bold=True)
-        paint.text(x + 94, y + 14 + row * number, 14, GREY, doc)
+    """All keys in the middle of the picture, read from the tables; on more lines where they are larger so."""
+    area = (0, 0, *(side / paint.scale for side in size))
+    longest = max(paint.width(14, doc) for _, doc in keys())
+    rooms = longest, min(longest, max(area[2] - KEYS - 2 * GAP, KEYS))
+    brush, wrap, heights = max((_help_brush(paint, area, room) for room in rooms), key=lambda each: each[0].scale)
+    width, height = KEYS + wrap, sum(heights) + 28
+    x, y = (size[0] / brush.scale - width) / 2, max((size[1] / brush.scale - height) / 2, 0)
+    brush.box(x, y, width, height, (*DARK[:3], 0.82), 10)
+    for (key, doc), line in zip(keys(), heights):
+        brush.text(x + 18, y + 14, 14, WHITE, key, bold=True)
+        brush.text(x + KEYS - 18, y + 14, 14, GREY, doc, wrap=wrap + GAP)  # smaller letters are a bit wider for their height
+        y += line
+
+
+def _help_brush(paint, area, room):
+    """(brush, room, height of each line) with which the keys fit into the area, where what each does has so much room."""
+    heights = [max(22, paint.extent(14, doc, wrap=room + 1)[1] + 5) for _, doc in keys()]
+    return paint.within(area, KEYS + room + 2 * GAP, sum(heights) + 28 + 2 * GAP), room, heights
 
 
 @dataclass(frozen=True)

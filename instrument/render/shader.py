@@ -90,6 +90,7 @@ class Shaders:
         for unit, key in enumerate(keys):
             self._place(program, name, key, unit)
         vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
+        self._release(self._programs.get((name, *keys)))
         self._programs[name, *keys] = program, self._ctx.vertex_array(program, []), vertices
 
     def _place(self, program, name, key, unit):
@@ -129,9 +130,14 @@ class Shaders:
         return [f"{fault} (fault {self.faults}, last good one drawn)" for fault in dict.fromkeys(self._faults.values())]
 
     def release(self):
-        for program, array, _ in self._programs.values():
-            array.release()
-            program.release()
+        for made in self._programs.values():
+            self._release(made)
+
+    @staticmethod
+    def _release(made):
+        """Drop a program and its vertex array, if there is one."""
+        for part in made[:2] if made else ():
+            part.release()
 
     def _reload(self, which):
         try:

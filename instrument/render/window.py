@@ -8,6 +8,7 @@ window. Main thread only.
 import ctypes
 import os
 import sys
+import time
 from contextlib import contextmanager
 from ctypes.util import find_library
 
@@ -82,8 +83,11 @@ class Headless:
     def fullscreen(self, on=None):
         """A picture in memory has no borders to lose."""
 
-    def beside(self, size, title):
+    def check_room(self):
         raise OSError("there is no screen")
+
+    def beside(self, size, title):
+        self.check_room()
 
     def close(self):
         if not self.closed:
@@ -99,6 +103,7 @@ class Window:
         self._glfw = glfw = _start_glfw()
         self.closed, self.notice = False, ""
         self._keys, self._monitor, self._windowed = [], monitor, None
+        self._rate, self._rate_due = FASTEST, 0.0  # and when it is to be asked for again
         try:
             self._handle = _create_window(glfw, size, TITLE)
             glfw.make_context_current(self._handle)
@@ -115,9 +120,13 @@ class Window:
 
     @property
     def rate(self):
-        """Frames a second of the monitor that it is on."""
-        under = _monitor_under(self._glfw, self._handle)  # nothing where the last one was unplugged
-        return float(under and self._glfw.get_video_mode(under).refresh_rate or FASTEST)
+        """Frames a second of the monitor that it is on, asked for once a second: the answer may come from an X server."""
+        now = time.perf_counter()
+        if now >= self._rate_due:
+            under = _monitor_under(self._glfw, self._handle)  # nothing where the last one was unplugged
+            self._rate = float(under and self._glfw.get_video_mode(under).refresh_rate or FASTEST)
+            self._rate_due = now + 1.0
+        return self._rate
 
     def begin(self):
         """Take in events and make the window the framebuffer; names of the keys pressed since the last call, and with UP of
@@ -150,16 +159,21 @@ class Window:
             self._windowed = None
             self._show_pointer(True)
 
-    def beside(self, size, title):
-        """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
-
-        OSError, in a few words, if there can be none: also where it would cover a picture that fills the only monitor.
-        """
+    def check_room(self):
+        """The monitor for a window beside a picture that fills another; None where it fills none. OSError, in a few words, if it
+        fills the only one: there either would cover the other."""
         taken = self._glfw.get_window_monitor(self._handle)
         other = _other_monitor(self._glfw, taken) if taken else None
         if taken and not other:
             raise OSError("one monitor: the picture fills it, leave full screen first")
-        return Beside(self._glfw, size, title, other, self._key)
+        return other
+
+    def beside(self, size, title):
+        """Another window, on another monitor than the one that this one fills; its keys come out of `begin` too.
+
+        OSError, in a few words, if there can be none.
+        """
+        return Beside(self._glfw, size, title, self.check_room(), self._key)
 
     def close(self):
         if self._handle is not None:
