@@ -17,6 +17,7 @@ class Control:
     def __init__(self, values=()):
         self._values = MappingProxyType({**DEFAULTS, **checked(dict(values))})
         self._waiting = queue.SimpleQueue()  # edits, dicts; and commands, (name, argument)
+        self._touched = set()  # rows submitted, also with the value that they had
         self._room = threading.Semaphore(WAITING)
 
     @property
@@ -44,6 +45,7 @@ class Control:
         for _ in range(self._waiting.qsize()):  # not "until empty": a flood must not hold the frame
             wanted = self._waiting.get_nowait()
             if isinstance(wanted, dict):
+                self._touched |= wanted.keys()
                 self._change(wanted)
                 continue
             self._room.release()
@@ -52,6 +54,11 @@ class Control:
             if commands == EACH:
                 break
         return self._values
+
+    def touched(self):
+        """The rows that were submitted and have come since the last call. Main thread."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def apply(self, edits):
         """Change parameters at once, before all that waits: what a command does. Main thread."""

@@ -109,6 +109,7 @@ class Deck:
             self._waiting = None
             self._begin(preset, seconds, now, values)
         if self._glide:
+            self._glide.leave(self._control.touched())
             self._control.apply(self._glide.step(now, values))
             if self._glide.done(now):
                 self._glide = None
@@ -136,6 +137,7 @@ class Deck:
         if seconds <= 0:
             self._control.apply(preset.values)
         else:
+            self._control.touched()  # before
             self._glide = Glide(values, preset.values, now, seconds)
 
     def panic(self, values):

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .audio.demo import EVENTS, event
+from .audio.demo import RATE as DEMO_RATE
 from .offline import LAPTOP, Offline, script
 from .params import DEFAULTS
 
@@ -75,7 +77,26 @@ def _networks(model, starts):
         net = begin("" if start == "none" else start, len(classes)).eval()
         return lambda: Dreamer(hearsee_eye(net, classes), pictures, best_device())
 
-    return {f"weights: {start}": made(start) for start in starts}
+    return {_senses(start): made(start) for start in starts}
+
+
+def _senses(start):
+    """Where weights are from and, of a model, their hash and how many of the demo's sounds the very same weights tell."""
+    from .model.card import load_model
+
+    if not (Path(start) / "card.json").exists():
+        return f"weights: {start}"
+    model = load_model(start)
+    told = sum(_top(model, name) == name for name in EVENTS if name in model.classes)
+    return f"weights: {start} ({model.weights_hash}), which hear {told} of the {len(EVENTS)} sounds of the demo"
+
+
+def _top(model, name):
+    """The class that a model hears in a whole sound of the demo."""
+    from .learn.evaluate import WHOLE, from_file
+
+    shares = from_file(model, event(name), DEMO_RATE, WHOLE)
+    return model.classes[int(np.nanmean(shares, 0)[:-1].argmax())]
 
 
 def _dreams(dreamer, name, look, steps):

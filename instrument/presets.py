@@ -292,6 +292,10 @@ class Glide:
         self._given = dict(self._start)
         self._began, self._seconds = began, seconds
 
+    def leave(self, names):
+        """These rows are somebody else's from now on."""
+        self._end = {name: end for name, end in self._end.items() if name not in names}
+
     def step(self, now, values):
         """The edits of this frame, given the values of the last: {name: value}."""
         self._end = {name: end for name, end in self._end.items() if values[name] == self._given[name]}

@@ -705,6 +705,15 @@ def test_a_fader_that_sends_what_it_is_set_to_moves_nothing(seen, address):
     assert len(seen.edits) == 2
 
 
+def test_a_cue_is_meant_whatever_was_told(seen):
+    seen("/hs/ping", now=0.0)
+    for now, gamma in ((0.0, 1.0), (0.1, 1.5)):
+        seen.receiver.echo(DEFAULTS | {"post.gamma": gamma}, now)
+    for packet in bundles([encode("/hs/preset/load", 2), encode("/hs/post/gamma", 1.5)]):
+        seen.receiver.receive(packet, PEER, 0.15)
+    assert seen.edits == [{"post.gamma": 1.5}]
+
+
 def test_a_switch_is_never_taken_for_what_comes_back(seen):
     seen("/hs/ping", now=0.0)
     for now, dark in enumerate((0.0, 1.0, 0.0)):

@@ -228,6 +228,12 @@ def test_a_glide_ends_exactly_and_leaves_alone_what_a_hand_takes():
     assert look(values) == {**end, "post.hue": 12.5}
 
 
+def test_a_hand_that_says_what_is_there_already_keeps_it():
+    glide = Glide(DEFAULTS, DEFAULTS | {"post.gamma": 2.0, "post.bloom": 0.9}, 0.0, 1.0)
+    glide.leave({"post.gamma"})
+    assert glide.step(1.0, DEFAULTS) == {"post.bloom": 0.9} and glide.end == {"post.bloom": 0.9}
+
+
 def test_a_circle_is_gone_round_the_shorter_way():
     way = [morph({"post.hue": 170.0}, {"post.hue": -170.0}, share)["post.hue"] for share in (0.0, 0.25, 0.75, 1.0)]
     assert way == pytest.approx([170.0, 175.0, -175.0, -170.0])

@@ -7,7 +7,7 @@ import threading
 from .wire import as_float
 
 ECHO = 0.05  # least seconds between two echoes
-RETURN = 0.5  # s within which what a controller was told may come back from it: a fader that sends what it is set to
+RETURN = 0.25  # s within which what a controller was told may come back from it: a fader that sends what it is set to
 HAND = 0.3  # s after its own last edit of a row in which a controller is not told of it: a fader must not fight its finger
 MOST = 16  # registered at most; whoever has been silent the longest makes room
 

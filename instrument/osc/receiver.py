@@ -20,7 +20,8 @@ NEWS = 1.0  # s between two refusals that are said
 AGAIN = 5.0  # s after which the same refusal is news once more
 NOTE = BY_NAME["teach.note"].address
 WAKE = b"wake"
-ALL = {address for row in PARAMS for address in (row.address, row.unit_address)} | {command.address for command in COMMANDS}
+CALLS = {command.address for command in COMMANDS}
+ALL = {address for row in PARAMS for address in (row.address, row.unit_address)} | CALLS
 
 
 class Receiver:
@@ -45,6 +46,7 @@ class Receiver:
         self._notice, self._noticed = notice, ("", -math.inf)
         self._kept = ""  # a refusal that is to be said when the one before is NEWS seconds old
         self._now = 0.0  # when the packet arrived that is being acted on, s
+        self._is_cue = False  # whether a command is in it: then its values are meant, whatever was told
         self._presses, self._ear = Presses(), Ear(self._tell_of_rival)
         self._on_features, self._submit, self._command, self._values = on_features, submit, command, values
         self._rows = tuple(rows) if submit else ()
@@ -82,7 +84,7 @@ class Receiver:
                 kinds = f"number or label ({', '.join(labels)})" if labels else "number"
                 raise ValueError(f"takes one {kinds}; got {sent(arguments)}")
             # A step that comes back changes nothing; of what glides it would be an older value, and end the glide.
-            if row.curve != "step" and self.controllers.returns(sender, address, given, self._now):
+            if row.curve != "step" and not self._is_cue and self.controllers.returns(sender, address, given, self._now):
                 return
             value = legal(given)
             as_sent = abs(shown(value) - given) < 1e-6
@@ -178,6 +180,7 @@ class Receiver:
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
             return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {str(problem)[:SENT]}")
         heard = False
+        self._is_cue = any(message.address in CALLS for message in found)
         for message in found:
             try:
                 heard |= self._act(message.address, message.params, sender)
