@@ -142,6 +142,21 @@ def test_what_begins_is_known_at_once_and_what_goes_on_unknown_once_it_lasts():
     assert lasting[-1] and not any(lasting[:round(1.9 * doubt / STEP)])
 
 
+def turns(*seconds):
+    """How often the top class changes while two classes take turns, each for so many seconds."""
+    decider, sounds = Decider(CLASSES), [("bark", "siren")[at % 2] for at, long in enumerate(seconds) for _ in range(round(long / STEP))]
+    return sum(decision.changed for decision in run(decider, sounds))
+
+
+def test_what_goes_to_and_fro_is_doubted_the_longer_the_more_often_it_does():
+    assert turns(*[2.0] * 30) < 12 and turns(*[2.0] * 3) == 3  # of 30
+
+
+def test_what_stays_is_heard_however_often_it_changed_before():
+    assert turns(*[2.0] * 10, 10.0) % 2 == 1  # it ends with the one that stays
+    assert turns(*[10.0] * 8) == 8
+
+
 def test_what_is_louder_at_once_than_the_room_begins_there():
     decider = Decider(CLASSES)
     assert not any(heard(decider, [UNSURE] * 60, [-50, -53] * 30))

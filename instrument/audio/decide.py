@@ -13,6 +13,8 @@ LEAST = -12.0  # log-probabilities below this count as this, so that a class can
 FRESH = 1.0  # s in which a sound that has just begun is not doubted: it is soon known better
 RISE, USUAL = 6.0, 1000.0  # dB over what is usual where another sound begins; ms in which a level becomes usual
 CLEAR = 2  # times the margin that a lead counts at once
+BACK, WAVERS = 6.0, 20.0  # s in which a class that was left is back; in which a sound that came back to one is doubted more,
+TIMES, LONGEST = 3, 8.0  # so many times longer for each time, up to so many s
 LASTING = 2  # times the doubt that what goes on unknown must be sure for: a humming room is, now and then
 ENDS = 1e-3  # `known` closer than this to 0 or 1 is 0 or 1
 
@@ -42,6 +44,7 @@ class Decider:
         self._began = self._leads_since = 0.0  # s: the sound going on, the lead of the rival
         self._sure_since, self._usual = math.inf, -math.inf  # s since which it is sure to be known; dBFS
         self._rival = -1  # the class that leads the top class
+        self._left, self._returns = {}, []  # class -> when it was the top class last; when one of them became it again
         self._known, self._now = 0.0, None
         if before is not None and before._top >= 0 and before.classes[before._top] in self.classes:
             self._go_on(before)
@@ -111,13 +114,26 @@ class Decider:
         holds = values["hear.hold"] and self._top >= 0
         if best == self._top or holds or not leads or now - self._since < values["hear.dwell"] / 1000:
             return False
+        self._note_return(best, now)
         self._top, self._since, self._rival = best, now, -1
         return True
+
+    def _note_return(self, best, now):
+        came_back = now - self._left.get(best, -math.inf) < BACK
+        self._returns = [when for when in self._returns if now - when < WAVERS] + [now] * came_back
+        self._left[self._top] = now
+
+    def _wavers(self, best, now):
+        """How often the sound going on has lately come back to a class that it had left, if that is one of those."""
+        if now - self._left.get(best, -math.inf) >= WAVERS:
+            return 0
+        return sum(when >= self._began and now - when < WAVERS for when in self._returns)
 
     def _leads(self, best, values, now):
         """Whether a class leads the top class clearly or, where that is in doubt, has done so for a while.
 
-        What a network does not know well it takes now for one class, now for another, and each for a moment only.
+        What a network does not know well it takes now for one class, now for another, and each for a moment only. What goes to
+        and fro between two has to lead the longer the more often it does.
         """
         lead, margin = self._smooth[best] - self._smooth[self._top], values["hear.margin"]
         if best == self._top or lead < margin:
@@ -125,8 +141,9 @@ class Decider:
             return False
         if best != self._rival:
             self._rival, self._leads_since = best, now
-        clear = lead >= CLEAR * margin or now - self._began < FRESH
-        return clear or now - self._leads_since >= values["hear.doubt"] / 1000
+        wavers = self._wavers(best, now)
+        clear = lead >= CLEAR * margin and not wavers or now - self._began < FRESH
+        return clear or now - self._leads_since >= min(values["hear.doubt"] / 1000 * TIMES**wavers, LONGEST)
 
     def _decision(self, changed):
         prob = float(self._smooth[self._top]) if self._top >= 0 else 0.0

@@ -41,7 +41,8 @@ SHORTEST = 0.05  # s of what counts as an example
 GATE = DEFAULTS["hear.gate"]
 SHRINK = 0.05  # share of a round spread in the spread within classes (Ledoit and Wolf, 2004, name the idea)
 LEAST = 1e-6  # of its variance, where every window of every class was the same
-FULL = 12.0  # dB below the loudest moment of an example down to which a window of it holds the sound
+HUSH = -100.0  # dBFS; what is quieter is no room
+ABOVE, FULL = 15.0, 6.0  # dB over the room that a sound is; dB below its loudest moment where it is in any case
 SHARPNESS = 0.1  # of the taught answers: discriminants are surer than they should be
 LOST = 0.02  # share of remembered views that the new classes may take
 
@@ -203,21 +204,26 @@ def views(samples, rate, front, gate=GATE):
     """Log-mel windows (bands, frames) of one example: of the sound alone, and of all that holds some of it.
 
     The stage hears both: a sound after silence repeated until it fills the window, and later with what is
-    round it. (Without the second kind a sneeze was known only while it filled the window.) Pauses and what rings on are no
+    round it. (Without the second kind a sneeze was known only while it filled the window.) Pauses are no
     views: taught from them, the class would be the empty room. ValueError for silence.
     """
     samples = np.nan_to_num(np.asarray(samples, np.float32))
     sounds = sounding(samples, rate, gate)  # of the samples as they came: resampled, an offset clicks at both ends
     first, last = np.flatnonzero(sounds)[[0, -1]] * front.rate // rate
     samples = resample(samples, rate, front.rate) if rate != front.rate else samples
-    parts = _windows(samples[first:last + 1]), _windows(samples)
-    return [log_mel(window, front) for part in parts for window in few(_full(part, front.rate), MOST)]
+    parts, limit = (_windows(samples[first:last + 1]), _windows(samples)), _above_room(levels(samples, front.rate))
+    return [log_mel(window, front) for part in parts for window in few(_full(part, front.rate, limit), MOST)]
 
 
-def _full(windows, rate):
-    """Those windows in which it is nearly as loud as it ever gets, for SHORTEST at least or as long as in any."""
-    level = np.stack([levels(window, rate) for window in windows])
-    loud = (level >= level.max() - FULL).sum(1)
+def _above_room(level):
+    """The level (dBFS) from which on it is no room: that of an example's quiet moments is, unless it has none."""
+    room = np.percentile(level[level > HUSH], 10)
+    return min(max(level.max() - LOUD, room + ABOVE), level.max() - FULL)
+
+
+def _full(windows, rate, limit):
+    """Those windows in which it is louder than `limit` for SHORTEST at least, or as long as in any."""
+    loud = np.stack([levels(window, rate) >= limit for window in windows]).sum(1)
     return [windows[at] for at in np.flatnonzero(loud >= min(loud.max(), round(SHORTEST * rate / level_block(rate))))]
 
 
