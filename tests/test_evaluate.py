@@ -59,7 +59,7 @@ def test_an_ear_that_is_always_right_scores_one(data):
     found = evaluate(Ear(), data)
     assert found["n"] == 8 and found["unit"] == "clips" and found["confusion"] == [[4, 0], [0, 4]]
     assert found["accuracy"] == found["macro_f1"] == found["macro_recall"] == found["macro_precision"] == 1
-    assert found["per_class"]["low"]["n"] == 4 and found["unknown_auroc"] is None
+    assert found["per_class"]["low"]["n"] == 4
 
 
 def test_windows_are_counted_at_half_hops(data):
@@ -156,7 +156,22 @@ def test_a_window_the_stage_does_not_have_is_refused(data):
 def test_foreign_sounds_are_less_sure(data, foreign):
     found = evaluate(Ear(), data, foreign=str(foreign))
     assert found["foreign_n"] == 1  # the model has a class for the other
+    assert found["foreign_from"] == f"--foreign {foreign.name}"
     assert found["unknown_auroc"] == 1.0
+
+
+def test_without_a_folder_of_foreign_sounds_noises_of_ours_are_foreign(data):
+    first, again = (evaluate(Ear(), data, window=1.0) for _ in range(2))
+    assert first["foreign_from"] == "noises and rooms of ours" and first["foreign_n"] > 20
+    assert 0 <= first["unknown_auroc"] <= 1 and first == again  # the same noises each time
+
+
+def test_clips_that_the_model_has_no_class_for_are_foreign_without_a_folder(data, foreign, tmp_path):
+    both = shutil.copytree(data, tmp_path / "both")
+    shutil.copytree(foreign / "between", both / "between")
+    found = evaluate(Ear(), both)
+    assert (found["foreign_from"], found["foreign_n"], found["left_out"]) == ("left out", 1, {"between": 1})
+    assert found["unknown_auroc"] == evaluate(Ear(), data, foreign=str(foreign))["unknown_auroc"]
 
 
 def test_auroc_is_a_chance():
@@ -213,5 +228,6 @@ def test_the_command_writes_figures_and_picture(data, tmp_path, capsys):
         main(["evaluate", "--data", str(data), "--window", "1", "--live", "--noise", "pink", "--snr", "30",
               "--level", "-3", "--model", str(tmp_path / "model"), "--json", str(tmp_path / "out.json")])
     found = json.loads((tmp_path / "out.json").read_text())
-    assert ended.value.code == 0 and (tmp_path / "out.png").exists() and "accuracy" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and (tmp_path / "out.png").exists() and "accuracy" in said and "noises and rooms of ours)" in said
     assert found["unit"] == "windows" and found["snr_db"] == 30 and found["level_db"] == -3 and found["live"]

@@ -189,7 +189,8 @@ def evaluate_flags(command):
                          help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc; with "
-                         "--folds those of the same folds, where there are such")
+                         "--folds those of the same folds, where there are such (default: clips in --data of other classes; without "
+                         "any, noises and rooms of ours)")
     command.add_argument("--noise", default="", metavar="DIR|pink|brown", help="put noise under every clip")
     command.add_argument("--snr", type=within(-100, 100), default=10.0, metavar="DB", help="the noise is so far below (default 10)")
     command.add_argument("--level", type=within(-100, 100), metavar="DB", help="bring every clip's peak to so many dBFS")
@@ -208,7 +209,8 @@ def run_evaluate(options):
     disturb = Disturb(options.noise, options.snr, options.level)
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
-    unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
+    unknown = "" if found["unknown_auroc"] is None else (f", unknown AUROC {found['unknown_auroc']:.3f} (against {found['foreign_n']} "
+                                                         f"{found['unit']}: {found['foreign_from']})")
     print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     if left := found["left_out"]:
