@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
-from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
+from instrument.learn.evaluate import Exam, calibration_error, evaluate, foreign_clips, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
 from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, settle, train
@@ -70,9 +71,20 @@ def test_strangers_of_the_fold_that_is_left_out_are_left_out_too(plain, tmp_path
     (tmp_path / "rain").mkdir()
     for name in ("1-100-A.wav", "2-200-A.wav", "drip.wav"):
         soundfile.write(tmp_path / "rain" / name, tone(300), RATE)
-    left = [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2))]
+    left = [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2), ["hum"])]
     assert left == ["1-100-A.wav", "drip.wav"]
-    assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)))) == 3
+    assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)), ["hum"])) == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_strangers_without_folds_that_are_judged_were_not_learnt(plain, tmp_path, count):
+    for take in range(count):
+        (tmp_path / "rain").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "rain" / f"drip {take}.wav", tone(300), RATE)
+    learnt = _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2), ["hum"])
+    judged = foreign_clips(SimpleNamespace(classes=["hum"]), Exam("", folds=(2,), foreign=str(tmp_path)))
+    assert judged and not set(learnt) & set(judged) and len(learnt) + len(judged) == count
+    assert len(judged) <= max(1, count // 2)
 
 
 def test_what_a_mac_leaves_beside_sounds_is_passed_over(plain, tmp_path):

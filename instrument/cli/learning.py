@@ -44,7 +44,8 @@ def _own_flags(command):
         add("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes"),
         add("--start", metavar="MODEL", help="begin from this model (default: the shipped one), from a "
             "run of `hearsee distill`, or from 'none'"),
-        add("--foreign", metavar="DIR", help="sounds of no class, to be told from yours"),
+        add("--foreign", metavar="DIR", help="sounds of no class, to be told from yours; --leave-out keeps some of them for testing "
+            "too"),
         add("--sound-teacher", metavar="FILE", help="EfficientAT mn04 weights"),
         add("--elder", metavar="MODEL", help="an older model of these classes, whose answers are learnt beside that teacher's"),
         add("--pictures", metavar="DIR", help="go on seeing these while learning to hear"),
@@ -189,8 +190,8 @@ def evaluate_flags(command):
                          help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc; with "
-                         "--folds those of the same folds, where there are such (default: clips in --data of other classes; without "
-                         "any, noises and rooms of ours)")
+                         "--folds those of the same folds or, where there are none such, every fifth recording (default: clips in "
+                         "--data of other classes; without any, noises and rooms of ours)")
     command.add_argument("--noise", default="", metavar="DIR|pink|brown", help="put noise under every clip")
     command.add_argument("--snr", type=within(-100, 100), default=10.0, metavar="DB", help="the noise is so far below (default 10)")
     command.add_argument("--level", type=within(-100, 100), metavar="DB", help="bring every clip's peak to so many dBFS")

@@ -22,6 +22,7 @@ from ..features import spelled
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus", ".wave", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 END = 65536  # bytes
+APART = 5  # of so many recordings of foreign sounds one is kept for testing, where no fold is
 NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
     r"(?P<fold>[1-9])-(?P<recording>\d{1,7})-[A-Z](-\d{1,2})?",  # ESC: fold, source, take, and in ESC-50 the class
     r"((?P<fold>[1-9]|10)-)?(?P<recording>\d{3,7})-\d-\d{1,3}-\d{1,3}",  # UrbanSound8K: recording, class, occurrence, slice
@@ -73,6 +74,16 @@ def _names(labels):
 def folds_of(clips):
     """The folds that are present, ascending."""
     return sorted({clip.fold for clip in clips})
+
+
+def kept_apart(clips, folds):
+    """Those of foreign clips that are for testing when `folds` are: of these folds, or, where there is none such, of every fifth
+    recording. A hash of its name says which, so that training and testing agree and another file changes nothing."""
+    if of_these := [clip for clip in clips if clip.fold in folds]:
+        return of_these
+    places = {clip.recording: int(_digest(clip.recording.encode()), 16) for clip in clips}
+    chosen = {name for name, place in places.items() if place % APART == 0} or {min(places, key=places.get, default=None)}
+    return [clip for clip in clips if clip.recording in chosen]
 
 
 def fingerprint(clips):

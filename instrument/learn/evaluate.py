@@ -28,7 +28,7 @@ from ..audio.engine import Engine, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
-from .dataset import find_clips, folds_of, repeat_to
+from .dataset import find_clips, folds_of, kept_apart, repeat_to
 from .disturb import Disturb
 from .run import track
 
@@ -91,19 +91,20 @@ def _foreign(model, exam, others):
     """(where the foreign sounds are from, answers (n, classes + 1) to them): those of a folder, else the `others` of the data, else
     noises of our own."""
     if exam.foreign:
-        return f"--foreign {Path(exam.foreign).name}", np.concatenate(ask(model, _strangers(model, exam), exam, "foreign sounds"))
+        return f"--foreign {Path(exam.foreign).name}", np.concatenate(ask(model, foreign_clips(model, exam), exam, "foreign sounds"))
     if others:
         return "left out", np.concatenate(ask(model, others, exam, "foreign sounds"))
     return "noises and rooms of ours", np.concatenate(
         [_answers(model, noise, FrontEnd().rate, exam, number) for number, noise in enumerate(track(_noises(), "noises"))])
 
 
-def _strangers(model, exam):
-    """The foreign clips, of the folds asked for where there are such; those that the model does have a class for are left out."""
+def foreign_clips(model, exam):
+    """The foreign clips, with folds asked for those that training without them keeps apart; such as the model has a class for are
+    left out."""
     clips = [clip for clip in find_clips(exam.foreign) if clip.label not in model.classes]
     if not clips:
         raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
-    return [clip for clip in clips if clip.fold in exam.folds] or clips
+    return kept_apart(clips, exam.folds) if exam.folds else clips
 
 
 def _noises():

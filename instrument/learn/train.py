@@ -29,7 +29,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, fingerprint, folds_of, read, told
+from .dataset import classes_of, find_clips, fingerprint, folds_of, kept_apart, read, told
 from .distill import ANSWER_WEIGHT, Seeing
 from .evaluate import cut
 from .pictures import crops, read_squares
@@ -97,7 +97,7 @@ def train(settings, out, run_folder, workers=None):
     learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = _learnable(settings)
-    classes, foreign = classes_of(clips), _strangers(settings)
+    classes, foreign = classes_of(clips), _strangers(settings, classes_of(clips))
     print(told(settings.data, clips))
     _keep_others(out, run_folder)
     lender = _lender(settings.start)
@@ -159,10 +159,13 @@ def _learnable(settings):
     return clips
 
 
-def _strangers(settings):
-    """The clips of no class; of the fold that is left out none of these either, so that they can be judged on, too."""
-    found = find_clips(settings.foreign) if settings.foreign else []
-    return [clip for clip in found if not settings.leave_out or clip.fold != settings.leave_out]
+def _strangers(settings, classes):
+    """The clips of no class; where a fold is left out, without those that `kept_apart` keeps to judge on."""
+    found = [clip for clip in find_clips(settings.foreign) if clip.label not in classes] if settings.foreign else []
+    apart = set(kept_apart(found, (settings.leave_out,))) if settings.leave_out else ()
+    if apart:
+        print(f"{len(apart)} of {len(found)} foreign clips are kept for testing")
+    return [clip for clip in found if clip not in apart]
 
 
 def _keep_others(out, run_folder):
