@@ -10,6 +10,7 @@ import soundfile
 
 from instrument.audio.frontend import FrontEnd
 from instrument.cli import main
+from instrument.learn.dataset import find_clips, marks
 from instrument.learn.disturb import Disturb, coloured
 from instrument.learn.evaluate import auroc, evaluate, from_file, through_engine
 from instrument.model.card import save_model
@@ -22,6 +23,7 @@ class Ear:
     """A model in a few lines: how much of the loudness lies in the lower and in the upper bands."""
 
     classes, folder, weights_hash, front_end = ["low", "high"], SimpleNamespace(name="ear"), "0" * 12, FrontEnd()
+    learnt = frozenset()
 
     def hear(self, log_mel):
         power = np.exp(log_mel)
@@ -172,6 +174,16 @@ def test_clips_that_the_model_has_no_class_for_are_foreign_without_a_folder(data
     found = evaluate(Ear(), both)
     assert (found["foreign_from"], found["foreign_n"], found["left_out"]) == ("left out", 1, {"between": 1})
     assert found["unknown_auroc"] == evaluate(Ear(), data, foreign=str(foreign))["unknown_auroc"]
+
+
+def test_clips_that_the_model_has_learnt_are_counted_whatever_they_are_called_now(data, foreign, tmp_path):
+    assert evaluate(Ear(), data)["learnt_n"] is None  # a model from before says nothing
+    ear = Ear()
+    ear.learnt = frozenset(marks([clip for clip in find_clips(data) if clip.path.stem == "2"]))
+    moved = shutil.copytree(data, tmp_path / "moved")
+    (moved / "low" / "2.wav").rename(moved / "low" / "other.wav")
+    found = evaluate(ear, moved, foreign=str(foreign))
+    assert (found["learnt_n"], found["clips_n"], found["foreign_learnt_n"]) == (2, 8, 0)
 
 
 def test_auroc_is_a_chance():

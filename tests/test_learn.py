@@ -14,15 +14,15 @@ import torch
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
-from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to, told
+from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import Exam, calibration_error, evaluate, foreign_clips, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, settle, train
+from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, note_learnt, settle, train
 from instrument.learn.tutor import to_teacher_rate
-from instrument.model.card import load_model, save_model
+from instrument.model.card import Model, load_model, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
 
@@ -539,6 +539,19 @@ def test_a_run_of_before_knows_its_model_by_the_settings_that_made_it(plain, sav
     with pytest.raises(ValueError, match="choose another --out"):
         train(settings, saved, tmp_path / "run")
     train(settings, tmp_path / "mine", tmp_path / "run")
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_model_knows_what_it_has_learnt_and_what_it_began_with_had(plain, tmp_path):
+    (tmp_path / "sounds" / "drip").mkdir(parents=True)
+    for fold in (1, 2, 3):
+        soundfile.write(tmp_path / "sounds" / "drip" / f"{fold}-{fold}00-A.wav", tone(300, seed=fold), RATE)
+    train(Settings(str(tmp_path / "sounds"), leave_out=2, steps=0), tmp_path / "first", tmp_path / "run")
+    first = load_model(tmp_path / "first")
+    assert [mark in first.learnt for mark in marks(find_clips(tmp_path / "sounds"))] == [True, False, True]
+    note_learnt(tmp_path / "second", find_clips(plain), first)
+    second = Model(tmp_path / "second", None, {})
+    assert second.learnt == first.learnt | set(marks(find_clips(plain)))
 
 
 def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):

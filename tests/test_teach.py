@@ -200,6 +200,16 @@ def test_the_saved_folder_is_a_model_that_can_be_taught_on(taught, tmp_path):
     assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.old"))
 
 
+def test_a_taught_model_still_says_which_clips_it_has_learnt(base, tmp_path):
+    copy = shutil.copytree(base, tmp_path / "model")
+    (copy / "learnt.txt").write_text("0123abcd\n")
+    pupil = Pupil(load_model(copy), tmp_path / "own")
+    pupil.add("crackle", crackle(0))
+    for _ in range(2):
+        pupil.save()
+        assert load_model(tmp_path / "own").learnt == {"0123abcd"}
+
+
 def test_what_another_teaches_the_same_folder_meanwhile_stays(taught, tmp_path):
     """The instrument runs, and somebody teaches its model from files."""
     taught.save()

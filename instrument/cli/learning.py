@@ -216,6 +216,9 @@ def run_evaluate(options):
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     if left := found["left_out"]:
         print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
+    for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
+        if count:
+            print(f"  {count} of {of} were learnt by this model: what is said of those says little")
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
     if options.json:

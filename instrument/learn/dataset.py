@@ -92,6 +92,11 @@ def fingerprint(clips):
     return f"{len(clips)}, {_digest(chr(10).join(parts).encode('utf-8', 'replace'))}"
 
 
+def marks(clips):
+    """What tells the sound of each clip from any other's, wherever it lies and whatever it is called: 8 letters and digits."""
+    return [_digest(_ends(clip.path).encode())[:8] for clip in clips]
+
+
 def _ends(path):
     """What tells a file from another of its size: its beginning and its end."""
     with path.open("rb") as file:

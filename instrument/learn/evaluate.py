@@ -9,8 +9,11 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     ece                  expected calibration error of the top answer, 15 bins
     silent_n             clips in which nothing sounds, which are left out
     left_out             {label: clips} that the model has no class for
+    clips_n              how many clips were asked about, those in which nothing sounds too
+    learnt_n             how many of those the model has learnt: what is said of them says little; null where it does not say
     unknown_auroc        chance that a known sound is surer than a foreign one; null where no foreign one sounds
     foreign_n            how many foreign ones were judged
+    foreign_learnt_n     the same of the foreign clips
     foreign_from         where they are from: "--foreign FOLDER", "left out" (of the data), or "noises and rooms of ours"
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
 """
@@ -28,7 +31,7 @@ from ..audio.engine import Engine, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
-from .dataset import find_clips, folds_of, kept_apart, repeat_to
+from .dataset import find_clips, folds_of, kept_apart, marks, repeat_to
 from .disturb import Disturb
 from .run import track
 
@@ -61,10 +64,9 @@ def evaluate(model, data, folds=(), window=None, **more):
         raise ValueError(f"{exam.data}: nothing there is louder than hear.gate ({DEFAULTS['hear.gate']:g} dBFS), so no window is "
                          "answered: give a higher --level")
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
-    foreign_from, foreign = _foreign(model, exam, others)
-    return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked), "foreign_n": len(foreign),
-            "foreign_from": foreign_from, "left_out": dict(Counter(clip.label for clip in others)),
-            "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None, **_asked(model, exam)}
+    return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked),
+            "clips_n": len(clips), "learnt_n": _learnt(model, clips), "left_out": dict(Counter(clip.label for clip in others)),
+            **_told_apart(model, exam, shares, others), **_asked(model, exam)}
 
 
 def _asked(model, exam):
@@ -87,15 +89,19 @@ def known_clips(model, exam):
     return clips, [clip for clip in asked if clip.label not in model.classes]
 
 
-def _foreign(model, exam, others):
-    """(where the foreign sounds are from, answers (n, classes + 1) to them): those of a folder, else the `others` of the data, else
-    noises of our own."""
-    if exam.foreign:
-        return f"--foreign {Path(exam.foreign).name}", np.concatenate(ask(model, foreign_clips(model, exam), exam, "foreign sounds"))
-    if others:
-        return "left out", np.concatenate(ask(model, others, exam, "foreign sounds"))
-    return "noises and rooms of ours", np.concatenate(
-        [_answers(model, noise, FrontEnd().rate, exam, number) for number, noise in enumerate(track(_noises(), "noises"))])
+def _learnt(model, clips):
+    return sum(mark in model.learnt for mark in marks(clips)) if model.learnt else None
+
+
+def _told_apart(model, exam, shares, others):
+    """The figures of foreign sounds beside the answers `shares` to known ones: of those of a folder, else the `others` of the data,
+    else noises of our own."""
+    clips = foreign_clips(model, exam) if exam.foreign else others
+    named = f"--foreign {Path(exam.foreign).name}" if exam.foreign else "left out" if others else "noises and rooms of ours"
+    asked = ask(model, clips, exam, "foreign sounds") if clips else _to_noises(model, exam)
+    foreign = np.concatenate(asked)
+    return {"unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None, "foreign_n": len(foreign),
+            "foreign_learnt_n": _learnt(model, clips), "foreign_from": named}
 
 
 def foreign_clips(model, exam):
@@ -107,11 +113,13 @@ def foreign_clips(model, exam):
     return kept_apart(clips, exam.folds) if exam.folds else clips
 
 
-def _noises():
-    """Noises and humming rooms of the kinds that training has, and other ones."""
+def _to_noises(model, exam):
+    """Answers as of `ask` to noises and humming rooms of the kinds that training has, and other ones."""
     from .augment import strangers  # with librosa, which who teaches on stage need not wait for
 
-    return [noise.astype(np.float32) for noise in strangers(seconds=LASTING, each=NOISES, seed=FRESH)]
+    noises = strangers(seconds=LASTING, each=NOISES, seed=FRESH)
+    return [_answers(model, noise.astype(np.float32), FrontEnd().rate, exam, number)
+            for number, noise in enumerate(track(noises, "noises"))]
 
 
 def ask(model, clips, exam, what):

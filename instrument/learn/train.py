@@ -21,7 +21,7 @@ from ..audio.engine import levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd
 from ..files import aged, write_whole
-from ..model.card import find_model, load_model, save_model
+from ..model.card import MARKS, find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.zoo import open_googlenet
 from ..params import DEFAULTS
@@ -29,7 +29,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, fingerprint, folds_of, kept_apart, read, told
+from .dataset import classes_of, find_clips, fingerprint, folds_of, kept_apart, marks, read, told
 from .distill import ANSWER_WEIGHT, Seeing
 from .evaluate import cut
 from .pictures import crops, read_squares
@@ -115,6 +115,7 @@ def train(settings, out, run_folder, workers=None):
     settle(course.averaged, sounds)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
     _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
+    note_learnt(out, [*learnt, *foreign], lender)
     if not settings.steps:
         run.log(step=0)  # something has been learnt here, too: other sounds are another run
     remember(load_model(out), clips)
@@ -146,6 +147,12 @@ def _keep(net, out, card, back):
     found = calibrate(load_model(out), back)
     if found:
         save_model(out, net, {**card, "temperature": found.pop("temperature"), "kept_back": found})
+
+
+def note_learnt(out, clips, start):
+    """Note in the model folder `out` which clips it has learnt; what the model `start` had, it has too."""
+    every = {*marks(clips), *(start.learnt if start else ())}
+    write_whole(Path(out) / MARKS, "".join(f"{mark}\n" for mark in sorted(every)))
 
 
 def _learnable(settings):
