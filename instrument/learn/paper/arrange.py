@@ -4,11 +4,14 @@ The original sorted clips by class and forgot the folds, which is where its leak
 recording stay in the name, which `learn.dataset.find_clips` reads back.
 """
 
+import hashlib
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
+from ...features import spelled
 from ...files import put
 from ..dataset import classes_of, find_clips, named, rows_of
 
@@ -29,8 +32,14 @@ def arrange(data, out):
 def kept_name(clip):
     """A file name that tells fold and recording; the plain name where the layout has no folds."""
     name, wanted = clip.path.name, (clip.fold, clip.recording)
-    names = (name, f"{clip.fold}-{name}", f"fold{clip.fold}-{clip.recording}--{name}")
+    names = (name, f"{clip.fold}-{name}", f"fold{clip.fold}-{_fit(clip.recording)}--{name}")
     return next((each for each in names if named(Path(each).stem) == wanted), names[-1]) if clip.fold else name
+
+
+def _fit(recording):
+    """A recording as it can stand in a file's name before `--`; where that had to change it, with a hash, so that two stay two."""
+    legal = re.sub("--+", "-", spelled(recording)).strip("-")
+    return legal if legal == recording else f"{legal}-{hashlib.sha256(recording.encode()).hexdigest()[:6]}"
 
 
 def _place(source, target):
