@@ -234,6 +234,19 @@ def test_a_folder_without_sounds_is_explained(data, tmp_path):
         evaluate(Ear(), data, disturb=Disturb(str(tmp_path)))
 
 
+@pytest.mark.parametrize("place, said", [("out.png", "give one that ends in .json"), ("folder", "folder is a folder: give"),
+                                         ("busy.json", "busy.png is a folder"), ("file/out.json", "file/out.json can't be written")])
+def test_where_figures_cannot_be_written_nothing_is_judged(data, tmp_path, capsys, monkeypatch, place, said):
+    monkeypatch.setattr("instrument.learn.evaluate.evaluate", lambda *_, **__: pytest.fail("judged"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "busy.png").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--data", str(data), "--json", str(tmp_path / place)])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and said in told and told.count("\n") == 1 and ".part" not in told
+
+
 def test_the_command_writes_figures_and_picture(data, tmp_path, capsys):
     save_model(tmp_path / "model", HearSee(2), {"classes": ["low", "high"]})
     with pytest.raises(SystemExit) as ended:

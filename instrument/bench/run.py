@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from ..files import check_place
 from .report import machine, markdown, write
 
 
@@ -178,6 +179,8 @@ VERDICTS = ("calm", "looks", "presets", "show", "soak", "knobs", "cuda", "teach"
 
 def bench(options):
     """Run the benchmark that `options.name` says."""
+    if options.json:
+        check_place(options.json)
     rows = BENCHES[options.name](options)
     print(f"{options.name} on {machine()}\n\n{markdown(rows)}")
     if options.name in VERDICTS:

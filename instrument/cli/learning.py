@@ -198,6 +198,17 @@ def evaluate_flags(command):
     command.add_argument("--json", metavar="OUT", help="write the figures here, and the confusion as .png beside")
 
 
+def _check_figures(path):
+    """ValueError or OSError where the figures, or the picture beside them, can't be written."""
+    from ..files import check_place
+
+    if path.suffix.lower() == ".png":
+        raise ValueError(f"--json {path}: that would be the picture's name, which is written beside the figures; give one that ends "
+                         "in .json")
+    check_place(path)
+    check_place(path.with_suffix(".png"))
+
+
 def run_evaluate(options):
     import json
 
@@ -207,6 +218,8 @@ def run_evaluate(options):
     from ..learn.paper.charts import confusion
     from ..model.card import DEFAULT, load_model
 
+    if options.json:
+        _check_figures(Path(options.json))
     disturb = Disturb(options.noise, options.snr, options.level)
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
