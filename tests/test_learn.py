@@ -12,9 +12,10 @@ import soundfile
 import torch
 
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
+from instrument.cli import main
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
-from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
+from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import Exam, calibration_error, evaluate, foreign_clips, scores, softmax
@@ -139,6 +140,40 @@ def test_urbansound_layout_finds_names_in_another_format(tmp_path):
     soundfile.write(tmp_path / "audio" / "fold2" / "1-3-0-0.flac", tone(440), RATE)
     (clip,) = find_clips(tmp_path)
     assert (clip.label, clip.fold, clip.recording) == ("dog_bark", 2, "1")
+
+
+URBAN = """slice_file_name,fsID,start,end,salience,fold,classID,class
+1-3-0-0.wav,1,0,1,1,2,3,dog_bark
+7-8-0-0.wav,7,0,1,1,3,8,siren
+9-3-0-0.wav,9,0,1,1,5,3,dog_bark
+"""
+
+
+def write_folds(folder):
+    """UrbanSound8K's folders of folds, without the table; one of the endings is in large letters."""
+    for fold, name in ((2, "1-3-0-0.OGG"), (3, "7-8-0-0.wav")):
+        (folder / f"fold{fold}").mkdir(parents=True)
+        soundfile.write(folder / f"fold{fold}" / name, tone(440), RATE, format=name[-3:].upper())
+    return folder
+
+
+@pytest.mark.parametrize("table", ["../metadata", "metadata", "..", "."])
+def test_the_folder_of_the_folds_is_understood_with_the_table_near_it(tmp_path, table):
+    folds = write_folds(tmp_path / "data" / "audio")
+    (folds / table).mkdir(exist_ok=True)
+    (folds / table / "UrbanSound8K.csv").write_text(URBAN)
+    found = find_clips(folds)
+    assert [(clip.label, clip.fold, clip.recording) for clip in found] == [("dog_bark", 2, "1"), ("siren", 3, "7")]
+    assert absent(folds) == 1 and "left out" not in told(folds, found)
+    assert "1 rows of the table have no file" in report(folds, found)[-1] and "2 (1 of 888 clips)" in report(folds, found)[1]
+
+
+def test_folders_of_folds_without_a_table_are_no_classes(tmp_path):
+    with pytest.raises(ValueError, match="give the folder above, which holds metadata/UrbanSound8K.csv") as caught:
+        find_clips(write_folds(tmp_path / "audio"))
+    assert "\n" not in str(caught.value)
+    (tmp_path / "audio" / "fold2").rename(tmp_path / "audio" / "bark")
+    assert classes_of(find_clips(tmp_path / "audio")) == ["bark", "fold3"]
 
 
 def write_esc(folder, table, encoding="utf-8"):
@@ -552,6 +587,17 @@ def test_a_model_knows_what_it_has_learnt_and_what_it_began_with_had(plain, tmp_
     note_learnt(tmp_path / "second", find_clips(plain), first)
     second = Model(tmp_path / "second", None, {})
     assert second.learnt == first.learnt | set(marks(find_clips(plain)))
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_rows_without_a_file_are_told_by_who_learns_and_by_who_judges(tmp_path, capsys):
+    train(Settings(str(write_esc(tmp_path, ESC)), steps=0), tmp_path / "model", tmp_path / "run")
+    assert "\n1 rows of the table have no file; they are left out\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--data", str(tmp_path), "--model", str(tmp_path / "model")])
+    told = capsys.readouterr().out
+    assert "  1 rows of the table have no file; they are left out\n" in told
+    assert "  4 of 4 clips were learnt by this model" in told
 
 
 def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):

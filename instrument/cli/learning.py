@@ -213,6 +213,7 @@ def run_evaluate(options):
     import json
 
     from ..files import write_whole
+    from ..learn.dataset import absent_line
     from ..learn.disturb import Disturb
     from ..learn.evaluate import evaluate
     from ..learn.paper.charts import confusion
@@ -229,6 +230,8 @@ def run_evaluate(options):
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     if left := found["left_out"]:
         print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
+    for line in absent_line(found["absent_n"]):
+        print(f"  {line}")
     for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
         if count:
             print(f"  {count} of {of} were learnt by this model: what is said of those says little")

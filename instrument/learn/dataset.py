@@ -2,7 +2,8 @@
 
 UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`) and plain `label/*` folders,
 where files that are named as in those two tell their recording, ESC's their fold too. `.wav` names in a table may be stored
-in another format. A label is spelled so that it can be part of an OSC address.
+in another format. Of UrbanSound8K the folder of the folds will do, with the table in it, beside it or where it belongs. A label
+is spelled so that it can be part of an OSC address.
 """
 
 import csv
@@ -42,7 +43,7 @@ class Clip:
 def find_clips(folder):
     """All clips of a folder in any of the layouts above, sorted; ValueError if there are none."""
     folder = Path(folder)
-    for layout in (_urbansound, _esc, _plain):
+    for layout in (_tables, _plain):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
             names = _names({clip.label for clip in clips})
@@ -125,22 +126,59 @@ def repeat_to(samples, count):
     return samples if len(samples) >= count else np.tile(samples, -(-count // len(samples)))[:count]
 
 
+def _tables(folder):
+    """The clips that a table tells of, so far as their files are there."""
+    return [clip for clip in _wanted(folder).values() if clip]
+
+
+def absent(folder):
+    """How many rows of a table have no file."""
+    return sum(clip is None for clip in _wanted(Path(folder)).values())
+
+
+def absent_line(count):
+    """What is said of so many of them: a list of one line, or of none."""
+    return [f"{count} rows of the table have no file; they are left out"] * bool(count)
+
+
+def _wanted(folder):
+    """{path that a table says: its Clip, or None where there is no such file}, of UrbanSound8K or else of ESC."""
+    listed, found = _Listed(), {}  # a clip may stand in two tables, as ESC-10's do in ESC-50
+    for rows in (_urbansound, _esc):
+        for path, *more in rows(folder):
+            stored = _stored(path, listed)
+            found[path] = Clip(stored, *more) if stored else None
+        if any(found.values()):
+            break
+    return found
+
+
+def urban_table(folder):
+    """The table of UrbanSound8K in a folder, or of the folder of its folds; None where there is none."""
+    metadata, name = Path("metadata"), "UrbanSound8K.csv"
+    above = Path(os.path.abspath(folder)).parent
+    places = [folder / metadata / name, *([folder / name, above / metadata / name, above / name] if _folds_alone(folder) else [])]
+    return next(filter(Path.exists, places), None)
+
+
+def _folds_alone(folder):
+    """Whether all folders there are called fold1, fold2 and so on: classes are not."""
+    names = [path.name for path in folder.glob("[!.]*") if path.is_dir() and path.name != "metadata"]
+    return bool(names) and all(map(re.compile(r"fold\d+").fullmatch, names))
+
+
 def _urbansound(folder):
-    table = folder / "metadata" / "UrbanSound8K.csv"
-    for row in rows_of(table, ("slice_file_name", "fsID", "fold", "class")) if table.exists() else ():
-        path = _stored(folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"])
-        if path:
-            yield Clip(path, row["class"], int(row["fold"]), row["fsID"])
+    """(path, label, fold, recording) of each row."""
+    table, audio = urban_table(folder), folder if _folds_alone(folder) else folder / "audio"
+    for row in rows_of(table, ("slice_file_name", "fsID", "fold", "class")) if table else ():
+        yield audio / f"fold{row['fold']}" / row["slice_file_name"], row["class"], int(row["fold"]), row["fsID"]
 
 
 def _esc(folder):
-    found = {}  # a clip may stand in two tables, as ESC-10's do in ESC-50
+    """The same of ESC's tables."""
     for table in sorted((folder / "meta").glob("[!.]*.csv")):
         for row in rows_of(table, ("filename", "fold", "category", "src_file")):
-            path = _stored(folder / "audio" / row["filename"])
-            if path:
-                found[path] = Clip(path, row["category"], int(row["fold"]), row["src_file"])
-    return found.values()
+            yield folder / "audio" / row["filename"], row["category"], int(row["fold"]), row["src_file"]
 
 
 def rows_of(table, needed=()):
@@ -175,7 +213,7 @@ def told(folder, clips):
     """A line of text: how many clips there are of each class, and what beside them is not understood."""
     counts = Counter(clip.label for clip in clips)
     line = "learns " + ", ".join(f"{name} ({counts[name]})" for name in classes_of(clips))
-    if (Path(folder) / "audio").exists():  # a table says what belongs to it
+    if (Path(folder) / "audio").exists() or urban_table(Path(folder)):  # a table says what belongs to it
         return line
     others = [path for path in Path(folder).glob("[!.]*/[!.]*") if path.suffix.lower() not in SOUNDS]
     return line + (f"; {len(others)} files are left out, such as {min(others)}: sounds are {', '.join(SOUNDS)}, beside each other in "
@@ -183,6 +221,9 @@ def told(folder, clips):
 
 
 def _plain(folder):
+    if _folds_alone(folder) and any(path.suffix.lower() in SOUNDS for path in folder.glob("[!.]*/[!.]*")):
+        raise ValueError(f"{folder}: its folders are folds, and no table says the classes of what is in them; give the folder above, "
+                         "which holds metadata/UrbanSound8K.csv")
     for path in folder.glob("[!.]*/[!.]*"):  # a Mac leaves files that begin with a dot beside its own
         if path.suffix.lower() in SOUNDS:
             fold, recording = named(path.stem)
@@ -197,8 +238,20 @@ def named(stem):
     return (int(found["fold"] or 0), found["recording"]) if found else (0, stem)
 
 
-def _stored(path):
-    """`path`, or the same name in another sound format; None where neither exists."""
-    if path.exists():
-        return path
-    return next((other for kind in SOUNDS if (other := path.with_suffix(kind)).exists()), None)
+class _Listed(dict):
+    """{folder: {name with its ending in small letters: path}} of what is there, each folder read once."""
+
+    def __missing__(self, folder):
+        self[folder] = {_small(path): path for path in sorted(folder.glob("*"))}
+        return self[folder]
+
+
+def _small(path):
+    return path.stem + path.suffix.lower()
+
+
+def _stored(path, listed):
+    """`path`, or the same name in another sound format, whether its ending is in large letters or small; None where neither is
+    `listed`."""
+    there = listed[path.parent]
+    return next((there[name] for name in (_small(path), *(path.stem + kind for kind in SOUNDS)) if name in there), None)

@@ -9,6 +9,7 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     ece                  expected calibration error of the top answer, 15 bins
     silent_n             clips in which nothing sounds, which are left out
     left_out             {label: clips} that the model has no class for
+    absent_n             how many rows of the data's table have no file
     clips_n              how many clips were asked about, those in which nothing sounds too
     learnt_n             how many of those the model has learnt: what is said of them says little; null where it does not say
     unknown_auroc        chance that a known sound is surer than a foreign one; null where no foreign one sounds
@@ -31,7 +32,7 @@ from ..audio.engine import Engine, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
-from .dataset import find_clips, folds_of, kept_apart, marks, repeat_to
+from .dataset import absent, find_clips, folds_of, kept_apart, marks, repeat_to
 from .disturb import Disturb
 from .run import track
 
@@ -65,8 +66,8 @@ def evaluate(model, data, folds=(), window=None, **more):
                          "answered: give a higher --level")
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
     return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked),
-            "clips_n": len(clips), "learnt_n": _learnt(model, clips), "left_out": dict(Counter(clip.label for clip in others)),
-            **_told_apart(model, exam, shares, others), **_asked(model, exam)}
+            "absent_n": absent(exam.data), "clips_n": len(clips), "learnt_n": _learnt(model, clips),
+            "left_out": dict(Counter(clip.label for clip in others)), **_told_apart(model, exam, shares, others), **_asked(model, exam)}
 
 
 def _asked(model, exam):

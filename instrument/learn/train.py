@@ -29,7 +29,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, fingerprint, folds_of, kept_apart, marks, read, told
+from .dataset import absent, absent_line, classes_of, find_clips, fingerprint, folds_of, kept_apart, marks, read, told
 from .distill import ANSWER_WEIGHT, Seeing
 from .evaluate import cut
 from .pictures import crops, read_squares
@@ -98,7 +98,7 @@ def train(settings, out, run_folder, workers=None):
     """
     clips = _learnable(settings)
     classes, foreign = classes_of(clips), _strangers(settings, classes_of(clips))
-    print(told(settings.data, clips))
+    print("\n".join([told(settings.data, clips), *absent_line(absent(settings.data))]))
     _keep_others(out, run_folder)
     lender = _lender(settings.start)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
