@@ -405,6 +405,25 @@ def test_the_ear_settles_on_clean_sound_and_the_eye_stays():
     assert float(seen.mean((0, 2, 3)).abs().max()) < 0.05 and float((seen.var((0, 2, 3)) - 1).abs().max()) < 0.1
 
 
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_run_that_is_stopped_after_the_statistics_does_not_take_them_again(plain, tmp_path, monkeypatch, capsys, steps):
+    torch.set_num_threads(1)
+    monkeypatch.setattr("instrument.learn.train.remember", lambda *_: None)
+    settings = Settings(str(plain), batch=4, steps=steps)
+    whole = load_model(train(settings, tmp_path / "whole", tmp_path / "run"))
+    assert "settling" in capsys.readouterr().out  # nobody takes it for hung
+    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+        stopping.setattr("instrument.learn.train.answer_anew", interrupted)
+        train(settings, tmp_path / "stopped", tmp_path / "other run")
+    monkeypatch.setattr("instrument.learn.train.settle", lambda *_: pytest.fail("taken again"))
+    stopped = load_model(train(settings, tmp_path / "stopped", tmp_path / "other run"))
+    assert stopped.weights_hash == whole.weights_hash
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_new_classes_on_a_finished_model_leave_its_dream_as_it_was(plain, saved, tmp_path):
     """Only what the ear has to itself is learnt: the eye is the same to the last bit, pictures are lent."""
     torch.set_num_threads(1)

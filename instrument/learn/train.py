@@ -111,8 +111,9 @@ def train(settings, out, run_folder, workers=None):
     run.begin()
     _remember_out(out, run.folder)
     workers = usual_workers(device) if workers is None else workers
-    _learn(course, run, run.resume(course=course), workers)
-    settle(course.averaged, sounds)
+    done = run.resume(course=course)
+    _learn(course, run, min(done, settings.steps), workers)
+    _settle(course, run, done)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
     _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
     note_learnt(out, [*learnt, *foreign], lender)
@@ -139,6 +140,15 @@ def _learn(course, run, first, workers):
         if (step + 1) % SAVED == 0 or step + 1 == course.settings.steps:
             run.save(step + 1, course=course)
             run.log(step=step + 1, **course.losses.read())
+
+
+def _settle(course, run, done):
+    """The final statistics, kept as one step more: what is stopped afterwards does not take them again."""
+    after = course.settings.steps + 1
+    course.averaged.eval()
+    if done < after:
+        settle(course.averaged, course.sounds)
+        run.save(after, course=course)
 
 
 def _keep(net, out, card, back):
@@ -240,7 +250,7 @@ def settle(net, sounds):
         norm.momentum = None  # the plain mean over all batches
         norm.train()
     device = next(net.parameters()).device
-    for step in range(SETTLED):
+    for step in track(range(SETTLED), "settling"):
         net.stages(net.shown(sounds.clean(step).to(device)))
     net.eval()
 
