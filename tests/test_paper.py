@@ -219,6 +219,23 @@ def test_clips_without_folds_ask_for_another_split(tmp_path):
         splits(find_clips(tmp_path), ["random"])
 
 
+def test_a_split_for_which_there_are_too_few_clips_bars_no_other(tmp_path, capfd):
+    for label, hz in (("hum", 100), ("hiss", 3000)):
+        (tmp_path / label).mkdir()
+        for take in range(6):
+            soundfile.write(tmp_path / label / f"{1 + take % 2}-{100 + take}-A.wav", tone(hz, seed=take), RATE)
+    clips = find_clips(tmp_path)
+    made, (line,) = splits(clips, ["random", "folds"])
+    assert [split.name for split in made] == ["fold1", "fold2"] and line.startswith("too few clips for the random split (train 10,")
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "split", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    told = capfd.readouterr().out
+    assert ended.value.code == 0 and f"left out: {line}\n" in told and "fold2: train" in told
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--recipe", "paper", "--data", str(tmp_path), "--out", str(tmp_path / "paper"), "--sets", "baseline", *TINY])
+    assert ended.value.code == 0 and f"left out: {line}" in "\n".join(json.loads((tmp_path / "paper" / "table.json").read_text())["data"])
+
+
 def test_fewer_clips_per_class(clips):
     assert len(chosen(clips, 5)) == 10 and chosen(clips, 0) is clips
 
