@@ -186,6 +186,17 @@ def test_clips_that_the_model_has_learnt_are_counted_whatever_they_are_called_no
     assert (found["learnt_n"], found["clips_n"], found["foreign_learnt_n"]) == (2, 8, 0)
 
 
+def test_a_class_whose_name_has_a_space_is_judged(data, foreign, tmp_path):
+    ear = Ear()
+    ear.classes = ["low hum", "high"]
+    spaced = shutil.copytree(data, tmp_path / "spaced")
+    strange = shutil.copytree(foreign, tmp_path / "strange")
+    for folder in (spaced, strange):
+        (folder / "low").rename(folder / "low hum")
+    found = evaluate(ear, spaced, foreign=str(strange))
+    assert found["per_class"]["low hum"]["recall"] == 1 and found["n"] == 8 and not found["left_out"] and found["foreign_n"] == 1
+
+
 def test_auroc_is_a_chance():
     assert auroc([0.9, 0.8], [0.1, 0.2]) == 1 and auroc([0.5, 0.5], [0.5]) == 0.5 and auroc([0.1], [0.9]) == 0
 

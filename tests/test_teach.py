@@ -126,6 +126,16 @@ def test_remembered_sounds_are_lost_to_new_classes_as_rarely_as_said():
     assert lost <= teach.LOST + 0.01
 
 
+def test_a_class_whose_name_has_a_space_is_remembered(tmp_path):
+    for name, hz in (("soft hum", 150), ("whistle", 3000)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        soundfile.write(tmp_path / "data" / name / "1.wav", tone(hz), RATE)
+    save_model(tmp_path / "model", HearSee(2), {"classes": ["soft hum", "whistle"]})
+    with pytest.raises(SystemExit) as ended:
+        main(["teach", "--remember", str(tmp_path / "data"), "--model", str(tmp_path / "model")])
+    assert ended.value.code == 0 and set(teach.read_memory(load_model(tmp_path / "model"))[1]) == {0, 1}
+
+
 def test_classes_of_which_every_window_was_the_same_can_be_taught_beside():
     memory = np.repeat(np.eye(3, AVERAGES, dtype=np.float32)[:2], 4, axis=0)
     taught = fit(memory, np.repeat([0, 1], 4), {"new": [np.eye(3, AVERAGES, dtype=np.float32)[2:]]})

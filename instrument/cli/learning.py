@@ -156,7 +156,7 @@ def run_teach(options):
         return teach_by_ear(options)
     model = _to_be_taught(options)
     if options.remember:
-        print(teach.remember(model, find_clips(options.remember)))
+        print(teach.remember(model, find_clips(options.remember, model.card["classes"])))
     if options.remember and not (options.files or options.forget):
         return
     if not options.name:

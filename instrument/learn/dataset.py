@@ -40,15 +40,16 @@ class Clip:
     recording: str = ""
 
 
-def find_clips(folder):
-    """All clips of a folder in any of the layouts above, sorted; ValueError if there are none."""
+def find_clips(folder, classes=()):
+    """All clips of a folder in any of the layouts above, sorted; ValueError if there are none. Labels that are spelled as one of
+    `classes` would be are called like it: an older model's may have spaces."""
     folder = Path(folder)
     for layout in (_tables, _plain):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
-            names = _names({clip.label for clip in clips})
+            names, own = _names({clip.label for clip in clips}), {spelled(name): name for name in classes}
             _check_text(clips)
-            return [replace(clip, label=names[clip.label]) for clip in clips]
+            return [replace(clip, label=own.get(names[clip.label], names[clip.label])) for clip in clips]
     raise ValueError(f"no clips in {folder}: expected UrbanSound8K, ESC or label/*.wav folders of "
                      + ", ".join(SOUNDS))
 

@@ -78,7 +78,7 @@ def _asked(model, exam):
 
 def known_clips(model, exam):
     """(clips of the exam's folds that the model has a class for, those that it has none for); ValueError where the first are none."""
-    found = find_clips(exam.data)
+    found = find_clips(exam.data, model.classes)
     there = [fold for fold in folds_of(found) if fold]
     if wrong := sorted(set(exam.folds) - set(there)):
         raise ValueError(f"{exam.data}: fold {wrong[0]} is not here; " + (f"there are {there}" if there else "leave out --folds"))
@@ -108,7 +108,7 @@ def _told_apart(model, exam, shares, others):
 def foreign_clips(model, exam):
     """The foreign clips, with folds asked for those that training without them keeps apart; such as the model has a class for are
     left out."""
-    clips = [clip for clip in find_clips(exam.foreign) if clip.label not in model.classes]
+    clips = [clip for clip in find_clips(exam.foreign, model.classes) if clip.label not in model.classes]
     if not clips:
         raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
     return kept_apart(clips, exam.folds) if exam.folds else clips
