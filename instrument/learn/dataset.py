@@ -254,5 +254,7 @@ def _small(path):
 def _stored(path, listed):
     """`path`, or the same name in another sound format, whether its ending is in large letters or small; None where neither is
     `listed`."""
+    if path.exists():  # on some disks whatever letters are large
+        return path
     there = listed[path.parent]
     return next((there[name] for name in (_small(path), *(path.stem + kind for kind in SOUNDS)) if name in there), None)

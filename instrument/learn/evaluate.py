@@ -14,7 +14,7 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     learnt_n             how many of those the model has learnt: what is said of them says little; null where it does not say
     unknown_auroc        chance that a known sound is surer than a foreign one; null where no foreign one sounds
     foreign_n            how many foreign ones were judged
-    foreign_learnt_n     the same of the foreign clips
+    foreign_learnt_n     how many of the foreign clips the model has learnt; null where it does not say
     foreign_from         where they are from: "--foreign FOLDER", "left out" (of the data), or "noises and rooms of ours"
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
 """
