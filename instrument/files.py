@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from itertools import chain, count
@@ -52,6 +53,18 @@ def write_whole(path, text):
         put(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_place(path):
+    """OSError in one line where no file `path` can be written: before the work for it, not after."""
+    path = Path(path)
+    if path.is_dir():
+        raise OSError(f"{path} is a folder: give the name of a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(f"{path} can't be written ({error.strerror or error}): give a place that can be") from None
 
 
 def aged(path):

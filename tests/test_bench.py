@@ -254,6 +254,15 @@ def test_a_bench_that_needs_a_folder_says_so():
         bench(parser().parse_args(["bench", "peer"]))
 
 
+@pytest.mark.parametrize("place", ["", "file/out.json"])
+def test_where_figures_cannot_be_written_nothing_is_measured(tmp_path, monkeypatch, place):
+    monkeypatch.setitem(BENCHES, "dream", lambda _: pytest.fail("measured"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="is a folder: give|can't be written") as caught:
+        bench(parser().parse_args(["bench", "dream", "--json", str(tmp_path / place)]))
+    assert str(tmp_path / place) in str(caught.value) and ".part" not in str(caught.value)
+
+
 def test_figures_as_a_table_and_as_json(tmp_path):
     rows = [{"size": 200, "ms": 12.3456}, {"size": 400, "ms": 50.0}]
     assert markdown(rows).splitlines() == ["| size | ms |", "|---|---|", "| 200 | 12.3 |", "| 400 | 50 |"]

@@ -68,7 +68,7 @@ def test_a_memory_alone_is_made_without_a_class(monkeypatch, capfd):
     """Whoever is told to make it while a class is taught names that class too: no model without it is written."""
     made = []
     monkeypatch.setattr("instrument.learn.teach.remember", lambda model, clips: made.append(clips) or "remembered")
-    monkeypatch.setattr("instrument.learn.dataset.find_clips", lambda folder: [folder])
+    monkeypatch.setattr("instrument.learn.dataset.find_clips", lambda folder, classes: [folder])
     monkeypatch.setattr("instrument.learn.teach.from_files", lambda *_: pytest.fail("nothing is to be taught"))
     with pytest.raises(SystemExit, match="0"):
         main(["teach", "clock_tick", "--remember", "clips"])

@@ -10,6 +10,7 @@ import soundfile
 
 from instrument.audio.frontend import FrontEnd
 from instrument.cli import main
+from instrument.learn.dataset import find_clips, marks
 from instrument.learn.disturb import Disturb, coloured
 from instrument.learn.evaluate import auroc, evaluate, from_file, through_engine
 from instrument.model.card import save_model
@@ -22,6 +23,7 @@ class Ear:
     """A model in a few lines: how much of the loudness lies in the lower and in the upper bands."""
 
     classes, folder, weights_hash, front_end = ["low", "high"], SimpleNamespace(name="ear"), "0" * 12, FrontEnd()
+    learnt = frozenset()
 
     def hear(self, log_mel):
         power = np.exp(log_mel)
@@ -59,7 +61,7 @@ def test_an_ear_that_is_always_right_scores_one(data):
     found = evaluate(Ear(), data)
     assert found["n"] == 8 and found["unit"] == "clips" and found["confusion"] == [[4, 0], [0, 4]]
     assert found["accuracy"] == found["macro_f1"] == found["macro_recall"] == found["macro_precision"] == 1
-    assert found["per_class"]["low"]["n"] == 4 and found["unknown_auroc"] is None
+    assert found["per_class"]["low"]["n"] == 4
 
 
 def test_windows_are_counted_at_half_hops(data):
@@ -156,7 +158,43 @@ def test_a_window_the_stage_does_not_have_is_refused(data):
 def test_foreign_sounds_are_less_sure(data, foreign):
     found = evaluate(Ear(), data, foreign=str(foreign))
     assert found["foreign_n"] == 1  # the model has a class for the other
+    assert found["foreign_from"] == f"--foreign {foreign.name}"
     assert found["unknown_auroc"] == 1.0
+
+
+def test_without_a_folder_of_foreign_sounds_noises_of_ours_are_foreign(data):
+    first, again = (evaluate(Ear(), data, window=1.0) for _ in range(2))
+    assert first["foreign_from"] == "noises and rooms of ours" and first["foreign_n"] > 20
+    assert 0 <= first["unknown_auroc"] <= 1 and first == again  # the same noises each time
+
+
+def test_clips_that_the_model_has_no_class_for_are_foreign_without_a_folder(data, foreign, tmp_path):
+    both = shutil.copytree(data, tmp_path / "both")
+    shutil.copytree(foreign / "between", both / "between")
+    found = evaluate(Ear(), both)
+    assert (found["foreign_from"], found["foreign_n"], found["left_out"]) == ("left out", 1, {"between": 1})
+    assert found["unknown_auroc"] == evaluate(Ear(), data, foreign=str(foreign))["unknown_auroc"]
+
+
+def test_clips_that_the_model_has_learnt_are_counted_whatever_they_are_called_now(data, foreign, tmp_path):
+    assert evaluate(Ear(), data)["learnt_n"] is None  # a model from before says nothing
+    ear = Ear()
+    ear.learnt = frozenset(marks([clip for clip in find_clips(data) if clip.path.stem == "2"]))
+    moved = shutil.copytree(data, tmp_path / "moved")
+    (moved / "low" / "2.wav").rename(moved / "low" / "other.wav")
+    found = evaluate(ear, moved, foreign=str(foreign))
+    assert (found["learnt_n"], found["clips_n"], found["foreign_learnt_n"]) == (2, 8, 0)
+
+
+def test_a_class_whose_name_has_a_space_is_judged(data, foreign, tmp_path):
+    ear = Ear()
+    ear.classes = ["low hum", "high"]
+    spaced = shutil.copytree(data, tmp_path / "spaced")
+    strange = shutil.copytree(foreign, tmp_path / "strange")
+    for folder in (spaced, strange):
+        (folder / "low").rename(folder / "low hum")
+    found = evaluate(ear, spaced, foreign=str(strange))
+    assert found["per_class"]["low hum"]["recall"] == 1 and found["n"] == 8 and not found["left_out"] and found["foreign_n"] == 1
 
 
 def test_auroc_is_a_chance():
@@ -207,11 +245,25 @@ def test_a_folder_without_sounds_is_explained(data, tmp_path):
         evaluate(Ear(), data, disturb=Disturb(str(tmp_path)))
 
 
+@pytest.mark.parametrize("place, said", [("out.png", "give one that ends in .json"), ("folder", "folder is a folder: give"),
+                                         ("busy.json", "busy.png is a folder"), ("file/out.json", "file/out.json can't be written")])
+def test_where_figures_cannot_be_written_nothing_is_judged(data, tmp_path, capsys, monkeypatch, place, said):
+    monkeypatch.setattr("instrument.learn.evaluate.evaluate", lambda *_, **__: pytest.fail("judged"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "busy.png").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--data", str(data), "--json", str(tmp_path / place)])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and said in told and told.count("\n") == 1 and ".part" not in told
+
+
 def test_the_command_writes_figures_and_picture(data, tmp_path, capsys):
     save_model(tmp_path / "model", HearSee(2), {"classes": ["low", "high"]})
     with pytest.raises(SystemExit) as ended:
         main(["evaluate", "--data", str(data), "--window", "1", "--live", "--noise", "pink", "--snr", "30",
               "--level", "-3", "--model", str(tmp_path / "model"), "--json", str(tmp_path / "out.json")])
     found = json.loads((tmp_path / "out.json").read_text())
-    assert ended.value.code == 0 and (tmp_path / "out.png").exists() and "accuracy" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and (tmp_path / "out.png").exists() and "accuracy" in said and "noises and rooms of ours)" in said
     assert found["unit"] == "windows" and found["snr_db"] == 30 and found["level_db"] == -3 and found["live"]

@@ -85,6 +85,22 @@ def test_resampled_sine_is_the_sine(rate):
     assert np.abs(out - wanted)[400:-400].max() < 1e-3
 
 
+@pytest.mark.parametrize("rate", [44101, 47999, 11027, 767_999])
+def test_an_odd_rate_needs_no_large_table_and_keeps_level_and_pitch(rate):
+    assert Resampler(rate, 22050)._phases.nbytes < 2**21
+    out = resample(sine(rate, 3000, 4.0), rate, 22050)
+    # A frequency that is wrong by 1e-5 would be off by 0.75 in the end.
+    assert np.abs(out - sine(22050, 3000, 4.0))[400:-400].max() < 1e-3
+
+
+@pytest.mark.parametrize("rate", [44101, 47999])
+def test_an_hour_at_an_odd_rate_has_as_many_samples_as_it_must(rate, monkeypatch):
+    monkeypatch.setattr(Resampler, "_filter", lambda _, held, count: np.zeros(count, np.float32))
+    resampler = Resampler(rate, 22050)
+    given = sum(len(resampler.push(np.zeros(60 * rate, np.float32))) for _ in range(60))
+    assert given + len(resampler.flush()) == 3600 * 22050
+
+
 @pytest.mark.parametrize("hz", [11_200, 13_000, 20_000])
 def test_what_does_not_fit_is_gone(hz):
     out = resample(sine(48000, hz), 48000, 22050)[400:-400]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,17 +12,18 @@ import soundfile
 import torch
 
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
+from instrument.cli import main
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
-from instrument.learn.dataset import classes_of, find_clips, fingerprint, folds_of, repeat_to, told
+from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
-from instrument.learn.evaluate import calibration_error, evaluate, scores, softmax
+from instrument.learn.evaluate import Exam, calibration_error, evaluate, foreign_clips, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, settle, train
+from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, note_learnt, settle, train
 from instrument.learn.tutor import to_teacher_rate
-from instrument.model.card import load_model, save_model
+from instrument.model.card import Model, load_model, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
 
@@ -70,9 +72,20 @@ def test_strangers_of_the_fold_that_is_left_out_are_left_out_too(plain, tmp_path
     (tmp_path / "rain").mkdir()
     for name in ("1-100-A.wav", "2-200-A.wav", "drip.wav"):
         soundfile.write(tmp_path / "rain" / name, tone(300), RATE)
-    left = [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2))]
+    left = [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2), ["hum"])]
     assert left == ["1-100-A.wav", "drip.wav"]
-    assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)))) == 3
+    assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)), ["hum"])) == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_strangers_without_folds_that_are_judged_were_not_learnt(plain, tmp_path, count):
+    for take in range(count):
+        (tmp_path / "rain").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "rain" / f"drip {take}.wav", tone(300), RATE)
+    learnt = _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2), ["hum"])
+    judged = foreign_clips(SimpleNamespace(classes=["hum"]), Exam("", folds=(2,), foreign=str(tmp_path)))
+    assert judged and not set(learnt) & set(judged) and len(learnt) + len(judged) == count
+    assert len(judged) <= max(1, count // 2)
 
 
 def test_what_a_mac_leaves_beside_sounds_is_passed_over(plain, tmp_path):
@@ -127,6 +140,40 @@ def test_urbansound_layout_finds_names_in_another_format(tmp_path):
     soundfile.write(tmp_path / "audio" / "fold2" / "1-3-0-0.flac", tone(440), RATE)
     (clip,) = find_clips(tmp_path)
     assert (clip.label, clip.fold, clip.recording) == ("dog_bark", 2, "1")
+
+
+URBAN = """slice_file_name,fsID,start,end,salience,fold,classID,class
+1-3-0-0.wav,1,0,1,1,2,3,dog_bark
+7-8-0-0.wav,7,0,1,1,3,8,siren
+9-3-0-0.wav,9,0,1,1,5,3,dog_bark
+"""
+
+
+def write_folds(folder):
+    """UrbanSound8K's folders of folds, without the table; one of the endings is in large letters."""
+    for fold, name in ((2, "1-3-0-0.OGG"), (3, "7-8-0-0.wav")):
+        (folder / f"fold{fold}").mkdir(parents=True)
+        soundfile.write(folder / f"fold{fold}" / name, tone(440), RATE, format=name[-3:].upper())
+    return folder
+
+
+@pytest.mark.parametrize("table", ["../metadata", "metadata", "..", "."])
+def test_the_folder_of_the_folds_is_understood_with_the_table_near_it(tmp_path, table):
+    folds = write_folds(tmp_path / "data" / "audio")
+    (folds / table).mkdir(exist_ok=True)
+    (folds / table / "UrbanSound8K.csv").write_text(URBAN)
+    found = find_clips(folds)
+    assert [(clip.label, clip.fold, clip.recording) for clip in found] == [("dog_bark", 2, "1"), ("siren", 3, "7")]
+    assert absent(folds) == 1 and "left out" not in told(folds, found)
+    assert "1 rows of the table have no file" in report(folds, found)[-1] and "2 (1 of 888 clips)" in report(folds, found)[1]
+
+
+def test_folders_of_folds_without_a_table_are_no_classes(tmp_path):
+    with pytest.raises(ValueError, match="give the folder above, which holds metadata/UrbanSound8K.csv") as caught:
+        find_clips(write_folds(tmp_path / "audio"))
+    assert "\n" not in str(caught.value)
+    (tmp_path / "audio" / "fold2").rename(tmp_path / "audio" / "bark")
+    assert classes_of(find_clips(tmp_path / "audio")) == ["bark", "fold3"]
 
 
 def write_esc(folder, table, encoding="utf-8"):
@@ -358,6 +405,25 @@ def test_the_ear_settles_on_clean_sound_and_the_eye_stays():
     assert float(seen.mean((0, 2, 3)).abs().max()) < 0.05 and float((seen.var((0, 2, 3)) - 1).abs().max()) < 0.1
 
 
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_run_that_is_stopped_after_the_statistics_does_not_take_them_again(plain, tmp_path, monkeypatch, capsys, steps):
+    torch.set_num_threads(1)
+    monkeypatch.setattr("instrument.learn.train.remember", lambda *_: None)
+    settings = Settings(str(plain), batch=4, steps=steps)
+    whole = load_model(train(settings, tmp_path / "whole", tmp_path / "run"))
+    assert "settling" in capsys.readouterr().out  # nobody takes it for hung
+    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+        stopping.setattr("instrument.learn.train.answer_anew", interrupted)
+        train(settings, tmp_path / "stopped", tmp_path / "other run")
+    monkeypatch.setattr("instrument.learn.train.settle", lambda *_: pytest.fail("taken again"))
+    stopped = load_model(train(settings, tmp_path / "stopped", tmp_path / "other run"))
+    assert stopped.weights_hash == whole.weights_hash
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_new_classes_on_a_finished_model_leave_its_dream_as_it_was(plain, saved, tmp_path):
     """Only what the ear has to itself is learnt: the eye is the same to the last bit, pictures are lent."""
     torch.set_num_threads(1)
@@ -527,6 +593,30 @@ def test_a_run_of_before_knows_its_model_by_the_settings_that_made_it(plain, sav
     with pytest.raises(ValueError, match="choose another --out"):
         train(settings, saved, tmp_path / "run")
     train(settings, tmp_path / "mine", tmp_path / "run")
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_model_knows_what_it_has_learnt_and_what_it_began_with_had(plain, tmp_path):
+    (tmp_path / "sounds" / "drip").mkdir(parents=True)
+    for fold in (1, 2, 3):
+        soundfile.write(tmp_path / "sounds" / "drip" / f"{fold}-{fold}00-A.wav", tone(300, seed=fold), RATE)
+    train(Settings(str(tmp_path / "sounds"), leave_out=2, steps=0), tmp_path / "first", tmp_path / "run")
+    first = load_model(tmp_path / "first")
+    assert [mark in first.learnt for mark in marks(find_clips(tmp_path / "sounds"))] == [True, False, True]
+    note_learnt(tmp_path / "second", find_clips(plain), first)
+    second = Model(tmp_path / "second", None, {})
+    assert second.learnt == first.learnt | set(marks(find_clips(plain)))
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_rows_without_a_file_are_told_by_who_learns_and_by_who_judges(tmp_path, capsys):
+    train(Settings(str(write_esc(tmp_path, ESC)), steps=0), tmp_path / "model", tmp_path / "run")
+    assert "\n1 rows of the table have no file; they are left out\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--data", str(tmp_path), "--model", str(tmp_path / "model")])
+    told = capsys.readouterr().out
+    assert "  1 rows of the table have no file; they are left out\n" in told
+    assert "  4 of 4 clips were learnt by this model" in told
 
 
 def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path):

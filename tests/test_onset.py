@@ -114,6 +114,11 @@ def test_tempo_and_phase_of_a_click_track(bpm):
     assert abs(error) < 0.1
 
 
+@pytest.mark.parametrize("rate", RATES)
+def test_the_slowest_tempo_is_found(rate):
+    assert last(bursts(np.arange(0.5, 12, 60 / onset.TEMPI[0]), rate, 12.2), rate)["beat.bpm"] == pytest.approx(onset.TEMPI[0], rel=0.01)
+
+
 @pytest.mark.parametrize("bpm", [110, 150, 165, 174])
 def test_hats_between_the_beats_do_not_make_one_and_a_half_of_each(bpm):
     beat, rate = 60 / bpm, 44100

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -218,6 +219,23 @@ def test_clips_without_folds_ask_for_another_split(tmp_path):
         splits(find_clips(tmp_path), ["random"])
 
 
+def test_a_split_for_which_there_are_too_few_clips_bars_no_other(tmp_path, capfd):
+    for label, hz in (("hum", 100), ("hiss", 3000)):
+        (tmp_path / label).mkdir()
+        for take in range(6):
+            soundfile.write(tmp_path / label / f"{1 + take % 2}-{100 + take}-A.wav", tone(hz, seed=take), RATE)
+    clips = find_clips(tmp_path)
+    made, (line,) = splits(clips, ["random", "folds"])
+    assert [split.name for split in made] == ["fold1", "fold2"] and line.startswith("too few clips for the random split (train 10,")
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "split", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    told = capfd.readouterr().out
+    assert ended.value.code == 0 and f"left out: {line}\n" in told and "fold2: train" in told
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--recipe", "paper", "--data", str(tmp_path), "--out", str(tmp_path / "paper"), "--sets", "baseline", *TINY])
+    assert ended.value.code == 0 and f"left out: {line}" in "\n".join(json.loads((tmp_path / "paper" / "table.json").read_text())["data"])
+
+
 def test_fewer_clips_per_class(clips):
     assert len(chosen(clips, 5)) == 10 and chosen(clips, 0) is clips
 
@@ -242,6 +260,26 @@ def test_arranged_clips_of_any_table_keep_fold_and_recording(tmp_path):
         soundfile.write(tmp_path / "data" / "audio" / f"{name}.wav", tone(100), RATE)
     arrange(tmp_path / "data", tmp_path / "out")
     assert sorted((c.fold, c.recording) for c in find_clips(tmp_path / "out")) == sorted((2, one) for one in names.values())
+
+
+def test_a_recording_of_any_name_is_arranged_beside_its_class_and_stays_one(tmp_path):
+    """As tables have them: with folders, drives and dashes."""
+    recordings = ("sess0/take.wav", "sess0_take.wav", "a--b", "a-b", "C:\\take", "..", "nul", "x" * 300, "Zürich", "end-")
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "audio").mkdir()
+    rows = [(f"{place}-{part}.wav", 2, "dog", recording) for place, recording in enumerate(recordings) for part in "ab"]
+    (tmp_path / "meta" / "own.csv").write_text("filename,fold,category,src_file\n" + "".join(
+        ",".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+    for name, *_ in rows:
+        soundfile.write(tmp_path / "audio" / name, np.ones(9), RATE)
+    arrange(tmp_path, tmp_path / "out")
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert all(path.parent == tmp_path / "out" / "dog" and not set(path.name) & set('\\:*?"<>|') for path in files)
+    found = find_clips(tmp_path / "out")
+    groups = Counter(clip.recording for clip in found)
+    assert len(found) == len(rows) == len(files) and list(groups.values()) == [2] * len(recordings)
+    arrange(tmp_path / "out", tmp_path / "again")
+    assert sorted(path.name for path in (tmp_path / "again" / "dog").iterdir()) == sorted(path.name for path in files)
 
 
 def test_what_is_missing_is_told(urban, clips):

@@ -105,6 +105,20 @@ def test_truncated_plays_what_is_there_or_is_refused(tmp_path, ending):
             assert rate == 44100 and 0 < samples.size <= 2.1 * 44100 and np.isfinite(samples).all()
 
 
+@pytest.mark.parametrize("frames", [10_000, 50_000])
+@pytest.mark.parametrize("hole", [0, 500])
+def test_a_torn_flac_plays_up_to_the_tear(tmp_path, frames, hole):
+    noise = np.random.default_rng(0).normal(0, 0.1, frames).astype(np.float32)  # FLAC packs it in blocks of 4,096 of one size
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise, 44100)
+    whole = path.read_bytes()
+    tear = round(0.6 * len(whole))
+    path.write_bytes(whole[:tear] + (bytes(hole) + whole[tear + hole:] if hole else b""))
+    samples, _ = decode(path)
+    assert 0.6 * frames - 4096 - 64 <= len(samples) <= 0.6 * frames
+    assert np.allclose(samples, noise[:len(samples)], atol=1e-4)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a sound at all", b"RIFF\x24\x00\x00\x00WAVEfmt ", bytes(5000)])
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.raw", "a"])
 def test_rubbish_is_refused_in_one_line(tmp_path, content, name):

@@ -126,6 +126,16 @@ def test_remembered_sounds_are_lost_to_new_classes_as_rarely_as_said():
     assert lost <= teach.LOST + 0.01
 
 
+def test_a_class_whose_name_has_a_space_is_remembered(tmp_path):
+    for name, hz in (("soft hum", 150), ("whistle", 3000)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        soundfile.write(tmp_path / "data" / name / "1.wav", tone(hz), RATE)
+    save_model(tmp_path / "model", HearSee(2), {"classes": ["soft hum", "whistle"]})
+    with pytest.raises(SystemExit) as ended:
+        main(["teach", "--remember", str(tmp_path / "data"), "--model", str(tmp_path / "model")])
+    assert ended.value.code == 0 and set(teach.read_memory(load_model(tmp_path / "model"))[1]) == {0, 1}
+
+
 def test_classes_of_which_every_window_was_the_same_can_be_taught_beside():
     memory = np.repeat(np.eye(3, AVERAGES, dtype=np.float32)[:2], 4, axis=0)
     taught = fit(memory, np.repeat([0, 1], 4), {"new": [np.eye(3, AVERAGES, dtype=np.float32)[2:]]})
@@ -198,6 +208,16 @@ def test_the_saved_folder_is_a_model_that_can_be_taught_on(taught, tmp_path):
     pupil.save()
     assert load_model(tmp_path / "taught").classes == ["hum", "whistle"]
     assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.old"))
+
+
+def test_a_taught_model_still_says_which_clips_it_has_learnt(base, tmp_path):
+    copy = shutil.copytree(base, tmp_path / "model")
+    (copy / "learnt.txt").write_text("0123abcd\n")
+    pupil = Pupil(load_model(copy), tmp_path / "own")
+    pupil.add("crackle", crackle(0))
+    for _ in range(2):
+        pupil.save()
+        assert load_model(tmp_path / "own").learnt == {"0123abcd"}
 
 
 def test_what_another_teaches_the_same_folder_meanwhile_stays(taught, tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from .frontend import RATES
 
 BLOCK = 16_384  # frames read at a time
+PIECE = 64  # frames of a block that is torn
 LOUDEST = 1000.0  # 60 dB over full scale: what is louder is damage, and would overflow the power spectrum
 LEGAL = "legal are WAV, FLAC, Ogg, MP3, AAC/M4A and videos with sound, 4 to 768 kHz; try converting it with ffmpeg"
 
@@ -108,15 +110,25 @@ def _with_soundfile(path):
     import soundfile
 
     def blocks():
-        with soundfile.SoundFile(path) as file:
-            while len(block := _read(file)):
-                yield _clean(block)
+        tear = yield from _read(0, BLOCK)
+        if tear is not None:
+            with suppress(soundfile.SoundFileError):
+                yield from _read(tear, PIECE)
 
-    def _read(file):
-        try:
-            return file.read(BLOCK, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:  # torn in the middle: it ends here
-            return ()
+    def _read(start, count):
+        """Blocks from frame `start` on; where one is torn it ends, and returns where that begins. After that nothing more can be
+        read but from a file that is opened anew."""
+        with soundfile.SoundFile(path) as file:
+            file.seek(start)
+            while True:
+                try:
+                    block = file.read(count, dtype="float32", always_2d=True)
+                except soundfile.SoundFileError:
+                    return start
+                if not len(block):
+                    return None
+                start += len(block)
+                yield _clean(block)
 
     with soundfile.SoundFile(path) as file:
         return Sound(path, file.samplerate, file.channels, blocks)

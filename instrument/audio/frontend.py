@@ -16,6 +16,7 @@ import numpy as np
 
 BATCH = 256  # frames or kilo-outputs per turn: keeps an hour of sound from needing gigabytes at once
 RATES = (4_000, 768_000)
+FINEST = 2048  # places between two samples that the resampler tells apart: what it adds at odd rates lies some 70 dB below
 PASS, STOP, BEYOND = 0.92, 1.0, 80.0  # of the lower Nyquist: passed up to, gone from; dB of attenuation
 
 
@@ -139,7 +140,7 @@ class Resampler:
     def __init__(self, from_rate, to_rate):
         self._up, self._down = _ratio(from_rate, to_rate)
         self._same = self._up == self._down
-        self._phases = _phases(self._up, self._down)  # (up, taps)
+        self._phases = _phases(self._up, self._down)  # (places, taps)
         self._taps = self._phases.shape[1]
         self.delay = 0.0 if self._same else (self._taps // 2) / from_rate  # seconds
         self._ahead = np.zeros(0 if self._same else (self._taps - 1) // 2, np.float32)  # silence before the start
@@ -174,8 +175,12 @@ class Resampler:
         out = np.empty(count, np.float32)
         for first in range(0, count, BATCH * 16):
             at = self._next + self._down * np.arange(first, min(first + BATCH * 16, count))
-            np.einsum("ij,ij->i", windows[at // self._up], self._phases[at % self._up], out=out[first:first + len(at)])
+            np.einsum("ij,ij->i", windows[at // self._up], self._phases[self._row(at)], out=out[first:first + len(at)])
         return out
+
+    def _row(self, at):
+        """The row of `_phases` that is nearest to each position: the positions stay exact, so that nothing drifts."""
+        return at % self._up * len(self._phases) // self._up
 
 
 def _ratio(from_rate, to_rate):
@@ -190,7 +195,8 @@ def _ratio(from_rate, to_rate):
 
 @lru_cache(maxsize=8)
 def _phases(up, down):
-    """Kaiser-windowed sinc, one row of taps per position between two input samples, float32 (up, taps)."""
+    """Kaiser-windowed sinc, one row of taps per position between two input samples, float32 (up, taps); where `up` is more than
+    FINEST, fewer rows, each for the positions round it."""
     if up == down:
         return np.ones((1, 1), np.float32)
     scale = min(1.0, up / down)  # the lower Nyquist frequency, of the input's
@@ -198,8 +204,10 @@ def _phases(up, down):
     half = ceil((BEYOND - 8) / (2.285 * width) / 2)
     beta = 0.1102 * (BEYOND - 8.7)
     cut = scale * (PASS + STOP) / 2
-    # the window of output n starts half - 1 samples before it: tap k lies at k - (half - 1) - phase / up
-    at = np.arange(2 * half) - (half - 1) - np.arange(up)[:, None] / up
+    # the window of output n starts half - 1 samples before it: tap k lies at k - (half - 1) - phase
+    count = up if up <= FINEST else ceil(FINEST * scale)  # between closer samples fewer places are as fine
+    phase = (np.arange(count) + (0.5 if count < up else 0.0)) / count
+    at = np.arange(2 * half) - (half - 1) - phase[:, None]
     window = np.i0(beta * np.sqrt(np.clip(1 - (at / half) ** 2, 0, None))) / np.i0(beta)
     rows = cut * np.sinc(cut * at) * window
     return (rows / rows.sum(1, keepdims=True)).astype(np.float32)

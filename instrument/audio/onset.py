@@ -198,7 +198,7 @@ def best_lag(flux, step):
     spectrum = np.fft.rfft(flux, 2 * len(flux))
     repeat = np.fft.irfft(np.abs(spectrum) ** 2)[: len(flux)] / total
     repeat *= len(flux) / (len(flux) - np.arange(len(flux)) * 0.999)  # long lags overlap less
-    lags = np.arange(int(60 / TEMPI[1] / step), int(60 / TEMPI[0] / step))
+    lags = np.arange(math.floor(60 / TEMPI[1] / step), math.ceil(60 / TEMPI[0] / step) + 1)
     prior = np.exp(-0.5 * (np.log2(60 / (lags * step) / 130) / 0.9) ** 2)
     smooth = np.convolve(repeat, (0.25, 0.5, 0.25), "same")
     lag = int(lags[np.argmax((smooth[lags] + 0.5 * smooth[2 * lags]) * prior)])

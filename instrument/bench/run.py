@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from ..files import check_place
 from .report import machine, markdown, write
 
 
@@ -30,7 +31,7 @@ def hear(options):
     if not options.data:
         raise ValueError("bench hear needs --data DIR with labelled clips")
     model = load_model(options.model or DEFAULT)
-    clips = [clip for clip in find_clips(options.data)
+    clips = [clip for clip in find_clips(options.data, model.classes)
              if clip.label in model.classes and (not options.folds or clip.fold in options.folds)]
     asked = [(clip.label, read(clip)) for clip in _few_of_each(clips, options.clips)]
     right = answered_right(model, asked)
@@ -160,9 +161,9 @@ def teach(options):
         raise ValueError("bench teach needs --data DIR with clips of the model's classes and --new DIR with others")
     model = load_model(options.model or DEFAULT)
     known = model.card["classes"]
-    own = [clip for clip in find_clips(options.data) if clip.label in known
+    own = [clip for clip in find_clips(options.data, known) if clip.label in known
            and (not options.folds or clip.fold in options.folds)]
-    new = [clip for clip in find_clips(options.new) if clip.label not in known
+    new = [clip for clip in find_clips(options.new, known) if clip.label not in known
            and (not options.classes or clip.label in options.classes)]
     if not (own and new):
         raise ValueError(f"{options.data} needs clips of {', '.join(known)}, and {options.new} of "
@@ -178,6 +179,8 @@ VERDICTS = ("calm", "looks", "presets", "show", "soak", "knobs", "cuda", "teach"
 
 def bench(options):
     """Run the benchmark that `options.name` says."""
+    if options.json:
+        check_place(options.json)
     rows = BENCHES[options.name](options)
     print(f"{options.name} on {machine()}\n\n{markdown(rows)}")
     if options.name in VERDICTS:

@@ -44,7 +44,8 @@ def _own_flags(command):
         add("--run", dest="run_folder", metavar="RUN", help="run folder (default runs/NAME); resumes"),
         add("--start", metavar="MODEL", help="begin from this model (default: the shipped one), from a "
             "run of `hearsee distill`, or from 'none'"),
-        add("--foreign", metavar="DIR", help="sounds of no class, to be told from yours"),
+        add("--foreign", metavar="DIR", help="sounds of no class, to be told from yours; --leave-out keeps some of them for testing "
+            "too"),
         add("--sound-teacher", metavar="FILE", help="EfficientAT mn04 weights"),
         add("--elder", metavar="MODEL", help="an older model of these classes, whose answers are learnt beside that teacher's"),
         add("--pictures", metavar="DIR", help="go on seeing these while learning to hear"),
@@ -155,7 +156,7 @@ def run_teach(options):
         return teach_by_ear(options)
     model = _to_be_taught(options)
     if options.remember:
-        print(teach.remember(model, find_clips(options.remember)))
+        print(teach.remember(model, find_clips(options.remember, model.card["classes"])))
     if options.remember and not (options.files or options.forget):
         return
     if not options.name:
@@ -189,30 +190,51 @@ def evaluate_flags(command):
                          help="score single windows instead of whole clips")
     command.add_argument("--live", action="store_true", help="through the real-time path instead of whole files")
     command.add_argument("--foreign", default="", metavar="DIR", help="sounds of other classes, for unknown_auroc; with "
-                         "--folds those of the same folds, where there are such")
+                         "--folds those of the same folds or, where there are none such, every fifth recording (default: clips in "
+                         "--data of other classes; without any, noises and rooms of ours)")
     command.add_argument("--noise", default="", metavar="DIR|pink|brown", help="put noise under every clip")
     command.add_argument("--snr", type=within(-100, 100), default=10.0, metavar="DB", help="the noise is so far below (default 10)")
     command.add_argument("--level", type=within(-100, 100), metavar="DB", help="bring every clip's peak to so many dBFS")
     command.add_argument("--json", metavar="OUT", help="write the figures here, and the confusion as .png beside")
 
 
+def _check_figures(path):
+    """ValueError or OSError where the figures, or the picture beside them, can't be written."""
+    from ..files import check_place
+
+    if path.suffix.lower() == ".png":
+        raise ValueError(f"--json {path}: that would be the picture's name, which is written beside the figures; give one that ends "
+                         "in .json")
+    check_place(path)
+    check_place(path.with_suffix(".png"))
+
+
 def run_evaluate(options):
     import json
 
     from ..files import write_whole
+    from ..learn.dataset import absent_line
     from ..learn.disturb import Disturb
     from ..learn.evaluate import evaluate
     from ..learn.paper.charts import confusion
     from ..model.card import DEFAULT, load_model
 
+    if options.json:
+        _check_figures(Path(options.json))
     disturb = Disturb(options.noise, options.snr, options.level)
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
-    unknown = "" if found["unknown_auroc"] is None else f", unknown AUROC {found['unknown_auroc']:.3f}"
+    unknown = "" if found["unknown_auroc"] is None else (f", unknown AUROC {found['unknown_auroc']:.3f} (against {found['foreign_n']} "
+                                                         f"{found['unit']}: {found['foreign_from']})")
     print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     if left := found["left_out"]:
         print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
+    for line in absent_line(found["absent_n"]):
+        print(f"  {line}")
+    for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
+        if count:
+            print(f"  {count} of {of} were learnt by this model: what is said of those says little")
     for name, row in found["per_class"].items():
         print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
     if options.json:

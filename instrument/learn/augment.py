@@ -199,11 +199,12 @@ def _at_unit_power(part):
     return part / max(float(np.sqrt(np.mean(part * part))), 1e-5)
 
 
-def strangers(rate=FrontEnd().rate, seconds=4.0):
-    """Sounds that are no class of anybody's: noise of every colour and mains hum, [float16 samples at `rate`]."""
-    chance, count = np.random.default_rng(0), int(seconds * rate)
-    noises = [coloured(count, fall, chance, rate) for fall in (0.0, *COLOURS.values()) for _ in range(NOISES)]
-    noises += [_humming(count, rate, chance) for _ in range(2 * NOISES)]
+def strangers(rate=FrontEnd().rate, seconds=4.0, each=None, seed=0):
+    """Sounds that are no class of anybody's: noise of every colour, `each` so many (None: NOISES), and twice as many rooms with
+    mains hum, [float16 samples at `rate`]."""
+    chance, count, each = np.random.default_rng(seed), int(seconds * rate), each or NOISES
+    noises = [coloured(count, fall, chance, rate) for fall in (0.0, *COLOURS.values()) for _ in range(each)]
+    noises += [_humming(count, rate, chance) for _ in range(2 * each)]
     return [(noise / np.abs(noise).max()).astype(np.float16) for noise in noises]
 
 

@@ -2,7 +2,8 @@
 
 UrbanSound8K (`metadata/UrbanSound8K.csv`, `audio/foldN/`), ESC (`meta/*.csv` with `audio/`) and plain `label/*` folders,
 where files that are named as in those two tell their recording, ESC's their fold too. `.wav` names in a table may be stored
-in another format. A label is spelled so that it can be part of an OSC address.
+in another format. Of UrbanSound8K the folder of the folds will do, with the table in it, beside it or where it belongs. A label
+is spelled so that it can be part of an OSC address.
 """
 
 import csv
@@ -22,6 +23,7 @@ from ..features import spelled
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus", ".wave", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 END = 65536  # bytes
+APART = 5  # of so many recordings of foreign sounds one is kept for testing, where no fold is
 NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
     r"(?P<fold>[1-9])-(?P<recording>\d{1,7})-[A-Z](-\d{1,2})?",  # ESC: fold, source, take, and in ESC-50 the class
     r"((?P<fold>[1-9]|10)-)?(?P<recording>\d{3,7})-\d-\d{1,3}-\d{1,3}",  # UrbanSound8K: recording, class, occurrence, slice
@@ -38,15 +40,16 @@ class Clip:
     recording: str = ""
 
 
-def find_clips(folder):
-    """All clips of a folder in any of the layouts above, sorted; ValueError if there are none."""
+def find_clips(folder, classes=()):
+    """All clips of a folder in any of the layouts above, sorted; ValueError if there are none. Labels that are spelled as one of
+    `classes` would be are called like it: an older model's may have spaces."""
     folder = Path(folder)
-    for layout in (_urbansound, _esc, _plain):
+    for layout in (_tables, _plain):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
-            names = _names({clip.label for clip in clips})
+            names, own = _names({clip.label for clip in clips}), {spelled(name): name for name in classes}
             _check_text(clips)
-            return [replace(clip, label=names[clip.label]) for clip in clips]
+            return [replace(clip, label=own.get(names[clip.label], names[clip.label])) for clip in clips]
     raise ValueError(f"no clips in {folder}: expected UrbanSound8K, ESC or label/*.wav folders of "
                      + ", ".join(SOUNDS))
 
@@ -75,10 +78,25 @@ def folds_of(clips):
     return sorted({clip.fold for clip in clips})
 
 
+def kept_apart(clips, folds):
+    """Those of foreign clips that are for testing when `folds` are: of these folds, or, where there is none such, of every fifth
+    recording. A hash of its name says which, so that training and testing agree and another file changes nothing."""
+    if of_these := [clip for clip in clips if clip.fold in folds]:
+        return of_these
+    places = {clip.recording: int(_digest(clip.recording.encode()), 16) for clip in clips}
+    chosen = {name for name, place in places.items() if place % APART == 0} or {min(places, key=places.get, default=None)}
+    return [clip for clip in clips if clip.recording in chosen]
+
+
 def fingerprint(clips):
     """A short text that is another one when a clip comes, goes or is exchanged; their folder may move."""
     parts = sorted(f"{clip.label}/{clip.path.name} {_ends(clip.path)}" for clip in clips)
     return f"{len(clips)}, {_digest(chr(10).join(parts).encode('utf-8', 'replace'))}"
+
+
+def marks(clips):
+    """What tells the sound of each clip from any other's, wherever it lies and whatever it is called: 8 letters and digits."""
+    return [_digest(_ends(clip.path).encode())[:8] for clip in clips]
 
 
 def _ends(path):
@@ -109,22 +127,59 @@ def repeat_to(samples, count):
     return samples if len(samples) >= count else np.tile(samples, -(-count // len(samples)))[:count]
 
 
+def _tables(folder):
+    """The clips that a table tells of, so far as their files are there."""
+    return [clip for clip in _wanted(folder).values() if clip]
+
+
+def absent(folder):
+    """How many rows of a table have no file."""
+    return sum(clip is None for clip in _wanted(Path(folder)).values())
+
+
+def absent_line(count):
+    """What is said of so many of them: a list of one line, or of none."""
+    return [f"{count} rows of the table have no file; they are left out"] * bool(count)
+
+
+def _wanted(folder):
+    """{path that a table says: its Clip, or None where there is no such file}, of UrbanSound8K or else of ESC."""
+    listed, found = _Listed(), {}  # a clip may stand in two tables, as ESC-10's do in ESC-50
+    for rows in (_urbansound, _esc):
+        for path, *more in rows(folder):
+            stored = _stored(path, listed)
+            found[path] = Clip(stored, *more) if stored else None
+        if any(found.values()):
+            break
+    return found
+
+
+def urban_table(folder):
+    """The table of UrbanSound8K in a folder, or of the folder of its folds; None where there is none."""
+    metadata, name = Path("metadata"), "UrbanSound8K.csv"
+    above = Path(os.path.abspath(folder)).parent
+    places = [folder / metadata / name, *([folder / name, above / metadata / name, above / name] if _folds_alone(folder) else [])]
+    return next(filter(Path.exists, places), None)
+
+
+def _folds_alone(folder):
+    """Whether all folders there are called fold1, fold2 and so on: classes are not."""
+    names = [path.name for path in folder.glob("[!.]*") if path.is_dir() and path.name != "metadata"]
+    return bool(names) and all(map(re.compile(r"fold\d+").fullmatch, names))
+
+
 def _urbansound(folder):
-    table = folder / "metadata" / "UrbanSound8K.csv"
-    for row in rows_of(table, ("slice_file_name", "fsID", "fold", "class")) if table.exists() else ():
-        path = _stored(folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"])
-        if path:
-            yield Clip(path, row["class"], int(row["fold"]), row["fsID"])
+    """(path, label, fold, recording) of each row."""
+    table, audio = urban_table(folder), folder if _folds_alone(folder) else folder / "audio"
+    for row in rows_of(table, ("slice_file_name", "fsID", "fold", "class")) if table else ():
+        yield audio / f"fold{row['fold']}" / row["slice_file_name"], row["class"], int(row["fold"]), row["fsID"]
 
 
 def _esc(folder):
-    found = {}  # a clip may stand in two tables, as ESC-10's do in ESC-50
+    """The same of ESC's tables."""
     for table in sorted((folder / "meta").glob("[!.]*.csv")):
         for row in rows_of(table, ("filename", "fold", "category", "src_file")):
-            path = _stored(folder / "audio" / row["filename"])
-            if path:
-                found[path] = Clip(path, row["category"], int(row["fold"]), row["src_file"])
-    return found.values()
+            yield folder / "audio" / row["filename"], row["category"], int(row["fold"]), row["src_file"]
 
 
 def rows_of(table, needed=()):
@@ -159,7 +214,7 @@ def told(folder, clips):
     """A line of text: how many clips there are of each class, and what beside them is not understood."""
     counts = Counter(clip.label for clip in clips)
     line = "learns " + ", ".join(f"{name} ({counts[name]})" for name in classes_of(clips))
-    if (Path(folder) / "audio").exists():  # a table says what belongs to it
+    if (Path(folder) / "audio").exists() or urban_table(Path(folder)):  # a table says what belongs to it
         return line
     others = [path for path in Path(folder).glob("[!.]*/[!.]*") if path.suffix.lower() not in SOUNDS]
     return line + (f"; {len(others)} files are left out, such as {min(others)}: sounds are {', '.join(SOUNDS)}, beside each other in "
@@ -167,6 +222,9 @@ def told(folder, clips):
 
 
 def _plain(folder):
+    if _folds_alone(folder) and any(path.suffix.lower() in SOUNDS for path in folder.glob("[!.]*/[!.]*")):
+        raise ValueError(f"{folder}: its folders are folds, and no table says the classes of what is in them; give the folder above, "
+                         "which holds metadata/UrbanSound8K.csv")
     for path in folder.glob("[!.]*/[!.]*"):  # a Mac leaves files that begin with a dot beside its own
         if path.suffix.lower() in SOUNDS:
             fold, recording = named(path.stem)
@@ -181,8 +239,22 @@ def named(stem):
     return (int(found["fold"] or 0), found["recording"]) if found else (0, stem)
 
 
-def _stored(path):
-    """`path`, or the same name in another sound format; None where neither exists."""
-    if path.exists():
+class _Listed(dict):
+    """{folder: {name with its ending in small letters: path}} of what is there, each folder read once."""
+
+    def __missing__(self, folder):
+        self[folder] = {_small(path): path for path in sorted(folder.glob("*"))}
+        return self[folder]
+
+
+def _small(path):
+    return path.stem + path.suffix.lower()
+
+
+def _stored(path, listed):
+    """`path`, or the same name in another sound format, whether its ending is in large letters or small; None where neither is
+    `listed`."""
+    if path.exists():  # on some disks whatever letters are large
         return path
-    return next((other for kind in SOUNDS if (other := path.with_suffix(kind)).exists()), None)
+    there = listed[path.parent]
+    return next((there[name] for name in (_small(path), *(path.stem + kind for kind in SOUNDS)) if name in there), None)

@@ -9,8 +9,13 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     ece                  expected calibration error of the top answer, 15 bins
     silent_n             clips in which nothing sounds, which are left out
     left_out             {label: clips} that the model has no class for
-    unknown_auroc        chance that a known sound is surer than a foreign one; null without foreign sounds
+    absent_n             how many rows of the data's table have no file
+    clips_n              how many clips were asked about, those in which nothing sounds too
+    learnt_n             how many of those the model has learnt: what is said of them says little; null where it does not say
+    unknown_auroc        chance that a known sound is surer than a foreign one; null where no foreign one sounds
     foreign_n            how many foreign ones were judged
+    foreign_learnt_n     how many of the foreign clips the model has learnt; null where it does not say
+    foreign_from         where they are from: "--foreign FOLDER", "left out" (of the data), or "noises and rooms of ours"
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
 """
 
@@ -25,14 +30,15 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 from ..audio.decide import answers
 from ..audio.engine import Engine, levels
 from ..audio.files import decode
-from ..audio.frontend import level_resample, log_mel
+from ..audio.frontend import FrontEnd, level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
-from .dataset import find_clips, folds_of, repeat_to
+from .dataset import absent, find_clips, folds_of, kept_apart, marks, repeat_to
 from .disturb import Disturb
 from .run import track
 
 WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
 BLOCK = 0.01  # s; blocks that the live path is fed with
+NOISES, LASTING, FRESH = 5, 2.0, 1  # noises of ours: how many of a kind, s, and a seed that training has not
 FADED = 0.25  # s after the end of a sound: when the stage is asked about it for the last time, before its gate closes
 
 
@@ -51,7 +57,7 @@ class Exam:
 def evaluate(model, data, folds=(), window=None, **more):
     """The figures above, of an `Exam(data, folds, window, **more)`."""
     exam = Exam(str(data), tuple(folds), window, **more)
-    clips, left_out = known_clips(model, exam)
+    clips, others = known_clips(model, exam)
     truth = np.array([model.classes.index(clip.label) for clip in clips])
     asked = ask(model, clips, exam, "known sounds")
     shares = np.concatenate(asked)
@@ -59,10 +65,9 @@ def evaluate(model, data, folds=(), window=None, **more):
         raise ValueError(f"{exam.data}: nothing there is louder than hear.gate ({DEFAULTS['hear.gate']:g} dBFS), so no window is "
                          "answered: give a higher --level")
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
-    foreign = _foreign(model, exam)
-    return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked), "foreign_n": len(foreign),
-            "left_out": left_out, "unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None,
-            **_asked(model, exam)}
+    return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked),
+            "absent_n": absent(exam.data), "clips_n": len(clips), "learnt_n": _learnt(model, clips),
+            "left_out": dict(Counter(clip.label for clip in others)), **_told_apart(model, exam, shares, others), **_asked(model, exam)}
 
 
 def _asked(model, exam):
@@ -72,9 +77,8 @@ def _asked(model, exam):
 
 
 def known_clips(model, exam):
-    """(clips of the exam's folds that the model has a class for, {label: how many} of those that it has none for); ValueError
-    where the first are none."""
-    found = find_clips(exam.data)
+    """(clips of the exam's folds that the model has a class for, those that it has none for); ValueError where the first are none."""
+    found = find_clips(exam.data, model.classes)
     there = [fold for fold in folds_of(found) if fold]
     if wrong := sorted(set(exam.folds) - set(there)):
         raise ValueError(f"{exam.data}: fold {wrong[0]} is not here; " + (f"there are {there}" if there else "leave out --folds"))
@@ -83,19 +87,40 @@ def known_clips(model, exam):
     if not clips:
         raise ValueError(f"{exam.data}: no clip of folds {list(exam.folds) or 'all'} belongs to a class of the model "
                          f"({', '.join(model.classes)})")
-    return clips, dict(Counter(clip.label for clip in asked if clip.label not in model.classes))
+    return clips, [clip for clip in asked if clip.label not in model.classes]
 
 
-def _foreign(model, exam):
-    """Answers (n, classes + 1) to the foreign sounds, those of the folds asked for where there are such; clips that the model
-    does have a class for are left out."""
-    if not exam.foreign:
-        return np.zeros((0, len(model.classes) + 1))
-    clips = [clip for clip in find_clips(exam.foreign) if clip.label not in model.classes]
+def _learnt(model, clips):
+    return sum(mark in model.learnt for mark in marks(clips)) if model.learnt else None
+
+
+def _told_apart(model, exam, shares, others):
+    """The figures of foreign sounds beside the answers `shares` to known ones: of those of a folder, else the `others` of the data,
+    else noises of our own."""
+    clips = foreign_clips(model, exam) if exam.foreign else others
+    named = f"--foreign {Path(exam.foreign).name}" if exam.foreign else "left out" if others else "noises and rooms of ours"
+    asked = ask(model, clips, exam, "foreign sounds") if clips else _to_noises(model, exam)
+    foreign = np.concatenate(asked)
+    return {"unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None, "foreign_n": len(foreign),
+            "foreign_learnt_n": _learnt(model, clips), "foreign_from": named}
+
+
+def foreign_clips(model, exam):
+    """The foreign clips, with folds asked for those that training without them keeps apart; such as the model has a class for are
+    left out."""
+    clips = [clip for clip in find_clips(exam.foreign, model.classes) if clip.label not in model.classes]
     if not clips:
         raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
-    clips = [clip for clip in clips if clip.fold in exam.folds] or clips
-    return np.concatenate(ask(model, clips, exam, "foreign sounds"))
+    return kept_apart(clips, exam.folds) if exam.folds else clips
+
+
+def _to_noises(model, exam):
+    """Answers as of `ask` to noises and humming rooms of the kinds that training has, and other ones."""
+    from .augment import strangers  # with librosa, which who teaches on stage need not wait for
+
+    noises = strangers(seconds=LASTING, each=NOISES, seed=FRESH)
+    return [_answers(model, noise.astype(np.float32), FrontEnd().rate, exam, number)
+            for number, noise in enumerate(track(noises, "noises"))]
 
 
 def ask(model, clips, exam, what):
@@ -103,13 +128,13 @@ def ask(model, clips, exam, what):
 
     A row holds probabilities, the last of them that of "none of these". Windows and clips in which nothing sounds have no row: as on
     the stage nothing is answered there."""
+    return [_answers(model, *decode(clip.path), exam, number) for number, clip in enumerate(track(clips, what))]
+
+
+def _answers(model, samples, rate, exam, seed):
     path = through_engine if exam.live else from_file
-    asked = []
-    for number, clip in enumerate(track(clips, what)):
-        samples, rate = decode(clip.path)
-        windows = path(model, exam.disturb(samples, rate, number), rate, exam.window or WHOLE)
-        asked.append(windows[np.isfinite(windows).all(1)] if exam.window else _over_the_clip(windows))
-    return asked
+    windows = path(model, exam.disturb(samples, rate, seed), rate, exam.window or WHOLE)
+    return windows[np.isfinite(windows).all(1)] if exam.window else _over_the_clip(windows)
 
 
 def _over_the_clip(windows):

@@ -23,7 +23,7 @@ from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import RESERVED, in_ascii
 from ..files import aged, brought_back, numbered, photograph, put, set_aside
-from ..model.card import OWN, PICTURES, pictures_in
+from ..model.card import MARKS, OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
 from ..params import DEFAULTS
@@ -31,7 +31,7 @@ from .dataset import read, repeat_to
 from .run import track
 
 WEIGHTS, MEMORY = "weights.safetensors", "memory.safetensors"
-PARTS = (WEIGHTS, "card.json", "pictures", MEMORY, FILE)  # of a model folder
+PARTS = (WEIGHTS, "card.json", "pictures", MEMORY, FILE, MARKS)  # of a model folder
 WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example
 MOST = 12  # views of an example alone, and as many of it with what is round it
@@ -136,6 +136,8 @@ class Pupil:
         (part / "pictures").mkdir(parents=True)
         for file in (WEIGHTS, MEMORY):
             shutil.copyfile(model.folder / file, part / file)
+        if (model.folder / MARKS).exists():
+            shutil.copyfile(model.folder / MARKS, part / MARKS)
         card = {**model.card, "taught": list(self.taught.names)}
         (part / "card.json").write_text(json.dumps(card, indent=1) + "\n")
         save_taught(self.taught, part)

@@ -21,7 +21,7 @@ from ..audio.engine import levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd
 from ..files import aged, write_whole
-from ..model.card import find_model, load_model, save_model
+from ..model.card import MARKS, find_model, load_model, save_model
 from ..model.net import WIDTHS, HearSee, SenseNorm
 from ..model.zoo import open_googlenet
 from ..params import DEFAULTS
@@ -29,7 +29,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import classes_of, find_clips, fingerprint, folds_of, read, told
+from .dataset import absent, absent_line, classes_of, find_clips, fingerprint, folds_of, kept_apart, marks, read, told
 from .distill import ANSWER_WEIGHT, Seeing
 from .evaluate import cut
 from .pictures import crops, read_squares
@@ -97,8 +97,8 @@ def train(settings, out, run_folder, workers=None):
     learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = _learnable(settings)
-    classes, foreign = classes_of(clips), _strangers(settings)
-    print(told(settings.data, clips))
+    classes, foreign = classes_of(clips), _strangers(settings, classes_of(clips))
+    print("\n".join([told(settings.data, clips), *absent_line(absent(settings.data))]))
     _keep_others(out, run_folder)
     lender = _lender(settings.start)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
@@ -111,10 +111,12 @@ def train(settings, out, run_folder, workers=None):
     run.begin()
     _remember_out(out, run.folder)
     workers = usual_workers(device) if workers is None else workers
-    _learn(course, run, run.resume(course=course), workers)
-    settle(course.averaged, sounds)
+    done = run.resume(course=course)
+    _learn(course, run, min(done, settings.steps), workers)
+    _settle(course, run, done)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
     _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
+    note_learnt(out, [*learnt, *foreign], lender)
     if not settings.steps:
         run.log(step=0)  # something has been learnt here, too: other sounds are another run
     remember(load_model(out), clips)
@@ -140,12 +142,27 @@ def _learn(course, run, first, workers):
             run.log(step=step + 1, **course.losses.read())
 
 
+def _settle(course, run, done):
+    """The final statistics, kept as one step more: what is stopped afterwards does not take them again."""
+    after = course.settings.steps + 1
+    course.averaged.eval()
+    if done < after:
+        settle(course.averaged, course.sounds)
+        run.save(after, course=course)
+
+
 def _keep(net, out, card, back):
     """Write the model folder; with clips kept `back`, how sure it may be."""
     save_model(out, net, card)
     found = calibrate(load_model(out), back)
     if found:
         save_model(out, net, {**card, "temperature": found.pop("temperature"), "kept_back": found})
+
+
+def note_learnt(out, clips, start):
+    """Note in the model folder `out` which clips it has learnt; what the model `start` had, it has too."""
+    every = {*marks(clips), *(start.learnt if start else ())}
+    write_whole(Path(out) / MARKS, "".join(f"{mark}\n" for mark in sorted(every)))
 
 
 def _learnable(settings):
@@ -159,10 +176,13 @@ def _learnable(settings):
     return clips
 
 
-def _strangers(settings):
-    """The clips of no class; of the fold that is left out none of these either, so that they can be judged on, too."""
-    found = find_clips(settings.foreign) if settings.foreign else []
-    return [clip for clip in found if not settings.leave_out or clip.fold != settings.leave_out]
+def _strangers(settings, classes):
+    """The clips of no class; where a fold is left out, without those that `kept_apart` keeps to judge on."""
+    found = [clip for clip in find_clips(settings.foreign) if clip.label not in classes] if settings.foreign else []
+    apart = set(kept_apart(found, (settings.leave_out,))) if settings.leave_out else ()
+    if apart:
+        print(f"{len(apart)} of {len(found)} foreign clips are kept for testing")
+    return [clip for clip in found if clip not in apart]
 
 
 def _keep_others(out, run_folder):
@@ -230,7 +250,7 @@ def settle(net, sounds):
         norm.momentum = None  # the plain mean over all batches
         norm.train()
     device = next(net.parameters()).device
-    for step in range(SETTLED):
+    for step in track(range(SETTLED), "settling"):
         net.stages(net.shown(sounds.clean(step).to(device)))
     net.eval()
 

@@ -1,4 +1,6 @@
-"""A model is a folder: `weights.safetensors`, `card.json`, `pictures/<class>.*`. This module reads and writes it."""
+"""A model is a folder: `weights.safetensors`, `card.json`, `pictures/<class>.*`. This module reads and writes it.
+
+Beside them may lie `learnt.txt`: marks of the clips that it has learnt, by which judging it tells them from others."""
 
 import hashlib
 import json
@@ -20,6 +22,7 @@ from .taught import load_taught
 
 DEFAULT = Path(__file__).parents[2] / "models" / "urban"
 OWN = Path.home() / ".hearsee" / "models"  # of the player: what was taught
+MARKS = "learnt.txt"  # a file of its own, as a card is to be read
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 WIDEST = 4  # a stretch; more would cost decisions
 WINDOWS, HOPS = (256, 512, 1024, 2048, 4096), (128, 256, 512, 1024)  # samples, of a front end
@@ -47,6 +50,12 @@ class Model:
     def label(self):
         """What is said of it: the folder's name and the hash."""
         return f"{self.folder.name}, weights {self.weights_hash}"
+
+    @cached_property
+    def learnt(self):
+        """Marks of the clips that it has learnt, see `learn.dataset.marks`; empty where nobody noted them."""
+        path = self.folder / MARKS
+        return frozenset(path.read_text(encoding="utf-8").split()) if path.exists() else frozenset()
 
     @property
     def front_end(self):

@@ -4,13 +4,16 @@ The original sorted clips by class and forgot the folds, which is where its leak
 recording stay in the name, which `learn.dataset.find_clips` reads back.
 """
 
+import hashlib
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
+from ...features import spelled
 from ...files import put
-from ..dataset import classes_of, find_clips, named, rows_of
+from ..dataset import absent, absent_line, classes_of, find_clips, named, urban_table
 
 URBAN_FOLDS = (873, 888, 925, 990, 936, 823, 838, 806, 816, 837)  # clips of the published UrbanSound8K
 ESC_FOLDS = 5
@@ -29,8 +32,14 @@ def arrange(data, out):
 def kept_name(clip):
     """A file name that tells fold and recording; the plain name where the layout has no folds."""
     name, wanted = clip.path.name, (clip.fold, clip.recording)
-    names = (name, f"{clip.fold}-{name}", f"fold{clip.fold}-{clip.recording}--{name}")
+    names = (name, f"{clip.fold}-{name}", f"fold{clip.fold}-{_fit(clip.recording)}--{name}")
     return next((each for each in names if named(Path(each).stem) == wanted), names[-1]) if clip.fold else name
+
+
+def _fit(recording):
+    """A recording as it can stand in a file's name before `--`; where that had to change it, with a hash, so that two stay two."""
+    legal = re.sub("--+", "-", spelled(recording)).strip("-")
+    return legal if legal == recording else f"{legal}-{hashlib.sha256(recording.encode()).hexdigest()[:6]}"
 
 
 def _place(source, target):
@@ -50,8 +59,7 @@ def report(data, clips):
     counts = Counter(clip.label for clip in clips)
     lines = [f"{len(clips)} clips of {len(counts)} classes: "
              + ", ".join(f"{name} {counts[name]}" for name in classes_of(clips)), _folds(data, clips)]
-    absent = _rows(data) - len(clips)
-    return lines + [f"{absent} rows of the table have no file; they are left out"] if absent > 0 else lines
+    return lines + absent_line(absent(data))
 
 
 def _folds(data, clips):
@@ -70,12 +78,6 @@ def _of(count, whole):
 
 def _expected(data):
     """{fold: clips of the published set, or None} of the layout in `data`."""
-    if (Path(data) / "metadata" / "UrbanSound8K.csv").exists():
+    if urban_table(Path(data)):
         return dict(enumerate(URBAN_FOLDS, 1))
     return dict.fromkeys(range(1, ESC_FOLDS + 1)) if (Path(data) / "meta").is_dir() else {}
-
-
-def _rows(data):
-    tables = [Path(data) / "metadata" / "UrbanSound8K.csv", *(Path(data) / "meta").glob("[!.]*.csv")]
-    rows = [row for table in tables if table.exists() for row in rows_of(table)]
-    return len({row.get("filename") or (row.get("fold"), row.get("slice_file_name")) for row in rows})  # ESC-10's stand in ESC-50's, too

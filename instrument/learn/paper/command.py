@@ -34,7 +34,8 @@ def _arrange(options, clips, out):
 
 
 def _split(options, clips, out):
-    made = splits(clips, honest(clips, SPLITS), (), options.seed)
+    made, lines = splits(clips, honest(clips, SPLITS), (), options.seed)
+    yield from (f"left out: {line}" for line in lines)
     parts = [_parts(split) for split in made]
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")

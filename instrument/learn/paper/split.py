@@ -41,15 +41,21 @@ def honest(clips, kinds=("random", "folds")):
 
 
 def splits(clips, kinds=("random", "folds"), folds=(), seed=0):
-    """The splits of every kind: one each, or one per fold (of `folds`; all if empty)."""
+    """(the splits of every kind: one each, or one per fold (of `folds`; all if empty); a line of text for each that too few clips
+    leave out). ValueError where they leave out all."""
     makers = {"random": lambda: [random(clips, seed)], "recordings": lambda: [by_recording(clips, seed)],
               "folds": lambda: by_folds(clips, folds, seed)}
     found = [split for kind in kinds for split in makers[kind]()]
-    for split in found:
-        if not (split.train and split.validation and split.test):
-            raise ValueError(f"too few clips for the {split.name} split (train {len(split.train)}, validation "
-                             f"{len(split.validation)}, test {len(split.test)}): give at least 10 clips of a class")
-    return found
+    possible = [split for split in found if split.train and split.validation and split.test]
+    lines = [_too_few(split) for split in found if split not in possible]
+    if not possible:
+        raise ValueError(lines[0])
+    return possible, lines
+
+
+def _too_few(split):
+    return (f"too few clips for the {split.name} split (train {len(split.train)}, validation {len(split.validation)}, test "
+            f"{len(split.test)}): give at least 10 clips of a class")
 
 
 def random(clips, seed=0):

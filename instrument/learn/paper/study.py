@@ -47,8 +47,11 @@ def reproduce(paper, out):
     found = find_clips(paper.data)
     clips = chosen(found, paper.per_class, paper.recipe.seed)
     kinds = paper.splits or (("random", "folds") if paper.folds else honest(clips))  # who names folds is told that they are not there
-    chances = splits(clips, kinds, paper.folds, paper.recipe.seed)
+    chances, lines = splits(clips, kinds, paper.folds, paper.recipe.seed)
+    lacking = [f"left out: {line}" for line in lines]
     with crew() as team:
+        if team.first and lacking:
+            print("\n".join(lacking))  # now, and in the table
         check_shares(paper.recipe, team)
         team.in_turn(lambda: build(paper.network, len(classes_of(clips)), paper.weights, paper.recipe.seed))  # a mistake is told now
         study = Study(paper, clips, Path(out), team)
@@ -58,7 +61,7 @@ def reproduce(paper, out):
         return []
     facts = {"network": paper.network, "weights": study.words, "device": team.device, "processes": team.world,
              "as_published": paper.as_published, "per_class": paper.per_class, "recipe": asdict(paper.recipe),
-             "data": report(paper.data, found), "classes": study.classes}
+             "data": report(paper.data, found) + lacking, "classes": study.classes}
     return write(Path(out), facts, results, study.training_pictures(chances[0]))
 
 
