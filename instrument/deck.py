@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from .params import DEFAULTS
+from .params import BY_NAME, DEFAULTS
 from .presets import LOOK, Glide, label, read
 
 LEAST_MORPH = 2.0  # s; what `preset.morph` takes where show.morph is shorter
@@ -54,7 +54,11 @@ class Deck:
         if name == "preset.morph":
             seconds = max(seconds, LEAST_MORPH)
         preset = self._wanted(name, argument)  # now, not on the beat: a broken one is refused at once
-        self._waiting = (self._clock.due(values["show.quantise"], now), preset, seconds)
+        due = self._clock.due(values["show.quantise"], now)
+        self._waiting = due, preset, seconds
+        if due > now and not self.message:
+            unit = BY_NAME["show.quantise"].text(values["show.quantise"])
+            self.message = f"{label(preset.path)} comes with the {unit}, in {due - now:.1f} s"
 
     def _go_back(self, values):
         if self._waiting:  # not yet played: to go back is to leave all as it is

@@ -258,6 +258,15 @@ def test_a_preset_that_waits_for_the_beat_is_there_though_its_file_has_gone(deck
     assert values_after(deck, 1.01)["zoom.speed"] == 2.0
 
 
+def test_a_preset_that_waits_for_the_bar_is_said_to(deck):
+    for tap in range(5):
+        deck._clock.tap(tap / 2)
+    deck.ask("preset.load", "fast", 2.1, {**DEFAULTS, "show.quantise": 2.0})
+    assert deck.message.startswith("fast comes with the bar, in ")
+    deck.ask("preset.load", "fast", 2.1, DEFAULTS)
+    assert deck.message == ""
+
+
 def test_a_number_is_no_name_to_save_under_and_is_said_once(deck):
     save_now(deck, 1.0, 0.0, DEFAULTS)
     assert deck.path.name == "03-look-3.toml" and deck.told == [f"saved {deck.path}"]
