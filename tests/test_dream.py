@@ -1346,6 +1346,27 @@ def test_a_picture_that_is_carried_for_long_grows_no_stripes(way):
     assert roughness(carried) < 1.1 * grain
 
 
+@pytest.mark.parametrize("way, comes", (
+    (Motion(), False), (Motion(expand=0.1), False), (Motion(expand=-0.01), True), (Motion(turn=0.1), True),
+    (Motion(pan_x=0.05), True), (Motion(expand=0.1, pan_x=0.05), False), (Motion(tunnel=-0.1), True),
+    (Motion(expand=0.3, spiral=0.1), False), (Motion(strips=-0.1), True)))
+def test_what_lies_outside_comes_in_where_the_way_leads_there(way, comes):
+    assert flow.reveals(way, 1.6) == comes
+    black, white = torch.zeros(1, 3, 50, 80), torch.ones(1, 3, 50, 80)
+    carried = flow.along(black, *flow.course(way), white)
+    assert (carried.max() > 0.02) == comes and carried[..., 20:30, 35:45].max() < 0.02
+
+
+def test_what_comes_in_for_long_is_a_picture_and_no_smear():
+    picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
+    carried, smeared, way = picture, picture, Motion(expand=-0.005, pan_x=0.01)
+    for seconds in range(60):
+        beyond = flow.along(picture, *flow.course(added(Motion(), way, seconds)))  # it is carried itself, and all at once
+        carried, smeared = flow.along(carried, *flow.course(way), beyond), flow.along(smeared, *flow.course(way))
+    rims = [float(each[..., :12].diff(dim=3).abs().mean()) for each in (picture, carried, smeared)]  # across the border
+    assert rims[1] > 0.5 * rims[0] > rims[2]
+
+
 def roughness(picture):
     return float(picture.diff(dim=3).abs().mean() + picture.diff(dim=2).abs().mean())
 

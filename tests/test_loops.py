@@ -57,17 +57,8 @@ def test_another_size_is_pytorchs_smooth_one(size, wanted, threads):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("way", [Motion(expand=0.3), Motion(expand=-0.4, pan_x=0.2), Motion(strips=0.5, pan_y=-3.0), Motion(expand=-2.0)])
 def test_a_straight_way_leads_where_it_leads_without_loops(size, way, threads, plainly):
-    (kind, numbers), shown = flow.course(way), octaves.resize(picture((4, 6)), size)  # they soften the finest grain differently
-    assert torch.allclose(flow.along(shown, kind, numbers), plainly(flow.along, shown, kind, numbers), atol=2e-2)
-
-
-@pytest.mark.parametrize("sharp", [flow.SHARP, flow.PYTORCHS])
-def test_a_cubic_reading_is_that_of_pytorch_but_for_how_far_it_overshoots(sharp, threads):
-    shown = picture((24, 40))
-    found = loops.read(shown, loops.cubic(24, 0.9, 0.03, sharp), loops.cubic(40, 0.9, -0.05, sharp))
-    places = torch.stack(torch.meshgrid(flow._centres(40, "cpu") * 0.9 - 0.05, flow._centres(24, "cpu") * 0.9 + 0.03, indexing="xy"), -1)
-    pytorchs = F.grid_sample(shown, places[None], "bicubic", "reflection", align_corners=False)
-    assert torch.allclose(found, pytorchs, atol=1e-4) == (sharp == flow.PYTORCHS)
+    kind, numbers = flow.course(way)
+    assert torch.allclose(flow.along(picture(size), kind, numbers), plainly(flow.along, picture(size), kind, numbers), atol=2e-3)
 
 
 @pytest.mark.parametrize("way", [Motion(turn=0.3), Motion(tunnel=0.3, expand=0.1), Motion(spiral=0.4)])

@@ -29,7 +29,8 @@ class Form(NamedTuple):
     """What one step consists of: steps of the same form share a CUDA graph."""
 
     way: str  # how the picture is carried, see flow.course
-    leaks: bool  # whether it comes back to what is remembered
+    reveals: bool  # whether what is remembered comes in from outside its borders
+    leaks: bool  # whether it comes back to that
     memory: str  # how that is remembered, see flow.courses; "" where nobody asks
     ascent: tuple  # of one Ascent, or none
 
@@ -84,24 +85,20 @@ class Change:
         lands = divided(parts.fields, numbers.odds)
         mixture = mixed(parts.views, lands, parts.picture)
         picture, lost = step.sound(parts.picture, mixture)
-        picture = flow.along(picture, form.way, numbers.way)
+        memory = self._remembered(mixture, form, numbers, parts) if form.reveals or form.leaks else None
+        picture = flow.along(picture, form.way, numbers.way, memory if form.reveals else None)
         if form.leaks:
-            picture = self._leaked(picture, mixture, form, numbers, parts)
+            picture = _leaked(picture, memory, numbers, parts)
         if form.ascent:
             lands = self._carried(lands, form, numbers, parts)
             picture, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts, lands)
             lost = lost.long() + missed
         return self._settled(picture, numbers, parts), lost
 
-    def _leaked(self, picture, mixture, form, numbers, parts):
-        """The picture, leaked back to the class pictures as they are remembered."""
+    def _remembered(self, mixture, form, numbers, parts):
+        """The class pictures as they are remembered, and the sound."""
         memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0])
-        if parts.sound:
-            memory = sounding(memory, parts.sound[0], numbers.sound)
-        share, turned = numbers.leak
-        if loops.fits(picture, numbers=numbers.leak) and not turned:
-            return picture.lerp(memory, share)
-        return picture.lerp(memory, 1 - (1 - share) * torch.exp(-turned * parts.clouds[1]))
+        return sounding(memory, parts.sound[0], numbers.sound) if parts.sound else memory
 
     def _settled(self, picture, numbers, parts):
         """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""
@@ -135,6 +132,14 @@ class Change:
             return picture
 
         return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
+
+
+def _leaked(picture, memory, numbers, parts):
+    """The picture, leaked back to what is remembered."""
+    share, turned = numbers.leak
+    if loops.fits(picture, numbers=numbers.leak) and not turned:
+        return picture.lerp(memory, share)
+    return picture.lerp(memory, 1 - (1 - share) * torch.exp(-turned * parts.clouds[1]))
 
 
 def mixed(views, lands, like):

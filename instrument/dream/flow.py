@@ -18,11 +18,11 @@ from . import loops
 
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
-# A cubic reading overshoots by its `sharp`, and a dream is read anew in each step: PyTorch's own makes waves of 6 px 1.5 % stronger
-# each time, so that stripes grow round every edge; with this it is 0.1 %, and sharper than Catmull and Rom's -0.5, which has none.
-SHARP = -0.55
-MARGIN, PYTORCHS = 2, -0.75  # px that such a reading may reach outside; the sharp of `grid_sample`
-SOFTENED = 0.23  # share of a plain reading that brings PyTorch's down to ours
+MARGIN, SHARP = 2, -0.75  # px that a cubic reading may reach outside; how PyTorch's overshoots
+# A dream is read anew in each step, and such a reading makes waves of 6 px 1.5 % stronger each time: stripes grew round every edge.
+# With this share of a plain one it is 0.1 %, and still sharper than Catmull and Rom's cubic, which overshoots by nothing.
+SOFTENED = 0.23
+LEAST = 1e-5  # half heights, of a way that brings something in
 FARTHEST = 16.0  # half heights from the middle to which a field is followed: a tunnel would end nowhere
 STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; where it costs nothing
 
@@ -34,16 +34,44 @@ def course(way):
     return ("straight", _line(_steps(way))) if is_linear(way) else ("bent", tuple(way))
 
 
-def along(picture, kind, numbers):
-    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one, mirrored at its borders."""
+def along(picture, kind, numbers, beyond=None):
+    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one.
+
+    From outside its borders comes what another one, `beyond`, shows there; without one a mirror: step by step that is the
+    same row again and again.
+    """
     if kind == "still":
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
+    places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
+    carried = _carried(picture, kind, numbers, places)
+    return carried if beyond is None else carried.lerp(beyond, _outside(places, size))
+
+
+def _carried(picture, kind, numbers, places):
+    size = tuple(picture.shape[2:])
     if kind == "straight" and loops.fits(picture, numbers=numbers) and not (numbers[1] or numbers[3]):  # along rows and columns
         xx, _, x0, _, yy, y0 = reading(numbers, size)
-        return loops.read(picture, loops.cubic(size[0], yy, y0, SHARP), loops.cubic(size[1], xx, x0, SHARP))
-    places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
+        sharp = loops.read(picture, loops.cubic(size[0], yy, y0, SHARP), loops.cubic(size[1], xx, x0, SHARP))
+        return sharp.lerp_(loops.read(picture, loops.linear(size[0], yy, y0), loops.linear(size[1], xx, x0)), SOFTENED)
     return _read(picture, places, "bicubic").lerp(_read(picture, places, "bilinear"), SOFTENED)
+
+
+def _outside(places, size):
+    """How much of each pixel (1, 1, h, w) is read outside a picture (h, w): all of it from half a pixel on."""
+    across, down = (places[:, axis:axis + 1].abs() for axis in (0, 1))
+    return (torch.maximum((across - 1) * (size[1] / 2), (down - 1) * (size[0] / 2)) + 0.5).clamp(0, 1)
+
+
+def reveals(way, aspect):
+    """Whether a way brings in what lies outside a picture, so many times as wide as high: somewhere along its borders, seen at
+    their ends and middles, it leads inside."""
+    for place in (-1.0, 0.0, 1.0):
+        for side in (-1.0, 1.0):
+            across, up = _speeds(side * aspect, place, way)[0], _speeds(place * aspect, side, way)[1]
+            if min(across * side, up * side) < -LEAST:
+                return True
+    return False
 
 
 def courses(ways, frames):
@@ -86,11 +114,16 @@ def plane(height, width, device):
 
 def velocity(points, field):
     """The field of motion.py at `points` (..., 2), per second."""
-    x, y = points[..., 0] - field.centre_x, points[..., 1] - field.centre_y
-    radius = (x.square() + y.square()).sqrt()
+    return torch.stack(_speeds(points[..., 0], points[..., 1], field), -1)
+
+
+def _speeds(x, y, field):
+    """(across, up) of a field at numbers, arrays or tensors."""
+    x, y = x - field.centre_x, y - field.centre_y
+    radius = (x * x + y * y) ** 0.5
     grow = field.expand + field.tunnel * radius
     turn = field.turn + field.spiral * (1 - radius)
-    return torch.stack((x * grow - y * turn + field.pan_x + field.strips * x, y * grow + x * turn + field.pan_y), -1)
+    return x * grow - y * turn + field.pan_x + field.strips * x, y * grow + x * turn + field.pan_y
 
 
 def _step(field, dt):
@@ -208,13 +241,13 @@ def _cubic(at):
     part = at - first
     before, after = _outer(1 + part), _outer(2 - part)
     middle = 1 - before - after
-    next_ = ((PYTORCHS + 2) * (1 - part) - (PYTORCHS + 3)) * (1 - part).square() + 1
+    next_ = ((SHARP + 2) * (1 - part) - (SHARP + 3)) * (1 - part).square() + 1
     return (first - 1, before), (first + next_ / middle, middle), (first + 2, after)
 
 
 def _outer(far):
     """The share of a pixel 1 to 2 px away in the cubic of PyTorch."""
-    return ((PYTORCHS * far - 5 * PYTORCHS) * far + 8 * PYTORCHS) * far - 4 * PYTORCHS
+    return ((SHARP * far - 5 * SHARP) * far + 8 * SHARP) * far - 4 * SHARP
 
 
 def _inside(picture, x, y):

@@ -64,13 +64,24 @@ def bilinear(count, wanted):
     return Taps(at.clip(0, count - 1)[used].astype(U), (share / share.sum(0))[used].astype(np.float32))
 
 
-def cubic(count, scale, aside, sharp):
-    """Taps of `count` places read between others, where `scale` times the place (-1..1) and `aside` says, mirrored at the ends."""
+def linear(count, scale, aside):
+    """Taps of `count` places read between two others, where `scale` times the place (-1..1) and `aside` says, mirrored at the ends."""
+    first, beyond = _between(count, scale, aside)
+    return Taps((first + np.arange(2)[:, None]).clip(0, count - 1).astype(U), np.stack((1 - beyond, beyond)).astype(np.float32))
+
+
+def _between(count, scale, aside):
+    """For each of so many places the one before where to read, and how far beyond that it is (0..1)."""
     places = scale * ((np.arange(count) * 2 + 1) / count - 1) + aside
     places = 1 - np.abs((places + 1) % 4 - 2)
     at = ((places + 1) * count - 1) / 2
     first = np.floor(at)
-    beyond = at - first
+    return first, at - first
+
+
+def cubic(count, scale, aside, sharp):
+    """The same between four others."""
+    first, beyond = _between(count, scale, aside)
     far = np.abs(beyond - np.arange(-1, 3)[:, None])
     near = ((sharp + 2) * far - (sharp + 3)) * far * far + 1
     share = np.where(far <= 1, near, ((sharp * far - 5 * sharp) * far + 8 * sharp) * far - 4 * sharp)
