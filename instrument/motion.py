@@ -6,8 +6,8 @@ A point p = (x, y), y in -1..1 upwards and x scaled by the aspect, moves with ve
     q = p - (centre_x, centre_y)
     v = q * (expand + tunnel * |q|) + (-q.y, q.x) * (turn + spiral * (1 - |q|)) + (pan_x + strips * q.x, pan_y)
 
-so a picture warped by a short dt shows at p what was at p - v(p) * dt, mirrored at its borders; longer times are
-followed in such steps.
+so a picture warped by a short dt shows at p what was at p - v(p) * dt; longer times are followed in such steps. From outside its
+borders comes what the dream remembers, and between two dreams a mirror.
 `shaders/lib/field.glsl` is the same formula.
 
 A `way` is a Motion too: what a changing field adds up to over some time, as if it had all been in one second. Where a
