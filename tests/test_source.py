@@ -1,6 +1,8 @@
 """Sources: files of every kind or one clear line, real-time pacing, the watchdog, a real capture."""
 
 import subprocess
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -418,16 +420,18 @@ def test_the_sockets_that_windows_lists_once_more_are_no_devices(monkeypatch):
     assert sources.pick_input("CABLE Output", sources.devices()).index == 1
 
 
-def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(monkeypatch):
+@pytest.fixture
+def streams(monkeypatch):
+    """What was asked for of the streams that were opened; `refuses(asked)` is why one is not, or nothing."""
     import sounddevice
 
-    tried = []
-
     class Stream:
-        def __init__(self, device, **_):
-            tried.append(device)
-            if device == 4:
-                raise sounddevice.PortAudioError("Invalid device")
+        asked, refuses = [], staticmethod(lambda asked: "")
+
+        def __init__(self, **asked):
+            self.asked.append(asked)
+            if reason := Stream.refuses(asked):
+                raise sounddevice.PortAudioError(reason)
 
         def start(self):
             pass
@@ -436,8 +440,39 @@ def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(monkeypatch):
         monkeypatch.setattr(sounddevice, name, lambda: None)
     monkeypatch.setattr(sounddevice, "InputStream", Stream)
     monkeypatch.setattr(sources, "devices", lambda: WINDOWS)
-    assert sources._open_input(lambda listed: sources.pick_input("scarlett", listed), 48000, lambda *_: None)
-    assert tried == [4, 2]
+    return Stream
+
+
+def open_scarlett(heard):
+    return sources._open_input(lambda listed: sources.pick_input("scarlett", listed), 48000, heard)
+
+
+def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(streams):
+    streams.refuses = lambda asked: "Invalid device" * (asked["device"] == 4)
+    assert open_scarlett(lambda *_: None)
+    assert [asked["device"] for asked in streams.asked] == [4, 2]
+
+
+def test_a_device_that_comes_back_with_another_rate_is_heard_at_the_one_it_had(streams, monkeypatch):
+    monkeypatch.setattr(sources, "devices", lambda: [replace(each, rate=44100.0) for each in WINDOWS])
+    streams.refuses = lambda asked: "Invalid sample rate" * (asked["samplerate"] == 48000)
+    heard = []
+    assert open_scarlett(lambda block, overflowed: heard.append(block))
+    block = np.full((441, streams.asked[-1]["channels"]), 0.5, np.float32)
+    for _ in range(100):
+        streams.asked[-1]["callback"](block, 441, None, SimpleNamespace(input_overflow=False))
+    assert sum(map(len, heard)) == pytest.approx(48000, abs=100) and heard[-1] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_why_a_device_does_not_open_is_said(monkeypatch):
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        source.tick(0.1)
+        jack.plugged = False
+        for now in (0.65, 0.68, 0.7, 1.0):
+            source.tick(now)
+        assert source.note == "mic gives no sound: silence until it is back (no such device)"
 
 
 @pytest.mark.parametrize("system, told", (("darwin", True), ("win32", True), ("linux", True), ("other", False)))

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import demo
 from .files import Frames, decode, open_sound
+from .frontend import Resampler
 from .player import mono, open_player
 from .ring import Ring
 
@@ -157,7 +158,8 @@ class Microphone(Source):
         self._tried = now
         try:
             self._open(now)
-        except OSError:
+        except OSError as reason:
+            self.note = f"{self.name} gives no sound: silence until it is back ({reason})"
             return
         self.reopened += 1  # the note stays until sound comes: a sound server may open what it cannot connect
 
@@ -392,13 +394,21 @@ def _open_input(choose, rate, heard, channels=()):
     chosen = choose(listed)
     if max(channels, default=0) > chosen.inputs:
         raise OSError(f"audio input {chosen.text} has no channel {max(channels)}: give --channels from 1 to {chosen.inputs}")
-    tries = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]
-    for device in tries:
+    found_ways = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]
+    # Its clock may have been switched meanwhile: then it refuses the rate that it had.
+    tries = [(device, rate) for device in found_ways] + [(device, int(device.rate)) for device in found_ways if int(device.rate) != rate]
+    for device, own in tries:
         try:
-            return _started(device, rate, heard, channels)
+            return _started(device, own, heard if own == rate else _resampled(heard, own, rate), channels)
         except sounddevice.PortAudioError as problem:
             error = problem
     raise OSError(f"audio input {chosen.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others")
+
+
+def _resampled(heard, from_rate, to_rate):
+    """`heard`, given blocks of another rate."""
+    resampler = Resampler(from_rate, to_rate)
+    return lambda block, overflowed: heard(resampler.push(block), overflowed)
 
 
 def _opened(device, channels):
