@@ -21,6 +21,7 @@ class Deck:
         self._control, self._clock, self._notice = control, clock, notice
         self._writer = ThreadPoolExecutor(1, "presets")  # one after the other: each takes the next number
         self._saving = []  # (what is to become of it, the preset that was in play)
+        self._saved = None  # the last one that was
         self._waiting = None  # (due, Preset, seconds)
         self._glide = None
         self._before = None  # (path, values) of the look before the last recall or panic
@@ -50,6 +51,8 @@ class Deck:
             self._recall(name, argument, now, values)
 
     def _recall(self, name, argument, now, values):
+        while self._saving:  # it may be the one that is asked for
+            self._see_saved(*self._saving.pop(0))
         seconds = values["show.morph"]
         if name == "preset.morph":
             seconds = max(seconds, LEAST_MORPH)
@@ -128,10 +131,10 @@ class Deck:
     def _see_saved(self, saving, before):
         try:
             path = saving.result()
-        except OSError as mistake:
+        except (OSError, ValueError) as mistake:
             return self._notice(str(mistake))
-        if self.path == before:  # nothing was recalled meanwhile
-            self.path = path
+        if self.path in (before, self._saved):  # nothing was recalled meanwhile
+            self.path = self._saved = path
         self._notice(f"saved {path}")
 
     def _begin(self, preset, seconds, now, values):

@@ -136,25 +136,35 @@ def test_what_begins_is_known_at_once_and_what_goes_on_unknown_once_it_lasts():
     decider = Decider(CLASSES)
     hum = [UNSURE] * 60
     blip = [SURE] * round(1.5 * doubt / STEP)
-    assert not any(heard(decider, hum + blip + hum, [-40] * (120 + len(blip))))
-    assert heard(copy(decider), [logits("bark", 9.0)] * 4, [-40] * 4, start=10.0)[-1]  # clearly one
-    lasting = heard(decider, [SURE] * 60, [-40] * 60, start=10.0)
+    passed = hum + blip + hum
+    assert not any(heard(decider, passed, [-40] * len(passed)))
+    assert heard(copy(decider), [logits("bark", 9.0)] * 4, [-40] * 4, start=STEP * len(passed))[-1]  # clearly one
+    lasting = heard(decider, [SURE] * 60, [-40] * 60, start=STEP * len(passed))
     assert lasting[-1] and not any(lasting[:round(1.9 * doubt / STEP)])
 
 
-def turns(*seconds):
-    """How often the top class changes while two classes take turns, each for so many seconds."""
-    decider, sounds = Decider(CLASSES), [("bark", "siren")[at % 2] for at, long in enumerate(seconds) for _ in range(round(long / STEP))]
-    return sum(decision.changed for decision in run(decider, sounds))
+def turns(*seconds, strength=2.2, knocks=0.0):
+    """(how often the top class changes, the share of time in which it is the one that sounds) while two classes take turns, each
+    for so many seconds; each second begins so many dB louder than it goes on."""
+    decider, sounds = Decider(CLASSES), [at % 2 for at, long in enumerate(seconds) for _ in range(round(long / STEP))]
+    decisions = [decider.update(logits(CLASSES[sound], strength), -40 + knocks * (at % round(1 / STEP) < 6), DEFAULTS, STEP * at)
+                 for at, sound in enumerate(sounds)]
+    return sum(each.changed for each in decisions), np.mean([each.top == sound for each, sound in zip(decisions, sounds, strict=True)])
 
 
-def test_what_goes_to_and_fro_is_doubted_the_longer_the_more_often_it_does():
-    assert turns(*[2.0] * 30) < 12 and turns(*[2.0] * 3) == 3  # of 30
+@pytest.mark.parametrize("knocks", (0.0, 15.0))
+def test_what_goes_to_and_fro_is_doubted_the_longer_the_more_often_it_does(knocks):
+    assert turns(*[2.0] * 30, knocks=knocks)[0] < 12 and turns(*[2.0] * 3, knocks=knocks)[0] == 3  # of 30
+
+
+@pytest.mark.parametrize("seconds", (2.0, 3.0, 5.0))
+def test_what_is_certain_is_heard_however_often_it_comes_and_goes(seconds):
+    assert turns(*[seconds] * 20, strength=8.0)[1] > 0.9
 
 
 def test_what_stays_is_heard_however_often_it_changed_before():
-    assert turns(*[2.0] * 10, 10.0) % 2 == 1  # it ends with the one that stays
-    assert turns(*[10.0] * 8) == 8
+    assert turns(*[2.0] * 10, 10.0)[0] % 2 == 1  # it ends with the one that stays
+    assert turns(*[10.0] * 8)[0] == 8
 
 
 def test_what_is_louder_at_once_than_the_room_begins_there():

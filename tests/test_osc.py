@@ -714,12 +714,23 @@ def test_a_cue_is_meant_whatever_was_told(seen):
     assert seen.edits == [{"post.gamma": 1.5}]
 
 
-def test_a_switch_is_never_taken_for_what_comes_back(seen):
+def test_a_switch_that_is_thrown_is_no_value_that_comes_back(seen):
     seen("/hs/ping", now=0.0)
     for now, dark in enumerate((0.0, 1.0, 0.0)):
         seen.receiver.echo(DEFAULTS | {"show.blackout": dark}, now / 10)
+    seen("/hs/show/blackout", 0.0, now=0.2)  # as it is told: what a patch sends back
+    assert not seen.edits
     seen("/hs/show/blackout", 1.0, now=0.21)
     assert seen.edits == [{"show.blackout": 1.0}]
+
+
+def test_a_hand_that_puts_back_what_it_was_told_is_a_hand(seen):
+    seen("/hs/ping", now=0.0)
+    for now, gamma in ((0.0, 1.2), (0.1, 1.0)):
+        seen.receiver.echo(DEFAULTS | {"post.gamma": gamma}, now)
+    seen("/hs/post/gamma", 2.0, now=0.15)
+    seen("/hs/post/gamma", 1.0, now=0.25)
+    assert seen.edits == [{"post.gamma": 2.0}, {"post.gamma": 1.0}]
 
 
 def test_the_show_is_no_controller_of_itself(seen):

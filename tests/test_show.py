@@ -285,6 +285,14 @@ def test_presets_saved_one_upon_the_other_each_have_a_name_and_what_is_recalled_
     assert [text.split()[0] for text in deck.told] == ["saved"] * 3
 
 
+def test_of_two_presets_saved_at_once_the_later_is_in_play_and_each_can_be_recalled_at_once(deck):
+    deck.ask("preset.save", "one", 0.0, DEFAULTS)
+    deck.ask("preset.save", "two", 0.0, {**DEFAULTS, "post.hue": 33.0})
+    deck.ask("preset.load", "one", 0.0, DEFAULTS)  # in the same packet
+    deck.ask("preset.back", None, 0.0, DEFAULTS)
+    assert deck.name == "two" and deck.bank.load("one") and deck.bank.load("two").values["post.hue"] == 33.0
+
+
 def test_a_preset_that_cannot_be_saved_is_said_and_the_one_in_play_stays(deck, tmp_path):
     deck.ask("preset.load", "fast", 0.0, DEFAULTS)
     deck.update(0.0, DEFAULTS)

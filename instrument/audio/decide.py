@@ -11,10 +11,10 @@ import numpy as np
 
 LEAST = -12.0  # log-probabilities below this count as this, so that a class can come back quickly
 FRESH = 1.0  # s in which a sound that has just begun is not doubted: it is soon known better
-RISE, USUAL = 6.0, 1000.0  # dB over what is usual where another sound begins; ms in which a level becomes usual
+RISE, FALLS = 6.0, 2.0  # dB over the loudest that was where another sound begins; dB a second by which that is forgotten
 CLEAR = 2  # times the margin that a lead counts at once
 BACK, WAVERS = 6.0, 20.0  # s in which a class that was left is back; in which a sound that came back to one is doubted more,
-TIMES, LONGEST = 3, 8.0  # so many times longer for each time, up to so many s
+TIMES, OFTEN, LONGEST = 3, 3, 8.0  # so many times longer for each time, up to so often and so many s
 LASTING = 2  # times the doubt that what goes on unknown must be sure for: a humming room is, now and then
 ENDS = 1e-3  # `known` closer than this to 0 or 1 is 0 or 1
 
@@ -42,7 +42,8 @@ class Decider:
         self._state = None  # smoothed log-probabilities of the sound going on; None in silence
         self._top, self._since = -1, -math.inf
         self._began = self._leads_since = 0.0  # s: the sound going on, the lead of the rival
-        self._sure_since, self._usual = math.inf, -math.inf  # s since which it is sure to be known; dBFS
+        self._sure_since = math.inf  # s since which it is sure to be known
+        self._rose, self._loudest = 0.0, -math.inf  # s when it last became louder than it was; dBFS
         self._rival = -1  # the class that leads the top class
         self._left, self._returns = {}, []  # class -> when it was the top class last; when one of them became it again
         self._known, self._now = 0.0, None
@@ -70,7 +71,7 @@ class Decider:
             self._listen(logits, values, elapsed)
             self._follow(level_db, elapsed)
         else:
-            self._state, self._sure_since, self._usual = None, math.inf, -math.inf
+            self._state, self._sure_since, self._loudest = None, math.inf, -math.inf
         sure = heard and self._is_known(values)
         self._known = _known(self._known, sure, values, elapsed)
         self._rival = self._rival if sure else -1
@@ -82,7 +83,7 @@ class Decider:
         self._raw, _ = answers(log_prob)
         log_prob = np.maximum(log_prob, LEAST)
         if self._state is None:  # after silence the first answer counts at once
-            self._state = log_prob
+            self._state, self._began = log_prob, self._now
         else:
             gain = np.where(log_prob > self._state, share(elapsed, values["hear.attack"]),
                             share(elapsed, values["hear.release"]))
@@ -90,11 +91,11 @@ class Decider:
         self._smooth, self._certainty = answers(self._state)
 
     def _follow(self, level_db, elapsed):
-        """A sound begins after silence, and where it grows louder at once."""
-        if level_db >= self._usual + RISE:
-            self._began, self._usual = self._now, level_db
-        else:
-            self._usual += share(elapsed, USUAL) * (level_db - self._usual)
+        """Something begins where it becomes louder than it was; what knocks as loudly again and again does not."""
+        self._loudest -= FALLS * elapsed
+        if level_db >= self._loudest + RISE:
+            self._rose = self._now
+        self._loudest = max(self._loudest, level_db)
 
     def _is_known(self, values):
         """Whether it is one of the classes: what begins or is clear is at once, what goes on unknown once it is sure for a while."""
@@ -104,7 +105,7 @@ class Decider:
             return False
         self._sure_since = min(self._sure_since, self._now)
         lasts = self._now - self._sure_since >= LASTING * values["hear.doubt"] / 1000
-        clear = self._certainty >= (1 + enough) / 2 or self._now - self._began < FRESH
+        clear = self._certainty >= (1 + enough) / 2 or self._now - self._rose < FRESH
         return lasts or clear or self._known >= 0.5
 
     def _choose(self, values, now):
@@ -127,13 +128,13 @@ class Decider:
         """How often the sound going on has lately come back to a class that it had left, if that is one of those."""
         if now - self._left.get(best, -math.inf) >= WAVERS:
             return 0
-        return sum(when >= self._began and now - when < WAVERS for when in self._returns)
+        return min(sum(when >= self._began and now - when < WAVERS for when in self._returns), OFTEN)
 
     def _leads(self, best, values, now):
         """Whether a class leads the top class clearly or, where that is in doubt, has done so for a while.
 
         What a network does not know well it takes now for one class, now for another, and each for a moment only. What goes to
-        and fro between two has to lead the longer the more often it does.
+        and fro between two has to lead the longer, or the clearer, the more often it does.
         """
         lead, margin = self._smooth[best] - self._smooth[self._top], values["hear.margin"]
         if best == self._top or lead < margin:
@@ -142,7 +143,7 @@ class Decider:
         if best != self._rival:
             self._rival, self._leads_since = best, now
         wavers = self._wavers(best, now)
-        clear = lead >= CLEAR * margin and not wavers or now - self._began < FRESH
+        clear = lead >= 1 - (1 - CLEAR * margin) / 2**wavers or now - self._began < FRESH
         return clear or now - self._leads_since >= min(values["hear.doubt"] / 1000 * TIMES**wavers, LONGEST)
 
     def _decision(self, changed):

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import demo
 from .files import Frames, decode, open_sound
-from .frontend import Resampler
+from .frontend import RATES, Resampler
 from .player import mono, open_player
 from .ring import Ring
 
@@ -396,7 +396,8 @@ def _open_input(choose, rate, heard, channels=()):
         raise OSError(f"audio input {chosen.text} has no channel {max(channels)}: give --channels from 1 to {chosen.inputs}")
     found_ways = [chosen, *(other for other in ways(chosen, listed) if other.inputs and other != chosen)]
     # Its clock may have been switched meanwhile: then it refuses the rate that it had.
-    tries = [(device, rate) for device in found_ways] + [(device, int(device.rate)) for device in found_ways if int(device.rate) != rate]
+    others = [(device, int(device.rate)) for device in found_ways if RATES[0] <= device.rate <= RATES[1]]
+    tries = [(device, rate) for device in found_ways] + [(device, own) for device, own in others if own != rate]
     for device, own in tries:
         try:
             return _started(device, own, heard if own == rate else _resampled(heard, own, rate), channels)

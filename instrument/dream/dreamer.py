@@ -202,13 +202,13 @@ class Dreamer:
         kind, numbers = flow.course(way)
         leak = self._leak(dream, dt)
         ascent, climb, guides, goal = self._ascent(dream, dt, strange)
-        reveals = bool(self._known(scene.weights)) and flow.reveals(way, size[1] / size[0])
+        views, fields, odds = self._mixture(dream, size)
+        sound, loudness = self._sound(scene)
+        reveals = bool(views or sound) and flow.reveals(way, size[1] / size[0])
         asked = leak or reveals or (ascent and ascent[0].terms.guided > 1)
         remembered, memory = dream.memory.course() if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
         clouds += (self._clouds(dream, size),) if leak else ()
-        views, fields, odds = self._mixture(dream, size)
-        sound, loudness = self._sound(scene)
         picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
         parts = Parts(octaves.resize(picture, size), views, fields, clouds, sound, guides, goal)
         return (Form(kind, reveals, bool(leak), remembered, ascent),

@@ -43,18 +43,24 @@ def along(picture, kind, numbers, beyond=None):
     if kind == "still":
         return picture
     size, device = tuple(picture.shape[2:]), picture.device
-    places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
-    carried = _carried(picture, kind, numbers, places)
-    return carried if beyond is None else carried.lerp(beyond, _outside(places, size))
+    upright = kind == "straight" and loops.fits(picture, numbers=numbers) and not (numbers[1] or numbers[3])
+    places = None
+    if not upright or beyond is not None:
+        places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
+    carried = _along_rows(picture, numbers) if upright else _softly(picture, places)
+    return carried if beyond is None else carried.lerp_(beyond, _outside(places, size))
 
 
-def _carried(picture, kind, numbers, places):
+def _along_rows(picture, numbers):
     size = tuple(picture.shape[2:])
-    if kind == "straight" and loops.fits(picture, numbers=numbers) and not (numbers[1] or numbers[3]):  # along rows and columns
-        xx, _, x0, _, yy, y0 = reading(numbers, size)
-        sharp = loops.read(picture, loops.cubic(size[0], yy, y0, SHARP), loops.cubic(size[1], xx, x0, SHARP))
-        return sharp.lerp_(loops.read(picture, loops.linear(size[0], yy, y0), loops.linear(size[1], xx, x0)), SOFTENED)
-    return _read(picture, places, "bicubic").lerp(_read(picture, places, "bilinear"), SOFTENED)
+    xx, _, x0, _, yy, y0 = reading(numbers, size)
+    sharp = loops.read(picture, loops.cubic(size[0], yy, y0, SHARP), loops.cubic(size[1], xx, x0, SHARP))
+    return sharp.lerp_(loops.read(picture, loops.linear(size[0], yy, y0), loops.linear(size[1], xx, x0)), SOFTENED)
+
+
+def _softly(picture, places):
+    inside = _folded(places)  # once: to mirror takes a reading as long as to read
+    return _read(picture, inside, "bicubic").lerp_(_read(picture, inside, "inside"), SOFTENED)
 
 
 def _outside(places, size):
@@ -170,10 +176,10 @@ def _followed(size, field, frame, device):
     x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
     y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    dt = 1 / STEPS
+    dt, farthest = 1 / STEPS, FARTHEST * max(width / height, 1.0)
     for _ in range(STEPS):
-        halfway = (points - dt / 2 * velocity(points, field)).clamp(-FARTHEST, FARTHEST)
-        points = (points - dt * velocity(halfway, field)).clamp(-FARTHEST, FARTHEST)
+        halfway = (points - dt / 2 * velocity(points, field)).clamp(-farthest, farthest)
+        points = (points - dt * velocity(halfway, field)).clamp(-farthest, farthest)
     return F.interpolate(_places(_through(points, frame), size), size, mode="bilinear", align_corners=True)
 
 
@@ -204,15 +210,15 @@ def _folded(places):
 
 
 def _read(picture, places, mode):
-    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w')."""
+    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w'); "inside": bilinear, of places that are
+    nowhere else."""
+    mode, outside = ("bilinear", "border") if mode == "inside" else (mode, "reflection" if mode == "bilinear" else "border")
     if picture.device.type == "mps":
         return read_plainly(picture, places, mode)
-    cubic = mode == "bicubic"
-    grid = (_folded(places) if cubic else places).permute(0, 2, 3, 1)
+    grid = (_folded(places) if mode == "bicubic" else places).permute(0, 2, 3, 1)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
     parts = _parts(grid.shape[1], torch.get_num_threads()) if picture.device.type == "cpu" and len(grid) == 1 else 1
     strips = grid.unflatten(1, (parts, -1)).flatten(0, 1)
-    outside = "border" if cubic else "reflection"
     found = F.grid_sample(picture.expand(len(strips), -1, -1, -1), strips, mode, outside, align_corners=False)
     return found if len(strips) == len(grid) else found.transpose(0, 1).flatten(1, 2)[None]
 
@@ -229,7 +235,7 @@ def read_plainly(picture, places, mode):
     size = picture.shape[2:]
     wide = F.pad(picture, (MARGIN,) * 4, mode="replicate").expand(len(places), -1, -1, -1)
     x, y = (((_folded(places[:, axis]) + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
-    if mode == "bilinear":
+    if mode != "bicubic":
         return _inside(wide, x, y)
     rows, columns = _cubic(y), _cubic(x)
     return sum(_inside(wide, column, row) * (across * down)[:, None] for row, down in rows for column, across in columns)

@@ -62,6 +62,12 @@ class Controllers:
             if peer in self._all:
                 self._all[peer].sent(packets, now)
 
+    def forget(self, sender, addresses):
+        """A hand has moved what these say: what was told of it before comes back no more."""
+        with self._lock:
+            for controller in self._of_host(sender[0]):
+                controller.forget(addresses)
+
     def returns(self, sender, address, number, now):
         """Whether this is what a controller of that host was told a moment ago, and so nobody's hand."""
         with self._lock:
@@ -107,6 +113,10 @@ class Controller:
         for address, number in packets.items():
             recent = [(old, when) for old, when in self._sent.get(address, ()) if now - when <= RETURN]
             self._sent[address] = [*recent, (_as_received(number), now)]
+
+    def forget(self, addresses):
+        for address in addresses:
+            self._sent.pop(address, None)
 
     def returns(self, address, number, now):
         """Whether it was sent this number a moment ago."""

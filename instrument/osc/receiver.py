@@ -83,14 +83,21 @@ class Receiver:
             if not isinstance(given, (int, float)):
                 kinds = f"number or label ({', '.join(labels)})" if labels else "number"
                 raise ValueError(f"takes one {kinds}; got {sent(arguments)}")
-            # A step that comes back changes nothing; of what glides it would be an older value, and end the glide.
-            if row.curve != "step" and not self._is_cue and self.controllers.returns(sender, address, given, self._now):
-                return
             value = legal(given)
+            if self._comes_back(row, address, given, value, sender):
+                return
+            self.controllers.forget(sender, (row.address, row.unit_address))
             as_sent = abs(shown(value) - given) < 1e-6
             self.controllers.edited(sender, row.name, value if as_sent else None)  # one that was corrected is told so
             self._submit({row.name: value})
         return edit
+
+    def _comes_back(self, row, address, given, value, sender):
+        """Whether a fader sends what it was set to, which is no hand's doing and would end a glide; of steps only what is there
+        already: a switch may be thrown to and fro as quickly."""
+        if self._is_cue or not self.controllers.returns(sender, address, given, self._now):
+            return False
+        return row.curve != "step" or dict(self._values()).get(row.name) == value
 
     def _trigger(self, command):
         def fire(arguments, sender):

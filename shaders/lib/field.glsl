@@ -17,9 +17,10 @@ vec2 velocity(vec2 p, Motion m) {
 vec2 carried(vec2 p, Motion m, float time) {
     const int steps = 12;
     float dt = time / float(steps);
+    vec2 farthest = FARTHEST * vec2(max(u_aspect, 1.0), 1.0);
     for (int i = 0; i < steps; i++) {
-        vec2 halfway = clamp(p - 0.5 * dt * velocity(p, m), -FARTHEST, FARTHEST);
-        p = clamp(p - dt * velocity(halfway, m), -FARTHEST, FARTHEST);
+        vec2 halfway = clamp(p - 0.5 * dt * velocity(p, m), -farthest, farthest);
+        p = clamp(p - dt * velocity(halfway, m), -farthest, farthest);
     }
     return p;
 }
