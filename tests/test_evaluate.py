@@ -179,11 +179,33 @@ def test_clips_that_the_model_has_no_class_for_are_foreign_without_a_folder(data
 def test_clips_that_the_model_has_learnt_are_counted_whatever_they_are_called_now(data, foreign, tmp_path):
     assert evaluate(Ear(), data)["learnt_n"] is None  # a model from before says nothing
     ear = Ear()
-    ear.learnt = frozenset(marks([clip for clip in find_clips(data) if clip.path.stem == "2"]))
+    ear.learnt = frozenset().union(*(marks(clip) for clip in find_clips(data) if clip.path.stem == "2"))
     moved = shutil.copytree(data, tmp_path / "moved")
     (moved / "low" / "2.wav").rename(moved / "low" / "other.wav")
     found = evaluate(ear, moved, foreign=str(foreign))
     assert (found["learnt_n"], found["clips_n"], found["foreign_learnt_n"]) == (2, 8, 0)
+
+
+def test_a_published_clip_that_was_learnt_is_known_in_another_encoding(data, tmp_path):
+    """Others have them as the WAV files that were published."""
+    ear = Ear()
+    for name, ending in (("flac", ".flac"), ("wav", ".wav")):
+        (tmp_path / name / "low").mkdir(parents=True)
+        soundfile.write(tmp_path / name / "low" / f"100032-3-0-0{ending}", tone(200, 1.0), RATE)
+    ear.learnt = frozenset().union(*map(marks, find_clips(tmp_path / "flac")))
+    assert evaluate(ear, tmp_path / "wav")["learnt_n"] == 0  # a name without its fold says too little
+    for name in ("flac", "wav"):
+        next((tmp_path / name / "low").iterdir()).rename(tmp_path / name / "low" / f"fold2-100032--100032-3-0-0.{name}")
+    ear.learnt = frozenset().union(*map(marks, find_clips(tmp_path / "flac")))
+    assert evaluate(ear, tmp_path / "wav")["learnt_n"] == 1
+
+
+def test_a_file_of_another_class_that_cannot_be_read_costs_no_figures(data, tmp_path):
+    sounds = shutil.copytree(data, tmp_path / "sounds")
+    (sounds / "notes").mkdir()
+    (sounds / "notes" / "memo.wav").write_text("buy milk")
+    found = evaluate(Ear(), sounds)
+    assert found["left_out"] == {"notes": 1} and found["foreign_from"] == "noises and rooms of ours"
 
 
 def test_a_class_whose_name_has_a_space_is_judged(data, foreign, tmp_path):

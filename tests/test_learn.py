@@ -23,7 +23,7 @@ from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
 from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, note_learnt, settle, train
 from instrument.learn.tutor import to_teacher_rate
-from instrument.model.card import Model, load_model, save_model
+from instrument.model.card import MARKS, Model, load_model, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
 
@@ -169,7 +169,7 @@ def test_the_folder_of_the_folds_is_understood_with_the_table_near_it(tmp_path, 
 
 
 def test_folders_of_folds_without_a_table_are_no_classes(tmp_path):
-    with pytest.raises(ValueError, match="give the folder above, which holds metadata/UrbanSound8K.csv") as caught:
+    with pytest.raises(ValueError, match="no UrbanSound8K.csv beside or above says the classes") as caught:
         find_clips(write_folds(tmp_path / "audio"))
     assert "\n" not in str(caught.value)
     (tmp_path / "audio" / "fold2").rename(tmp_path / "audio" / "bark")
@@ -602,10 +602,13 @@ def test_a_model_knows_what_it_has_learnt_and_what_it_began_with_had(plain, tmp_
         soundfile.write(tmp_path / "sounds" / "drip" / f"{fold}-{fold}00-A.wav", tone(300, seed=fold), RATE)
     train(Settings(str(tmp_path / "sounds"), leave_out=2, steps=0), tmp_path / "first", tmp_path / "run")
     first = load_model(tmp_path / "first")
-    assert [mark in first.learnt for mark in marks(find_clips(tmp_path / "sounds"))] == [True, False, True]
+    assert [marks(clip) <= first.learnt for clip in find_clips(tmp_path / "sounds")] == [True, False, True]
     note_learnt(tmp_path / "second", find_clips(plain), first)
     second = Model(tmp_path / "second", None, {})
-    assert second.learnt == first.learnt | set(marks(find_clips(plain)))
+    assert second.learnt == first.learnt.union(*map(marks, find_clips(plain)))
+    (tmp_path / "first" / MARKS).unlink()  # a model from before, which does not say
+    note_learnt(tmp_path / "third", find_clips(plain), load_model(tmp_path / "first"))
+    assert not (tmp_path / "third" / MARKS).exists()
 
 
 @pytest.mark.usefixtures("unpolished")

@@ -12,6 +12,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import numpy as np
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample
 from ..features import spelled
+from ..files import write_whole
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus", ".wave", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 END = 65536  # bytes
@@ -40,11 +42,11 @@ class Clip:
     recording: str = ""
 
 
-def find_clips(folder, classes=()):
+def find_clips(folder, classes=(), foreign=False):
     """All clips of a folder in any of the layouts above, sorted; ValueError if there are none. Labels that are spelled as one of
-    `classes` would be are called like it: an older model's may have spaces."""
+    `classes` would be are called like it: an older model's may have spaces. Of `foreign` sounds no label matters."""
     folder = Path(folder)
-    for layout in (_tables, _plain):
+    for layout in (_tables, partial(_plain, foreign=foreign)):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
             names, own = _names({clip.label for clip in clips}), {spelled(name): name for name in classes}
@@ -94,9 +96,17 @@ def fingerprint(clips):
     return f"{len(clips)}, {_digest(chr(10).join(parts).encode('utf-8', 'replace'))}"
 
 
-def marks(clips):
-    """What tells the sound of each clip from any other's, wherever it lies and whatever it is called: 8 letters and digits."""
-    return [_digest(_ends(clip.path).encode())[:8] for clip in clips]
+def marks(clip):
+    """What tells a clip from any other, each 8 letters and digits: by its file, wherever that lies and whatever it is called, and of a
+    published one by its name too, for others have it in another encoding."""
+    texts = [_ends(clip.path), *([f"{clip.fold} {clip.path.stem.rpartition('--')[2]}"] if clip.fold else [])]
+    return {_digest(text.encode("utf-8", "replace"))[:8] for text in texts}
+
+
+def note(path, clips, before=()):
+    """Write the marks of clips, and those of `before`, into a file."""
+    every = {*before, *(mark for clip in clips for mark in marks(clip))}
+    write_whole(path, "".join(f"{mark}\n" for mark in sorted(every)))
 
 
 def _ends(path):
@@ -221,10 +231,12 @@ def told(folder, clips):
                    "a folder for each class" if others else "")
 
 
-def _plain(folder):
-    if _folds_alone(folder) and any(path.suffix.lower() in SOUNDS for path in folder.glob("[!.]*/[!.]*")):
-        raise ValueError(f"{folder}: its folders are folds, and no table says the classes of what is in them; give the folder above, "
-                         "which holds metadata/UrbanSound8K.csv")
+def _plain(folder, foreign=False):
+    if not foreign and _folds_alone(folder) and any(path.suffix.lower() in SOUNDS for path in folder.glob("[!.]*/[!.]*")):
+        table = urban_table(folder)
+        says = f"{table} names none of the files" if table else "no UrbanSound8K.csv beside or above says the classes of what is"
+        raise ValueError(f"{folder}: its folders are folds, and {says} in them; give clips in a folder for each class, or a table "
+                         "that names them")
     for path in folder.glob("[!.]*/[!.]*"):  # a Mac leaves files that begin with a dot beside its own
         if path.suffix.lower() in SOUNDS:
             fold, recording = named(path.stem)

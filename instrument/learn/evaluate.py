@@ -38,6 +38,7 @@ from .run import track
 
 WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
 BLOCK = 0.01  # s; blocks that the live path is fed with
+ENOUGH = 300  # clips of classes that the model has not, which nobody asked about
 NOISES, LASTING, FRESH = 5, 2.0, 1  # noises of ours: how many of a kind, s, and a seed that training has not
 FADED = 0.25  # s after the end of a sound: when the stage is asked about it for the last time, before its gate closes
 
@@ -91,24 +92,37 @@ def known_clips(model, exam):
 
 
 def _learnt(model, clips):
-    return sum(mark in model.learnt for mark in marks(clips)) if model.learnt else None
+    return sum(not model.learnt.isdisjoint(marks(clip)) for clip in clips) if model.learnt else None
 
 
 def _told_apart(model, exam, shares, others):
     """The figures of foreign sounds beside the answers `shares` to known ones: of those of a folder, else the `others` of the data,
     else noises of our own."""
-    clips = foreign_clips(model, exam) if exam.foreign else others
-    named = f"--foreign {Path(exam.foreign).name}" if exam.foreign else "left out" if others else "noises and rooms of ours"
+    clips = foreign_clips(model, exam) if exam.foreign else _some_readable(others)
+    named = f"--foreign {Path(exam.foreign).name}" if exam.foreign else "left out" if clips else "noises and rooms of ours"
     asked = ask(model, clips, exam, "foreign sounds") if clips else _to_noises(model, exam)
     foreign = np.concatenate(asked)
     return {"unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None, "foreign_n": len(foreign),
             "foreign_learnt_n": _learnt(model, clips), "foreign_from": named}
 
 
+def _some_readable(clips):
+    """Of clips that nobody asked about as many as a figure needs, without those that no sound can be read from."""
+    chosen = [clips[at] for at in np.linspace(0, len(clips) - 1, min(len(clips), ENOUGH)).astype(int)]
+    return [clip for clip in chosen if _is_readable(clip)]
+
+
+def _is_readable(clip):
+    try:
+        return bool(len(decode(clip.path)[0]))
+    except ValueError:
+        return False
+
+
 def foreign_clips(model, exam):
     """The foreign clips, with folds asked for those that training without them keeps apart; such as the model has a class for are
     left out."""
-    clips = [clip for clip in find_clips(exam.foreign, model.classes) if clip.label not in model.classes]
+    clips = [clip for clip in find_clips(exam.foreign, model.classes, foreign=True) if clip.label not in model.classes]
     if not clips:
         raise ValueError(f"{exam.foreign}: every sound there belongs to a class of the model; give others")
     return kept_apart(clips, exam.folds) if exam.folds else clips

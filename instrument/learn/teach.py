@@ -27,7 +27,7 @@ from ..model.card import MARKS, OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
 from ..params import DEFAULTS
-from .dataset import read, repeat_to
+from .dataset import Clip, named, note, read, repeat_to
 from .run import track
 
 WEIGHTS, MEMORY = "weights.safetensors", "memory.safetensors"
@@ -331,6 +331,10 @@ def from_files(model, name, files, folder, picture=None):
             raise ValueError(f"{file}: nothing sounds there for {SHORTEST} s, louder than hear.gate ({GATE:g} dBFS); leave it "
                              "out, or record it louder") from None
     pupil.save({name: picture} if picture else {})
+    noted = Path(folder) / MARKS
+    if noted.exists():
+        clips = [Clip(Path(file), name, *named(Path(file).stem)) for file in files]
+        note(noted, clips, noted.read_text(encoding="utf-8").split())
     return count
 
 

@@ -29,7 +29,7 @@ from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
-from .dataset import absent, absent_line, classes_of, find_clips, fingerprint, folds_of, kept_apart, marks, read, told
+from .dataset import absent, absent_line, classes_of, find_clips, fingerprint, folds_of, kept_apart, note, read, told
 from .distill import ANSWER_WEIGHT, Seeing
 from .evaluate import cut
 from .pictures import crops, read_squares
@@ -160,9 +160,10 @@ def _keep(net, out, card, back):
 
 
 def note_learnt(out, clips, start):
-    """Note in the model folder `out` which clips it has learnt; what the model `start` had, it has too."""
-    every = {*marks(clips), *(start.learnt if start else ())}
-    write_whole(Path(out) / MARKS, "".join(f"{mark}\n" for mark in sorted(every)))
+    """Note in the model folder `out` which clips it has learnt; what the model `start` had, it has too, and where that says
+    nothing, neither does this."""
+    if not start or start.learnt:
+        note(Path(out) / MARKS, clips, start.learnt if start else ())
 
 
 def _learnable(settings):
@@ -178,7 +179,7 @@ def _learnable(settings):
 
 def _strangers(settings, classes):
     """The clips of no class; where a fold is left out, without those that `kept_apart` keeps to judge on."""
-    found = [clip for clip in find_clips(settings.foreign) if clip.label not in classes] if settings.foreign else []
+    found = [clip for clip in find_clips(settings.foreign, foreign=True) if clip.label not in classes] if settings.foreign else []
     apart = set(kept_apart(found, (settings.leave_out,))) if settings.leave_out else ()
     if apart:
         print(f"{len(apart)} of {len(found)} foreign clips are kept for testing")

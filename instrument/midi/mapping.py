@@ -18,7 +18,7 @@ FULL = {"cc": 127, "cc14": 16383, "nrpn": 127, "nrpn14": 16383, "note": 127, "be
 NEAR = 1.5 / 127  # a knob this close has met the value
 PRESSED = 64
 SEEN = 0.2  # s after which the last value that a control gave has reached its row, and those before count no more
-PAIRED = 3  # times that a CC came right behind the one 32 below, and never else: it is that one's fine half
+PAIRED = 3  # times that a CC right behind the one 32 below ran over, and never came else: it is that one's fine half
 KNOB = PAIRED + 8  # so often running by itself, and it is a knob after all
 LINE = 128  # steps of an endless encoder from end to end
 
@@ -183,26 +183,32 @@ class Decoder:
 
 
 class Pairs:
-    """Which CCs are only sent right behind the one 32 below them: fine halves, where nobody has said so. One per device."""
+    """Which CCs are only sent right behind the one 32 below them, and run over where that goes on by one: fine halves, where nobody
+    has said so. Two knobs that are turned together do not run over. One per device."""
 
     def __init__(self):
         self._last = {}  # channel -> CC of its last message, None for another kind
-        self._found = {}  # (channel, CC) -> how often it came behind: PAIRED is a half; beyond, how often running it came alone; KNOB
+        self._values = {}  # (channel, CC) -> (its last value, the one before)
+        self._found = {}  # (channel, CC) -> how often it ran over: PAIRED is a half; beyond, how often running it came alone; KNOB
 
     def hear(self, message):
         """Take in a mido message."""
         if not hasattr(message, "channel"):
             return
-        number = message.control if message.type == "control_change" else None
-        before, self._last[message.channel] = self._last.get(message.channel), number
-        if number is not None and 32 <= number < 64:
-            key = message.channel + 1, number
-            self._found[key] = self._counted(self._found.get(key, 0), before == number - 32)
+        number, channel = message.control if message.type == "control_change" else None, message.channel + 1
+        before, self._last[channel] = self._last.get(channel), number
+        if number is None:
+            return
+        self._values[channel, number] = message.value, self._values.get((channel, number), (message.value,))[0]
+        if 32 <= number < 64:
+            self._found[channel, number] = self._counted(channel, number, before == number - 32)
 
-    def _counted(self, found, behind):
-        if behind:
-            return KNOB if found == KNOB else min(found + 1, PAIRED)
-        return min(found + 1, KNOB) if found >= PAIRED else KNOB
+    def _counted(self, channel, number, behind):
+        found = self._found.get((channel, number), 0)
+        if not behind:
+            return min(found + 1, KNOB) if found >= PAIRED else KNOB
+        coarse, fine = (abs(new - old) for new, old in (self._values[channel, each] for each in (number - 32, number)))
+        return KNOB if found == KNOB else min(found + (fine >= PRESSED and coarse <= 1), PAIRED)
 
     def is_half(self, channel, number):
         return PAIRED <= self._found.get((channel, number), 0) < KNOB
