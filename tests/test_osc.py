@@ -658,6 +658,15 @@ def test_edits_are_echoed_to_everyone_but_their_maker():
         assert dict(maker.messages())["/hs/post/hue"] == dict(other.messages())["/hs/post/hue"] == [40.0]
 
 
+def test_who_is_answered_at_two_ports_is_told_its_own_edit_at_neither(seen):
+    for port in (9001, 9002):
+        seen("/hs/ping", port, now=0.0)
+    seen.receiver.echo(dict(DEFAULTS), 0.0)
+    seen("/hs/post/hue", 20.0, now=1.0)
+    news = seen.receiver.controllers.news(DEFAULTS | {"post.hue": 20.0}, 1.0 + 1.1 * HAND)
+    assert [values for _, values in news] == [{}, {}]
+
+
 def test_a_value_that_returns_to_what_a_controller_once_sent_is_told():
     control = Control()
     with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:

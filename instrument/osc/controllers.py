@@ -46,9 +46,11 @@ class Controllers:
     def edited(self, sender, name, value):
         """A row has come from `sender`; None: its value was corrected."""
         with self._lock:
-            if own := [controller for controller in self._all.values() if controller.sender == sender]:
-                own[-1].edited(name, value)
-            elif (beside := self._of_host(sender[0])) and len(beside) == 1:
+            own = [controller for controller in self._all.values() if controller.sender == sender]
+            beside = self._of_host(sender[0])
+            for controller in own:
+                controller.edited(name, value)
+            if not own and len(beside) == 1:
                 beside[0].moved(name)  # from another socket of its, or from another program there, of which it is told after
 
     def told(self, peer, values):
