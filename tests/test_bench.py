@@ -487,7 +487,7 @@ def test_without_a_gpu_one_line_says_so():
 
 # Table 2
 
-def test_table_2_has_a_row_for_each_of_the_papers_and_says_in_what_a_show_would_dream(dreamer, monkeypatch):
+def test_table_2_has_a_row_for_each_of_the_papers_and_every_way_of_ours_beside_it(dreamer, monkeypatch):
     monkeypatch.setattr(table2, "ROWS", table2.ROWS[:2])
     rows = table2.table2_rows(small_eye(), dreamer.pictures)
     assert [tuple(row[key] for key in ("size", "iterations", "octaves", "layers", "paper_s")) for row in rows] == list(table2.ROWS)
@@ -500,4 +500,4 @@ def test_table_2_is_summed_up_by_its_columns():
     rows = [{"paper_s": 1.0, "ours_s": ours, "ratio": 1 / ours, "precision": "bfloat16", "own float32 s": 0.2, "guided bfloat16 s": ours}
             for ours in (0.05, 0.1)]
     assert table2.verdict(rows) == ("own float32 5.0 to 5.0 times the paper's speed, 0 of 2 rows reach 15; guided bfloat16 10.0 to 20.0 "
-                                    "times the paper's speed, 1 of 2 rows reach 15. A show dreams in bfloat16.")
+                                    "times the paper's speed, 1 of 2 rows reach 15. `ours_s` is guided in bfloat16.")

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from ..dream.precision import GOOD, exact
+from ..dream.precision import exact
 from ..eyes import best_device
 from .ceiling import label
 from .dream import OBJECTIVES, Steps, step_seconds, versions
@@ -17,10 +17,10 @@ SECONDS = " s"  # how the keys of columns end
 
 
 def table2_rows(eye, guides):
-    """One row for each of the paper's: `ours_s` guided, as the paper dreams, in the `precision` that a show would take; and the
-    seconds of every objective and precision."""
+    """One row for each of the paper's: `ours_s` guided, as the paper dreams, in the `precision` that weights which have learnt
+    something bear as a rule (of random ones that says nothing); and the seconds of every objective and precision."""
     eyes = versions(eye, guides, best_device())
-    precision = next(label(precision) for precision, _, cosine in reversed(eyes) if cosine >= GOOD)
+    precision = label(eyes[min(1, len(eyes) - 1)][0])  # float32 comes first, then half of it, then bytes
     return [_row(row, precision, {f"{objective} {label(each)}{SECONDS}": _seconds(lower, guides, row, objective)
                                   for objective, (each, lower, _) in product(OBJECTIVES, eyes)}) for row in ROWS]
 
@@ -48,4 +48,4 @@ def verdict(rows):
     columns = {name: [ratios(row)[name] for row in rows] for name in ratios(rows[0])}
     told = [f"{name} {min(found):.1f} to {max(found):.1f} times the paper's speed, {sum(each >= ASKED for each in found)} of "
             f"{len(rows)} rows reach {ASKED}" for name, found in columns.items()]
-    return f"{'; '.join(told)}. A show dreams in {rows[0]['precision']}."
+    return f"{'; '.join(told)}. `ours_s` is guided in {rows[0]['precision']}."
