@@ -51,8 +51,7 @@ class Deck:
             self._recall(name, argument, now, values)
 
     def _recall(self, name, argument, now, values):
-        while self._saving:  # it may be the one that is asked for
-            self._see_saved(*self._saving.pop(0))
+        self._wait_for_saved()  # it may be the one that is asked for
         seconds = values["show.morph"]
         if name == "preset.morph":
             seconds = max(seconds, LEAST_MORPH)
@@ -123,10 +122,12 @@ class Deck:
 
     def close(self):
         """Wait until all is saved, and say so."""
+        self._wait_for_saved()
         self._writer.shutdown()
-        for saving in self._saving:
-            self._see_saved(*saving)
-        self._saving = []
+
+    def _wait_for_saved(self):
+        while self._saving:
+            self._see_saved(*self._saving.pop(0))
 
     def _see_saved(self, saving, before):
         try:
