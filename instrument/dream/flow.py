@@ -59,7 +59,7 @@ def _along_rows(picture, numbers):
 
 
 def _softly(picture, places):
-    inside = _folded(places)  # once: to mirror takes a reading as long as to read
+    inside = _folded(places)  # to mirror takes a plain reading as long as to read
     return _read(picture, inside, "bicubic").lerp_(_read(picture, inside, "inside"), SOFTENED)
 
 
