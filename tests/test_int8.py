@@ -13,7 +13,8 @@ from instrument.dream.precision import GOOD, clouds, exact, fitted, lowered, qui
 from instrument.eyes import read_pictures
 from instrument.model import int8
 from instrument.model.card import DEFAULT, load_model
-from instrument.model.eye import classifier_eye, hearsee_eye, torchvision_eye
+from instrument.model.classifiers import classifier_eye, torchvision_eye
+from instrument.model.eye import hearsee_eye
 from instrument.model.int8 import Run, in_bytes, step_of
 from instrument.model.net import HearSee
 from instrument.model.packed import KEPT, Transposed, kept_by, packed

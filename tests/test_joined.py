@@ -7,7 +7,7 @@ from torchvision.models import resnet18, resnet50
 
 from instrument.model import joined
 from instrument.model.card import load_model
-from instrument.model.eye import classifier_eye
+from instrument.model.classifiers import classifier_eye
 from instrument.model.joined import Joined, joining, with_joined
 from instrument.model.zoo import open_eye
 

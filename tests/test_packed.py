@@ -6,7 +6,7 @@ from torch import nn
 
 from instrument.bench.ceiling import Work
 from instrument.model import packed as module
-from instrument.model.eye import torchvision_eye
+from instrument.model.classifiers import torchvision_eye
 from instrument.model.packed import KEPT, Packed, fits, kept_by, packed
 
 SHAPES = {"3x3": {"kernel_size": 3, "padding": 1}, "1x1": {"kernel_size": 1}, "5x5 without a border": {"kernel_size": 5},

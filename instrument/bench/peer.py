@@ -19,7 +19,7 @@ from ..dream.dreamer import Dreamer, Scene
 from ..dream.graphs import finish
 from ..dream.precision import exact
 from ..eyes import best_device
-from ..model.eye import classifier_eye
+from ..model.classifiers import classifier_eye
 from ..params import DEFAULTS
 from .ceiling import label
 from .dream import OBJECTIVES, record, versions

@@ -196,7 +196,7 @@ def _eyes(options):
 
     from ..eyes import read_pictures
     from ..model.card import DEFAULT, load_model
-    from ..model.eye import classifier_eye
+    from ..model.classifiers import classifier_eye
     from ..model.zoo import open_eye
 
     torch.manual_seed(0)

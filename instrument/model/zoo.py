@@ -6,7 +6,8 @@
 from pathlib import Path
 
 from .card import DEFAULT, OWN, find_model, load_model
-from .eye import googlenet_eye, hearsee_eye, torchvision_eye
+from .classifiers import torchvision_eye
+from .eye import googlenet_eye, hearsee_eye
 
 GOOGLENET_FILES = (".caffemodel", ".safetensors")
 
