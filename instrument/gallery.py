@@ -68,7 +68,7 @@ def _precisions(model):
 def _networks(model, starts):
     from .dream.dreamer import Dreamer
     from .eyes import best_device, read_pictures
-    from .learn.train import begin
+    from .learn.start import begin
     from .model.eye import hearsee_eye
 
     pictures, classes = read_pictures(model), model.classes

@@ -30,7 +30,7 @@ def free_port():
 def brief_training(monkeypatch):
     """A training listens to a few noises of its own in the place of 240, and takes its final statistics from few windows."""
     monkeypatch.setattr("instrument.learn.augment.NOISES", 2)
-    monkeypatch.setattr("instrument.learn.train.SETTLED", 3)
+    monkeypatch.setattr("instrument.learn.course.SETTLED", 3)
 
 
 @pytest.fixture

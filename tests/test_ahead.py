@@ -16,11 +16,12 @@ from PIL import Image
 
 from instrument.audio.frontend import FrontEnd
 from instrument.learn.ahead import GONE, ahead, in_threads, losses_told, usual_workers
+from instrument.learn.course import Average, Batches
 from instrument.learn.dataset import classes_of, find_clips
 from instrument.learn.distill import batch_of
 from instrument.learn.pictures import read_squares
 from instrument.learn.run import Losses
-from instrument.learn.train import Average, Batches, Settings, gather, train
+from instrument.learn.train import Settings, gather, train
 from instrument.model.net import HearSee
 
 RATE = FrontEnd().rate

@@ -23,9 +23,9 @@ CHILD = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from test_killed import learn, shorten
-from instrument.learn import run, train
+from instrument.learn import course, run
 shorten(setattr)
-calls, where, name = [], *{"step": (train.Course, "learn"), "save": (run, "put")}[sys.argv[4]]
+calls, where, name = [], *{"step": (course.Course, "learn"), "save": (run, "put")}[sys.argv[4]]
 before = getattr(where, name)
 def killed(*arguments):
     calls.append(arguments)

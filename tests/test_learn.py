@@ -15,13 +15,15 @@ from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.cli import main
 from instrument.features import legal_class
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
+from instrument.learn.course import Course, settle
 from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import Exam, calibration_error, evaluate, foreign_clips, scores, softmax
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
-from instrument.learn.train import OUTS, Settings, _strangers, begin, gather, lend_pictures, note_learnt, settle, train
+from instrument.learn.start import begin, lend_pictures
+from instrument.learn.train import OUTS, Settings, _strangers, gather, note_learnt, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import MARKS, Model, load_model, save_model
 from instrument.model.net import STRETCH, HearSee, folded
@@ -382,8 +384,6 @@ def test_a_run_that_showed_sounds_otherwise_is_refused_in_one_line(plain, tmp_pa
 
 def stop_after_one(settings, run_folder):
     """Train one step and keep a checkpoint, as a run that was stopped leaves it."""
-    from instrument.learn.train import Course, gather
-
     clips = find_clips(settings.data)
     run = Run(run_folder, {**asdict(settings), "classes": classes_of(clips), "clips": len(clips)})
     torch.manual_seed(settings.seed)

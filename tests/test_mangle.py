@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from instrument.learn import train as module
 from instrument.learn.augment import NEW, Sounds
+from instrument.learn.course import ODD, Batches, Course
 from instrument.learn.mangle import FURTHEST, mangled, strange_speed
-from instrument.learn.train import Batches, Settings
+from instrument.learn.train import Settings
 
 RATE = 22050
 
@@ -58,7 +58,7 @@ def test_as_many_are_mangled_as_asked(odd, wanted):
     assert batch.whole[~batch.named].all()  # they do not come out of silence
 
 
-@pytest.mark.parametrize("teacher, expected", [("", 0.0), ("teacher.pt", module.ODD)])
+@pytest.mark.parametrize("teacher, expected", [("", 0.0), ("teacher.pt", ODD)])
 def test_without_a_teacher_nothing_is_mangled(teacher, expected, monkeypatch):
     asked = []
     source = SimpleNamespace(batch=lambda step, size, odd: asked.append(odd))
@@ -75,7 +75,7 @@ def test_labels_are_learnt_of_what_they_name_alone():
     batch = SimpleNamespace(log_mel=None, target=told, named=torch.tensor([True, False]))
     other = SimpleNamespace(log_mel=None, target=told[[0, 0]], named=batch.named)
     both = SimpleNamespace(log_mel=None, target=told, named=torch.tensor([True, True]))
-    loss = lambda one: module.Course._sound_loss(course, one).item()
+    loss = lambda one: Course._sound_loss(course, one).item()
     assert loss(batch) == loss(other) != loss(both)
 
 

@@ -8,8 +8,8 @@ import soundfile
 import torch
 
 from instrument.audio.frontend import FrontEnd, log_mel
-from instrument.learn import train as module
 from instrument.learn.augment import Sounds, TorchMel
+from instrument.learn.course import Hearing, _map_error
 from instrument.learn.sound_teacher import (
     BLOCKS,
     EMBEDDING,
@@ -20,7 +20,7 @@ from instrument.learn.sound_teacher import (
     band_centres,
     load_sound_teacher,
 )
-from instrument.learn.train import Hearing, Settings, train
+from instrument.learn.train import Settings, train
 from instrument.learn.tutor import Elder, Tutor, as_student, to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
@@ -195,9 +195,9 @@ def test_a_tone_is_on_the_same_row_of_both_maps():
 def test_only_who_hears_everything_is_asked_where():
     maps, wanted = torch.zeros(3, 4, 8, 3), torch.zeros(3, 4, 8, 6)
     wanted[1] = 5.0
-    assert module._map_error(maps, wanted, torch.tensor([True, True, True])) > 0
-    assert module._map_error(maps, wanted, torch.tensor([True, False, True])) == 0
-    assert module._map_error(maps, wanted, torch.tensor([False, False, False])) == 0
+    assert _map_error(maps, wanted, torch.tensor([True, True, True])) > 0
+    assert _map_error(maps, wanted, torch.tensor([True, False, True])) == 0
+    assert _map_error(maps, wanted, torch.tensor([False, False, False])) == 0
 
 
 def test_a_run_with_a_teacher_learns_what_it_says(teacher, tmp_path, brief_training):
