@@ -12,10 +12,13 @@ import mido
 import pytest
 
 from instrument.control import Control
-from instrument.midi import Midi, mapping, profiles
+from instrument.midi import Midi, profiles
+from instrument.midi.bindings import RELATIVE, Binding, table_bindings
 from instrument.midi.devices import AGAIN, POLL
 from instrument.midi.jack import Door
-from instrument.midi.mapping import RELATIVE, Binding, Hand, Learner, Mapping, Move, detect, table_bindings
+from instrument.midi.learner import Learner, detect
+from instrument.midi.mapping import Hand, Mapping
+from instrument.midi.moves import Decoder, Move
 from instrument.midi.ports import LATE, MISSED, Ear, Pulse, RtPorts, apart, born, device_name, listed
 from instrument.params import BY_NAME, DEFAULTS, PARAMS, SWITCH
 
@@ -275,7 +278,7 @@ def test_nrpn_coarse_fine_and_counting():
 
 
 def test_a_fine_half_goes_with_the_coarse_one_of_its_own_parameter():
-    decoder, said = mapping.Decoder(), []
+    decoder, said = Decoder(), []
     for number, value in ((99, 1), (98, 1), (6, 100), (38, 5), (99, 1), (98, 2), (38, 7), (98, 1), (38, 6)):
         said += decoder.moves(mido.Message("control_change", control=number, value=value))
     assert [move[2:] for move in said if move.kind == "nrpn14"] == [(129, 100 << 7 | 5), (130, 7), (129, 100 << 7 | 6)]
@@ -429,7 +432,7 @@ def test_unbound_controls_do_nothing():
 # Learning
 
 def learned(messages, **target):
-    learner, decoder = Learner(**target), mapping.Decoder()
+    learner, decoder = Learner(**target), Decoder()
     for kind, fields in messages:
         for move in decoder.moves(mido.Message(kind, **fields)):
             if binding := learner.hear(move):
@@ -469,14 +472,14 @@ def fine_ccs(number, values):
 def test_a_fine_knob_that_spares_its_coarse_half_is_learned_as_one(step, before):
     """Also where the coarse half was sent before the learning began."""
     said = fine_ccs(20, range(8000, max(8000 + 60 * step, 0), step))
-    decoder, learner = mapping.Decoder(), Learner(row="post.hue")
+    decoder, learner = Decoder(), Learner(row="post.hue")
     moves = [decoder.moves(mido.Message(kind, **fields)) for kind, fields in said]
     found = filter(None, (learner.hear(move) for heard in moves[before:] for move in heard))
     assert next(found) == Binding("cc14", 1, 20, row="post.hue")
 
 
 def test_a_knob_32_above_one_that_was_turned_before_is_learned_as_itself():
-    decoder, learner = mapping.Decoder(), Learner(row="post.hue")
+    decoder, learner = Decoder(), Learner(row="post.hue")
     decoder.moves(mido.Message("control_change", control=20, value=5))
     moves = (move for value in range(100) for move in decoder.moves(mido.Message("control_change", control=52, value=value)))
     assert next(filter(None, map(learner.hear, moves))) == Binding("cc", 1, 52, row="post.hue")

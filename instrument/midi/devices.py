@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import mido
 
-from .mapping import Learner, Mapping
+from .learner import Learner
+from .mapping import Mapping
 from .ports import Mute, RtPorts, born, device_name
 from .profiles import Lights, Own, Profile, choose, shipped
 

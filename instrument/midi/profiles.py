@@ -27,7 +27,7 @@ from pathlib import Path
 
 from ..files import write_whole
 from ..params import BY_NAME
-from .mapping import Binding, table_bindings
+from .bindings import Binding, table_bindings
 
 FOLDER = Path(__file__).parent / "profiles"
 KEYS = ("name", "ports", "refuse", "table", "hello", "note", "control")
