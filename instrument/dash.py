@@ -69,8 +69,8 @@ class Dash:
             self.hud.draw(panel, tuple(max(side, 1) for side in self._show.screen.size))
 
     def panel(self, now, spectrogram):
-        """The `hud.Panel` of this moment."""
-        from .render.hud import Panel
+        """The `Panel` of this moment."""
+        from .render.panel import Panel
 
         show, features = self._show, self._show.heard.features
         bars = tuple((name, features.get(CLASS + name, 0.0)) for name in show.teaching.classes)
@@ -92,7 +92,7 @@ class Dash:
 
     def _page(self, now):
         """The rows round the one that the player's fingers are on, for a while after they were."""
-        from .render.hud import Page
+        from .render.panel import Page
 
         cursor, midi = self._show.cursor, self._show.midi
         if not cursor.shown(now) and not midi.learning:

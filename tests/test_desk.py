@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 BEGIN = """
 import numpy as np
 from instrument.render.desk import Desk
-from instrument.render.hud import Hud, Panel
+from instrument.render.hud import Hud
+from instrument.render.panel import Panel
 from instrument.render.window import open_screen
 
 screen, told, now = open_screen((320, 200), vsync=False), [], [0.0]

@@ -8,7 +8,8 @@ from helpers import screen_of
 
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 from instrument.render import fonts
-from instrument.render.hud import Hud, Page, Panel, class_colour, keys
+from instrument.render.hud import Hud
+from instrument.render.panel import Page, Panel, class_colour, keys
 
 SIZE = WIDTH, HEIGHT = 640, 360
 BARS = tuple((f"class_{number}", number / 10) for number in range(10))

@@ -1,20 +1,30 @@
 """The HUD: what the performer reads in a corner of the picture or in a window of its own,
 drawn with imgui through moderngl.
 
-It is handed lines and values only (`Panel`). One path draws in a window and headless, so it can be recorded.
+It is handed lines and values only (`Panel`). One path draws in a window and headless, so it can be recorded. What is
+painted is in `panel`; here it gets onto the GL context.
 """
 
-import colorsys
 import ctypes
-from bisect import bisect_right
-from dataclasses import dataclass, replace
 
 import moderngl
 import numpy as np
 from imgui_bundle import imgui
 
-from ..params import COMMANDS, PARAMS, RECALLS
 from .fonts import Fonts
+from .paint import Paint
+from .panel import (
+    Picture,
+    desk_scale,
+    draw_desk,
+    draw_help,
+    draw_monitor,
+    draw_page_over,
+    draw_panel,
+    draw_strip,
+    fitting,
+    scale_of,
+)
 
 _VERTEX = """#version 330 core
 uniform vec2 size;
@@ -35,41 +45,7 @@ in vec4 hue;
 out vec4 colour;
 void main() { colour = hue * texture(glyphs, uv); }
 """
-WHITE, GREY, DARK, ALARM = (1, 1, 1, 0.95), (1, 1, 1, 0.55), (0.02, 0.02, 0.03, 0.62), (1.0, 0.62, 0.25, 1.0)
 GROUND = (0.075, 0.08, 0.095, 1.0)  # behind all in a window of its own
-PANEL, PAGE, STRIP = 250, 380, 108  # widths of the panel and of a page of rows, height of the spectrogram
-KEYS = 112  # width of what stands beside the texts of the help
-PAD = 14  # between the edge of a page and what stands on it
-NARROW = PAGE + 40  # a picture of so many units has room for a page
-ABOVE = 96  # room for three messages above the panel
-EDGE, GAP, FOOT = 18, 10, 58  # in a window of its own: round all, between parts, for messages
-
-
-@dataclass(frozen=True)
-class Page:
-    """The rows of one group and what they are."""
-
-    row: object  # the `Param` that the player's fingers are on
-    values: dict  # {name: value} of every row
-    notes: tuple = ()  # lines below, such as what the row does
-    asks: str = ""  # what the player is to do now
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What the HUD shows of one frame."""
-
-    bars: tuple = ()  # (class name, probability 0..1), always in the same order
-    numbers: tuple = ()  # of each bar among all classes; (): these are all
-    top: str = ""  # the class heard, big
-    known: float = 1.0  # 0 dims the class: silence or unknown
-    level: float = 0.0  # 0..1
-    lines: tuple = ()  # such as rates
-    preset: str = ""
-    messages: tuple = ()  # overridden values, faults
-    help: bool = False
-    page: Page | None = None
-    spectrogram: object = None  # the sound as a picture, uint8 RGBA (h, w, 4), row 0 on top; another one when it moved
 
 
 class Hud:
@@ -91,14 +67,14 @@ class Hud:
 
     def draw(self, panel, size):
         """Draw over a framebuffer of `size` px; text grows with it."""
-        paint = self._begin(size, _scale(size))
-        top = _panel(paint, _fitting(panel, size[1] / paint.scale), size)
+        paint = self._begin(size, scale_of(size))
+        top = draw_panel(paint, fitting(panel, size[1] / paint.scale), size)
         if panel.spectrogram is not None:
-            _strip(paint, self._shown(panel.spectrogram), size)
+            draw_strip(paint, self._shown(panel.spectrogram), size)
         if panel.help:
-            _help(paint, size)
+            draw_help(paint, size)
         elif panel.page:
-            _page_over(paint, panel.page, size, top)
+            draw_page_over(paint, panel.page, size, top)
         self._end(size)
 
     def desk(self, panel, preview, size):
@@ -108,15 +84,15 @@ class Hud:
         Without a panel (None) there is the preview alone. Text grows with the window.
         """
         self._ctx.clear(*GROUND)
-        paint = self._begin(size, _desk_scale(panel, size))
-        picture = _Picture(self._shown(preview, "preview"), *preview.shape[1::-1]) if preview is not None else None
+        paint = self._begin(size, desk_scale(panel, size))
+        picture = Picture(self._shown(preview, "preview"), *preview.shape[1::-1]) if preview is not None else None
         if panel is None:
-            _monitor(paint, picture, (0, 0, size[0] / paint.scale, size[1] / paint.scale))
+            draw_monitor(paint, picture, (0, 0, size[0] / paint.scale, size[1] / paint.scale))
         else:
             sound = None if panel.spectrogram is None else self._shown(panel.spectrogram)
-            _desk(paint, panel, (picture, sound), size)
+            draw_desk(paint, panel, (picture, sound), size)
             if panel.help:
-                _help(paint, size)
+                draw_help(paint, size)
         self._end(size)
 
     def _begin(self, size, scale):
@@ -128,7 +104,7 @@ class Hud:
         io = imgui.get_io()
         io.display_size, io.delta_time = imgui.ImVec2(*size), 1 / 60
         imgui.new_frame()
-        return _Paint(imgui.get_background_draw_list(), self._fonts, scale)
+        return Paint(imgui.get_background_draw_list(), self._fonts, scale)
 
     def _end(self, size):
         imgui.render()
@@ -218,296 +194,6 @@ class Hud:
         self._drop()
         for part in (*self._textures.values(), self._program):
             part.release()
-
-
-class _Paint:
-    """Rectangles and text in units of `scale` px, from `corner` (px): of a 720-line picture, as a rule."""
-
-    def __init__(self, commands, fonts, scale, corner=(0.0, 0.0)):
-        self._commands, self._fonts, self.scale, self._corner = commands, fonts, scale, corner
-
-    def box(self, x, y, width, height, colour, round_by=0.0):
-        self._commands.add_rect_filled(self._px(x, y), self._px(x + width, y + height), _packed(colour),
-                                       round_by * self.scale)
-
-    def text(self, x, y, size, colour, words, bold=False, wrap=0.0):
-        """`wrap`: the width of a line; 0 for one line."""
-        s = self.scale
-        self._commands.add_text(self._fonts.of(words, bold), size * s, self._px(x, y), _packed(colour), words, wrap * s)
-
-    def name(self, x, y, size, colour, words, room, bold=False):
-        """A name of any length, with "…" where it is cut to `room`."""
-        if self.width(size, words, bold) > room:
-            fits = bisect_right(range(len(words)), room, key=lambda count: self.width(size, words[:count] + "…", bold))
-            words = words[:max(fits - 1, 0)].rstrip() + "…"
-        self.text(x, y, size, colour, words, bold)
-
-    def image(self, x, y, width, height, texture, round_by=0.0, tint=WHITE):
-        self._commands.add_image_rounded(imgui.ImTextureRef(texture), self._px(x, y), self._px(x + width, y + height),
-                                         (0, 0), (1, 1), _packed(tint), round_by * self.scale)
-
-    def width(self, size, words, bold=False):
-        return self.extent(size, words, bold)[0]
-
-    def extent(self, size, words, bold=False, wrap=-1.0):
-        """(width, height) of a text; `wrap` as above, or negative for one line."""
-        imgui.push_font(self._fonts.of(words, bold), size * self.scale)
-        try:
-            extent = imgui.calc_text_size(words, wrap_width=wrap * self.scale)
-        finally:
-            imgui.pop_font()
-        return extent.x / self.scale, extent.y / self.scale
-
-    def within(self, area, width, height):
-        """A brush that begins at the corner of `area` (x, y, width, height),
-        with units of which so many fit into it."""
-        x, y, *room = area
-        share = min(1.0, room[0] / width, room[1] / height)
-        return _Paint(self._commands, self._fonts, self.scale * max(share, 0.1), self._px(x, y))
-
-    def _px(self, x, y):
-        return self._corner[0] + x * self.scale, self._corner[1] + y * self.scale
-
-
-def class_colour(index, alpha=1.0):
-    """The fixed colour of a class: golden-angle steps round the hue circle, so neighbours differ."""
-    return (*colorsys.hsv_to_rgb((0.58 + index * 0.381966) % 1.0, 0.55, 1.0), alpha)
-
-
-def _scale(size):
-    """How many px a unit has over a picture: a page is as wide as it, or less high than it, whatever its shape."""
-    return max(min(size[0] / NARROW, size[1] / 720), 0.55)
-
-
-def _panel(paint, panel, size):
-    """Bottom left, from the bottom up: level, lines, bars, preset, the class, and messages above the box.
-
-    Where the uppermost of all that begins.
-    """
-    width, row, pad = PANEL, 17, 14
-    height = _height(panel)
-    x, y = 18, size[1] / paint.scale - 18 - height
-    paint.box(x, y, width, height, DARK, 8)
-    top = _messages(paint, panel.messages, (x, y - 6, size[0] / paint.scale - 2 * x))
-    _title(paint, panel, x + pad, y + 10)
-    _bars(paint, panel, x + pad, y + 66, width - 2 * pad, row)
-    bottom = y + 72 + row * len(panel.bars)
-    paint.box(x + pad, bottom, width - 2 * pad, 4, (1, 1, 1, 0.14), 2)
-    paint.box(x + pad, bottom, max((width - 2 * pad) * _share(panel.level), 1), 4, WHITE, 2)
-    for number, line in enumerate(panel.lines):
-        paint.text(x + pad, bottom + 9 + row * number, 13, GREY, line)
-    return top
-
-
-def _fitting(panel, height):
-    """The panel with no more bars than fit below three messages in a picture of this height: the strongest, in their order."""
-    most = max(int((height - 18 - _height(replace(panel, bars=())) - ABOVE) // 17), 3)
-    if len(panel.bars) <= most:
-        return panel
-    # In tenths, so that those which are next to nothing do not take each other's place all the time.
-    strongest = sorted(range(len(panel.bars)), key=lambda number: -round(panel.bars[number][1], 1))[:most]
-    numbers = tuple(sorted(strongest))
-    return replace(panel, bars=tuple(panel.bars[number] for number in numbers), numbers=numbers)
-
-
-def _height(panel):
-    return 92 + 17 * (len(panel.bars) + len(panel.lines))
-
-
-def _strip(paint, texture, size):
-    """To the right of the panel, along the bottom: the sound that scrolls by."""
-    x, height = 278, STRIP
-    width = max(min(size[0] / paint.scale - x - 18, 520), 24)
-    _sound(paint, texture, (x, size[1] / paint.scale - 18 - height, width, height))
-
-
-def _sound(paint, texture, area):
-    x, y, width, height = area
-    pad = 8
-    paint.box(x, y, width, height, DARK, 8)
-    paint.image(x + pad, y + pad, width - 2 * pad, height - 2 * pad, texture, 4)
-
-
-def _page_over(paint, page, size, below):
-    """At the upper right of the picture: beside the panel, or above what begins `below` where it is too narrow for both."""
-    width, height = (side / paint.scale for side in size)
-    room = height - 2 * 18
-    if width < PANEL + PAGE + 3 * 18:
-        room = max(min(room, below - 2 * 18), room / 2)  # a page that is too small to be read helps nobody
-    area = (18, 18, width - 2 * 18, room)
-    brush = paint.within(area, PAGE, _page_height(paint, page))
-    _page(brush, page, (area[2] * paint.scale / brush.scale - PAGE, 0))
-
-
-def _page(paint, page, corner):
-    """From its top left `corner`: a line for each row of the group, its value as a bar and as text;
-    the one selected stands out."""
-    rows, (x, y), width, line, pad = _rows(page), corner, PAGE, 17, PAD
-    paint.box(x, y, width, _page_height(paint, page), (*DARK[:3], 0.82), 8)
-    paint.text(x + pad, y + pad - 4, 18, WHITE, page.row.group, bold=True)
-    top = y + pad + 24
-    for number, row in enumerate(rows):
-        _row(paint, row, page, (x + pad, top + line * number, width - 2 * pad))
-    below = top + pad + line * len(rows)
-    for note, colour in _notes(page):
-        paint.text(x + pad, below, 13, colour, note, wrap=width - 2 * pad)
-        below += _note_height(paint, note)
-
-
-def _rows(page):
-    return [row for row in PARAMS if row.group == page.row.group]
-
-
-def _page_height(paint, page):
-    return 17 * len(_rows(page)) + sum(_note_height(paint, note) for note, _ in _notes(page)) + 68
-
-
-def _notes(page):
-    """What stands below the rows: [(text, colour)]."""
-    return [(note, GREY) for note in page.notes] + [(page.asks, ALARM)] * bool(page.asks)
-
-
-def _note_height(paint, note):
-    return max(17, paint.extent(13, note, wrap=PAGE - 2 * PAD)[1] + 2)
-
-
-def _row(paint, row, page, place):
-    x, y, width = place
-    value, held = page.values[row.name], row == page.row
-    if held:
-        paint.box(x - 6, y, width + 12, 17, (1, 1, 1, 0.16), 4)
-    paint.text(x, y, 13, WHITE if held else GREY, row.name.partition(".")[2], bold=held)
-    paint.box(x + 112, y + 6, 100, 5, (1, 1, 1, 0.10), 2.5)
-    paint.box(x + 112, y + 6, max(100 * row.position(value), 1), 5, ALARM if held else GREY, 2.5)
-    paint.text(x + 224, y, 13, WHITE if held else GREY, row.text(value), bold=held)
-
-
-def _title(paint, panel, x, y):
-    names, room = [name for name, _ in panel.bars], PANEL - 2 * PAD
-    numbers = panel.numbers or range(len(names))
-    colour = class_colour(numbers[names.index(panel.top)]) if panel.top in names else WHITE
-    paint.name(x, y, 28, (*colour[:3], 0.35 + 0.6 * _share(panel.known)), _spoken(panel.top) or "listening", room, bold=True)
-    paint.name(x, y + 32, 14, GREY, panel.preset or "no preset", room)
-
-
-def _bars(paint, panel, x, y, width, row):
-    for place, (name, share) in enumerate(panel.bars):
-        top, index = y + row * place, panel.numbers[place] if panel.numbers else place
-        strong = name == panel.top
-        paint.name(x, top, 13, WHITE if strong else GREY, _spoken(name), 112 - 8, bold=strong)
-        paint.box(x + 112, top + 5, width - 112, 5, (1, 1, 1, 0.10), 2.5)
-        paint.box(x + 112, top + 5, max((width - 112) * _share(share), 1), 5, class_colour(index, 0.95), 2.5)
-
-
-def _messages(paint, messages, place):
-    """From `place` (x, bottom, width) up, the newest below, on as many lines as they need; where the uppermost begins."""
-    x, y, room = place
-    for message in reversed(messages):
-        width, height = paint.extent(14, message, wrap=room - 20)
-        y -= height + 6
-        paint.box(x, y, width + 20, height + 6, DARK, 6)
-        paint.text(x + 10, y + 3, 14, ALARM, message, wrap=room - 20)
-        y -= 4
-    return y
-
-
-def _help(paint, size):
-    """All keys in the middle of the picture, read from the tables; on more lines where they are larger so."""
-    area = (0, 0, *(side / paint.scale for side in size))
-    longest = max(paint.width(14, doc) for _, doc in keys())
-    rooms = longest, min(longest, max(area[2] - KEYS - 2 * GAP, KEYS))
-    brush, wrap, heights = max((_help_brush(paint, area, room) for room in rooms), key=lambda each: each[0].scale)
-    width, height = KEYS + wrap, sum(heights) + 28
-    x, y = (size[0] / brush.scale - width) / 2, max((size[1] / brush.scale - height) / 2, 0)
-    brush.box(x, y, width, height, (*DARK[:3], 0.82), 10)
-    for (key, doc), line in zip(keys(), heights):
-        brush.text(x + 18, y + 14, 14, WHITE, key, bold=True)
-        brush.text(x + KEYS - 18, y + 14, 14, GREY, doc, wrap=wrap + GAP)  # smaller letters are a bit wider for their height
-        y += line
-
-
-def _help_brush(paint, area, room):
-    """(brush, room, height of each line) with which the keys fit into the area, where what each does has so much room."""
-    heights = [max(22, paint.extent(14, doc, wrap=room + 1)[1] + 5) for _, doc in keys()]
-    return paint.within(area, KEYS + room + 2 * GAP, sum(heights) + 28 + 2 * GAP), room, heights
-
-
-@dataclass(frozen=True)
-class _Picture:
-    texture: int  # imgui's number
-    width: int  # px
-    height: int
-
-
-def _desk_scale(panel, size):
-    """How many px a unit has: all of the panel fits, and a preview of some size beside it."""
-    needed = max(_height(panel) if panel else 0, 296) + FOOT + 2 * EDGE
-    return max(min(size[0] / 560, size[1] / needed), 0.1)
-
-
-def _desk(paint, panel, pictures, size):
-    """The panel on the left, the picture where it is largest (beside it or above it), the sound,
-    messages at the bottom."""
-    picture, sound = pictures
-    width, height = size[0] / paint.scale - 2 * EDGE, size[1] / paint.scale - 2 * EDGE - FOOT
-    column, strip, tall = PANEL + GAP, (STRIP + GAP if sound else 0), _height(panel)
-    beside = (EDGE + column, EDGE, width - column, height - strip)
-    above = (EDGE, EDGE, width, height - tall - GAP)
-    place = max(beside, above, key=lambda area: _fitted(picture, area)[2])
-    bottom = EDGE + place[3] + GAP
-    top, lower = (EDGE, STRIP) if place is beside else (bottom, tall)
-    _monitor(paint, picture, place)
-    if panel.page:
-        area = (EDGE, top, PANEL, size[1] / paint.scale - EDGE - top)
-        _page(paint.within(area, PAGE, _page_height(paint, panel.page)), panel.page, (0, 0))
-    else:
-        _panel(paint, replace(panel, messages=()), (size[0], (top + tall + EDGE) * paint.scale))
-    if sound:
-        _sound(paint, sound, (EDGE + column, bottom, width - column, lower))
-    _foot(paint, panel.messages, size)
-
-
-def _monitor(paint, picture, area):
-    """The picture, as large as `area` (x, y, width, height) lets it be, on black."""
-    paint.box(*area, (0, 0, 0, 1))
-    if picture:
-        paint.image(*_fitted(picture, area), picture.texture, tint=(1, 1, 1, 1))
-
-
-def _fitted(picture, area):
-    """The middle of `area` in the shape of the picture."""
-    x, y, width, height = area
-    aspect = picture.width / picture.height if picture else 16 / 9
-    wide, high = max(min(width, height * aspect), 0), max(min(height, width / aspect), 0)
-    return x + (width - wide) / 2, y + (height - high) / 2, wide, high
-
-
-def _foot(paint, messages, size):
-    """Along the bottom, from the bottom up: messages, on as many lines as they need, or how to get on."""
-    wrap, y = size[0] / paint.scale - 2 * EDGE - 20, size[1] / paint.scale - EDGE
-    if not messages:
-        command = next(command for command in COMMANDS if command.name == "show.help")
-        hint = f"{command.key.upper()}   {command.doc}"
-        paint.text(size[0] / paint.scale - EDGE - paint.width(13, hint), y - 16, 13, GREY, hint)
-    _messages(paint, messages, (EDGE, y, wrap + 20))
-
-
-def keys():
-    """Every key and what it does, from the tables: [(key, text)]."""
-    return [*((each.key, each.doc) for each in (*COMMANDS, *PARAMS) if each.key), RECALLS]
-
-
-def _packed(colour):
-    red, green, blue, alpha = (int(_share(part) * 255 + 0.5) for part in colour)
-    return alpha << 24 | blue << 16 | green << 8 | red
-
-
-def _share(value):
-    return min(max(float(value), 0.0), 1.0)
-
-
-def _spoken(name):
-    return name.replace("_", " ")
 
 
 def _bytes(vector, size):
