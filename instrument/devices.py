@@ -1,5 +1,7 @@
 """What this machine offers: lines for `hearsee devices`."""
 
+from .errors import one_line
+
 
 def report():
     """Audio inputs and outputs, MIDI ports, monitors, ways to other programs and computing devices, a line each."""
@@ -10,7 +12,7 @@ def report():
         try:
             found = list(find())
         except Exception as error:  # a broken driver must not hide the other lists
-            found = [f"not available: {' '.join(str(error).split())}"]
+            found = [f"none: {one_line(error).removeprefix('no MIDI: ').replace('; plays on without', '')}"]
         lines += [f"  {line}" for line in found or ["none"]]
     return lines
 

@@ -312,11 +312,14 @@ class Listener:
             self._jobs.put(partial(self._forget, argument or self._lesson.name))
 
     def _begun(self, name):
-        """Begin an example, unless what it is to be of could not be learnt; what is to be said."""
+        """Begin an example, unless what it is to be of could not be learnt; what is to be said. One of another class that goes on
+        is learnt first: whoever taps one pad after the other has made both sounds."""
         try:
-            self._pupil.check(name or self._lesson.name)
+            name = self._pupil.check(name or self._lesson.name)
         except ValueError as mistake:
             return f"{REFUSED}{mistake}"
+        if self._lesson.goes_on and name != self._lesson.name:
+            self._jobs.put(partial(self._learn, *self._lesson.stop(), ""))
         return LISTENING + self._lesson.start(name)
 
     def _work(self):

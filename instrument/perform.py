@@ -46,6 +46,7 @@ ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these
 SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 REPORT = 5.0  # s between two printed lines of rates
+UNBEGUN = "nothing recorded: it was ended before it began"
 DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
@@ -164,6 +165,8 @@ class Show:
         self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
+        for fault in self.bank.faults().values():  # now, not when it is called for on stage
+            self.say(f"a preset that cannot be recalled: {fault}")
         self._open_hands(stack)
         self.ears = stack.enter_context(Ears(self.options, self._taught, self.say))
         self._watch = Watch(self.ears.child, self.say)
@@ -184,6 +187,8 @@ class Show:
         from .render.window import open_screen
 
         size = options.size or ((640, 360) if options.headless else (1280, 720))
+        if options.headless and options.monitor:
+            tell(f"--headless opens no window: nothing is shown on --monitor {options.monitor}")
         try:
             screen = open_screen(size, options.headless, monitor=options.monitor, mode=options.monitor and options.size)
         except OSError as error:
@@ -266,7 +271,10 @@ class Show:
     def _save_video(self):
         """Finish what is recorded; an impatient second Ctrl-C must not cost it."""
         with undisturbed():
+            waits = self.video.waits
             self.video.stop()
+        if waits:
+            self.say(UNBEGUN)
 
     def _save_presets(self):
         """See what is being saved to its end, likewise."""
@@ -478,7 +486,7 @@ class Show:
     def _do_show_record(self, now):
         if self.video.running:
             path = self.video.finish()
-            self.say(f"finishing {path}" if path else "nothing recorded: it was ended before it began")
+            self.say(f"finishing {path}" if path else UNBEGUN)
         else:
             self.say(f"recording {self.video.start(None, self._recorded)}")
 

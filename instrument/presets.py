@@ -54,6 +54,14 @@ def read(path):
     return Preset(path, str(title), str(note), {**_PLAIN, **named})
 
 
+def _fault(path):
+    try:
+        read(path)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
+
+
 def _flat(tree, prefix=""):
     """(name, value) of nested tables: {"mod": {"1": {"depth": 0}}} -> ("mod.1.depth", 0)."""
     for key, value in tree.items():
@@ -135,6 +143,10 @@ class Bank:
     def load(self, key):
         """The preset of a number or name."""
         return read(self.find(key))
+
+    def faults(self):
+        """{path: what is wrong with it, in one line} of the presets that cannot be recalled."""
+        return {path: fault for path in self.paths() if (fault := _fault(path))}
 
     def number(self, path):
         """Number of a preset, 0 if it is not in the bank."""

@@ -58,6 +58,8 @@ class Teaching:
         self._check()
         argument = self._reminded(name, argument)
         if name == "teach.start" and argument:
+            if self._holding and argument != self._listened:  # `listen` learns that one first
+                self._snapshot = (self._listened, self._dream())
             self._listened = argument
         if name in ("teach.start", "teach.stop"):
             self._holding, self._since = name == "teach.start", self._clock()

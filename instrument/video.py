@@ -40,6 +40,11 @@ class Video:
     def running(self):
         return self._asked is not None
 
+    @property
+    def waits(self):
+        """Whether a recording was asked for that has not begun."""
+        return self.running and self._recorder is None
+
     def start(self, path, fps):
         """Begin with the next frame that has sound (or soon without); the path.
 

@@ -25,7 +25,7 @@ from instrument.model.card import DEFAULT
 from instrument.osc import Remote
 from instrument.osc.wire import bundles, encode
 from instrument.params import COMMANDS
-from instrument.perform import HOPELESS, SURE, PerformOptions, Show, perform
+from instrument.perform import HOPELESS, SURE, UNBEGUN, PerformOptions, Show, perform
 from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
 
@@ -412,6 +412,20 @@ def test_a_show_that_is_broken_off_however_impatiently_tells_where_its_video_is(
     options = replace(show.options, no_listen=True, port=free_port, record=str(path), values={"dream.size": 160.0})
     assert perform(options) == BROKEN_OFF
     assert capfd.readouterr().out.splitlines()[-1] == f"video: {path}" and path.exists()
+
+
+def test_a_video_that_was_ended_before_it_began_is_said(show, tmp_path, monkeypatch, capfd, free_port):
+    monkeypatch.setattr(Show, "frame", lambda *_: signal.raise_signal(signal.SIGINT))
+    path = tmp_path / "show.mp4"
+    assert perform(replace(show.options, no_listen=True, port=free_port, record=str(path), values={"dream.size": 160.0})) == BROKEN_OFF
+    assert UNBEGUN in capfd.readouterr().out and not list(tmp_path.iterdir())
+
+
+def test_a_preset_that_cannot_be_recalled_is_said_at_the_start(show, tmp_path, capfd, free_port):
+    (tmp_path / "01-far.toml").write_text("[dream]\noctaves = 77")
+    with ExitStack() as stack:
+        Show(replace(show.options, no_listen=True, port=free_port, presets=str(tmp_path)), stack)
+    assert "cannot be recalled" in (told := capfd.readouterr().out) and "01-far.toml: dream.octaves: 77" in told
 
 
 def test_what_was_opened_before_the_first_frame_is_never_looked_through_again(show, monkeypatch, free_port):

@@ -47,6 +47,14 @@ def test_a_saved_look_stays_what_it_is_when_a_default_changes(tmp_path, monkeypa
     assert read(tmp_path / "a.toml").values == before
 
 
+def test_what_cannot_be_recalled_is_known_before_it_is_called_for(tmp_path):
+    for name, text in (("01-good", "[dream]\noctaves = 3"), ("02-far", "[dream]\noctaves = 77"), ("03-torn", "[dream")):
+        (tmp_path / f"{name}.toml").write_text(text)
+    faults = Bank([SHIPPED, tmp_path]).faults()
+    assert [path.stem for path in faults] == ["02-far", "03-torn"]
+    assert "legal is 1 to 6" in faults[tmp_path / "02-far.toml"] and "not a TOML file" in faults[tmp_path / "03-torn.toml"]
+
+
 def test_labels_are_words_and_the_room_is_no_part_of_a_look(tmp_path):
     save(tmp_path / "02-my-look.toml", {**DEFAULTS, "zoom.mode": MODES.index("spiral"), "hear.gain": 12.0})
     text = (tmp_path / "02-my-look.toml").read_text()

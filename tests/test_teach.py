@@ -688,6 +688,20 @@ def test_an_ear_alone_is_taught_by_taps_too(taught, free_port):
         assert listener._lesson.goes_on
 
 
+def test_whoever_taps_one_pad_after_the_other_has_taught_both(taught, free_port, monkeypatch):
+    network, told = Network(*taught.heard(), taught), queue.SimpleQueue()
+    with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
+        listener._take(network)
+        monkeypatch.setattr(listener, "_note", told.put)
+        listener._command("teach.start", "Rustle!")
+        listener._lesson.push(crackle(4), RATE)
+        listener._command("teach.start", "hum")  # a class of the model itself: refused, and the other goes on
+        listener._command("teach.start", "clink")
+        said = [told.get(timeout=60) for _ in range(4)]
+        assert said[0] == "listening: rustle" and said[1].startswith(REFUSED) and listener._lesson.goes_on
+        assert sorted(said[2:]) == ["listening: clink", "rustle: 1 example"] and "rustle" in listener._network.classes
+
+
 @pytest.mark.parametrize("level, gain, end", [(1.0, 0.0, "teach.stop"), (0.003, 48.0, "teach.release")])
 def test_a_class_is_taught_by_osc_while_listening(base, tmp_path, free_port, level, gain, end):
     """Hold, sound, release: the class is published, decided for, saved; then forgotten. As loud as it is heard."""
@@ -819,6 +833,14 @@ def test_the_dream_becomes_the_picture_of_the_class_that_was_taught_and_of_no_ot
     teaching.follow({"class.hum": 0.0, "class.beep": 0.0, "class.rain": 1.0, "class.zip": 0.0})
     assert {name: float(picture.mean()) == 1 for name, picture in learnt.items()} == {"beep": False, "rain": True, "zip": False}
     assert Image.open(tmp_path / "pictures" / "beep.png").getpixel((0, 0)) == (0, 0, 255)
+
+
+def test_the_class_of_the_pad_tapped_before_has_the_dream_of_that_moment(lesson):
+    teaching, learnt, _ = lesson
+    teaching.carry_out("teach.start", "rain")
+    teaching.carry_out("teach.start", "zip")
+    teaching.follow({"class.hum": 0.0, "class.rain": 1.0})
+    assert float(learnt["rain"].mean()) == 1  # not the red file
 
 
 def test_what_is_asked_in_between_does_not_end_an_example(tmp_path):

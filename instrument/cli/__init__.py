@@ -3,8 +3,10 @@
 import argparse
 import os
 import re
+import shlex
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 
 from .. import __version__
 from ..signals import BROKEN_OFF, leave
@@ -20,6 +22,8 @@ def main(arguments=None):
     alone = arguments is None
     arguments = sys.argv[1:] if alone else arguments
     top = parser()
+    if wrong := _misplaced(arguments, top.commands.choices):
+        top.error(wrong)
     options, unknown = top.parse_known_args(arguments)
     command = top.commands.choices[options.command]
     if unknown:
@@ -67,9 +71,22 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists what is legal\n")
 
 
+def _misplaced(arguments, commands):
+    """What is wrong where a command's flag comes first, else "": argparse would complain of its value."""
+    flag = next(iter(arguments), "").partition("=")[0]
+    command = next((each for each in arguments if each in commands), "perform")
+    if flag not in commands[command].flags:
+        return ""
+    flags = shlex.join(each for each in arguments if each != command)
+    return f"{flag} stands before the command; flags come behind it: hearsee {command} {flags}"
+
+
 def _unknown(arguments, command):
-    near = get_close_matches(arguments[0].partition("=")[0], command.flags, 1)
-    spaces = "" if arguments[0].startswith("-") else "; put quotes round a name with spaces"
+    first = arguments[0]
+    if "--audio" in command.flags and Path(first).is_file():
+        return f"no such argument: {first}; to hear that file: --audio {shlex.quote(first)}"
+    near = get_close_matches(first.partition("=")[0], command.flags, 1)
+    spaces = "" if first.startswith("-") else "; put quotes round a name with spaces"
     return f"no such argument: {' '.join(arguments)}{spaces}" + "".join(f"; did you mean {flag}?" for flag in near)
 
 

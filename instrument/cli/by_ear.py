@@ -1,5 +1,6 @@
 """`hearsee teach NAME` by ear: talks with the person at the terminal and with the instrument that runs."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -17,12 +18,12 @@ def teach_by_ear(options):
     if options.model or options.out:
         raise ValueError("--model and --out are for --from FILE...: the instrument that runs keeps what it is taught by ear in a "
                          "model folder of its own")
-    name, pupil = legal_name(options.name), Pupil(options.host, options.port)
+    name, pupil, picture = legal_name(options.name), Pupil(options.host, options.port), _found(options.picture)
     pupil.check()
     if options.forget:
         print(_forgotten(pupil.ask("teach.forget", name)))
     else:
-        _teach(pupil, name, _found_from_anywhere(options.picture))
+        _teach(pupil, name, picture)
 
 
 def _forgotten(answer):
@@ -32,9 +33,14 @@ def _forgotten(answer):
     return answer
 
 
-def _found_from_anywhere(picture):
-    """A file by its whole path, as the instrument may run in another folder; a class, or None, as it is."""
-    return str(Path(picture).resolve()) if picture and Path(picture).is_file() else picture
+def _found(picture):
+    """A file by its whole path, as the instrument may run in another folder; a class, or None, as it is. ValueError for what
+    is neither, before a sound was made for it."""
+    if picture is None or Path(picture).is_file():
+        return picture and str(Path(picture).resolve())
+    if not re.fullmatch(r"\w+", picture):
+        raise ValueError(f"--picture {picture}: no such file; give one that is there, or a class whose picture to take")
+    return picture
 
 
 def _teach(pupil, name, picture):

@@ -7,6 +7,7 @@ import re
 from ..params import TOUCHDESIGNER
 
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
+VIDEOS = (".mp4", ".mkv")
 LONGEST = 4  # s of a window: so many one answer looks at (model/sound.py)
 
 
@@ -50,6 +51,13 @@ def size(text):
     if not (64 <= width <= 8192 and 64 <= height <= 8192):
         raise argparse.ArgumentTypeError(f"{text}: width and height are 64 to 8192")
     return width, height
+
+
+def video(text):
+    """A file that a video with sound can be written to piece by piece, so that what breaks off still plays."""
+    if text and not text.lower().endswith(VIDEOS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a video: end it with {' or '.join(VIDEOS)}")
+    return text
 
 
 def channels(text):

@@ -26,8 +26,11 @@ def presets_flags(command):
 def run_presets(options):
     from ..presets import open_bank
 
-    for number, name in enumerate(open_bank(options.presets).names(), 1):
-        print(f"{number:3} {name}")
+    bank = open_bank(options.presets)
+    faults = bank.faults()
+    for number, (path, name) in enumerate(zip(bank.paths(), bank.names(), strict=True), 1):
+        print(f"{number:3} {name}" + (f"  cannot be recalled: {faults[path]}" if path in faults else ""))
+    return int(bool(faults))
 
 
 def models_flags(command):

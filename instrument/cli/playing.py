@@ -4,7 +4,7 @@ import os
 
 from ..params import BY_NAME, EAR, PARAMS, SHOW, TOUCHDESIGNER
 from .flags import fields_given, model_flag, port_flags, row_flags, row_values, sound_flags
-from .legal import address, output, port, port_before_another, positive, said_by, size, whole, within
+from .legal import address, output, port, port_before_another, positive, said_by, size, video, whole, within
 
 
 def perform_flags(command):
@@ -26,7 +26,7 @@ def _picture_flags(group):
     group.add_argument("--no-hud", action="store_true", help="begin without the HUD")
     group.add_argument("--hud-window", action="store_true", help="the HUD in a window of its own, with a preview; "
                        "with --monitor on another monitor")
-    group.add_argument("--record", metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
+    group.add_argument("--record", type=video, metavar="FILE", help="write a video with sound (.mp4 or .mkv); "
                        "where a file has that name it stays, and the video gets the next number")
     group.add_argument("--send", action="append", type=output, metavar="ndi|spout|syphon[:NAME]", help="give the "
                        "picture to other programs, under this name; repeat for more (see `hearsee devices`)")
@@ -90,7 +90,7 @@ def _dream(options):
 
 def render_flags(command):
     command.add_argument("sound", metavar="SOUND", help="sound file, or a video with sound")
-    command.add_argument("--out", metavar="FILE", help="write this video, .mp4 or .mkv (default out/ and the name of the "
+    command.add_argument("--out", type=video, metavar="FILE", help="write this video, .mp4 or .mkv (default out/ and the name of the "
                          "sound); where that name is in use, a number is added to it")
     command.add_argument("--size", type=size, metavar="WxH", help="picture size (default 1920x1080)")
     command.add_argument("--fps", type=within(1, 240), help="frames a second (default 30)")

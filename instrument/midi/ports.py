@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import sys
+from contextlib import contextmanager
 
 from ..names import apart
 from . import jack
@@ -15,6 +16,7 @@ PULSE = (0xF0, 0x7D, 0xF7)  # what we send ourselves through JACK: a system excl
 MISSED = 5  # looks in a row without one after which JACK has gone
 CARD = "/sys/class/sound/card{}"
 PAUSES = 16  # looks between two tries to find it again, at most
+_UNHEARD = ctypes.CFUNCTYPE(None)(lambda: None)  # takes none of what ALSA passes, and so looks at none
 AWAY = "MIDI: the JACK server has gone; its devices are found again once it is back"
 
 
@@ -79,7 +81,8 @@ class RtPorts:
         import rtmidi
 
         try:
-            return kind(rtapi=self._api, name=CLIENT)
+            with _quietly():
+                return kind(rtapi=self._api, name=CLIENT)
         except (SystemError, rtmidi.RtMidiError) as error:
             # rtmidi raises SystemError where ALSA or the JACK server is absent.
             raise OSError(f"no MIDI: {str(error).rstrip('.')}; plays on without (HEARSEE_MIDI_API picks a driver)") from None
@@ -142,6 +145,21 @@ class RtPorts:
                 return port
             _end(port)
         raise OSError(f"MIDI: cannot open {name}: it comes and goes; plug it in again")
+
+
+@contextmanager
+def _quietly():
+    """Within, ALSA prints nothing of its own: what it lacks is told by whoever asked, in one line."""
+    try:
+        hand_over = ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler
+    except (OSError, AttributeError):  # another system
+        yield
+        return
+    hand_over(_UNHEARD)
+    try:
+        yield
+    finally:
+        hand_over(None)
 
 
 def _api(rtmidi, name):
