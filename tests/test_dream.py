@@ -18,10 +18,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from instrument.console import SHOWN
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
-from instrument.dream.budget import PATIENCE, TRUST, WAIT, Governor, Plan, Room, ladder
+from instrument.dream.budget import PATIENCE, SLOW, TRUST, WAIT, Governor, Plan, Room, ladder
 from instrument.dream.graphs import Plain, whole
 from instrument.dream.loop import Inbox, rgba
 from instrument.dream.memory import Framing
+from instrument.dream.pace import SIDE, pace
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
 from instrument.motion import Motion, Place, added, motion
@@ -885,6 +886,38 @@ def test_another_network_begins_as_the_one_before_and_soon_has_a_plan_of_its_own
     assert speed == 1.0 or (plans[7].work(1.4) < known.work(1.4)) == (speed > 1)
 
 
+@pytest.mark.parametrize("aspect", [1.0, 16 / 9])
+@pytest.mark.parametrize("pace", [1e-8, 1e-6, 3e-6, 1e-3])
+def test_the_first_plan_goes_by_what_a_small_gradient_took(pace, aspect):
+    governor, shape = Governor(), octaves.Shape(aspect, 64)
+    governor.meet(pace)
+    first = governor.plan(WANTED, shape)
+    assert pace * aspect * first.work(1.4) <= SLOW / WANTED["dream.rate"] or first == ladder(Plan(3, 2, 256, 256))[-1]
+    assert (first == Plan(3, 2, 256, 256)) == (pace == 1e-8)
+    assert governor.plan(WANTED, shape) == first
+
+
+@pytest.mark.parametrize("truly", [0.3, 1.0, 3.0])
+def test_a_small_gradient_that_misled_counts_for_nothing_soon(truly):
+    governor = Governor()
+    governor.meet(4e-7)
+    plans = lived(governor, lambda plan, number: 4e-7 * 16 / 9 * truly * plan.work(1.4) if number else 2.0, 80)
+    alone = lived(Governor(), lambda plan, number: 4e-7 * 16 / 9 * truly * plan.work(1.4), 80)[-1]
+    assert 0.7 < plans[-1].work(1.4) / alone.work(1.4) < 1.4
+    assert truly == 1.0 or (plans[7].work(1.4) < plans[0].work(1.4)) == (truly > 1)
+
+
+def test_the_pace_is_the_quicker_of_two_gradients_for_each_pixel(eye, monkeypatch):
+    times = iter((0.0, 5.0, 5.0, 7.0))
+    monkeypatch.setattr("instrument.dream.pace.time.perf_counter", lambda: next(times))
+    assert pace(eye) == 2.0 / SIDE**2
+
+
+def test_without_memory_even_for_that_nothing_is_said_of_a_network(eye, monkeypatch):
+    monkeypatch.setattr(eye, "stage", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory")))
+    assert pace(eye) is None
+
+
 @pytest.mark.parametrize("seconds", (0.06, 0.095, 0.1, 0.105))
 def test_one_stall_gives_up_nothing(seconds):
     governor = Governor()
@@ -1019,6 +1052,15 @@ def test_the_loop_dreams_what_it_is_given(dreamer):
     frame = frames.take()
     assert frame.pixels.shape == (32, 40, 4) and frame.pixels.flags["C_CONTIGUOUS"]
     assert frame.place == Place(2.0)
+
+
+def test_a_slow_network_begins_with_what_it_can_dream(dreamer, monkeypatch):
+    monkeypatch.setattr(type(dreamer), "pace", lambda self: 1e-3)
+    frames = Inbox()
+    with DreamLoop(dreamer, frames, threads=1) as loop:
+        loop.scene.put(Scene(values(size=320, octaves=3), {"a": 1.0}, 0.0, 1.25))
+        assert frames.wait(60)
+    assert frames.take().note.startswith("network looks at 160 of 320 px, octaves 1 of")
 
 
 def test_while_a_recording_makes_the_next_dreams_quicker_nothing_is_given_up(dreamer, monkeypatch):

@@ -107,6 +107,7 @@ class Governor:
         self._wish = None  # what the plans were made for
         self._scale, self._rate = 1.4, 1.0
         self._cost = None  # s of the present plan, smoothed
+        self._pace = None  # s that a network which has not dreamed yet takes for each px
         self._before = None  # s of the dream before, 0 if it had another plan
         self._late = self._early = self._doubt = 0
         self._measured, self._since = {}, 0  # work of a plan -> s that it took; dreams of the present one
@@ -130,21 +131,31 @@ class Governor:
 
     def _turn_to(self, wanted, scale, shape, first):
         """Other wishes: keep what was learnt about this machine's speed and memory; `first`: the rung to begin at."""
-        before = self._plans[self._rung]
-        speed = self._plans[self._rung].work(self._scale) / self._cost if self._cost else math.inf
+        before, speed = self._plans[self._rung], self._speed(shape)
+        known = speed < math.inf
         self._plans = ladder(wanted, lambda plan: shape.octaves(plan.size, plan.sight, scale, plan.octaves))
         self._scale = scale
         self._rung = next((rung for rung in range(max(first, self._least), len(self._plans))
                            if self._plans[rung].work(scale) / speed <= SLOW / self._rate), len(self._plans) - 1)
-        self._cost = self._cost and self._plans[self._rung].work(scale) / speed
+        self._cost = self._plans[self._rung].work(scale) / speed if known else None
         if self._plans[self._rung] != before:
             self._trial = False
             self._begin()
 
-    def meet(self):
-        """Another network: its first dream teaches nothing either; until the next ones do it is taken to be as quick as the
-        one before, for all of a rich plan could stand still for half a minute; of its memory nothing is known."""
+    def _speed(self, shape):
+        """Work done in a second, as far as anything is known of it."""
+        pace, self._pace = self._pace, None
+        if pace:
+            return 1 / (pace * shape.aspect)
+        return self._plans[self._rung].work(self._scale) / self._cost if self._cost else math.inf
+
+    def meet(self, pace=None):
+        """Another network, of which a gradient takes `pace` s for each px (None: as quick as the one before): its first dream
+        teaches nothing either, and until the next ones do it goes by that, for all of a rich plan could stand still for half a
+        minute. Of its memory nothing is known."""
         self._before, self._doubt, self._room = None, DOUBT, Room()
+        if pace:
+            self._pace, self._wish = pace, None  # to be planned anew
         self._late = self._early = 0
         self._measured.clear()
 

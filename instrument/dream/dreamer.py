@@ -18,6 +18,7 @@ from . import flow, objective, octaves, step
 from .change import GREY, Ascent, Change, Climb, Form, Numbers, Parts, loudness, mixed, natural, sounding
 from .graphs import finish, loading, player, stepping
 from .memory import Memory
+from .pace import pace
 from .precision import fitted
 from .territory import Territories, divided
 
@@ -116,6 +117,10 @@ class Dreamer:
     def settled(self):
         """Whether the last step took the time that the next ones will: none is so quick as one that turns and does not climb."""
         return self._player.settled and not self._hushed
+
+    def pace(self):
+        """See pace.py."""
+        return pace(self.eye)
 
     def settle(self):
         """Wait for what is prepared in the background (benches)."""

@@ -167,6 +167,7 @@ class DreamLoop(Loop):
         if self._threads:
             torch.set_num_threads(self._threads)
         with dream_stream(self._dreamer.device):
+            self._governor.meet(self._dreamer.pace())
             super()._run()
 
     def _turn(self, scene):
@@ -202,8 +203,9 @@ class DreamLoop(Loop):
             dreamer = self._next.take()
             if dreamer is not None:
                 self._dreamer, self._lost = dreamer, int(dreamer.lost)
-                self._governor.meet()
                 self._teach(dreamer)
+        if dreamer is not None:
+            self._governor.meet(dreamer.pace())
 
     def _teach(self, dreamer):
         """Give the pictures learnt to another dreamer; one that fails costs neither the dreamer nor the other pictures."""
