@@ -27,12 +27,15 @@ COMMANDS = ("run", "test", "setup")
 TESTERS = 4  # processes that test at most: each holds a PyTorch and an OpenGL
 MIDI, BUILT = "python-rtmidi", (3, 13)  # from this Python on there are no wheels of it
 MIDI_BUILD = ("g++", "pkg-config", "libasound2-dev", "libjack-jackd2-dev")  # what building it takes on Debian and Ubuntu
-# PyPI's torch for Windows knows no GPU. These run on every driver for CUDA 12, and on an RTX 50.
 # What PyTorch is built on there, and no wheel brings
 RUNTIME = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll")
-RUNTIME_AT = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+RUNTIME_AT = "https://aka.ms/vc14/vc_redist.x64.exe"
+TOO_OLD = ("WinError 1114", "WinError 126", "c10.dll")  # what PyTorch says where these are older than what it was built with
 MACOS = 14  # from which on there are wheels of imgui-bundle
-CUDA_WHEELS = "https://download.pytorch.org/whl/cu128"
+# PyPI's torch for Windows knows no GPU, those of PyTorch's own index do: (from this driver on, from this kind of card on, index).
+# The newest are made for CUDA 13, whose compiler knows nothing older than Turing (7.5: GTX 16, RTX 20).
+CUDA_WHEELS = "https://download.pytorch.org/whl/"
+CUDA_KINDS = ((580, 7.5, "cu130"), (525, 7.5, "cu128"), (525, 5.0, "cu126"))
 
 # Debian and Ubuntu packages. libportaudio2 brings libasound2, whose name changed to libasound2t64.
 LIBRARIES = (
@@ -74,6 +77,8 @@ def main(arguments):
         return 2
     if sys.version_info[:2] not in PYTHONS:
         return other_python(arguments)
+    if lacks_midi() and not VENV.exists() and (python := found_python(lambda version: version < BUILT)):
+        return hand_over([*python, __file__, *arguments])
     if unfit := unfit_machine():
         print(f"bootstrap: {unfit}", file=sys.stderr)
         return 1
@@ -94,17 +99,29 @@ def side_by_side():
 
 def other_python(arguments):
     """Hands over to a Python on this machine that fits, or says in one line what is needed."""
-    for major, minor in sorted(PYTHONS, key=lambda each: (each < BUILT, each), reverse=True):  # with MIDI first
+    if python := found_python():
+        return hand_over([*python, __file__, *arguments])
+    have = ".".join(map(str, sys.version_info[:3]))
+    print(f"bootstrap: this is Python {have}; Hear & See needs 3.11, 3.12 or 3.13: install one from python.org "
+          "and run bootstrap.py with it", file=sys.stderr)
+    return 1
+
+
+def lacks_midi():
+    """Whether this Python has no MIDI unless that is built, for which few have the tools; Debian and Ubuntu bring them."""
+    return sys.version_info[:2] >= BUILT and not has_apt()
+
+
+def found_python(fits=lambda version: True):
+    """The command of another Python on this machine, None where there is none that fits."""
+    for major, minor in sorted(filter(fits, PYTHONS), key=lambda each: (each < BUILT, each), reverse=True):  # with MIDI first
         version = f"{major}.{minor}"
         # On Windows none is called python3.12: there a launcher knows them all.
         for python in ([shutil.which(f"python{version}")], [shutil.which("py"), f"-{version}"]):
             # Version managers leave launchers of absent versions on the PATH: ask before trusting one.
             if python[0] and quiet([*python, "-c", "pass"]).returncode == 0:
-                return hand_over([*python, __file__, *arguments])
-    have = ".".join(map(str, sys.version_info[:3]))
-    print(f"bootstrap: this is Python {have}; Hear & See needs 3.11, 3.12 or 3.13: install one from python.org "
-          "and run bootstrap.py with it", file=sys.stderr)
-    return 1
+                return python
+    return None
 
 
 def unfit_machine():
@@ -142,6 +159,9 @@ def setup(test):
         make_venv()
     install(test)
     trouble = check()
+    if any(sign in trouble for sign in TOO_OLD):
+        raise SystemExit(f"bootstrap: PyTorch does not load ({trouble}): Windows' Visual C++ runtime is too old for it; install "
+                         f"{RUNTIME_AT} and run bootstrap.py again")
     if trouble:  # a set-up that was cut short: begin again, once
         say(f"{trouble}: making .venv afresh")
         make_venv()
@@ -244,8 +264,29 @@ def computes_on_gpu():
 
 def install_for_gpu():
     """PyTorch for NVIDIA's GPUs, which on Windows is no part of PyPI."""
-    if pip_install("torch", "torchvision", "--force-reinstall", "--index-url", CUDA_WHEELS):
-        say(f"no dream on the NVIDIA GPU: {CUDA_WHEELS} gave no PyTorch (its reason stands above); to try again, delete {VENV}")
+    index = cuda_wheels()
+    if not index:
+        say(f"no dream on the NVIDIA GPU: no PyTorch is made for it and its driver; update the driver and delete {VENV} to try again")
+    elif pip_install("torch", "torchvision", "--force-reinstall", "--index-url", index):
+        say(f"no dream on the NVIDIA GPU: {index} gave no PyTorch (its reason stands above); to try again, delete {VENV}")
+
+
+def cuda_wheels():
+    """The index of the newest PyTorch that runs on the best card here with its driver, or an empty string."""
+    lines = quiet(["nvidia-smi", "--query-gpu=driver_version,compute_cap", "--format=csv,noheader"]).stdout.splitlines()
+    cards = [line.split(",") for line in lines if line.count(",") == 1] or [("525", "7.5")]  # older drivers do not tell
+    fits = (kind for driver, card, kind in CUDA_KINDS
+            if any(number(has) >= driver and number(can) >= card for has, can in cards))
+    kind = next(fits, "")
+    return kind and CUDA_WHEELS + kind
+
+
+def number(text):
+    """A version's first two parts as a number, 0 for what is none."""
+    try:
+        return float(".".join(text.strip().split(".")[:2]))
+    except ValueError:
+        return 0.0
 
 
 def pip():

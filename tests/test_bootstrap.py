@@ -173,7 +173,8 @@ def on_windows(bootstrap, monkeypatch):
     monkeypatch.setattr(bootstrap.sys, "platform", "win32")
     monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: "win-amd64")
     monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, **_: lines.append(list(map(str, command))) or 0)
-    monkeypatch.setattr(bootstrap, "quiet", lambda command: lines.append(list(map(str, command))) or SimpleNamespace(returncode=0))
+    monkeypatch.setattr(bootstrap, "quiet", lambda command: lines.append(list(map(str, command))) or SimpleNamespace(returncode=0,
+                                                                                                                           stdout=""))
     return lines
 
 
@@ -185,6 +186,40 @@ def test_windows_gets_a_pytorch_that_knows_the_gpu_where_there_is_one(bootstrap,
     fetched = [line for line in on_windows if "torch" in line]
     assert len(fetched) == (found and not there) and all("/whl/cu" in line[-1] for line in fetched)
     assert any("-e" in line for line in on_windows)
+
+
+@pytest.mark.parametrize("told, kind", [
+    ("581.15, 8.9\n", "cu130"), ("581.15, 6.1\n581.15, 8.6\n", "cu130"), ("552.44, 8.6\n", "cu128"), ("581.15, 6.1\n", "cu126"),
+    ("Field \"compute_cap\" is not a valid field to query.\n", "cu128"), ("391.35, 6.1\n", "")])
+def test_windows_gets_the_newest_pytorch_that_its_card_and_driver_run(bootstrap, monkeypatch, told, kind):
+    monkeypatch.setattr(bootstrap, "quiet", lambda command: SimpleNamespace(stdout=told))
+    assert bootstrap.cuda_wheels() == (kind and bootstrap.CUDA_WHEELS + kind)
+
+
+def test_a_runtime_of_windows_that_is_too_old_is_named_and_nothing_is_fetched_twice(bootstrap, on_windows, monkeypatch, tmp_path):
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap, "check", lambda: r"OSError: [WinError 1114] Error loading C:\torch\lib\c10.dll")
+    monkeypatch.setattr(bootstrap, "has_this_python", lambda: True)
+    monkeypatch.setattr(bootstrap, "install", on_windows.append)
+    with pytest.raises(SystemExit, match="vc_redist.x64.exe"):
+        bootstrap.setup(test=False)
+    assert on_windows == [False]
+
+
+@pytest.mark.parametrize("version, there, taken", [((3, 13, 1), False, True), ((3, 13, 1), True, False), ((3, 12, 8), False, False)])
+def test_a_python_with_midi_is_taken_where_one_is_there(bootstrap, on_windows, monkeypatch, tmp_path, version, there, taken):
+    """Unless it is set up already: then what was chosen stays."""
+    if there:
+        (tmp_path / ".venv").mkdir()
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap.sys, "version_info", version)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "C:\\py.exe" if name == "py" else None)
+    monkeypatch.setattr(bootstrap, "unfit_machine", lambda: "")
+    monkeypatch.setattr(bootstrap, "setup", lambda test: None)
+    handed = []
+    monkeypatch.setattr(bootstrap, "hand_over", lambda command: handed.append(command) or 0)
+    bootstrap.main(["setup"])
+    assert [command[:2] for command in handed] == [["C:\\py.exe", "-3.12"]] * taken
 
 
 def test_windows_finds_a_fitting_python_by_its_launcher(bootstrap, on_windows, monkeypatch):

@@ -2,9 +2,11 @@
 
 import email.message
 import io
+import os
 import re
 import socket
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
 
@@ -15,6 +17,7 @@ from torchvision.models import SqueezeNet1_1_Weights
 
 from instrument.cli import main
 from instrument.dream.precision import trials
+from instrument.model import classifiers
 from instrument.model.classifiers import _shown, classifier_eye, torchvision_eye
 from instrument.model.eye import Eye, MeanHead, googlenet_eye, hearsee_eye
 from instrument.model.googlenet import GoogLeNet
@@ -185,6 +188,17 @@ def test_a_server_that_falls_silent_is_no_end_of_the_show(monkeypatch, tmp_path)
         with pytest.raises((OSError, ValueError), match="weights of squeezenet1_1") as caught:
             torchvision_eye("squeezenet1_1")
     assert "\n" not in str(caught.value) and socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize("has, given", [(None, True), ("/etc/cert.pem", False)])
+def test_a_mac_without_certificates_is_given_some(monkeypatch, has, given):
+    """python.org's Python there has none until a script beside it was run."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setattr(classifiers.sys, "platform", "darwin")
+    monkeypatch.setattr(classifiers.ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=has))
+    classifiers._trust()
+    assert Path(os.environ.get("SSL_CERT_FILE", "nowhere")).is_file() == given
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
 
 
 def test_a_wrong_name_is_explained():

@@ -63,7 +63,7 @@ def undisturbed(data, tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
-@pytest.mark.parametrize("where, how", [("step", signal.SIGTERM), ("save", signal.SIGKILL)])
+@pytest.mark.parametrize("where, how", [("step", signal.SIGTERM), ("save", getattr(signal, "SIGKILL", 9))])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(data, undisturbed, tmp_path, monkeypatch, where, how):
     here = Path(__file__).parent
     child = subprocess.run([sys.executable, "-c", CHILD, str(here), str(data), str(tmp_path), where, str(int(how))],

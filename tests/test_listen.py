@@ -493,7 +493,9 @@ def test_a_killed_child_is_started_again(home):
         first = home.pid()
         os.kill(first, signal.SIGTERM)
         second = home.pid()
-        assert second != first and supervisor.pid == second
+        assert second != first
+        if sys.platform != "win32":  # there the venv's python starts another, which is ours
+            assert supervisor.pid == second
         assert supervisor.restarts == 1 and "status" in supervisor.reason
     assert supervisor.pid is None
 

@@ -403,7 +403,9 @@ def _open_input(choose, rate, heard, channels=()):
             return _started(device, own, heard if own == rate else _resampled(heard, own, rate), channels)
         except sounddevice.PortAudioError as problem:
             error = problem
-    raise OSError(f"audio input {chosen.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others")
+    # Windows tells of microphones that are switched off by failing alike in every way; macOS gives zeros (see `_muted`).
+    off = f" If Windows' privacy settings keep it away: {HEARD_BY['win32']}." * (sys.platform == "win32")
+    raise OSError(f"audio input {chosen.text} cannot be opened: {error}; is it in use? `hearsee devices` lists others.{off}")
 
 
 def _resampled(heard, from_rate, to_rate):

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import shlex
+import subprocess
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -77,14 +78,19 @@ def _misplaced(arguments, commands):
     command = next((each for each in arguments if each in commands), "perform")
     if flag not in commands[command].flags:
         return ""
-    flags = shlex.join(each for each in arguments if each != command)
+    flags = _quoted([each for each in arguments if each != command])
     return f"{flag} stands before the command; flags come behind it: hearsee {command} {flags}"
+
+
+def _quoted(words):
+    """Words as they are typed: cmd.exe knows no single quotes."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def _unknown(arguments, command):
     first = arguments[0]
     if "--audio" in command.flags and Path(first).is_file():
-        return f"no such argument: {first}; to hear that file: --audio {shlex.quote(first)}"
+        return f"no such argument: {first}; to hear that file: --audio {_quoted([first])}"
     near = get_close_matches(first.partition("=")[0], command.flags, 1)
     spaces = "" if first.startswith("-") else "; put quotes round a name with spaces"
     return f"no such argument: {' '.join(arguments)}{spaces}" + "".join(f"; did you mean {flag}?" for flag in near)

@@ -1,13 +1,16 @@
 """Torchvision's classifiers as eyes: each family cut into four stages, its weights fetched by torchvision itself."""
 
 import copy
+import os
 import socket
+import ssl
 import sys
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import certifi
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -47,6 +50,7 @@ def _shown(models, name):
 
 def _network(models, name, weights):
     """The module of a torchvision classifier; what goes wrong with its weights in one line, with the cure."""
+    _trust()
     own_start = weights is None and name in ("googlenet", "inception_v3")  # else they warn that it will change
     try:
         with _patience(SILENT):
@@ -55,6 +59,12 @@ def _network(models, name, weights):
         raise OSError(f"weights of {name}: {error}; connect once so that torchvision can cache them") from None
     except Exception as error:  # noqa: BLE001 - torch.hub, zip and pickle each raise their own kinds
         raise ValueError(f"weights of {name}: {one_line(error)}; {_cure(models, name)}") from None
+
+
+def _trust():
+    """Give python.org's Python for macOS, which has no certificates until a script beside it was run, those that pip uses."""
+    if sys.platform == "darwin" and not ssl.get_default_verify_paths().cafile:
+        os.environ.setdefault("SSL_CERT_FILE", certifi.where())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ it is locked: of two shows that record to one name at once the second one takes 
 import os
 import queue
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -147,7 +147,8 @@ class Recorder:
             return _Writer(self.part, self.path, self.size, *how)
         except OSError:
             self._held.close()
-            self.part.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.part.unlink(missing_ok=True)
             raise
 
     def frame(self, framebuffer, now):
@@ -278,14 +279,21 @@ class _Writer:
         self._size, (self._rate, channels) = size, sound
         self._layout = f"{channels}c" if channels <= CHANNELS else "mono"
         self._frames = self._samples = 0  # written so far
-        self._last = None
+        self._last = self._file = None
         try:
             self._file = av.open(str(part), "w", options=_resilient(path.suffix))
             self._video = self._add_video(size, fps, coding)
             self._audio = self._add_audio() if self._rate else None
             self._file.start_encoding()
         except (OSError, ValueError, av.FFmpegError) as error:
+            self._leave()
             raise _no_place(path, error) from None
+
+    def _leave(self):
+        """Close a file that cannot be begun: Windows removes none that is open."""
+        with suppress(OSError, ValueError, av.FFmpegError):
+            if self._file:
+                self._file.close()
 
     def _add_video(self, size, fps, coding):
         video = add_video(self._file, size, fps)

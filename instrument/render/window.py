@@ -6,11 +6,13 @@ window. Main thread only.
 """
 
 import ctypes
+import importlib.util
 import os
 import sys
 import time
 from contextlib import contextmanager
 from ctypes.util import find_library
+from pathlib import Path
 
 import moderngl
 
@@ -402,6 +404,8 @@ def _same(one, other):
 
 
 def _start_glfw():
+    if sys.platform == "darwin" and (library := _imgui_glfw()):
+        os.environ.setdefault("PYGLFW_LIBRARY", library)
     if sys.platform.startswith("linux") and os.environ.get("DISPLAY"):
         # Through Wayland a window neither knows its place nor lets a second one have OpenGL: there X11's way is open, too.
         os.environ.setdefault("PYGLFW_LIBRARY_VARIANT", "x11")
@@ -414,6 +418,13 @@ def _start_glfw():
         reason = glfw.get_error()[1]
         raise OSError(f"no display ({one_line(reason)}); " + _cure("start a desktop or Xvfb"))
     return glfw
+
+
+def _imgui_glfw():
+    """The GLFW that imgui_bundle brings along: on macOS two of them in one process define the same classes twice."""
+    found = importlib.util.find_spec("imgui_bundle")
+    path = Path(found.origin).parent / "libglfw.3.dylib" if found and found.origin else None
+    return str(path) if path and path.exists() else None
 
 
 def _cure(linux):
