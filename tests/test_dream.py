@@ -276,6 +276,33 @@ def test_guides_of_a_mixture_share_the_positions_out():
     assert [len(guide.match) for guide in objective.shared(few)] == [20, 20]
 
 
+def test_in_a_mixture_no_guide_has_more_than_its_share_of_the_positions():
+    guides = objective.shared([objective.prepare(torch.rand(4, count)) for count in (1024, 100, 100, 100)])
+    assert [len(guide.match) for guide in guides] == [256, 50, 50, 50]
+
+
+@pytest.mark.parametrize("likeness", (None, 0.5))
+def test_positions_that_are_there_twice_change_no_match(likeness):
+    torch.manual_seed(6)
+    guide, there = objective.prepare(torch.rand(16, 20)), torch.rand(1, 16, 9, 7)
+    even = objective.evened(guide, 64)
+    assert [len(part) for part in even[:3]] == [64] * 3
+    assert torch.equal(objective.guided(there, even, likeness), objective.guided(there, guide, likeness))
+
+
+@pytest.mark.parametrize("names", ("a", "ab", "abc", "abcdefgh"))
+def test_guides_of_recorded_steps_have_one_shape_whatever_their_pictures(eye, names):
+    """And are the same tensors in every step."""
+    shapes = ((40, 60), (60, 40), (40, 40), (33, 90), (50, 30), (64, 64), (40, 50), (70, 40))
+    shown = {name: torch.rand(3, *shape) for name, shape in zip(names, shapes, strict=False)}
+    guides = objective.Guides(eye, shown, even=True)
+    found, again = (guides.together(names, 48, (True,) * 4) for _ in range(2))
+    assert all(len({guide.match.shape for guide in stage}) == 1 for stage in found)
+    assert all(sum(len(guide.match) for guide in stage) <= objective.POSITIONS + len(names) for stage in found)
+    assert all(one.match.data_ptr() == other.match.data_ptr() for stage, later in zip(found, again, strict=True)
+               for one, other in zip(stage, later, strict=True))
+
+
 def test_guide_positions_are_few():
     assert objective.few(torch.rand(1, 8, 64, 64), 1000).shape == (8, 1000)
     assert objective.few(torch.rand(1, 8, 4, 4), 1000).shape == (8, 16)

@@ -284,6 +284,25 @@ def test_few_recordings_serve_however_many_are_heard():
     assert (plain - recorded).abs().mean() < 0.1 * plain.std()
 
 
+def test_one_recording_serves_class_pictures_of_any_shape():
+    """And dreams the same: own photographs are wide, upright and square."""
+    shown = pictures("abcd")
+    shown = {"a": shown["a"], "b": shown["b"][:, :, :20], "c": shown["c"][:, :24], "d": shown["d"][:, :, :33]}
+
+    def dreams(play):
+        dreamer, last = Dreamer(small_eye(), shown, play=play, fit=exact), None
+        for i in range(3 * SETTLED):
+            weights = dict.fromkeys(("abc", "bcd", "dca")[i // SETTLED], 1 / 3)
+            last = dreamer.step(last, Scene(values(likeness=0.5, step=0.02), weights, i / 12, 1.25))
+            dreamer.settle()
+        return last.picture
+
+    record = Counting()
+    plain, recorded = dreams(Plain()), dreams(Graphs(record))
+    assert record.count == 1
+    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+
+
 @pytest.mark.parametrize("count", range(11))
 def test_a_step_is_made_for_no_fewer_than_are_heard(count):
     assert Plain().places(count) == count

@@ -85,10 +85,10 @@ class Dreamer:
         self.eye = joined(packed(fit(eye, guides, self.device)))
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
-        self._guides = objective.Guides(self.eye, self.pictures)
+        self._player = play or player(self.device)
+        self._guides = objective.Guides(self.eye, self.pictures, self._player.records)
         self._work = Change(self.eye, self.device).change
         self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
-        self._player = play or player(self.device)
         self._views, self._shapes, self._learnt = {}, {}, deque()
         self._hushed = False  # the last step would have climbed, were it not for a turn to other classes
         finish(self.device)

@@ -48,7 +48,7 @@ def whole(work, between=lambda: None):
 class Plain:
     """Plays work as it comes."""
 
-    note, settled = "", True
+    note, settled, records = "", True, False
 
     def places(self, count):
         """For how many classes a step is made that hears `count`."""
@@ -72,6 +72,8 @@ class Graphs:
     `record(work)` takes a generator function without arguments and returns (replay, output); it runs on a thread of
     its own, so the old path goes on meanwhile. What could not be recorded TRIES times is played as it comes for ever.
     """
+
+    records = True  # whether it matters that few steps differ in form and shapes
 
     def __init__(self, record, between=lambda: None):
         self._record, self._between = record, between

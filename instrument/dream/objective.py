@@ -209,26 +209,43 @@ def few(activation, most):
     return positions[:, pick].contiguous()
 
 
+def most_positions(stride):
+    """How many positions of a guide are compared, at most, at a stage of so many px from place to place."""
+    return min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))
+
+
+class Seen(NamedTuple):
+    """What is kept of a class picture at one size."""
+
+    picture: torch.Tensor
+    guides: list  # of each stage
+    even: dict  # `evened` ones, by stage, stride and count
+
+
 class Guides:
     """Activations of the class pictures, kept per class and size."""
 
-    def __init__(self, eye, pictures):
+    def __init__(self, eye, pictures, even=False):
+        """`even`: give guides of any picture the same shapes, so that one recorded step serves them all."""
         self._eye = eye
         self._pictures = pictures
+        self._is_even = even
         self._kept = OrderedDict()
 
     def at(self, name, side, deepest):
         """Guides of stages 1..`deepest` for one class at a height of `side` px."""
+        return self._seen(name, side, deepest).guides
+
+    def _seen(self, name, side, deepest):
         # Steps of 16 px: a hand on the size knob must not run every guide through the network again.
         key, picture = (name, max(self._eye.smallest, 16 * round(side / 16))), self._pictures[name]
-        of, kept = self._kept.get(key, (None, ()))
-        if of is not picture or len(kept) < deepest:
-            kept = self._look(picture, key[1], deepest)
-            self._kept[key] = picture, kept
+        seen = self._kept.get(key)
+        if seen is None or seen.picture is not picture or len(seen.guides) < deepest:
+            seen = self._kept[key] = Seen(picture, self._look(picture, key[1], deepest), {})
         self._kept.move_to_end(key)
         while len(self._kept) > CACHED:
             self._kept.popitem(last=False)
-        return kept
+        return seen
 
     def forget(self):
         """Keep none; whether there was any."""
@@ -239,16 +256,29 @@ class Guides:
     def together(self, names, side, used):
         """For each stage `used` (True or False): one `Guide` per class, with not too many positions together."""
         deepest = max((stage + 1 for stage, use in enumerate(used) if use), default=0)
-        found = [self.at(name, side, deepest) for name in names]
-        return tuple(tuple(shared([guides[stage] for guides in found])) if use and names else ()
-                     for stage, use in enumerate(used))
+        seen = [self._seen(name, side, deepest) for name in names]
+        return tuple(tuple(self._shared(seen, stage)) if use and names else () for stage, use in enumerate(used))
+
+    def _shared(self, seen, stage):
+        if not self._is_even:
+            return shared([each.guides[stage] for each in seen])
+        count = min(most_positions(self._eye.strides[stage]), math.ceil(POSITIONS / len(seen)))
+        apart = strides(len(each.guides[stage].match) for each in seen)
+        return [_evened(each, stage, every, count) for each, every in zip(seen, apart, strict=True)]
 
     def _look(self, picture, side, deepest):
         ratio = max(side / picture.shape[1], self._eye.smallest / min(picture.shape[1:]))  # as high as it is remembered
         size = tuple(round(edge * ratio) for edge in picture.shape[1:])
         activations = self._eye.activations(resize(picture[None], size), deepest)
-        return [prepare(few(activation, min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))))
+        return [prepare(few(activation, most_positions(stride)))
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
+
+
+def _evened(seen, stage, every, count):
+    """`evened`, made once: the same tensors in each step need not be brought to a recording anew."""
+    if (stage, every, count) not in seen.even:
+        seen.even[stage, every, count] = evened(thinned(seen.guides[stage], every), count)
+    return seen.even[stage, every, count]
 
 
 def stage_direction(activation, terms, strengths, guides, size, lands=None):
@@ -281,10 +311,31 @@ def _parts(activation, terms, strengths, guides):
     return own + [lambda guide=guide: guided(activation, guide, likeness) for guide in guides]
 
 
-def shared(guides, most=POSITIONS):
-    """The guides with at most about `most` positions together: a mixture costs no more than one class."""
-    every = math.ceil(sum(len(guide.match) for guide in guides) / most)
-    return [guide._replace(match=guide.match[::every], bias=guide.bias[::every], pull=guide.pull[::every]) for guide in guides]
+def shared(guides):
+    """The guides with at most about POSITIONS together: a mixture costs no more than one class."""
+    return [thinned(guide, every) for guide, every in zip(guides, strides(len(guide.match) for guide in guides), strict=True)]
+
+
+def strides(counts):
+    """Of guides with so many positions each, how far apart those are that a mixture of them keeps: at most POSITIONS together,
+    and none has more than its even share of these."""
+    counts = list(counts)
+    return [math.ceil(max(sum(counts), len(counts) * count) / POSITIONS) for count in counts]
+
+
+def thinned(guide, every):
+    """Each `every`th position of a guide, without a copy."""
+    return _picked(guide, slice(None, None, every))
+
+
+def evened(guide, count):
+    """A guide's positions repeated until there are `count`: one that is there twice changes no match."""
+    own = len(guide.match)
+    return guide if own == count else _picked(guide, torch.arange(count, device=guide.match.device) % own)
+
+
+def _picked(guide, rows):
+    return guide._replace(match=guide.match[rows], bias=guide.bias[rows], pull=guide.pull[rows])
 
 
 def goal(answers, classes, count, dtype, device):
