@@ -498,7 +498,7 @@ def test_a_picture_is_read_in_as_many_strips_as_there_are_threads_for(rows, thre
 def test_no_motion_changes_nothing():
     picture = torch.rand(1, 3, 24, 32)
     assert warp(picture, Motion(), 0.1) is picture
-    assert torch.allclose(flow.along_all(picture, *flow.courses([Motion()], [Framing().matrix])), picture, atol=1e-5)
+    assert torch.allclose(flow.along_all(picture, *flow.courses([Motion()], [Framing().matrix], 4 / 3)), picture, atol=1e-5)
     assert torch.allclose(flow.mirrored(picture, (24, 32)), picture, atol=1e-5)
 
 
@@ -548,7 +548,7 @@ def test_a_straight_way_and_a_followed_one_lead_to_the_same_place():
 
     def inside(field):
         ways = [Motion(*(rate * seconds for rate in field)) for seconds in (0.4, -0.4)]
-        return flow.along_all(picture, *flow.courses(ways, frames))[..., 16:-16, 24:-24]
+        return flow.along_all(picture, *flow.courses(ways, frames, 1.5))[..., 16:-16, 24:-24]
 
     straight, followed = inside(LINEAR), inside(nearly)
     assert torch.allclose(straight, followed, atol=1e-2)
@@ -572,7 +572,7 @@ def test_a_zoom_shows_the_middle_larger():
 
 def test_a_dream_is_carried_by_the_way_since_the_last_one(dreamer, monkeypatch):
     ways, course = [], flow.course
-    monkeypatch.setattr(flow, "course", lambda way: ways.append(way) or course(way))
+    monkeypatch.setattr(flow, "course", lambda way, aspect: ways.append(way) or course(way, aspect))
     last = None
     for number, expand in enumerate((0.0, 0.1, 0.4, 0.45)):
         scene = Scene(values(), {"a": 1.0}, number / 4, 1.25, place=Place(number / 4, Motion(expand=expand)))
@@ -1136,7 +1136,7 @@ def test_dreams_that_fail_again_later_are_logged_again(dreamer, monkeypatch, cap
 
 def test_the_dream_after_one_that_failed_makes_up_for_its_way(dreamer, monkeypatch):
     ways, course = [], flow.course
-    monkeypatch.setattr(flow, "course", lambda way: ways.append(way) or course(way))
+    monkeypatch.setattr(flow, "course", lambda way, aspect: ways.append(way) or course(way, aspect))
     frames = Latest()
     loop = DreamLoop(dreamer, frames)
     for number, mode in enumerate((0.0, 99.0, 0.0)):
@@ -1367,7 +1367,7 @@ def test_a_picture_that_is_carried_for_long_grows_no_stripes(way):
     """Each step reads what the last one read: what a reading makes stronger grows without end."""
     picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
     grain, carried = roughness(picture), picture
-    kind, numbers = flow.course(added(Motion(), way, 1 / 60))
+    kind, numbers = flow.course(added(Motion(), way, 1 / 60), 1.5)
     for _ in range(240):
         carried = flow.along(carried, kind, numbers)
     assert roughness(carried) < 1.1 * grain
@@ -1380,7 +1380,7 @@ def test_a_picture_that_is_carried_for_long_grows_no_stripes(way):
 def test_what_lies_outside_comes_in_where_the_way_leads_there(way, comes):
     assert flow.reveals(way, 1.6) == comes
     black, white = torch.zeros(1, 3, 50, 80), torch.ones(1, 3, 50, 80)
-    carried = flow.along(black, *flow.course(way), white)
+    carried = flow.along(black, *flow.course(way, 1.6), white)
     assert (carried.max() > 0.02) == comes and carried[..., 20:30, 35:45].max() < 0.02
 
 
@@ -1388,8 +1388,8 @@ def test_what_comes_in_for_long_is_a_picture_and_no_smear():
     picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
     carried, smeared, way = picture, picture, Motion(expand=-0.005, pan_x=0.01)
     for seconds in range(60):
-        beyond = flow.along(picture, *flow.course(added(Motion(), way, seconds)))  # it is carried itself, and all at once
-        carried, smeared = flow.along(carried, *flow.course(way), beyond), flow.along(smeared, *flow.course(way))
+        beyond = flow.along(picture, *flow.course(added(Motion(), way, seconds), 1.5))  # it is carried itself, and all at once
+        carried, smeared = flow.along(carried, *flow.course(way, 1.5), beyond), flow.along(smeared, *flow.course(way, 1.5))
     rims = [float(each[..., :12].diff(dim=3).abs().mean()) for each in (picture, carried, smeared)]  # across the border
     assert rims[1] > 0.5 * rims[0] > rims[2]
 
@@ -1405,7 +1405,7 @@ def test_however_long_a_way_is_it_ends_somewhere(values, aspect):
     picture = torch.rand(1, 3, 60, round(60 * aspect), generator=torch.Generator().manual_seed(0))
     for seconds in (0.5, 1.0, 4.0, 20.0):
         way = added(Motion(), motion({**DEFAULTS, **values}, 0.0), seconds)
-        carried = flow.along(picture, *flow.course(way))
+        carried = flow.along(picture, *flow.course(way, aspect))
         assert carried.isfinite().all() and carried.std() > 0.02
 
 

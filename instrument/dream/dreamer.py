@@ -199,14 +199,15 @@ class Dreamer:
     def _plan(self, dream, way, dt, strange):
         """(Form, Numbers, Parts) of the step that carries a dream along its way to the time of its scene."""
         scene, size = dream.scene, self.size(dream.scene)
-        kind, numbers = flow.course(way)
+        aspect = size[1] / size[0]
+        kind, numbers = flow.course(way, aspect)
         leak = self._leak(dream, dt)
         ascent, climb, guides, goal = self._ascent(dream, dt, strange)
         views, fields, odds = self._mixture(dream, size)
         sound, loudness = self._sound(scene)
-        reveals = bool(views or sound) and flow.reveals(way, size[1] / size[0])
+        reveals = bool(views or sound) and flow.reveals(way, aspect)
         asked = leak or reveals or (ascent and ascent[0].terms.guided > 1)
-        remembered, memory = dream.memory.course() if asked else ("", ())
+        remembered, memory = dream.memory.course(aspect) if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
         clouds += (self._clouds(dream, size),) if leak else ()
         picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
