@@ -2,8 +2,11 @@
 is played all the same. Recording here is doing the work again on tensors that stay where they are, as a GPU does.
 """
 
+import subprocess
+import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
@@ -675,6 +678,41 @@ def test_the_dream_has_a_stream_that_no_recording_gets(cuda):
         own = Graph.stream[-1]
         kept = [Recorder(torch.device("cuda"))(sliced) for _ in range(POOL - 3)]
         assert own not in [stream for replay, _ in kept for stream in streams_of(replay)]
+
+
+def test_all_players_of_a_device_record_on_one_thread():
+    """cuDNN remembers for each thread what it found quickest."""
+    ones, others = [graphs.player(torch.device("cuda", 0)) for _ in range(2)], graphs.player(torch.device("cuda", 1))
+    threads = [player._worker.submit(threading.get_ident).result() for player in (*ones, others)]
+    assert threads[0] == threads[1] != threads[2]
+
+
+def test_a_player_that_is_gone_records_nothing_more():
+    """Another one's recording would have to wait for it."""
+    worker, gate, record = ThreadPoolExecutor(1), threading.Event(), Counting()
+    worker.submit(gate.wait, 60)
+    gone = Graphs(record, worker=worker)
+    for _ in range(SETTLED):
+        gone.play(scaled, 1, (2.0,), (torch.full((3,), 5.0),))
+    coming = gone._coming[1]
+    del gone
+    gate.set()
+    worker.submit(int).result(60)
+    assert coming.cancelled() and record.count == 0
+
+
+def test_the_recording_thread_keeps_no_process_alive():
+    """It idles, or is in the midst of a recording, which is waited for."""
+    program = """
+import time
+import torch
+from instrument.dream.graphs import recording_thread
+idle, busy = (recording_thread(torch.device("cuda", number)) for number in range(2))
+idle.submit(int).result()
+busy.submit(lambda: (time.sleep(0.5), print("recorded", flush=True)))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "recorded\n", "")
 
 
 def test_two_that_record_take_turns_and_leave_the_settings_as_they_were(cuda):

@@ -32,7 +32,7 @@ POOL = 32  # streams that torch has of one priority on a device
 
 def player(device):
     """The player for a device."""
-    return Graphs(Recorder(device), Pace(device)) if device.type == "cuda" else Plain()
+    return Graphs(Recorder(device), Pace(device), recording_thread(device)) if device.type == "cuda" else Plain()
 
 
 def whole(work, between=lambda: None):
@@ -69,21 +69,26 @@ class Plain:
 class Graphs:
     """Plays work as it comes until a recording of it is ready, and from then on the recording.
 
-    `record(work)` takes a generator function without arguments and returns (replay, output); it runs on a thread of
-    its own, so the old path goes on meanwhile. What could not be recorded TRIES times is played as it comes for ever.
+    `record(work)` takes a generator function without arguments and returns (replay, output); it runs on the thread of
+    `worker`, so the old path goes on meanwhile. What could not be recorded TRIES times is played as it comes for ever.
     """
 
     records = True  # whether it matters that few steps differ in form and shapes
 
-    def __init__(self, record, between=lambda: None):
+    def __init__(self, record, between=lambda: None, worker=None):
+        """`worker` is an executor of one thread, None one of its own."""
         self._record, self._between = record, between
         self._kept = OrderedDict()  # key: Recording
         self._failed = Counter()  # key: times that it could not be recorded
-        self._worker = ThreadPoolExecutor(1, "record")
+        self._worker = worker or ThreadPoolExecutor(1, "record")
         self._coming = None  # (key, future) of the recording under way
         self._recent = deque(maxlen=RECENT)  # hashes of keys
         self.settled = True  # whether the last step took the time that the next ones will: one about to be recorded does not
         self.note = ""
+
+    def __del__(self):
+        if self._coming:
+            self._coming[1].cancel()  # unless it is begun: others wait for the thread
 
     def places(self, count):
         """For how many classes a step is made that hears `count`: a few numbers, so that few recordings serve them all."""
@@ -106,8 +111,8 @@ class Graphs:
         self.settled = hopeless or not self._is_about_to_come(key, short)
         self._recent.append(short)
         if self._coming is None and not hopeless and self._recent.count(short) >= SETTLED:
-            recording = Recording(numbers, parts)
-            make = lambda: recording.make(self._record, lambda: work(form, recording.numbers, recording.parts))
+            recording, record = Recording(numbers, parts), self._record  # not `self`, which nothing is to hold
+            make = lambda: recording.make(record, lambda: work(form, recording.numbers, recording.parts))
             self._coming = key, self._worker.submit(make)
 
     def _is_about_to_come(self, key, short):
@@ -324,6 +329,16 @@ def _lowest(device):
 
 STREAMS = Streams(_lowest)
 RECORDING = threading.Lock()  # cuDNN's settings are those of all threads: two that set and restore them may leave them set
+
+
+@cache
+def recording_thread(device):
+    """The executor of the thread on which all that a device plays is recorded.
+
+    cuDNN remembers for each thread which of its algorithms were quickest: another dreamer's thread would try them all again.
+    When the interpreter ends it waits for the recording under way, as for any executor's.
+    """
+    return ThreadPoolExecutor(1, f"record {device}")
 
 
 @cache
