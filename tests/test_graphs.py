@@ -306,6 +306,22 @@ def test_one_recording_serves_class_pictures_of_any_shape():
     assert (plain - recorded).abs().mean() < 0.1 * plain.std()
 
 
+def test_one_recording_serves_a_dream_that_breathes():
+    """And dreams the same: the border lets in what is remembered where the way leads inside, and nowhere else."""
+    def dreams(play):
+        dreamer, last = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
+        for i in range(3 * SETTLED):
+            breath = 0.4 if i // 3 % 2 else -0.4
+            last = dreamer.step(last, Scene(values(**{"return": 0.1, "step": 0.02, "zoom.speed": breath}), {"a": 1.0}, i / 12, 1.25))
+            dreamer.settle()
+        return last.picture
+
+    record = Counting()
+    plain, recorded = dreams(Plain()), dreams(Graphs(record))
+    assert record.count == 1
+    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+
+
 @pytest.mark.parametrize("count", range(11))
 def test_a_step_is_made_for_no_fewer_than_are_heard(count):
     assert Plain().places(count) == count

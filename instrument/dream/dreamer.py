@@ -205,7 +205,7 @@ class Dreamer:
         ascent, climb, guides, goal = self._ascent(dream, dt, strange)
         views, fields, odds = self._mixture(dream, size)
         sound, loudness = self._sound(scene)
-        reveals = bool(views or sound) and flow.reveals(way, aspect)
+        reveals = bool(views or sound) and self._reveals(way, aspect, leak)
         asked = leak or reveals or (ascent and ascent[0].terms.guided > 1)
         remembered, memory = dream.memory.course(aspect) if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
@@ -214,6 +214,11 @@ class Dreamer:
         parts = Parts(octaves.resize(picture, size), views, fields, clouds, sound, guides, goal)
         return (Form(kind, reveals, bool(leak), remembered, ascent),
                 Numbers(dt, numbers, odds, memory, leak, loudness, self._wanted(scene), climb), parts)
+
+    def _reveals(self, way, aspect, leak):
+        """Whether what is remembered comes in from outside the picture. What breathes has it come in now and then, of which one
+        would need recordings of both; where it leaks in anyway, all that costs is to look at the borders, too."""
+        return bool(leak) and self._player.records or flow.reveals(way, aspect)
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while

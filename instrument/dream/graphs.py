@@ -22,7 +22,9 @@ from ..model.joined import joining
 log = logging.getLogger(__name__)
 SETTLED = 8  # times that work was the same, of RECENT, before it is worth recording: a turning knob makes new work each time
 RECENT = 2 * SETTLED
-KEPT = 8  # recordings; each keeps the memory of a whole step
+# Recordings. A preset takes three or four, by how many classes are heard, so that the last three or four presets' are there when they
+# come back. Each keeps the memory of a whole step: 80 MB at 432 px, 250 at 768, 500 at 1080; where that is short, see `_collect`.
+KEPT = 12
 TRIES = 2  # of recording the same work: a thread that waits for the whole GPU spoils what another one records
 WARM = 3  # times work is done before it is recorded, so that libraries have chosen and allocated
 SLICE = 0.004  # s; longer work is cut, so that drawing comes in between
