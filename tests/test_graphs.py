@@ -18,7 +18,7 @@ from test_dream import pictures, small_eye, values
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from instrument.dream import Dreamer, Scene, graphs
+from instrument.dream import Dreamer, Scene, graphs, objective
 from instrument.dream.graphs import POOL, SETTLED, TRIES, Graphs, Plain, Recorder, leaves, rebuilt, shape, whole
 from instrument.dream.precision import GOOD, exact, quickest, trials
 
@@ -394,6 +394,21 @@ def kernels_of(heard="ab", **changes):
     scene = Scene(values(**changes), {name: 1 / len(heard) for name in heard}, 0.0, 1.25)
     dreamer.step(dreamer.start(scene), replace(scene, now=1 / 12))
     return dreamer._player.count
+
+
+def mixture_of(classes):
+    """Kernels of a mixture of so many classes, each in its own land."""
+    terms, lands = objective.Terms(False, False, classes, False, False, 0, (True,)), torch.rand(1, classes, 6, 5, device="meta")
+    guide, mix = objective.prepare(torch.rand(8, 10, device="meta")), tuple(torch.empty((), device="meta") for _ in range(classes))
+    strengths, activation = objective.Strengths(mix, 0.0, (1.0,), (0.0,)), torch.rand(1, 8, 6, 5, device="meta")
+    with Kernels() as kernels:
+        objective.mixture(activation, terms, strengths, [guide] * classes, lands)
+    return kernels.count
+
+
+def test_what_classes_weigh_together_is_summed_up_once():
+    few, some, many = (mixture_of(classes) for classes in (2, 4, 8))
+    assert many - some == 2 * (some - few)
 
 
 def test_to_follow_all_that_bends_takes_few_kernels():

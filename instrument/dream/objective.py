@@ -298,7 +298,7 @@ def mixture(activation, terms, strengths, guides, lands=None):
     directions = [unit(part(), weight) for part, weight in zip(parts[:own], strengths.mix, strict=False)]
     weights = strengths.mix[own:]
     if lands is not None:
-        weights = [sum(weights) * land for land in lands.split(1, 1)]
+        weights = (lands * sum(weights)).split(1, 1)
     for part, weight in zip(parts[own:], weights, strict=True):
         directions.append(unit(part(), weight) if lands is None else unit(part()).mul_(weight))
     return sum(directions[1:], start=directions[0])
