@@ -2,6 +2,7 @@
 is played all the same. Recording here is doing the work again on tensors that stay where they are, as a GPU does.
 """
 
+import gc
 import subprocess
 import sys
 import threading
@@ -18,9 +19,10 @@ from test_dream import pictures, small_eye, values
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from instrument.dream import Dreamer, Scene, graphs, objective
+from instrument.dream import Dreamer, Scene, flow, graphs, objective, step, tensors
 from instrument.dream.graphs import POOL, SETTLED, TRIES, Graphs, Plain, Recorder, leaves, rebuilt, shape, whole
 from instrument.dream.precision import GOOD, exact, quickest, trials
+from instrument.dream.tensors import constant
 
 torch.set_num_threads(1)
 
@@ -361,22 +363,22 @@ def dreamer_of_nothing(player=Checking):
 
 
 class Kernels(TorchDispatchMode):
-    """Counts what a GPU would be told to do; a view of a tensor is nothing to do."""
+    """Names what a GPU would be told to do; a view of a tensor is nothing to do."""
 
     def __init__(self):
         super().__init__()
-        self.count = 0
+        self.names = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
         known = {leaf.untyped_storage()._cdata for leaf in leaves(tuple(args)) if isinstance(leaf, torch.Tensor)}
         is_new = isinstance(result, torch.Tensor) and result.untyped_storage()._cdata not in known
-        self.count += (is_new or function._schema.is_mutable) and "empty" not in str(function)
+        self.names += [str(function)] * ((is_new or function._schema.is_mutable) and "empty" not in str(function))
         return result
 
 
-class Counter(Plain):
-    """Plays the work with tensors for numbers and counts its kernels."""
+class Naming(Plain):
+    """Plays the work with tensors for numbers, and names its kernels."""
 
     records = True
 
@@ -384,16 +386,62 @@ class Counter(Plain):
         still = rebuilt(numbers, [torch.empty((), device="meta") for _ in leaves(numbers)])
         with Kernels() as kernels:
             found = whole(work(form, still, parts))
-        self.count = kernels.count
+        self.names = kernels.names
         return found
 
 
 def kernels_of(heard="ab", **changes):
-    """How many kernels a step takes in which these classes are heard, as good as equally."""
-    dreamer = dreamer_of_nothing(Counter)
+    """The kernels of a step in which these classes are heard, as good as equally."""
+    dreamer = dreamer_of_nothing(Naming)
     scene = Scene(values(**changes), {name: 1 / len(heard) for name in heard}, 0.0, 1.25)
     dreamer.step(dreamer.start(scene), replace(scene, now=1 / 12))
-    return dreamer._player.count
+    return dreamer._player.names
+
+
+def test_constants_are_made_once_and_never_freed():
+    """Recordings read them where they lie."""
+    made = weakref.ref(constant(torch.zeros, 7))
+    gc.collect()
+    assert made() is constant(torch.zeros, 7)
+
+
+def test_what_makes_a_constant_waits_for_its_stream(monkeypatch):
+    """Other threads read it on other streams."""
+    waited = []
+    monkeypatch.setattr(tensors, "finish", waited.append)
+    for _ in range(2):
+        constant(torch.ones, 11)
+    assert waited == [torch.device("cpu")]
+
+
+def test_a_step_makes_no_constant_anew():
+    for mode in (0.0, 4.0, 5.0):
+        changes = {"zoom.mode": mode, "zoom.speed": 0.3, "zoom.rotate": 20.0, "return": 0.1}
+        kernels_of(**changes)
+        assert not [name for name in kernels_of(**changes) if "arange" in name or "linspace" in name]
+
+
+@pytest.mark.parametrize("shift", ((0, 0), (3, -7), (-40, 25)))
+def test_a_roll_by_tensors_is_a_roll_and_so_is_the_way_back(shift):
+    picture = torch.rand(1, 3, 17, 23)
+    there, back = step.rolls(tuple(map(torch.tensor, map(float, shift))), picture)
+    rolled = step.roll(picture, there)
+    assert torch.equal(rolled, picture.roll(shift, (2, 3))) and torch.equal(step.roll(rolled, back), picture)
+
+
+def test_a_gradient_finds_its_places_once():
+    shift, picture = tuple(torch.zeros(2, device="meta")), torch.rand(1, 3, 16, 20, device="meta")
+    step.rolls(shift, picture)
+    with Kernels() as kernels:
+        step.rolls(shift, picture)
+    assert len(kernels.names) <= 6
+
+
+def test_places_are_mirrored_into_a_picture_once():
+    picture, there = torch.rand(1, 3, 16, 20, device="meta"), torch.rand(1, 2, 16, 20, device="meta")
+    with Kernels() as kernels:
+        flow._softly(picture, there)
+    assert len(kernels.names) <= 8
 
 
 def mixture_of(classes):
@@ -403,7 +451,7 @@ def mixture_of(classes):
     strengths, activation = objective.Strengths(mix, 0.0, (1.0,), (0.0,)), torch.rand(1, 8, 6, 5, device="meta")
     with Kernels() as kernels:
         objective.mixture(activation, terms, strengths, [guide] * classes, lands)
-    return kernels.count
+    return len(kernels.names)
 
 
 def test_what_classes_weigh_together_is_summed_up_once():
@@ -413,7 +461,7 @@ def test_what_classes_weigh_together_is_summed_up_once():
 
 def test_to_follow_all_that_bends_takes_few_kernels():
     """The picture's own way and what is remembered of it and of who guides where, all at once."""
-    straight, bent = (kernels_of(**{"zoom.mode": mode, "zoom.speed": 0.3, "return": 0.1}) for mode in (0.0, 4.0))
+    straight, bent = (len(kernels_of(**{"zoom.mode": mode, "zoom.speed": 0.3, "return": 0.1})) for mode in (0.0, 4.0))
     assert straight < bent < straight + 250
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ..motion import Motion
 from . import loops
-from .tensors import vector
+from .tensors import constant, vector
 
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
@@ -60,7 +60,7 @@ def _along_rows(picture, numbers):
 
 def _softly(picture, places):
     inside = _folded(places)  # to mirror takes a plain reading as long as to read
-    return _read(picture, inside, "bicubic").lerp_(_read(picture, inside, "inside"), SOFTENED)
+    return _read(picture, inside, "bicubic", True).lerp_(_read(picture, inside, "bilinear", True), SOFTENED)
 
 
 def _outside(places, size):
@@ -122,7 +122,7 @@ def is_linear(field):
 def plane(height, width, device):
     """Points (1, h, w, 2) of motion.py's plane: y in -1..1 upwards, x scaled by the aspect."""
     aspect = width / height
-    x, y = _centres(width, device), -_centres(height, device)
+    x, y = constant(_centres, width, device), -constant(_centres, height, device)
     return torch.stack(torch.meshgrid(x * aspect, y, indexing="xy"), -1)[None]
 
 
@@ -153,7 +153,7 @@ def _line(matrix, aspect):
 
 def _straight(size, lines):
     """`places` of lines (n, 6)."""
-    across, down = _centres(size[1], lines.device), _centres(size[0], lines.device)
+    across, down = (constant(_centres, count, lines.device) for count in (size[1], size[0]))
     by_column, by_row, aside = lines.view(-1, 2, 3, 1).unbind(2)
     return (by_column * across)[:, :, None] + torch.addcmul(aside, by_row, down)[..., None]
 
@@ -179,7 +179,7 @@ def _followed(size, bends):
     """`places` of numbers (n, 15): fields are smooth, the picture is not, so they are followed on a coarse mesh, in short steps, and
     about their middle."""
     numbers = bends.T[..., None, None]
-    points, farthest = _mesh(size, bends.device) - numbers[:2], FARTHEST * max(size[1] / size[0], 1.0)
+    points, farthest = _mesh(size, numbers[:2]), FARTHEST * max(size[1] / size[0], 1.0)
     for _ in range(STEPS):
         halfway = torch.add(points, _moves(points, numbers[2:9]), alpha=0.5).clamp_(-farthest, farthest)
         points = (points + _moves(halfway, numbers[2:9])).clamp_(-farthest, farthest)
@@ -199,12 +199,16 @@ def _moves(points, rates):
     return moves
 
 
-def _mesh(size, device):
-    """Points (2, 1, h', w') of motion.py's plane, MESH px of a picture (h, w) apart, from its first pixels to its last."""
-    height, width = size
-    x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
-    y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"))[:, None]
+def _mesh(size, middle):
+    """Points (2, n, h', w') of motion.py's plane about a middle (2, n, 1, 1), MESH px of a picture (h, w) apart, from its first pixels
+    to its last."""
+    x, y = (constant(_row, count, middle.device) for count in (size[1], size[0]))
+    return torch.stack(torch.broadcast_tensors(x * (size[1] / size[0]) - middle[0], -y[:, None] - middle[1]))
+
+
+def _row(count, device):
+    """Places in -1..1, from the centre of the first of so many pixels to that of the last, MESH apart."""
+    return torch.linspace(1 / count - 1, 1 - 1 / count, max(2, count // MESH), device=device)
 
 
 def _centres(count, device):
@@ -223,17 +227,17 @@ def _folded(places):
         reach = float(torch.stack(torch.aminmax(places)).abs().max())
         if reach <= 3:
             return places if reach <= 1 else places.clamp(-1, 1).mul_(2).sub_(places)
-    away = places + 1
-    return 1 - (away - 4 * (away / 4).floor_()).sub_(2).abs_()  # what `remainder` gives, in less than half its time
+        away = places + 1
+        return 1 - (away - 4 * (away / 4).floor_()).sub_(2).abs_()  # what `remainder` gives, in less than half its time
+    return 1 - (places + 1).remainder_(4).sub_(2).abs_()
 
 
-def _read(picture, places, mode):
-    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w'); "inside": bilinear, of places that are
-    nowhere else."""
-    mode, outside = ("bilinear", "border") if mode == "inside" else (mode, "reflection" if mode == "bilinear" else "border")
+def _read(picture, places, mode, inside=False):
+    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w'); `inside`: there are no such places."""
     if picture.device.type == "mps":
-        return read_plainly(picture, places, mode)
-    grid = (_folded(places) if mode == "bicubic" else places).permute(0, 2, 3, 1)
+        return read_plainly(picture, places, mode, inside)
+    outside = "border" if inside or mode == "bicubic" else "reflection"
+    grid = (_folded(places) if mode == "bicubic" and not inside else places).permute(0, 2, 3, 1)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
     parts = _parts(grid.shape[1], torch.get_num_threads()) if picture.device.type == "cpu" and len(grid) == 1 else 1
     strips = grid.unflatten(1, (parts, -1)).flatten(0, 1)
@@ -248,11 +252,12 @@ def _parts(rows, threads):
 
 # --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.12 at least)
 
-def read_plainly(picture, places, mode):
+def read_plainly(picture, places, mode, inside=False):
     """The same as `_read`, by nothing but bilinear readings inside a picture."""
     size = picture.shape[2:]
     wide = F.pad(picture, (MARGIN,) * 4, mode="replicate").expand(len(places), -1, -1, -1)
-    x, y = (((_folded(places[:, axis]) + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
+    places = places if inside else _folded(places)
+    x, y = (((places[:, axis] + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
     if mode != "bicubic":
         return _inside(wide, x, y)
     rows, columns = _cubic(y), _cubic(x)
