@@ -245,6 +245,14 @@ def test_a_picture_matches_itself():
     assert torch.allclose(objective.guided(positions.view(1, 16, 4, 5), guide)[0].flatten(1).T, guide.pull)
 
 
+def test_in_whatever_blocks_places_are_matched_they_find_the_same(monkeypatch):
+    torch.manual_seed(6)
+    guide, there = objective.prepare(torch.rand(16, 20)), torch.rand(1, 16, 30, 40)
+    whole_ = objective.guided(there, guide)
+    monkeypatch.setattr(objective, "BLOCK", 70)
+    assert torch.allclose(objective.guided(there, guide), whole_)
+
+
 def test_at_full_likeness_what_is_like_the_guide_already_stays():
     torch.manual_seed(6)
     positions = torch.rand(16, 20)

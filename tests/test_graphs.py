@@ -437,6 +437,16 @@ def test_a_gradient_finds_its_places_once():
     assert len(kernels.names) <= 6
 
 
+@pytest.mark.parametrize("positions, products", ((256, 1), (1024, 2)))
+def test_a_gpu_matches_many_places_at_once(positions, products):
+    """As many as memory bears; and finds no value that nobody asks for."""
+    guide = objective.prepare(torch.rand(8, positions, device="meta"))
+    with Kernels() as kernels:
+        objective.guided(torch.rand(1, 8, 200, 320, device="meta"), guide)
+    assert sum("addmm" in name for name in kernels.names) == products
+    assert not any("max.dim" in name for name in kernels.names)
+
+
 def test_places_are_mirrored_into_a_picture_once():
     picture, there = torch.rand(1, 3, 16, 20, device="meta"), torch.rand(1, 2, 16, 20, device="meta")
     with Kernels() as kernels:

@@ -15,7 +15,8 @@ from .octaves import resize
 
 POSITIONS = 1024  # guide positions that are compared, fewer at shallow stages where the picture has most:
 FEWEST_POSITIONS = 256  # an exact match there costs ten times the whole step for the same look
-BLOCK = 4096  # places that are matched at once: what they need stays near the processor
+BLOCK = 4096  # places that are matched at once: what they need stays near the processor;
+MATCHED = 2**25  # on a GPU, which would wait for small work, as many as have so many matches: 64 MB in half precision
 FEWEST = 0.02  # lighter classes are left out,
 SHARE = 0.06  # as are those with less of the whole than this,
 SOME = 4  # but so many where no other is left
@@ -170,12 +171,24 @@ def guided(activation, guide, likeness=None):
     """
     height, width = activation.shape[2:]
     places = activation[0].permute(1, 2, 0).flatten(0, 1)  # as a channels-last activation lies in memory
-    match = [torch.addmm(guide.bias, block, guide.match.T).max(1).indices for block in places.split(BLOCK)]
+    match = torch.cat([_best(torch.addmm(guide.bias, block, guide.match.T)) for block in places.split(_block(guide))])
     pull = guide.pull if likeness is None else guide.pull + guide.middle * likeness
-    pull = pull.index_select(0, torch.cat(match))
+    pull = pull.index_select(0, match)
     if likeness is not None:
         pull.addcmul_(places, guide.scale * -likeness)
     return pull.view(height, width, -1).permute(2, 0, 1)[None]
+
+
+def _block(guide):
+    """How many places are matched with a guide at once."""
+    return BLOCK if guide.match.device.type == "cpu" else max(BLOCK, MATCHED // len(guide.match))
+
+
+def _best(matches):
+    """The best of each row."""
+    if matches.device.type == "cpu":  # which takes five times as long for it in bfloat16 where it need not find the largest, too
+        return matches.max(1).indices
+    return matches.argmax(1)
 
 
 def unit(direction, size=1.0):
