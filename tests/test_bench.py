@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -483,6 +484,31 @@ def test_the_verdict_on_a_gpu_names_what_is_missed():
 def test_without_a_gpu_one_line_says_so():
     with pytest.raises(ValueError, match="needs an NVIDIA GPU"):
         bench(parser().parse_args(["bench", "cuda"]))
+
+
+def restless_steps(step):
+    steps = lambda: step()
+    steps.dreamer = SimpleNamespace(device=torch.device("cpu"))
+    return steps
+
+
+def test_a_dream_that_never_rests_is_counted():
+    seen, enough = [], threading.Event()
+    with cuda.restless(restless_steps(lambda: seen.append(1) or len(seen) < 3 or enough.set())) as made:
+        assert enough.wait(60)
+    assert len(made) == len(seen) >= 3
+
+
+def test_what_goes_wrong_in_a_dream_that_never_rests_is_told():
+    failed = threading.Event()
+
+    def step():
+        failed.set()
+        raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"), cuda.restless(restless_steps(step)) as made:
+        assert failed.wait(60)
+    assert not made
 
 
 # Table 2

@@ -49,28 +49,35 @@ def hand_over(eyes, guides, ctx):
 
     yield from _routes(upload_rows(ctx, (SCREEN,)), "done_ms", "idle, median")
     steps = Steps(eyes["ours"], guides, SIZES[-1], RATE, WIDE).warm()
-    with restless(steps):
+    with restless(steps) as made:
         rows = upload_rows(ctx, (SCREEN,), BESIDE)
-    yield from _routes(rows, "p99_ms", f"beside a dream of {SIZES[-1]} px, p99")
+    yield from _routes(rows, "p99_ms", f"beside {len(made)} dreams of {SIZES[-1]} px, p99")
 
 
 @contextmanager
 def restless(steps):
-    """Within, one step follows the other in a thread of their own, on the stream that a show dreams on."""
-    ended = Event()
+    """Within, one step follows the other in a thread of their own, on the stream that a show dreams on; given is a list that has one
+    number for each. What went wrong in one is raised at the end: beside a dream that stood still nothing is measured."""
+    ended, made, errors = Event(), [], []
 
     def dream():
-        with dream_stream(steps.dreamer.device):
-            while not ended.is_set():
-                steps()
+        try:
+            with dream_stream(steps.dreamer.device):
+                while not ended.is_set():
+                    steps()
+                    made.append(len(made))
+        except Exception as error:  # noqa: BLE001 - of whatever kind; it is raised where it is heard
+            errors.append(error)
 
     thread = Thread(target=dream, name="dream", daemon=True)
     thread.start()
     try:
-        yield
+        yield made
     finally:
         ended.set()
         thread.join()
+    for error in errors:
+        raise error
 
 
 def _routes(rows, figure, when):
