@@ -130,7 +130,7 @@ def mean(activation):
 def channel(activation, index):
     """Ascend the mean of one channel; `index` wraps round at the last."""
     direction = torch.zeros_like(activation)
-    direction[:, index % activation.shape[1]] = 1
+    direction[:, index % activation.shape[1]].fill_(1)  # to assign it would make a tensor in main memory first
     return direction
 
 
