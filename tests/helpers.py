@@ -52,4 +52,5 @@ def frames(path):
 
 def warp(picture, field, seconds=1.0):
     """The picture (1, 3, h, w) carried along by a field for so long."""
-    return flow.along(picture, *flow.course(Motion(*field[:2], *(rate * seconds for rate in field[2:]))))
+    way = Motion(*field[:2], *(rate * seconds for rate in field[2:]))
+    return flow.along(picture, *flow.course(way, picture.shape[3] / picture.shape[2]))

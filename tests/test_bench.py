@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -485,6 +486,31 @@ def test_without_a_gpu_one_line_says_so():
         bench(parser().parse_args(["bench", "cuda"]))
 
 
+def restless_steps(step):
+    steps = lambda: step()
+    steps.dreamer = SimpleNamespace(device=torch.device("cpu"))
+    return steps
+
+
+def test_a_dream_that_never_rests_is_counted():
+    seen, enough = [], threading.Event()
+    with cuda.restless(restless_steps(lambda: seen.append(1) or len(seen) < 3 or enough.set())) as made:
+        assert enough.wait(60)
+    assert len(made) == len(seen) >= 3
+
+
+def test_what_goes_wrong_in_a_dream_that_never_rests_is_told():
+    failed = threading.Event()
+
+    def step():
+        failed.set()
+        raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"), cuda.restless(restless_steps(step)) as made:
+        assert failed.wait(60)
+    assert not made
+
+
 # Table 2
 
 def test_table_2_has_a_row_for_each_of_the_papers_and_every_way_of_ours_beside_it(dreamer, monkeypatch):
@@ -494,6 +520,27 @@ def test_table_2_has_a_row_for_each_of_the_papers_and_every_way_of_ours_beside_i
     for row in rows:
         assert row["ours_s"] == row[f"guided {row['precision']} s"] and row["ratio"] == row["paper_s"] / row["ours_s"]
         assert {key.split()[0] for key in row if key.endswith(" s")} == {"own", "guided"}
+
+
+@pytest.mark.parametrize("there, wanted, taken", (
+    ((torch.float32, torch.bfloat16, torch.float16), (torch.float16, torch.bfloat16), torch.float16),  # a GPU
+    ((torch.float32, torch.float16), (torch.float16, torch.bfloat16), torch.float16),  # of before 2020
+    ((torch.float32, torch.bfloat16, torch.int8), (torch.int8, torch.bfloat16), torch.bfloat16),  # a processor
+    ((torch.float32,), (), torch.float32)))
+def test_ours_in_table_2_is_what_a_show_takes_first(there, wanted, taken):
+    assert table2.first(there, wanted) == taken
+
+
+def test_on_a_gpu_ours_in_table_2_is_float16_and_float32_has_no_aim(monkeypatch):
+    eye, columns = small_eye(), {f"guided {label(each)} s": 0.01 for each in (torch.float32, torch.float16)}
+    precisions = (torch.float32, torch.bfloat16, torch.float16)
+    monkeypatch.setattr(table2, "versions", lambda *_: [(each, eye, 1.0) for each in precisions])
+    monkeypatch.setattr(table2, "quick_precisions", lambda _: (torch.float16, torch.bfloat16))
+    monkeypatch.setattr(table2, "_seconds", lambda *_: 0.001)
+    assert {row["precision"] for row in table2.table2_rows(eye, {})} == {"float16"}
+    rows = [{"size": 200, "iterations": 1, "octaves": 1, "layers": 1, "paper_s": 0.2, **columns}]
+    monkeypatch.setattr(cuda, "table2_rows", lambda *_: rows)
+    assert [each["aim"] for each in cuda.table2({"resnet50": eye}, {})] == ["", "300"]
 
 
 def test_table_2_is_summed_up_by_its_columns():

@@ -246,6 +246,14 @@ def test_a_picture_matches_itself():
     assert torch.allclose(objective.guided(positions.view(1, 16, 4, 5), guide)[0].flatten(1).T, guide.pull)
 
 
+def test_in_whatever_blocks_places_are_matched_they_find_the_same(monkeypatch):
+    torch.manual_seed(6)
+    guide, there = objective.prepare(torch.rand(16, 20)), torch.rand(1, 16, 30, 40)
+    whole_ = objective.guided(there, guide)
+    monkeypatch.setattr(objective, "BLOCK", 70)
+    assert torch.allclose(objective.guided(there, guide), whole_)
+
+
 def test_at_full_likeness_what_is_like_the_guide_already_stays():
     torch.manual_seed(6)
     positions = torch.rand(16, 20)
@@ -275,6 +283,33 @@ def test_guides_of_a_mixture_share_the_positions_out():
     assert [len(guide.match) for guide in guides] == [512, 300]
     few = [objective.prepare(torch.rand(4, 20))] * 2
     assert [len(guide.match) for guide in objective.shared(few)] == [20, 20]
+
+
+def test_in_a_mixture_no_guide_has_more_than_its_share_of_the_positions():
+    guides = objective.shared([objective.prepare(torch.rand(4, count)) for count in (1024, 100, 100, 100)])
+    assert [len(guide.match) for guide in guides] == [256, 50, 50, 50]
+
+
+@pytest.mark.parametrize("likeness", (None, 0.5))
+def test_positions_that_are_there_twice_change_no_match(likeness):
+    torch.manual_seed(6)
+    guide, there = objective.prepare(torch.rand(16, 20)), torch.rand(1, 16, 9, 7)
+    even = objective.evened(guide, 64)
+    assert [len(part) for part in even[:3]] == [64] * 3
+    assert torch.equal(objective.guided(there, even, likeness), objective.guided(there, guide, likeness))
+
+
+@pytest.mark.parametrize("names", ("a", "ab", "abc", "abcdefgh"))
+def test_guides_of_recorded_steps_have_one_shape_whatever_their_pictures(eye, names):
+    """And are the same tensors in every step."""
+    shapes = ((40, 60), (60, 40), (40, 40), (33, 90), (50, 30), (64, 64), (40, 50), (70, 40))
+    shown = {name: torch.rand(3, *shape) for name, shape in zip(names, shapes, strict=False)}
+    guides = objective.Guides(eye, shown, even=True)
+    found, again = (guides.together(names, 48, (True,) * 4) for _ in range(2))
+    assert all(len({guide.match.shape for guide in stage}) == 1 for stage in found)
+    assert all(sum(len(guide.match) for guide in stage) <= objective.POSITIONS + len(names) for stage in found)
+    assert all(one.match.data_ptr() == other.match.data_ptr() for stage, later in zip(found, again, strict=True)
+               for one, other in zip(stage, later, strict=True))
 
 
 def test_guide_positions_are_few():
@@ -472,7 +507,7 @@ def test_a_picture_is_read_in_as_many_strips_as_there_are_threads_for(rows, thre
 def test_no_motion_changes_nothing():
     picture = torch.rand(1, 3, 24, 32)
     assert warp(picture, Motion(), 0.1) is picture
-    assert torch.allclose(flow.along_all(picture, *flow.courses([Motion()], [Framing().matrix])), picture, atol=1e-5)
+    assert torch.allclose(flow.along_all(picture, *flow.courses([Motion()], [Framing().matrix], 4 / 3)), picture, atol=1e-5)
     assert torch.allclose(flow.mirrored(picture, (24, 32)), picture, atol=1e-5)
 
 
@@ -522,7 +557,7 @@ def test_a_straight_way_and_a_followed_one_lead_to_the_same_place():
 
     def inside(field):
         ways = [Motion(*(rate * seconds for rate in field)) for seconds in (0.4, -0.4)]
-        return flow.along_all(picture, *flow.courses(ways, frames))[..., 16:-16, 24:-24]
+        return flow.along_all(picture, *flow.courses(ways, frames, 1.5))[..., 16:-16, 24:-24]
 
     straight, followed = inside(LINEAR), inside(nearly)
     assert torch.allclose(straight, followed, atol=1e-2)
@@ -546,7 +581,7 @@ def test_a_zoom_shows_the_middle_larger():
 
 def test_a_dream_is_carried_by_the_way_since_the_last_one(dreamer, monkeypatch):
     ways, course = [], flow.course
-    monkeypatch.setattr(flow, "course", lambda way: ways.append(way) or course(way))
+    monkeypatch.setattr(flow, "course", lambda way, aspect: ways.append(way) or course(way, aspect))
     last = None
     for number, expand in enumerate((0.0, 0.1, 0.4, 0.45)):
         scene = Scene(values(), {"a": 1.0}, number / 4, 1.25, place=Place(number / 4, Motion(expand=expand)))
@@ -1151,7 +1186,7 @@ def test_dreams_that_fail_again_later_are_logged_again(dreamer, monkeypatch, cap
 
 def test_the_dream_after_one_that_failed_makes_up_for_its_way(dreamer, monkeypatch):
     ways, course = [], flow.course
-    monkeypatch.setattr(flow, "course", lambda way: ways.append(way) or course(way))
+    monkeypatch.setattr(flow, "course", lambda way, aspect: ways.append(way) or course(way, aspect))
     frames = Latest()
     loop = DreamLoop(dreamer, frames)
     for number, mode in enumerate((0.0, 99.0, 0.0)):
@@ -1382,7 +1417,7 @@ def test_a_picture_that_is_carried_for_long_grows_no_stripes(way):
     """Each step reads what the last one read: what a reading makes stronger grows without end."""
     picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
     grain, carried = roughness(picture), picture
-    kind, numbers = flow.course(added(Motion(), way, 1 / 60))
+    kind, numbers = flow.course(added(Motion(), way, 1 / 60), 1.5)
     for _ in range(240):
         carried = flow.along(carried, kind, numbers)
     assert roughness(carried) < 1.1 * grain
@@ -1395,7 +1430,7 @@ def test_a_picture_that_is_carried_for_long_grows_no_stripes(way):
 def test_what_lies_outside_comes_in_where_the_way_leads_there(way, comes):
     assert flow.reveals(way, 1.6) == comes
     black, white = torch.zeros(1, 3, 50, 80), torch.ones(1, 3, 50, 80)
-    carried = flow.along(black, *flow.course(way), white)
+    carried = flow.along(black, *flow.course(way, 1.6), white)
     assert (carried.max() > 0.02) == comes and carried[..., 20:30, 35:45].max() < 0.02
 
 
@@ -1403,8 +1438,8 @@ def test_what_comes_in_for_long_is_a_picture_and_no_smear():
     picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
     carried, smeared, way = picture, picture, Motion(expand=-0.005, pan_x=0.01)
     for seconds in range(60):
-        beyond = flow.along(picture, *flow.course(added(Motion(), way, seconds)))  # it is carried itself, and all at once
-        carried, smeared = flow.along(carried, *flow.course(way), beyond), flow.along(smeared, *flow.course(way))
+        beyond = flow.along(picture, *flow.course(added(Motion(), way, seconds), 1.5))  # it is carried itself, and all at once
+        carried, smeared = flow.along(carried, *flow.course(way, 1.5), beyond), flow.along(smeared, *flow.course(way, 1.5))
     rims = [float(each[..., :12].diff(dim=3).abs().mean()) for each in (picture, carried, smeared)]  # across the border
     assert rims[1] > 0.5 * rims[0] > rims[2]
 
@@ -1420,7 +1455,7 @@ def test_however_long_a_way_is_it_ends_somewhere(values, aspect):
     picture = torch.rand(1, 3, 60, round(60 * aspect), generator=torch.Generator().manual_seed(0))
     for seconds in (0.5, 1.0, 4.0, 20.0):
         way = added(Motion(), motion({**DEFAULTS, **values}, 0.0), seconds)
-        carried = flow.along(picture, *flow.course(way))
+        carried = flow.along(picture, *flow.course(way, aspect))
         assert carried.isfinite().all() and carried.std() > 0.02
 
 

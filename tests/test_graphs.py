@@ -2,8 +2,12 @@
 is played all the same. Recording here is doing the work again on tensors that stay where they are, as a GPU does.
 """
 
+import gc
+import subprocess
+import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
@@ -15,9 +19,10 @@ from test_dream import pictures, small_eye, values
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from instrument.dream import Dreamer, Scene, graphs
+from instrument.dream import Dreamer, Scene, flow, graphs, objective, step, tensors
 from instrument.dream.graphs import POOL, SETTLED, TRIES, Graphs, Plain, Recorder, leaves, rebuilt, shape, whole
 from instrument.dream.precision import GOOD, exact, quickest, trials
+from instrument.dream.tensors import constant
 
 torch.set_num_threads(1)
 
@@ -284,6 +289,41 @@ def test_few_recordings_serve_however_many_are_heard():
     assert (plain - recorded).abs().mean() < 0.1 * plain.std()
 
 
+def test_one_recording_serves_class_pictures_of_any_shape():
+    """And dreams the same: own photographs are wide, upright and square."""
+    shown = pictures("abcd")
+    shown = {"a": shown["a"], "b": shown["b"][:, :, :20], "c": shown["c"][:, :24], "d": shown["d"][:, :, :33]}
+
+    def dreams(play):
+        dreamer, last = Dreamer(small_eye(), shown, play=play, fit=exact), None
+        for i in range(3 * SETTLED):
+            weights = dict.fromkeys(("abc", "bcd", "dca")[i // SETTLED], 1 / 3)
+            last = dreamer.step(last, Scene(values(likeness=0.5, step=0.02), weights, i / 12, 1.25))
+            dreamer.settle()
+        return last.picture
+
+    record = Counting()
+    plain, recorded = dreams(Plain()), dreams(Graphs(record))
+    assert record.count == 1
+    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+
+
+def test_one_recording_serves_a_dream_that_breathes():
+    """And dreams the same: the border lets in what is remembered where the way leads inside, and nowhere else."""
+    def dreams(play):
+        dreamer, last = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
+        for i in range(3 * SETTLED):
+            breath = 0.4 if i // 3 % 2 else -0.4
+            last = dreamer.step(last, Scene(values(**{"return": 0.1, "step": 0.02, "zoom.speed": breath}), {"a": 1.0}, i / 12, 1.25))
+            dreamer.settle()
+        return last.picture
+
+    record = Counting()
+    plain, recorded = dreams(Plain()), dreams(Graphs(record))
+    assert record.count == 1
+    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+
+
 @pytest.mark.parametrize("count", range(11))
 def test_a_step_is_made_for_no_fewer_than_are_heard(count):
     assert Plain().places(count) == count
@@ -317,9 +357,122 @@ class Checking(Plain):
             return whole(work(form, still, parts))
 
 
-def dreamer_of_nothing():
+def dreamer_of_nothing(player=Checking):
     """One whose tensors have no values, as if nobody could read them back."""
-    return Dreamer(small_eye().to("meta"), pictures(), "meta", Checking())
+    return Dreamer(small_eye().to("meta"), pictures(), "meta", player())
+
+
+class Kernels(TorchDispatchMode):
+    """Names what a GPU would be told to do; a view of a tensor is nothing to do."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        known = {leaf.untyped_storage()._cdata for leaf in leaves(tuple(args)) if isinstance(leaf, torch.Tensor)}
+        is_new = isinstance(result, torch.Tensor) and result.untyped_storage()._cdata not in known
+        self.names += [str(function)] * ((is_new or function._schema.is_mutable) and "empty" not in str(function))
+        return result
+
+
+class Naming(Plain):
+    """Plays the work with tensors for numbers, and names its kernels."""
+
+    records = True
+
+    def play(self, work, form, numbers, parts):
+        still = rebuilt(numbers, [torch.empty((), device="meta") for _ in leaves(numbers)])
+        with Kernels() as kernels:
+            found = whole(work(form, still, parts))
+        self.names = kernels.names
+        return found
+
+
+def kernels_of(heard="ab", **changes):
+    """The kernels of a step in which these classes are heard, as good as equally."""
+    dreamer = dreamer_of_nothing(Naming)
+    scene = Scene(values(**changes), {name: 1 / len(heard) for name in heard}, 0.0, 1.25)
+    dreamer.step(dreamer.start(scene), replace(scene, now=1 / 12))
+    return dreamer._player.names
+
+
+def test_constants_are_made_once_and_never_freed():
+    """Recordings read them where they lie."""
+    made = weakref.ref(constant(torch.zeros, 7))
+    gc.collect()
+    assert made() is constant(torch.zeros, 7)
+
+
+def test_what_makes_a_constant_waits_for_its_stream(monkeypatch):
+    """Other threads read it on other streams."""
+    waited = []
+    monkeypatch.setattr(tensors, "finish", waited.append)
+    for _ in range(2):
+        constant(torch.ones, 11)
+    assert waited == [torch.device("cpu")]
+
+
+def test_a_step_makes_no_constant_anew():
+    for mode in (0.0, 4.0, 5.0):
+        changes = {"zoom.mode": mode, "zoom.speed": 0.3, "zoom.rotate": 20.0, "return": 0.1}
+        kernels_of(**changes)
+        assert not [name for name in kernels_of(**changes) if "arange" in name or "linspace" in name]
+
+
+@pytest.mark.parametrize("shift", ((0, 0), (3, -7), (-40, 25)))
+def test_a_roll_by_tensors_is_a_roll_and_so_is_the_way_back(shift):
+    picture = torch.rand(1, 3, 17, 23)
+    there, back = step.rolls(tuple(map(torch.tensor, map(float, shift))), picture)
+    rolled = step.roll(picture, there)
+    assert torch.equal(rolled, picture.roll(shift, (2, 3))) and torch.equal(step.roll(rolled, back), picture)
+
+
+def test_a_gradient_finds_its_places_once():
+    shift, picture = tuple(torch.zeros(2, device="meta")), torch.rand(1, 3, 16, 20, device="meta")
+    step.rolls(shift, picture)
+    with Kernels() as kernels:
+        step.rolls(shift, picture)
+    assert len(kernels.names) <= 6
+
+
+@pytest.mark.parametrize("positions, products", ((256, 1), (1024, 2)))
+def test_a_gpu_matches_many_places_at_once(positions, products):
+    """As many as memory bears; and finds no value that nobody asks for."""
+    guide = objective.prepare(torch.rand(8, positions, device="meta"))
+    with Kernels() as kernels:
+        objective.guided(torch.rand(1, 8, 200, 320, device="meta"), guide)
+    assert sum("addmm" in name for name in kernels.names) == products
+    assert not any("max.dim" in name for name in kernels.names)
+
+
+def test_places_are_mirrored_into_a_picture_once():
+    picture, there = torch.rand(1, 3, 16, 20, device="meta"), torch.rand(1, 2, 16, 20, device="meta")
+    with Kernels() as kernels:
+        flow._softly(picture, there)
+    assert len(kernels.names) <= 8
+
+
+def mixture_of(classes):
+    """Kernels of a mixture of so many classes, each in its own land."""
+    terms, lands = objective.Terms(False, False, classes, False, False, 0, (True,)), torch.rand(1, classes, 6, 5, device="meta")
+    guide, mix = objective.prepare(torch.rand(8, 10, device="meta")), tuple(torch.empty((), device="meta") for _ in range(classes))
+    strengths, activation = objective.Strengths(mix, 0.0, (1.0,), (0.0,)), torch.rand(1, 8, 6, 5, device="meta")
+    with Kernels() as kernels:
+        objective.mixture(activation, terms, strengths, [guide] * classes, lands)
+    return len(kernels.names)
+
+
+def test_what_classes_weigh_together_is_summed_up_once():
+    few, some, many = (mixture_of(classes) for classes in (2, 4, 8))
+    assert many - some == 2 * (some - few)
+
+
+def test_to_follow_all_that_bends_takes_few_kernels():
+    """The picture's own way and what is remembered of it and of who guides where, all at once."""
+    straight, bent = (len(kernels_of(**{"zoom.mode": mode, "zoom.speed": 0.3, "return": 0.1})) for mode in (0.0, 4.0))
+    assert straight < bent < straight + 250
 
 
 @pytest.mark.parametrize("changes", CHANGES)
@@ -614,6 +767,41 @@ def test_the_dream_has_a_stream_that_no_recording_gets(cuda):
         own = Graph.stream[-1]
         kept = [Recorder(torch.device("cuda"))(sliced) for _ in range(POOL - 3)]
         assert own not in [stream for replay, _ in kept for stream in streams_of(replay)]
+
+
+def test_all_players_of_a_device_record_on_one_thread():
+    """cuDNN remembers for each thread what it found quickest."""
+    ones, others = [graphs.player(torch.device("cuda", 0)) for _ in range(2)], graphs.player(torch.device("cuda", 1))
+    threads = [player._worker.submit(threading.get_ident).result() for player in (*ones, others)]
+    assert threads[0] == threads[1] != threads[2]
+
+
+def test_a_player_that_is_gone_records_nothing_more():
+    """Another one's recording would have to wait for it."""
+    worker, gate, record = ThreadPoolExecutor(1), threading.Event(), Counting()
+    worker.submit(gate.wait, 60)
+    gone = Graphs(record, worker=worker)
+    for _ in range(SETTLED):
+        gone.play(scaled, 1, (2.0,), (torch.full((3,), 5.0),))
+    coming = gone._coming[1]
+    del gone
+    gate.set()
+    worker.submit(int).result(60)
+    assert coming.cancelled() and record.count == 0
+
+
+def test_the_recording_thread_keeps_no_process_alive():
+    """It idles, or is in the midst of a recording, which is waited for."""
+    program = """
+import time
+import torch
+from instrument.dream.graphs import recording_thread
+idle, busy = (recording_thread(torch.device("cuda", number)) for number in range(2))
+idle.submit(int).result()
+busy.submit(lambda: (time.sleep(0.5), print("recorded", flush=True)))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "recorded\n", "")
 
 
 def test_two_that_record_take_turns_and_leave_the_settings_as_they_were(cuda):

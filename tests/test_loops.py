@@ -57,13 +57,13 @@ def test_another_size_is_pytorchs_smooth_one(size, wanted, threads):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("way", [Motion(expand=0.3), Motion(expand=-0.4, pan_x=0.2), Motion(strips=0.5, pan_y=-3.0), Motion(expand=-2.0)])
 def test_a_straight_way_leads_where_it_leads_without_loops(size, way, threads, plainly):
-    kind, numbers = flow.course(way)
+    kind, numbers = flow.course(way, size[1] / size[0])
     assert torch.allclose(flow.along(picture(size), kind, numbers), plainly(flow.along, picture(size), kind, numbers), atol=2e-3)
 
 
 @pytest.mark.parametrize("way", [Motion(turn=0.3), Motion(tunnel=0.3, expand=0.1), Motion(spiral=0.4)])
 def test_what_turns_or_bends_is_no_work_for_loops(way, threads, plainly):
-    kind, numbers = flow.course(way)
+    kind, numbers = flow.course(way, 40 / 24)
     assert torch.equal(flow.along(picture((24, 40)), kind, numbers), plainly(flow.along, picture((24, 40)), kind, numbers))
 
 

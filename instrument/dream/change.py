@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 
 from . import flow, loops, objective, octaves, step
-from .memory import recalled
+from .memory import by_loops, recalled
+from .tensors import vector
 from .territory import divided
 
 COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
@@ -85,36 +86,37 @@ class Change:
         lands = divided(parts.fields, numbers.odds)
         mixture = mixed(parts.views, lands, parts.picture)
         picture, lost = step.sound(parts.picture, mixture)
-        memory = self._remembered(mixture, form, numbers, parts) if form.reveals or form.leaks else None
-        picture = flow.along(picture, form.way, numbers.way, memory if form.reveals else None)
+        own, copies = _places(picture, form, numbers)
+        memory = self._remembered(mixture, form, numbers, parts, copies) if form.reveals or form.leaks else None
+        picture = flow.along(picture, form.way, numbers.way, memory if form.reveals else None, own)
         if form.leaks:
             picture = _leaked(picture, memory, numbers, parts)
         if form.ascent:
-            lands = self._carried(lands, form, numbers, parts)
+            lands = self._carried(lands, form, numbers, parts, copies)
             picture, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts, lands)
             lost = lost.long() + missed
         return self._settled(picture, numbers, parts), lost
 
-    def _remembered(self, mixture, form, numbers, parts):
+    def _remembered(self, mixture, form, numbers, parts, copies):
         """The class pictures as they are remembered, and the sound."""
-        memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0])
+        memory = recalled(mixture, form.memory, numbers.memory, parts.clouds[0], copies)
         return sounding(memory, parts.sound[0], numbers.sound) if parts.sound else memory
 
     def _settled(self, picture, numbers, parts):
         """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""
-        wanted = _vector((*numbers.tones[0], *numbers.tones[1]), self._device).view(2, 3)
+        wanted = vector((*numbers.tones[0], *numbers.tones[1]), self._device).view(2, 3)
         if parts.sound:
             wanted = wanted.lerp(natural(step.tones(parts.sound[0], self._axes)), numbers.sound[0])
         share = 1 - torch.exp(-numbers.seconds / self._settle_times)
         return step.tone(picture, wanted, share, self._axes)
 
-    def _carried(self, lands, form, numbers, parts):
+    def _carried(self, lands, form, numbers, parts, copies):
         """Where in the picture each class guides, (1, classes, h, w): where it is remembered; None where one guides alone."""
         if form.ascent[0].terms.guided < 2:
             return None
         size = [max(1, side // COARSE) for side in parts.picture.shape[2:]]
         lands, clouds = (octaves.resize(each, size) for each in (lands.transpose(0, 1), parts.clouds[0]))
-        return recalled(lands, form.memory, numbers.memory, clouds)
+        return recalled(lands, form.memory, numbers.memory, clouds, None if copies is None else flow.fewer(copies, size))
 
     def _climbed(self, picture, ascent, climb, parts, lands):
         """(the picture, steps lost) after all octaves and iterations; a generator."""
@@ -132,6 +134,16 @@ class Change:
             return picture
 
         return (yield from octaves.climb(picture, ascent.sizes, ascend)), lost
+
+
+def _places(picture, form, numbers):
+    """`flow.places` of the way (1, 2, h, w) and of both copies of what is remembered (2, 2, h, w), found at once where they are of one
+    kind; None of what need not be known, or is found as quickly by whoever reads there."""
+    if not form.memory or by_loops(picture, form.memory, numbers.memory):
+        return None, None
+    own = (numbers.way,) if form.way == form.memory else ()
+    found = flow.places(tuple(picture.shape[2:]), form.memory, (*own, *numbers.memory[0]), picture.device)
+    return found[:1] if own else None, found[len(own):]
 
 
 def _leaked(picture, memory, numbers, parts):
@@ -166,11 +178,6 @@ def sounding(picture, sound, loudness):
     """
     sound = octaves.resize(sound, picture.shape[2:])
     return picture.lerp(sound, loudness[1] + loudness[2] * sound.amax(1, keepdim=True))
-
-
-def _vector(numbers, device):
-    """Numbers, floats or tensors of one, as a tensor (n,)."""
-    return torch.stack(numbers) if isinstance(numbers[0], torch.Tensor) else torch.tensor(numbers, device=device)
 
 
 def natural(tones):

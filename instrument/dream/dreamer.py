@@ -86,10 +86,10 @@ class Dreamer:
         self.eye = joined(packed(fit(eye, guides, self.device)))
         self.pictures = {name: picture.to(self.device, torch.float32) for name, picture in guides.items()}
         self.lost = torch.zeros((), dtype=torch.long, device=self.device)  # steps dropped for not being finite
-        self._guides = objective.Guides(self.eye, self.pictures)
+        self._player = play or player(self.device)
+        self._guides = objective.Guides(self.eye, self.pictures, self._player.records)
         self._work = Change(self.eye, self.device).change
         self._tones = {name: natural(step.tones(p)).tolist() for name, p in guides.items()}
-        self._player = play or player(self.device)
         self._views, self._shapes, self._learnt = {}, {}, deque()
         self._hushed = False  # the last step would have climbed, were it not for a turn to other classes
         finish(self.device)
@@ -204,20 +204,26 @@ class Dreamer:
     def _plan(self, dream, way, dt, strange):
         """(Form, Numbers, Parts) of the step that carries a dream along its way to the time of its scene."""
         scene, size = dream.scene, self.size(dream.scene)
-        kind, numbers = flow.course(way)
+        aspect = size[1] / size[0]
+        kind, numbers = flow.course(way, aspect)
         leak = self._leak(dream, dt)
         ascent, climb, guides, goal = self._ascent(dream, dt, strange)
         views, fields, odds = self._mixture(dream, size)
         sound, loudness = self._sound(scene)
-        reveals = bool(views or sound) and flow.reveals(way, size[1] / size[0])
+        reveals = bool(views or sound) and self._reveals(way, aspect, leak)
         asked = leak or reveals or (ascent and ascent[0].terms.guided > 1)
-        remembered, memory = dream.memory.course() if asked else ("", ())
+        remembered, memory = dream.memory.course(aspect) if asked else ("", ())
         clouds = (dream.memory.clouds(size, self.device),) if asked else ()
         clouds += (self._clouds(dream, size),) if leak else ()
         picture = dream.picture.to(self.device)  # another dreamer may have made it where it is
         parts = Parts(octaves.resize(picture, size), views, fields, clouds, sound, guides, goal)
         return (Form(kind, reveals, bool(leak), remembered, ascent),
                 Numbers(dt, numbers, odds, memory, leak, loudness, self._wanted(scene), climb), parts)
+
+    def _reveals(self, way, aspect, leak):
+        """Whether what is remembered comes in from outside the picture. What breathes has it come in now and then, of which one
+        would need recordings of both; where it leaks in anyway, all that costs is to look at the borders, too."""
+        return bool(leak) and self._player.records or flow.reveals(way, aspect)
 
     def _turned(self, dream, dt):
         """(the dream, turning to the classes heard, how far these are from those that its picture is made of: 0..1 while

@@ -2,8 +2,8 @@
 
 A field is followed in short steps by the midpoint rule, as the shader does: one long step would crush the picture, and
 Euler's rule part two dreams that were carried in other pieces. Without tunnel and spiral it is linear, and following it is
-one small matrix; the others are followed on a coarse mesh. Numbers go into operations as they are, never as tensors made
-here: bringing those to a GPU would wait for it.
+one small matrix; the others are followed on a coarse mesh, several at once: on a GPU each of those many small operations takes
+as long as a large one. What a way's numbers are to an operation is worked out before they come to a GPU.
 
 Where to read is told in two planes, x and y, each as it lies in memory: side by side in pairs, as `grid_sample` has them, they take a
 CPU many times as long to write.
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ..motion import Motion
 from . import loops
+from .tensors import constant, vector
 
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # the frame that changes nothing
 MESH = 8  # px between the points of a field that is followed
@@ -27,40 +28,39 @@ FARTHEST = 16.0  # half heights from the middle to which a field is followed: a 
 STEPS, FINE = 12, 64  # in which it is followed, as in shaders/lib/field.glsl; where it costs nothing
 
 
-def course(way):
-    """(kind, numbers) of a way, for `along`: ways of one kind take the same operations."""
+def course(way, aspect):
+    """(kind, numbers) of a way, for pictures so many times as wide as high: ways of one kind take the same operations."""
     if not any(way[2:]):
         return "still", ()
-    return ("straight", _line(_steps(way))) if is_linear(way) else ("bent", tuple(way))
+    return ("straight", _line(_steps(way), aspect)) if is_linear(way) else ("bent", _bent(way, STILL, aspect))
 
 
-def along(picture, kind, numbers, beyond=None):
-    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one.
+def along(picture, kind, numbers, beyond=None, there=None):
+    """The picture (1, 3, h, w) carried along a `course`, whose numbers are floats or tensors of one; `there` are its `places`, if
+    they are known.
 
     From outside its borders comes what another one, `beyond`, shows there; without one a mirror: step by step that is the
     same row again and again.
     """
     if kind == "still":
         return picture
-    size, device = tuple(picture.shape[2:]), picture.device
+    size = tuple(picture.shape[2:])
     upright = kind == "straight" and loops.fits(picture, numbers=numbers) and not (numbers[1] or numbers[3])
-    places = None
-    if not upright or beyond is not None:
-        places = _straight(size, numbers, device) if kind == "straight" else _followed(size, Motion(*numbers), STILL, device)
-    carried = _along_rows(picture, numbers) if upright else _softly(picture, places)
-    return carried if beyond is None else carried.lerp_(beyond, _outside(places, size))
+    if there is None and (not upright or beyond is not None):
+        there = places(size, kind, (numbers,), picture.device)
+    carried = _along_rows(picture, numbers) if upright else _softly(picture, there)
+    return carried if beyond is None else carried.lerp_(beyond, _outside(there, size))
 
 
 def _along_rows(picture, numbers):
-    size = tuple(picture.shape[2:])
-    xx, _, x0, _, yy, y0 = reading(numbers, size)
+    size, (xx, _, x0, _, yy, y0) = tuple(picture.shape[2:]), numbers
     sharp = loops.read(picture, loops.cubic(size[0], yy, y0, SHARP), loops.cubic(size[1], xx, x0, SHARP))
     return sharp.lerp_(loops.read(picture, loops.linear(size[0], yy, y0), loops.linear(size[1], xx, x0)), SOFTENED)
 
 
 def _softly(picture, places):
     inside = _folded(places)  # to mirror takes a plain reading as long as to read
-    return _read(picture, inside, "bicubic").lerp_(_read(picture, inside, "inside"), SOFTENED)
+    return _read(picture, inside, "bicubic", True).lerp_(_read(picture, inside, "bilinear", True), SOFTENED)
 
 
 def _outside(places, size):
@@ -80,25 +80,33 @@ def reveals(way, aspect):
     return False
 
 
-def courses(ways, frames):
+def courses(ways, frames, aspect):
     """(kind, numbers of each) of ways and their frames, for `along_all`: those of one kind take the same operations.
 
     Ways are motions already multiplied by their time, negative ones look ahead. Each is seen through its frame, a matrix
     ((xx, xy, x0), (yx, yy, y0)) on places.
     """
     if all(is_linear(way) for way in ways):
-        return "straight", tuple(_line(_framed(frame) @ _steps(way)) for way, frame in zip(ways, frames, strict=True))
-    return "bent", tuple((tuple(way), frame) for way, frame in zip(ways, frames, strict=True))
+        return "straight", tuple(_line(_framed(frame) @ _steps(way), aspect) for way, frame in zip(ways, frames, strict=True))
+    return "bent", tuple(_bent(way, frame, aspect) for way, frame in zip(ways, frames, strict=True))
 
 
-def along_all(picture, kind, numbers):
-    """What the picture (1, c, h, w) shows after each of n `courses` (n, c, h, w)."""
-    size, device = tuple(picture.shape[2:]), picture.device
-    if kind == "straight":
-        places = [_straight(size, line, device) for line in numbers]
-    else:
-        places = [_followed(size, Motion(*way), frame, device) for way, frame in numbers]
-    return _read(picture, torch.cat(places), "bilinear")
+def along_all(picture, kind, numbers, there=None):
+    """What the picture (1, c, h, w) shows after each of n `courses` (n, c, h, w); `there` are their `places`, if they are known."""
+    if there is None:
+        there = places(tuple(picture.shape[2:]), kind, numbers, picture.device)
+    return _read(picture, there, "bilinear")
+
+
+def places(size, kind, numbers, device):
+    """Where in a picture (h, w) each of its pixels came from on n courses of one kind, (n, 2, h, w): -1..1 across and down."""
+    table = vector([number for course in numbers for number in course], device).view(len(numbers), -1)
+    return (_straight if kind == "straight" else _followed)(size, table)
+
+
+def fewer(places, size):
+    """Places (n, 2, h, w) as they are for a picture of another size (h', w')."""
+    return F.interpolate(places, size, mode="bilinear", align_corners=False)
 
 
 def mirrored(picture, size):
@@ -114,17 +122,12 @@ def is_linear(field):
 def plane(height, width, device):
     """Points (1, h, w, 2) of motion.py's plane: y in -1..1 upwards, x scaled by the aspect."""
     aspect = width / height
-    x, y = _centres(width, device), -_centres(height, device)
+    x, y = constant(_centres, width, device), -constant(_centres, height, device)
     return torch.stack(torch.meshgrid(x * aspect, y, indexing="xy"), -1)[None]
 
 
-def velocity(points, field):
-    """The field of motion.py at `points` (..., 2), per second."""
-    return torch.stack(_speeds(points[..., 0], points[..., 1], field), -1)
-
-
 def _speeds(x, y, field):
-    """(across, up) of a field at numbers, arrays or tensors."""
+    """(across, up) of a field at a place, per second."""
     x, y = x - field.centre_x, y - field.centre_y
     radius = (x * x + y * y) ** 0.5
     grow = field.expand + field.tunnel * radius
@@ -141,24 +144,18 @@ def _step(field, dt):
     return np.eye(3) + rate + rate @ rate / 2
 
 
-def _line(matrix):
-    """The numbers of a matrix (3, 3) that `_straight` takes."""
-    return tuple(matrix[:2].ravel().tolist())
-
-
-def reading(line, size):
-    """A line on the plane, (xx x + xy y + x0, yx x + yy y + y0), as one on the places of a picture (h, w): -1..1 across and down."""
-    aspect = size[1] / size[0]
-    xx, xy, x0, yx, yy, y0 = line
+def _line(matrix, aspect):
+    """The numbers that `_straight` takes of a matrix (3, 3): (xx, xy, x0, yx, yy, y0) that lead from each place of a picture, -1..1
+    across and down, to the one to read."""
+    (xx, xy, x0), (yx, yy, y0) = matrix[:2].tolist()
     return xx, -xy / aspect, x0 / aspect, -yx * aspect, yy, -y0
 
 
-def _straight(size, line, device):
-    """The places (1, 2, h, w) that a line reads at for each pixel of a picture (h, w)."""
-    xx, xy, x0, yx, yy, y0 = reading(line, size)
-    across, down = _centres(size[1], device), _centres(size[0], device)
-    columns, rows = torch.stack((across * xx, across * yx)), torch.stack((down * xy + x0, down * yy + y0))
-    return (columns[:, None] + rows[:, :, None])[None]
+def _straight(size, lines):
+    """`places` of lines (n, 6)."""
+    across, down = (constant(_centres, count, lines.device) for count in (size[1], size[0]))
+    by_column, by_row, aside = lines.view(-1, 2, 3, 1).unbind(2)
+    return (by_column * across)[:, :, None] + torch.addcmul(aside, by_row, down)[..., None]
 
 
 def _steps(way):
@@ -169,24 +166,49 @@ def _framed(frame):
     return np.array((*frame, (0.0, 0.0, 1.0)))
 
 
-def _followed(size, field, frame, device):
-    """The places (1, 2, h, w) that the pixels of a picture (h, w) came from: the field is smooth, the picture is not, so it is
-    followed on a coarse mesh, in short steps."""
-    height, width = size
-    x = torch.linspace(1 / width - 1, 1 - 1 / width, max(2, width // MESH), device=device) * width / height
-    y = torch.linspace(1 - 1 / height, 1 / height - 1, max(2, height // MESH), device=device)
-    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    dt, farthest = 1 / STEPS, FARTHEST * max(width / height, 1.0)
+def _bent(way, frame, aspect):
+    """The numbers that `_followed` takes: its middle, what it moves a place in one short step, and where that is to be read."""
+    way, ((xx, xy, x0), (yx, yy, y0)) = Motion(*way), frame
+    x, y, turn = way.centre_x, way.centre_y, way.turn + way.spiral
+    rates = (way.expand + way.strips, way.expand, turn, way.tunnel, way.spiral, way.pan_x, way.pan_y)
+    return (x, y, *(-rate / STEPS for rate in rates),
+            xx / aspect, xy / aspect, (xx * x + xy * y + x0) / aspect, -yx, -yy, -(yx * x + yy * y + y0))
+
+
+def _followed(size, bends):
+    """`places` of numbers (n, 15): fields are smooth, the picture is not, so they are followed on a coarse mesh, in short steps, and
+    about their middle."""
+    numbers = bends.T[..., None, None]
+    points, farthest = _mesh(size, numbers[:2]), FARTHEST * max(size[1] / size[0], 1.0)
     for _ in range(STEPS):
-        halfway = (points - dt / 2 * velocity(points, field)).clamp(-farthest, farthest)
-        points = (points - dt * velocity(halfway, field)).clamp(-farthest, farthest)
-    return F.interpolate(_places(_through(points, frame), size), size, mode="bilinear", align_corners=True)
+        halfway = torch.add(points, _moves(points, numbers[2:9]), alpha=0.5).clamp_(-farthest, farthest)
+        points = (points + _moves(halfway, numbers[2:9])).clamp_(-farthest, farthest)
+    by_x, by_y, aside = numbers[9:].unflatten(0, (2, 3)).unbind(1)
+    seen = torch.addcmul(aside, by_x, points[0]).addcmul_(by_y, points[1])
+    return F.interpolate(seen.transpose(0, 1), size, mode="bilinear", align_corners=True)
 
 
-def _through(points, frame):
-    """Points (1, h, w, 2) moved by a frame."""
-    x, y = points.unbind(-1)
-    return torch.stack([x * across + y * down + aside for across, down, aside in frame], -1)
+def _moves(points, rates):
+    """What fields move points (2, n, h, w) about their middle in a short step; see motion.py for the formula."""
+    x, y = points
+    radius = torch.hypot(x, y)
+    grow, turn = torch.addcmul(rates[:2], rates[3], radius), torch.addcmul(rates[2], rates[4], radius, value=-1)
+    moves = torch.addcmul(rates[5:], points, grow)
+    moves[0].addcmul_(y, turn, value=-1)
+    moves[1].addcmul_(x, turn)
+    return moves
+
+
+def _mesh(size, middle):
+    """Points (2, n, h', w') of motion.py's plane about a middle (2, n, 1, 1), MESH px of a picture (h, w) apart, from its first pixels
+    to its last."""
+    x, y = (constant(_row, count, middle.device) for count in (size[1], size[0]))
+    return torch.stack(torch.broadcast_tensors(x * (size[1] / size[0]) - middle[0], -y[:, None] - middle[1]))
+
+
+def _row(count, device):
+    """Places in -1..1, from the centre of the first of so many pixels to that of the last, MESH apart."""
+    return torch.linspace(1 / count - 1, 1 - 1 / count, max(2, count // MESH), device=device)
 
 
 def _centres(count, device):
@@ -205,17 +227,17 @@ def _folded(places):
         reach = float(torch.stack(torch.aminmax(places)).abs().max())
         if reach <= 3:
             return places if reach <= 1 else places.clamp(-1, 1).mul_(2).sub_(places)
-    away = places + 1
-    return 1 - (away - 4 * (away / 4).floor_()).sub_(2).abs_()  # what `remainder` gives, in less than half its time
+        away = places + 1
+        return 1 - (away - 4 * (away / 4).floor_()).sub_(2).abs_()  # what `remainder` gives, in less than half its time
+    return 1 - (places + 1).remainder_(4).sub_(2).abs_()
 
 
-def _read(picture, places, mode):
-    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w'); "inside": bilinear, of places that are
-    nowhere else."""
-    mode, outside = ("bilinear", "border") if mode == "inside" else (mode, "reflection" if mode == "bilinear" else "border")
+def _read(picture, places, mode, inside=False):
+    """Picture (1, c, h, w) read at places (n, 2, h', w'), mirrored outside, (n, c, h', w'); `inside`: there are no such places."""
     if picture.device.type == "mps":
-        return read_plainly(picture, places, mode)
-    grid = (_folded(places) if mode == "bicubic" else places).permute(0, 2, 3, 1)
+        return read_plainly(picture, places, mode, inside)
+    outside = "border" if inside or mode == "bicubic" else "reflection"
+    grid = (_folded(places) if mode == "bicubic" and not inside else places).permute(0, 2, 3, 1)
     # A CPU shares the pictures of a batch out to its cores, never the rows of one.
     parts = _parts(grid.shape[1], torch.get_num_threads()) if picture.device.type == "cpu" and len(grid) == 1 else 1
     strips = grid.unflatten(1, (parts, -1)).flatten(0, 1)
@@ -230,11 +252,12 @@ def _parts(rows, threads):
 
 # --- on an Apple GPU, where `grid_sample` refuses "bicubic" and "border" (PyTorch 2.6 to 2.12 at least)
 
-def read_plainly(picture, places, mode):
+def read_plainly(picture, places, mode, inside=False):
     """The same as `_read`, by nothing but bilinear readings inside a picture."""
     size = picture.shape[2:]
     wide = F.pad(picture, (MARGIN,) * 4, mode="replicate").expand(len(places), -1, -1, -1)
-    x, y = (((_folded(places[:, axis]) + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
+    places = places if inside else _folded(places)
+    x, y = (((places[:, axis] + 1) * size[1 - axis] - 1) / 2 + MARGIN for axis in (0, 1))  # px of `wide`
     if mode != "bicubic":
         return _inside(wide, x, y)
     rows, columns = _cubic(y), _cubic(x)

@@ -22,7 +22,9 @@ from ..model.joined import joining
 log = logging.getLogger(__name__)
 SETTLED = 8  # times that work was the same, of RECENT, before it is worth recording: a turning knob makes new work each time
 RECENT = 2 * SETTLED
-KEPT = 8  # recordings; each keeps the memory of a whole step
+# Recordings. A preset takes three or four, by how many classes are heard, so that the last three or four presets' are there when they
+# come back. Each keeps the memory of a whole step: 80 MB at 432 px, 250 at 768, 500 at 1080; where that is short, see `_collect`.
+KEPT = 12
 TRIES = 2  # of recording the same work: a thread that waits for the whole GPU spoils what another one records
 WARM = 3  # times work is done before it is recorded, so that libraries have chosen and allocated
 SLICE = 0.004  # s; longer work is cut, so that drawing comes in between
@@ -32,7 +34,7 @@ POOL = 32  # streams that torch has of one priority on a device
 
 def player(device):
     """The player for a device."""
-    return Graphs(Recorder(device), Pace(device)) if device.type == "cuda" else Plain()
+    return Graphs(Recorder(device), Pace(device), recording_thread(device)) if device.type == "cuda" else Plain()
 
 
 def whole(work, between=lambda: None):
@@ -48,7 +50,7 @@ def whole(work, between=lambda: None):
 class Plain:
     """Plays work as it comes."""
 
-    note, settled = "", True
+    note, settled, records = "", True, False
 
     def places(self, count):
         """For how many classes a step is made that hears `count`."""
@@ -69,19 +71,26 @@ class Plain:
 class Graphs:
     """Plays work as it comes until a recording of it is ready, and from then on the recording.
 
-    `record(work)` takes a generator function without arguments and returns (replay, output); it runs on a thread of
-    its own, so the old path goes on meanwhile. What could not be recorded TRIES times is played as it comes for ever.
+    `record(work)` takes a generator function without arguments and returns (replay, output); it runs on the thread of
+    `worker`, so the old path goes on meanwhile. What could not be recorded TRIES times is played as it comes for ever.
     """
 
-    def __init__(self, record, between=lambda: None):
+    records = True  # whether it matters that few steps differ in form and shapes
+
+    def __init__(self, record, between=lambda: None, worker=None):
+        """`worker` is an executor of one thread, None one of its own."""
         self._record, self._between = record, between
         self._kept = OrderedDict()  # key: Recording
         self._failed = Counter()  # key: times that it could not be recorded
-        self._worker = ThreadPoolExecutor(1, "record")
+        self._worker = worker or ThreadPoolExecutor(1, "record")
         self._coming = None  # (key, future) of the recording under way
         self._recent = deque(maxlen=RECENT)  # hashes of keys
         self.settled = True  # whether the last step took the time that the next ones will: one about to be recorded does not
         self.note = ""
+
+    def __del__(self):
+        if self._coming:
+            self._coming[1].cancel()  # unless it is begun: others wait for the thread
 
     def places(self, count):
         """For how many classes a step is made that hears `count`: a few numbers, so that few recordings serve them all."""
@@ -104,8 +113,8 @@ class Graphs:
         self.settled = hopeless or not self._is_about_to_come(key, short)
         self._recent.append(short)
         if self._coming is None and not hopeless and self._recent.count(short) >= SETTLED:
-            recording = Recording(numbers, parts)
-            make = lambda: recording.make(self._record, lambda: work(form, recording.numbers, recording.parts))
+            recording, record = Recording(numbers, parts), self._record  # not `self`, which nothing is to hold
+            make = lambda: recording.make(record, lambda: work(form, recording.numbers, recording.parts))
             self._coming = key, self._worker.submit(make)
 
     def _is_about_to_come(self, key, short):
@@ -322,6 +331,16 @@ def _lowest(device):
 
 STREAMS = Streams(_lowest)
 RECORDING = threading.Lock()  # cuDNN's settings are those of all threads: two that set and restore them may leave them set
+
+
+@cache
+def recording_thread(device):
+    """The executor of the thread on which all that a device plays is recorded.
+
+    cuDNN remembers for each thread which of its algorithms were quickest: another dreamer's thread would try them all again.
+    When the interpreter ends it waits for the recording under way, as for any executor's.
+    """
+    return ThreadPoolExecutor(1, f"record {device}")
 
 
 @cache

@@ -91,26 +91,34 @@ class Memory:
         framing = _framing(random.Random(f"{self._seed} view {self._born}"), wander)
         return Copy(life, framing, added(Motion(), field, (life - 0.5) * _life(field)))
 
-    def course(self):
-        """(kind, numbers) of how a picture is remembered now, for `recalled`."""
-        kind, numbers = flow.courses([one.travelled for one in self.copies], [one.framing.matrix for one in self.copies])
+    def course(self, aspect):
+        """(kind, numbers) of how a picture so many times as wide as high is remembered now, for `recalled`."""
+        ways, frames = ([one.travelled for one in self.copies], [one.framing.matrix for one in self.copies])
+        kind, numbers = flow.courses(ways, frames, aspect)
         return kind, (numbers, 1 - abs(2 * self.copies[1].life - 1))
 
     def read(self, picture):
         """The picture (1, 3, h, w) as it is remembered."""
-        return recalled(picture, *self.course(), self.clouds(tuple(picture.shape[2:]), picture.device))
+        size = tuple(picture.shape[2:])
+        return recalled(picture, *self.course(size[1] / size[0]), self.clouds(size, picture.device))
 
 
-def recalled(picture, kind, numbers, clouds):
-    """The picture (1, 3, h, w) as remembered by the `course` of a Memory, whose numbers are floats or tensors of one.
+def recalled(picture, kind, numbers, clouds, there=None):
+    """The picture (1, 3, h, w) as remembered by the `course` of a Memory, whose numbers are floats or tensors of one; `there` are its
+    copies' `flow.places`, if they are known.
 
     `clouds` are the Memory's: how much of its second copy shows, sooner here, later there.
     """
     middle = EDGE * (numbers[1] - 0.5) + 0.5
-    if kind == "straight" and loops.fits(picture, numbers=(middle, *numbers[0][0], *numbers[0][1])):
-        return loops.remembered(picture, [flow.reading(line, picture.shape[2:]) for line in numbers[0]], clouds, middle)
-    one, other = flow.along_all(picture, kind, numbers[0]).split(1)
+    if by_loops(picture, kind, numbers):
+        return loops.remembered(picture, numbers[0], clouds, middle)
+    one, other = flow.along_all(picture, kind, numbers[0], there).split(1)
     return one.lerp_(other, (clouds + middle).clamp_(0, 1))
+
+
+def by_loops(picture, kind, numbers):
+    """Whether loops recall a picture by a `course`: they find its places as they read them."""
+    return kind == "straight" and loops.fits(picture, numbers=(numbers[1], *numbers[0][0], *numbers[0][1]))
 
 
 class Clouds:

@@ -15,7 +15,8 @@ from .octaves import resize
 
 POSITIONS = 1024  # guide positions that are compared, fewer at shallow stages where the picture has most:
 FEWEST_POSITIONS = 256  # an exact match there costs ten times the whole step for the same look
-BLOCK = 4096  # places that are matched at once: what they need stays near the processor
+BLOCK = 4096  # places that are matched at once: what they need stays near the processor;
+MATCHED = 2**25  # on a GPU, which would wait for small work, as many as have so many matches: 64 MB in half precision
 FEWEST = 0.02  # lighter classes are left out,
 SHARE = 0.06  # as are those with less of the whole than this,
 SOME = 4  # but so many where no other is left
@@ -129,7 +130,7 @@ def mean(activation):
 def channel(activation, index):
     """Ascend the mean of one channel; `index` wraps round at the last."""
     direction = torch.zeros_like(activation)
-    direction[:, index % activation.shape[1]] = 1
+    direction[:, index % activation.shape[1]].fill_(1)  # to assign it would make a tensor in main memory first
     return direction
 
 
@@ -170,12 +171,24 @@ def guided(activation, guide, likeness=None):
     """
     height, width = activation.shape[2:]
     places = activation[0].permute(1, 2, 0).flatten(0, 1)  # as a channels-last activation lies in memory
-    match = [torch.addmm(guide.bias, block, guide.match.T).max(1).indices for block in places.split(BLOCK)]
+    match = torch.cat([_best(torch.addmm(guide.bias, block, guide.match.T)) for block in places.split(_block(guide))])
     pull = guide.pull if likeness is None else guide.pull + guide.middle * likeness
-    pull = pull.index_select(0, torch.cat(match))
+    pull = pull.index_select(0, match)
     if likeness is not None:
         pull.addcmul_(places, guide.scale * -likeness)
     return pull.view(height, width, -1).permute(2, 0, 1)[None]
+
+
+def _block(guide):
+    """How many places are matched with a guide at once."""
+    return BLOCK if guide.match.device.type == "cpu" else max(BLOCK, MATCHED // len(guide.match))
+
+
+def _best(matches):
+    """The best of each row."""
+    if matches.device.type == "cpu":  # which takes five times as long for it in bfloat16 where it need not find the largest, too
+        return matches.max(1).indices
+    return matches.argmax(1)
 
 
 def unit(direction, size=1.0):
@@ -209,26 +222,43 @@ def few(activation, most):
     return positions[:, pick].contiguous()
 
 
+def most_positions(stride):
+    """How many positions of a guide are compared, at most, at a stage of so many px from place to place."""
+    return min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))
+
+
+class Seen(NamedTuple):
+    """What is kept of a class picture at one size."""
+
+    picture: torch.Tensor
+    guides: list  # of each stage
+    even: dict  # `evened` ones, by stage, stride and count
+
+
 class Guides:
     """Activations of the class pictures, kept per class and size."""
 
-    def __init__(self, eye, pictures):
+    def __init__(self, eye, pictures, even=False):
+        """`even`: give guides of any picture the same shapes, so that one recorded step serves them all."""
         self._eye = eye
         self._pictures = pictures
+        self._is_even = even
         self._kept = OrderedDict()
 
     def at(self, name, side, deepest):
         """Guides of stages 1..`deepest` for one class at a height of `side` px."""
+        return self._seen(name, side, deepest).guides
+
+    def _seen(self, name, side, deepest):
         # Steps of 16 px: a hand on the size knob must not run every guide through the network again.
         key, picture = (name, max(self._eye.smallest, 16 * round(side / 16))), self._pictures[name]
-        of, kept = self._kept.get(key, (None, ()))
-        if of is not picture or len(kept) < deepest:
-            kept = self._look(picture, key[1], deepest)
-            self._kept[key] = picture, kept
+        seen = self._kept.get(key)
+        if seen is None or seen.picture is not picture or len(seen.guides) < deepest:
+            seen = self._kept[key] = Seen(picture, self._look(picture, key[1], deepest), {})
         self._kept.move_to_end(key)
         while len(self._kept) > CACHED:
             self._kept.popitem(last=False)
-        return kept
+        return seen
 
     def forget(self):
         """Keep none; whether there was any."""
@@ -239,16 +269,29 @@ class Guides:
     def together(self, names, side, used):
         """For each stage `used` (True or False): one `Guide` per class, with not too many positions together."""
         deepest = max((stage + 1 for stage, use in enumerate(used) if use), default=0)
-        found = [self.at(name, side, deepest) for name in names]
-        return tuple(tuple(shared([guides[stage] for guides in found])) if use and names else ()
-                     for stage, use in enumerate(used))
+        seen = [self._seen(name, side, deepest) for name in names]
+        return tuple(tuple(self._shared(seen, stage)) if use and names else () for stage, use in enumerate(used))
+
+    def _shared(self, seen, stage):
+        if not self._is_even:
+            return shared([each.guides[stage] for each in seen])
+        count = min(most_positions(self._eye.strides[stage]), math.ceil(POSITIONS / len(seen)))
+        apart = strides(len(each.guides[stage].match) for each in seen)
+        return [_evened(each, stage, every, count) for each, every in zip(seen, apart, strict=True)]
 
     def _look(self, picture, side, deepest):
         ratio = max(side / picture.shape[1], self._eye.smallest / min(picture.shape[1:]))  # as high as it is remembered
         size = tuple(round(edge * ratio) for edge in picture.shape[1:])
         activations = self._eye.activations(resize(picture[None], size), deepest)
-        return [prepare(few(activation, min(POSITIONS, max(FEWEST_POSITIONS, POSITIONS * stride // 16))))
+        return [prepare(few(activation, most_positions(stride)))
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
+
+
+def _evened(seen, stage, every, count):
+    """`evened`, made once: the same tensors in each step need not be brought to a recording anew."""
+    if (stage, every, count) not in seen.even:
+        seen.even[stage, every, count] = evened(thinned(seen.guides[stage], every), count)
+    return seen.even[stage, every, count]
 
 
 def stage_direction(activation, terms, strengths, guides, size, lands=None):
@@ -268,7 +311,7 @@ def mixture(activation, terms, strengths, guides, lands=None):
     directions = [unit(part(), weight) for part, weight in zip(parts[:own], strengths.mix, strict=False)]
     weights = strengths.mix[own:]
     if lands is not None:
-        weights = [sum(weights) * land for land in lands.split(1, 1)]
+        weights = (lands * sum(weights)).split(1, 1)
     for part, weight in zip(parts[own:], weights, strict=True):
         directions.append(unit(part(), weight) if lands is None else unit(part()).mul_(weight))
     return sum(directions[1:], start=directions[0])
@@ -281,10 +324,31 @@ def _parts(activation, terms, strengths, guides):
     return own + [lambda guide=guide: guided(activation, guide, likeness) for guide in guides]
 
 
-def shared(guides, most=POSITIONS):
-    """The guides with at most about `most` positions together: a mixture costs no more than one class."""
-    every = math.ceil(sum(len(guide.match) for guide in guides) / most)
-    return [guide._replace(match=guide.match[::every], bias=guide.bias[::every], pull=guide.pull[::every]) for guide in guides]
+def shared(guides):
+    """The guides with at most about POSITIONS together: a mixture costs no more than one class."""
+    return [thinned(guide, every) for guide, every in zip(guides, strides(len(guide.match) for guide in guides), strict=True)]
+
+
+def strides(counts):
+    """Of guides with so many positions each, how far apart those are that a mixture of them keeps: at most POSITIONS together,
+    and none has more than its even share of these."""
+    counts = list(counts)
+    return [math.ceil(max(sum(counts), len(counts) * count) / POSITIONS) for count in counts]
+
+
+def thinned(guide, every):
+    """Each `every`th position of a guide, without a copy."""
+    return _picked(guide, slice(None, None, every))
+
+
+def evened(guide, count):
+    """A guide's positions repeated until there are `count`: one that is there twice changes no match."""
+    own = len(guide.match)
+    return guide if own == count else _picked(guide, torch.arange(count, device=guide.match.device) % own)
+
+
+def _picked(guide, rows):
+    return guide._replace(match=guide.match[rows], bias=guide.bias[rows], pull=guide.pull[rows])
 
 
 def goal(answers, classes, count, dtype, device):

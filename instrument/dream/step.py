@@ -11,6 +11,7 @@ import torch
 from . import loops
 from .objective import Strengths, stage_direction, to_unit, unit
 from .octaves import doubled, halved, resize
+from .tensors import constant
 
 # Square root of the covariance of red, green and blue in 800 natural photographs (measured): a gradient
 # multiplied by it moves colours together as nature does (Olah et al., "Feature Visualization", 2017).
@@ -36,9 +37,10 @@ def gradient(eye, picture, terms, aims, shift):
 
     `shift` (y, x) px rolls what the network looks at, so that its grid never rests on the same pixels.
     """
-    seen, x = [], roll(picture, shift)
+    there, back = rolls(shift, picture)
+    seen, x = [], roll(picture, there)
     if aims.lands is not None:
-        aims = aims._replace(lands=roll(resize(aims.lands, picture.shape[2:]), shift))
+        aims = aims._replace(lands=roll(resize(aims.lands, picture.shape[2:]), there))
     for number in range(terms.deepest):
         seen.append(_look(lambda x, number=number: eye.stage(number, x), x))
         x = seen[-1][1]
@@ -49,7 +51,7 @@ def gradient(eye, picture, terms, aims, shift):
             grad = _joined(grad, seen[number][1], terms, aims, number)
         grad = _back(seen[number], grad)
         yield
-    return roll(grad, (-shift[0], -shift[1]))
+    return roll(grad, back)
 
 
 def _look(function, x):
@@ -75,13 +77,28 @@ def _joined(grad, activation, terms, aims, stage):
     return direction if grad is None else unit(grad, aims.strengths.above[stage]) + direction
 
 
-def roll(picture, shift):
-    """The picture (1, c, h, w) rolled by (y, x) px: whole numbers, or tensors of one inside a CUDA graph."""
+def rolls(shift, picture):
+    """What `roll` takes to roll pictures of one size by (y, x) px, and back: whole numbers as they are; of tensors of one, as inside
+    a CUDA graph, the rows and columns to read."""
     if not isinstance(shift[0], torch.Tensor):
-        return picture.roll(shift, (2, 3))
-    rows, columns = ((torch.arange(side, device=picture.device) - by).remainder(side).long()
+        return tuple(shift), (-shift[0], -shift[1])
+    ways = constant(_to_and_fro, picture.device)
+    rows, columns = (torch.addcmul(constant(_places, side, picture.device), ways, by).remainder_(side).long()
                      for side, by in zip(picture.shape[2:], shift, strict=True))
-    return picture[:, :, rows[:, None], columns]
+    return tuple(zip(rows, columns, strict=True))
+
+
+def _to_and_fro(device):
+    return torch.arange(-1.0, 2.0, 2.0, device=device)[:, None]
+
+
+def _places(count, device):
+    return torch.arange(count, device=device, dtype=torch.float32)
+
+
+def roll(picture, by):
+    """The picture (1, c, h, w) rolled, one way of `rolls`."""
+    return picture[:, :, by[0][:, None], by[1]] if isinstance(by[0], torch.Tensor) else picture.roll(by, (2, 3))
 
 
 def colouring(share, light=LIGHT, colour=COLOUR):
