@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from instrument.audio.frontend import FrontEnd
+from instrument.cli.learning import _kept_back as kept_back_line
 from instrument.learn.calibrate import EVERY, calibrate, fit_temperature, keep_back
 from instrument.learn.dataset import Clip
 
@@ -46,6 +47,17 @@ def test_who_has_made_no_mistake_yet_is_not_sure_for_ever():
     assert 0.25 < more < many < 0.6 < few < 2.0
 
 
+def test_a_few_clips_hardly_move_the_temperature_and_hundreds_decide_it():
+    """Of ten windows each: surely right as from clips that were easy, and half as sure as they might be."""
+    for clips, sure, least, most in ((1, 12.0, 0.95, 1.05), (2, 12.0, 0.95, 1.05), (10, 12.0, 0.95, 1.05)):
+        assert least <= fit_temperature(np.tile([[sure, 0.0, 0.0]], (10 * clips, 1)), np.zeros(10 * clips, int), 10.0) <= most
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 3, (4000, 4))
+    truth = (logits + random.gumbel(size=logits.shape)).argmax(1)  # drawn as those logits say
+    found = {clips: fit_temperature(logits[:10 * clips] / 2, truth[:10 * clips], 10.0) for clips in (2, 400)}
+    assert found[2] > 0.85 and found[400] == pytest.approx(0.5, abs=0.03)
+
+
 class Pitch:
     """Hears whether the lower or the upper bands are louder: a model of two classes, as far as `calibrate` asks of one."""
 
@@ -66,8 +78,16 @@ def recorded(folder, hertz):
 
 def test_what_was_kept_back_says_how_good_and_how_sure_a_model_is(tmp_path):
     found = calibrate(Pitch(), [recorded(tmp_path, hertz) for hertz in (110, 150, 200, 2500, 3500, 5000, 0)])
-    assert found["clips"] == 6  # silence says nothing
+    assert found["clips"] == 6 and found["classes"] == 2  # silence says nothing
     assert found["macro_f1"] == 1.0 and 0 <= found["ece"] < 0.5 and 0.25 <= found["temperature"] <= 8
+
+
+def test_a_figure_of_some_classes_only_says_so(tmp_path):
+    found = calibrate(Pitch(), [recorded(tmp_path, hertz) for hertz in (110, 150)])
+    assert found["classes"] == 1
+    card = {"classes": ["hum", "whistle"], "temperature": found.pop("temperature")}
+    assert "macro F1 of 1 of 2 classes 1.00 on" in kept_back_line({**card, "kept_back": found})
+    assert "macro F1 1.00 on" in kept_back_line({**card, "kept_back": {**found, "classes": 2}})
 
 
 def test_silence_says_nothing_of_a_model(tmp_path):

@@ -124,7 +124,9 @@ def _kept_back(card):
     found = card.get("kept_back")
     if not found:
         return "no recording was kept back: `hearsee evaluate` says how good it is on others"
-    return (f"on {found['clips']} clips of recordings that were kept back: macro F1 {found['macro_f1']:.2f} on single seconds, "
+    there, every = found["classes"], len(card["classes"])
+    of = f" of {there} of {every} classes" if there < every else ""
+    return (f"on {found['clips']} clips of recordings that were kept back: macro F1{of} {found['macro_f1']:.2f} on single seconds, "
             f"calibration error {found['ece']:.2f} at temperature {card['temperature']:.2f}")
 
 
