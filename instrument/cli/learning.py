@@ -126,7 +126,9 @@ def _kept_back(card):
         return "no recording was kept back: `hearsee evaluate` says how good it is on others"
     there, every = found["classes"], len(card["classes"])
     of = f" of {there} of {every} classes" if there < every else ""
-    return (f"on {found['clips']} clips of recordings that were kept back: macro F1{of} {found['macro_f1']:.2f} on single seconds, "
+    known = f" ({found['learnt']} of {found['clips']} had been learnt by the start: of those no temperature is asked, and what is " \
+            "said says little)" if found["learnt"] else ""
+    return (f"on {found['clips']} clips of recordings that were kept back{known}: macro F1{of} {found['macro_f1']:.2f} on single seconds, "
             f"calibration error {found['ece']:.2f} at temperature {card['temperature']:.2f}")
 
 

@@ -85,9 +85,24 @@ def kept_apart(clips, folds):
     recording. A hash of its name says which, so that training and testing agree and another file changes nothing."""
     if of_these := [clip for clip in clips if clip.fold in folds]:
         return of_these
-    places = {clip.recording: int(_digest(clip.recording.encode()), 16) for clip in clips}
+    places = {clip.recording: place_of(clip.recording) for clip in clips}
     chosen = {name for name, place in places.items() if place % APART == 0} or {min(places, key=places.get, default=None)}
     return [clip for clip in clips if clip.recording in chosen]
+
+
+def place_of(recording):
+    """A number by which every fifth recording can be chosen: it follows from the name alone, so that another file changes nothing."""
+    return int(_digest(recording.encode("utf-8", "replace")), 16)
+
+
+def recording_of(clip):
+    """The name of the recording that a clip is cut from: where nobody says, it stands for itself."""
+    return clip.recording or str(clip.path)
+
+
+def is_learnt(clip, learnt):
+    """Whether a clip is among those whose `marks` are in the set `learnt`."""
+    return bool(learnt) and not learnt.isdisjoint(marks(clip))
 
 
 def fingerprint(clips):

@@ -32,7 +32,7 @@ from ..audio.engine import Engine, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
-from .dataset import absent, find_clips, folds_of, kept_apart, marks, repeat_to
+from .dataset import absent, find_clips, folds_of, is_learnt, kept_apart, repeat_to
 from .disturb import Disturb
 from .run import track
 
@@ -92,7 +92,7 @@ def known_clips(model, exam):
 
 
 def _learnt(model, clips):
-    return sum(not model.learnt.isdisjoint(marks(clip)) for clip in clips) if model.learnt else None
+    return sum(is_learnt(clip, model.learnt) for clip in clips) if model.learnt else None
 
 
 def _told_apart(model, exam, shares, others):

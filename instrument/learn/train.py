@@ -72,7 +72,7 @@ def train(settings, out, run_folder, workers=None):
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    learnt, back = keep_back(clips) if is_own(settings) else (clips, [])
+    learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
     sounds = gather(learnt, classes, foreign, settings.seed, front_end_of(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
     Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
@@ -83,7 +83,7 @@ def train(settings, out, run_folder, workers=None):
     _learn(course, run, min(done, settings.steps), workers)
     _settle(course, run, done)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
-    _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
+    _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back, lender)
     note_learnt(out, [*learnt, *foreign], lender)
     if not settings.steps:
         run.log(step=0)  # something has been learnt here, too: other sounds are another run
@@ -119,10 +119,10 @@ def _settle(course, run, done):
         run.save(after, course=course)
 
 
-def _keep(net, out, card, back):
+def _keep(net, out, card, back, lender):
     """Write the model folder; with clips kept `back`, how sure it may be."""
     save_model(out, net, card)
-    found = calibrate(load_model(out), back)
+    found = calibrate(load_model(out), back, lender.learnt if lender else frozenset())
     if found:
         save_model(out, net, {**card, "temperature": found.pop("temperature"), "kept_back": found})
 
