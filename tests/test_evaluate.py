@@ -219,6 +219,19 @@ def test_a_class_whose_name_has_a_space_is_judged(data, foreign, tmp_path):
     assert found["per_class"]["low hum"]["recall"] == 1 and found["n"] == 8 and not found["left_out"] and found["foreign_n"] == 1
 
 
+def test_a_class_is_judged_however_its_folder_is_spelled(data, foreign, tmp_path, capsys):
+    """A taught class has small letters and no spaces."""
+    ear = Ear()
+    ear.classes = ["low_hum", "dog_bark"]
+    for name, folder in (("data", data), ("strange", foreign)):
+        shutil.copytree(folder, tmp_path / name)
+        (tmp_path / name / "low").rename(tmp_path / name / "Low Hum")
+    (tmp_path / "data" / "high").rename(tmp_path / "data" / "dog")
+    found = evaluate(ear, tmp_path / "data", foreign=str(tmp_path / "strange"))
+    assert found["n"] == 8 and found["accuracy"] == 1 and not found["left_out"]
+    assert found["foreign_labels"] == {"between": 1}
+
+
 def test_auroc_is_a_chance():
     assert auroc([0.9, 0.8], [0.1, 0.2]) == 1 and auroc([0.5, 0.5], [0.5]) == 0.5 and auroc([0.1], [0.9]) == 0
 

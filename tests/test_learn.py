@@ -79,6 +79,43 @@ def test_strangers_of_the_fold_that_is_left_out_are_left_out_too(plain, tmp_path
     assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)), ["hum"])) == 3
 
 
+def test_what_a_published_table_calls_otherwise_is_no_stranger(tmp_path, capsys):
+    """ESC-50's dogs are no "none of these" for who learns UrbanSound8K's."""
+    urban, esc = tmp_path / "urban", tmp_path / "esc"
+    write_folds(urban / "audio")
+    (urban / "metadata").mkdir()
+    (urban / "metadata" / "UrbanSound8K.csv").write_text(URBAN.replace("siren", "engine_idling"))
+    (esc / "meta").mkdir(parents=True)
+    (esc / "audio").mkdir()
+    rows = [("1-100-A", "dog"), ("1-200-A", "rain"), ("2-300-A", "rain"), ("2-400-A", "engine"), ("3-7-A", "wind")]
+    (esc / "meta" / "esc50.csv").write_text("filename,fold,target,category,esc10,src_file,take\n" + "".join(
+        f"{name}-0.wav,{name[0]},0,{label},True,{name.split('-')[1]},A\n" for name, label in rows))
+    for number, (name, _) in enumerate(rows):
+        soundfile.write(esc / "audio" / f"{name}-0.wav", tone(440 + number), RATE)
+    left = _strangers(Settings(str(urban), foreign=str(esc)), ["dog_bark", "engine_idling"])
+    assert [clip.label for clip in left] == ["rain", "rain"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"1 of 3 foreign clips are left out: their recordings are in {urban}, too", "none of these: rain (2)"]
+    assert classes_of(find_clips(esc)) == ["dog", "engine", "rain", "wind"]  # who learns them keeps their names
+    assert {"dog_bark", "Engine idling"} < set(classes_of(find_clips(esc, ["dog_bark", "Engine idling"])))
+
+
+def test_a_stranger_that_is_learnt_under_another_name_is_none(plain, tmp_path):
+    (tmp_path / "noises").mkdir()
+    shutil.copy(plain / "hum" / "1.wav", tmp_path / "noises" / "mine.wav")
+    soundfile.write(tmp_path / "noises" / "other.wav", tone(300), RATE)
+    assert [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path)), ["hum", "whistle"])] == ["other.wav"]
+
+
+def test_a_label_means_the_class_that_it_is_spelled_most_like(tmp_path):
+    for label in ("Clap", "Dog  Bark", "dog", "Müll", "rain"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.wav").touch()
+    found = {clip.path.parent.name: clip.label for clip in find_clips(tmp_path, ["clap", "dog_bark", "mull"])}
+    assert found == {"Clap": "clap", "Dog  Bark": "dog_bark", "dog": "dog_bark", "Müll": "mull", "rain": "rain"}
+    assert {clip.label for clip in find_clips(tmp_path, ["Clap", "clap"])} >= {"Clap"}
+
+
 @pytest.mark.parametrize("count", [1, 2, 12])
 def test_strangers_without_folds_that_are_judged_were_not_learnt(plain, tmp_path, count):
     for take in range(count):

@@ -234,6 +234,8 @@ def run_evaluate(options):
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
     if left := found["left_out"]:
         print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
+    if options.foreign:
+        print("  none of these: " + ", ".join(f"{name} ({count})" for name, count in found["foreign_labels"].items()))
     for line in absent_line(found["absent_n"]):
         print(f"  {line}")
     for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):

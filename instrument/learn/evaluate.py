@@ -14,6 +14,7 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     learnt_n             how many of those the model has learnt: what is said of them says little; null where it does not say
     unknown_auroc        chance that a known sound is surer than a foreign one; null where no foreign one sounds
     foreign_n            how many foreign ones were judged
+    foreign_labels       {label: clips} of those: what counts as none of the model's classes
     foreign_learnt_n     how many of the foreign clips the model has learnt; null where it does not say
     foreign_from         where they are from: "--foreign FOLDER", "left out" (of the data), or "noises and rooms of ours"
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
@@ -103,7 +104,8 @@ def _told_apart(model, exam, shares, others):
     asked = ask(model, clips, exam, "foreign sounds") if clips else _to_noises(model, exam)
     foreign = np.concatenate(asked)
     return {"unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None, "foreign_n": len(foreign),
-            "foreign_learnt_n": _learnt(model, clips), "foreign_from": named}
+            "foreign_labels": dict(Counter(clip.label for clip in clips)), "foreign_learnt_n": _learnt(model, clips),
+            "foreign_from": named}
 
 
 def _some_readable(clips):

@@ -23,7 +23,20 @@ from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
 from .course import Course, settle
-from .dataset import absent, absent_line, classes_of, find_clips, fingerprint, folds_of, kept_apart, note, read, told
+from .dataset import (
+    absent,
+    absent_line,
+    beside,
+    classes_of,
+    counted,
+    find_clips,
+    fingerprint,
+    folds_of,
+    kept_apart,
+    note,
+    read,
+    told,
+)
 from .run import Run, read_json, track
 from .start import front_end_of, is_own, lend_pictures, lender_of
 from .teach import remember
@@ -146,12 +159,20 @@ def _learnable(settings):
 
 
 def _strangers(settings, classes):
-    """The clips of no class; where a fold is left out, without those that `kept_apart` keeps to judge on."""
-    found = [clip for clip in find_clips(settings.foreign, foreign=True) if clip.label not in classes] if settings.foreign else []
+    """The clips of no class, of no recording that has one; where a fold is left out, without those that `kept_apart` keeps to judge
+    on."""
+    if not settings.foreign:
+        return []
+    named = [clip for clip in find_clips(settings.foreign, classes, foreign=True) if clip.label not in classes]
+    found = beside(named, find_clips(settings.data))
+    if len(found) < len(named):
+        print(f"{len(named) - len(found)} of {len(named)} foreign clips are left out: their recordings are in {settings.data}, too")
     apart = set(kept_apart(found, (settings.leave_out,))) if settings.leave_out else ()
     if apart:
         print(f"{len(apart)} of {len(found)} foreign clips are kept for testing")
-    return [clip for clip in found if clip not in apart]
+    kept = [clip for clip in found if clip not in apart]
+    print(f"none of these: {counted(kept) or 'no clip'}")
+    return kept
 
 
 def _keep_others(out, run_folder):
