@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..awake import awake
-from ..params import EAR, SHOW
+from ..params import DEFAULTS, EAR, SHOW
 from .flags import fields_given, model_flag, workers_flag
 from .legal import LONGEST, SEEDS, port, size, whole, within
 
@@ -232,6 +232,8 @@ def run_evaluate(options):
                                                          f"{found['unit']}: {found['foreign_from']})")
     print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
           f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
+    if silent := found["silent_n"]:
+        print(f"  {silent} of {found['clips_n']} clips left out: nothing sounds in them (hear.gate, {DEFAULTS['hear.gate']:g} dBFS)")
     if left := found["left_out"]:
         print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
     if options.foreign:
