@@ -14,6 +14,7 @@ import torch
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.cli import main
 from instrument.features import legal_class
+from instrument.files import sole
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.course import Course, settle
 from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
@@ -561,6 +562,28 @@ def test_a_class_that_never_sounds_is_named_before_anything_is_learnt(tmp_path, 
     with pytest.raises(ValueError, match="class hum: nothing sounds in its 3 clips .* record it louder, or take") as caught:
         train(Settings(str(data)), tmp_path / "m", tmp_path / "run")
     assert "\n" not in str(caught.value) and not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
+
+
+def test_two_processes_in_one_run_is_one_line(plain, tmp_path):
+    with sole(tmp_path / "run"):
+        for work in (lambda: train(Settings(str(plain)), tmp_path / "m", tmp_path / "run"),
+                     lambda: distill(Seen(str(plain), "nowhere.safetensors"), tmp_path / "run")):
+            with pytest.raises(ValueError, match="run: another process is at work there") as caught:
+                work()
+            assert "\n" not in str(caught.value)
+    assert list((tmp_path / "run").iterdir()) == [] and not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("command", ["train --data x --out m", "distill --pictures x --teacher y --out r", "evaluate --data x",
+                                     "teach clap --from x", "data pad --data x --out y"])
+def test_what_one_process_does_is_not_done_by_several(command, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and not list(tmp_path.iterdir())
+    assert f"torchrun has started 2 processes, and each would do all of `hearsee {command.split()[0]}` by itself: leave" in said
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path):

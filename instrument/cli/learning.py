@@ -1,11 +1,20 @@
 """`distill`, `train`, `data`, `teach`, `evaluate` and `paint`: what a model is made of."""
 
+import os
 from pathlib import Path
 
 from ..awake import awake
 from ..params import DEFAULTS, EAR, SHOW
 from .flags import fields_given, model_flag, workers_flag
 from .legal import LONGEST, SEEDS, port, size, whole, within
+
+
+def _check_alone(command):
+    """ValueError where `torchrun` has started several of us for what is one process's work."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count != "1":
+        raise ValueError(f"torchrun has started {count} processes, and each would do all of `hearsee {command}` by itself: leave torchrun "
+                         "out (`train --recipe paper` alone shares its work)")
 
 
 def distill_flags(command):
@@ -22,6 +31,7 @@ def distill_flags(command):
 def run_distill(options):
     from ..learn.distill import Settings, distill
 
+    _check_alone("distill")
     with awake(screen=False):
         distill(Settings(**fields_given(options, Settings)), options.out, options.workers)
 
@@ -90,6 +100,7 @@ def data_flags(command):
 def run_data(options):
     from ..learn.paper.command import prepare
 
+    _check_alone("data")
     for line in prepare(options):
         print(line)
 
@@ -108,6 +119,7 @@ def run_train(options):
     if options.recipe == "paper":
         with awake(screen=False):
             return _paper(options)
+    _check_alone("train")
     from ..learn.train import Settings, train
     from ..model.card import DEFAULT, load_model
 
@@ -156,6 +168,7 @@ def run_teach(options):
     from ..learn.dataset import find_clips
     from .by_ear import teach_by_ear
 
+    _check_alone("teach")
     if options.name and not (options.files or options.remember or options.forget and (options.model or options.out)):
         return teach_by_ear(options)
     model = _to_be_taught(options)
@@ -223,6 +236,7 @@ def run_evaluate(options):
     from ..learn.paper.charts import confusion
     from ..model.card import DEFAULT, load_model
 
+    _check_alone("evaluate")
     if options.json:
         _check_figures(Path(options.json))
     disturb = Disturb(options.noise, options.snr, options.level)

@@ -15,7 +15,7 @@ import torch
 
 from ..audio.engine import levels
 from ..audio.frontend import FrontEnd
-from ..files import write_whole
+from ..files import sole, write_whole
 from ..model.card import MARKS, load_model, save_model
 from ..params import DEFAULTS
 from .ahead import ahead, in_threads, losses_told, usual_workers
@@ -78,17 +78,24 @@ def train(settings, out, run_folder, workers=None):
     learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = _learnable(settings)
-    classes, foreign = classes_of(clips), _strangers(settings, classes_of(clips))
+    foreign = _strangers(settings, classes_of(clips))
     print("\n".join([told(settings.data, clips), *absent_line(absent(settings.data))]))
     _keep_others(out, run_folder)
     lender = lender_of(settings.start)
+    with sole(run_folder):
+        return _trained(settings, Path(out), run_folder, workers, clips, foreign, lender)
+
+
+def _trained(settings, out, run_folder, workers, clips, foreign, lender):
+    """The model folder, once all has been learnt and written; nobody else is in the run's."""
+    classes = classes_of(clips)
     run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
     sounds = gather(learnt, classes, foreign, settings.seed, front_end_of(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
-    Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
+    out.mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
     _remember_out(out, run.folder)
     workers = usual_workers(device) if workers is None else workers
