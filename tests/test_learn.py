@@ -671,6 +671,41 @@ def test_a_model_knows_what_it_has_learnt_and_what_it_began_with_had(plain, tmp_
     assert not (tmp_path / "third" / MARKS).exists()
 
 
+@pytest.fixture
+def own(saved, tmp_path, monkeypatch):
+    """Train a model of six recordings a class from a finished one, no step long: a function of what `calibrate` finds, to (clips that
+    were learnt, clips that were judged on, the model)."""
+    data, start, learnt, judged = write_plain(tmp_path / "six", 6), shutil.copytree(saved, tmp_path / "start"), [], []
+    (start / MARKS).write_text("01234567\n")
+    for name in ("hum", "whistle"):
+        (start / "pictures" / f"{name}.jpg").touch()
+
+    def learn(found):
+        monkeypatch.setattr("instrument.learn.train.gather", lambda clips, *more: learnt.extend(clips) or gather(clips, *more))
+        monkeypatch.setattr("instrument.learn.train.calibrate", lambda _, clips, *__: judged.extend(clips) or found)
+        model = load_model(train(Settings(str(data), str(start), steps=0), tmp_path / "m", tmp_path / "runs" / "m"))
+        return learnt, judged, model
+
+    return learn
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_what_a_model_is_judged_on_it_has_not_learnt(own):
+    learnt, judged, model = own({})
+    assert {clip.label for clip in judged} == {clip.label for clip in learnt} == {"hum", "whistle"}
+    assert not set(learnt) & set(judged) and len(learnt) + len(judged) == 12
+    assert model.learnt == frozenset(["01234567"]).union(*map(marks, learnt)) and not model.learnt & set().union(*map(marks, judged))
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_model_answers_at_the_temperature_that_was_fitted(own, tmp_path):
+    *_, model = own({"clips": 2, "learnt": 0, "classes": 2, "macro_f1": 1.0, "ece": 0.0, "temperature": 4.0})
+    window = log_mel(tone(700, 1.0))
+    sure = Model(model.folder, model.net, {**model.card, "temperature": 1.0})
+    assert model.card["kept_back"]["macro_f1"] == 1.0 and "temperature" not in model.card["kept_back"]
+    assert np.allclose(4 * model.hear(window), sure.hear(window)) and np.ptp(sure.hear(window)) > 0
+
+
 @pytest.mark.usefixtures("unpolished")
 def test_rows_without_a_file_are_told_by_who_learns_and_by_who_judges(tmp_path, capsys):
     train(Settings(str(write_esc(tmp_path, ESC)), steps=0), tmp_path / "model", tmp_path / "run")

@@ -573,6 +573,18 @@ def test_two_experiments_in_one_folder_is_one_line(urban, tmp_path, capsys):
     assert ended.value.code == 2 and said.count("\n") == 1 and "another process is at work there" in said
 
 
+def test_what_a_network_is_tested_on_it_has_not_learnt(urban, tmp_path, capfd, monkeypatch):
+    torch.set_num_threads(1)
+    seen = []
+    monkeypatch.setattr("instrument.learn.paper.study.train", lambda _, learnt, validation, *__: seen.append((learnt, validation)))
+    monkeypatch.setattr(Course, "judge", lambda _, pictures: seen.append((pictures,)) or np.zeros((len(pictures), 2)))
+    paper(urban, tmp_path, "--sets", "baseline")
+    clips, parts = find_clips(urban), [[set(pictures.members) for pictures in one] for one in seen]
+    for (learnt, validation), (tested,), split in zip(parts[::2], parts[1::2], splits(clips)[0], strict=True):
+        assert [sorted(part) for part in (learnt, validation, tested)] == [split.train, split.validation, split.test]
+        assert not learnt & tested and not learnt & validation and not validation & tested
+
+
 def write_esc(folder, takes=6):
     """Two classes in folds 1 and 2 as ESC-50 has them, two takes of each recording; every recording lies in one fold."""
     rows = ["filename,fold,target,category,esc10,src_file,take"]
