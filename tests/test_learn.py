@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -522,6 +522,53 @@ def test_where_the_same_sounds_lie_makes_no_other_run(tmp_path):
     Run(tmp_path, {"data": "/elsewhere/sounds/", "clips": "2, abc"})
     with pytest.raises(ValueError, match="other settings"):
         Run(tmp_path, {"data": "sounds", "clips": "2, abd"})
+
+
+def test_what_a_run_learns_from_makes_another_run_and_where_it_lies_does_not(tmp_path):
+    run = Run(tmp_path, {"start": "models/a", "steps": 3, "digests": {"start": "abc"}})
+    run.begin()
+    run.save(1)
+    Run(tmp_path, {"start": "/elsewhere/a", "steps": 3, "digests": {"start": "abc"}})
+    for other, said in (({"start": "models/a", "steps": 3, "digests": {"start": "abd"}}, r"\(start; see"),
+                        ({"start": "", "steps": 4, "digests": {}}, r"\(start, steps; see")):
+        with pytest.raises(ValueError, match=said) as caught:
+            Run(tmp_path, other)
+        assert "\n" not in str(caught.value) and "earlier" not in str(caught.value)
+
+
+def test_a_run_of_before_goes_on_by_its_places_or_is_refused_in_one_line(tmp_path):
+    run = Run(tmp_path, {"start": "models/a", "steps": 3})
+    run.begin()
+    run.save(1)
+    Run(tmp_path, {"start": "models/a", "steps": 3, "digests": {"start": "abc"}})
+    with pytest.raises(ValueError, match=r"other settings or sounds \(start; see") as caught:
+        Run(tmp_path, {"start": "/elsewhere/a", "steps": 3, "digests": {"start": "abc"}})
+    with pytest.raises(ValueError, match=r"\(kept_back; see .*\), of an earlier version, which did not note all of it: choose") as caught:
+        Run(tmp_path, {"start": "models/a", "steps": 3, "kept_back": "2, abc", "digests": {"start": "abc"}})
+    assert "\n" not in str(caught.value)
+
+
+def changed(settings_file, **values):
+    """Write other settings into a run; those of None are taken out."""
+    found = {**json.loads(settings_file.read_text()), **values}
+    settings_file.write_text(json.dumps({name: value for name, value in found.items() if value is not None}))
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_run_from_another_start_or_of_before_is_another_run(plain, saved, tmp_path):
+    start, moved = (shutil.copytree(saved, tmp_path / name) for name in ("start", "moved"))
+    for folder, name in ((folder, name) for folder in (start, moved) for name in ("hum", "whistle")):
+        (folder / "pictures" / f"{name}.jpg").touch()
+    settings = Settings(str(plain), str(start), steps=0)
+    train(settings, tmp_path / "m", tmp_path / "run")
+    train(replace(settings, start=str(moved)), tmp_path / "m", tmp_path / "run")
+    torch.manual_seed(1)
+    save_model(start, HearSee(2), {"classes": ["hum", "whistle"]})
+    with pytest.raises(ValueError, match=r"other settings or sounds \(start; see"):
+        train(settings, tmp_path / "m", tmp_path / "run")
+    changed(tmp_path / "run" / "settings.json", digests=None, kept_back=None)  # as runs were begun before
+    with pytest.raises(ValueError, match=r"\(kept_back; see .*, of an earlier version"):
+        train(settings, tmp_path / "m", tmp_path / "run")
 
 
 def test_a_file_whose_name_is_no_text_is_refused(tmp_path):

@@ -17,8 +17,8 @@ from ..files import sole
 from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
 from ..model.zoo import open_googlenet
 from .ahead import ahead, losses_told, usual_workers
-from .pictures import crops, read_squares
-from .run import Losses, Run, epoch_indices, generator, mixed, track
+from .pictures import crops, names_told, read_squares
+from .run import Losses, Run, digest, epoch_indices, generator, mixed, track
 
 HINTS = {1: "3b", 2: "4c", 3: "5b"}  # student stage index -> teacher layer
 HINT_CHANNELS = {"3b": 480, "4c": 512, "5b": 1024}
@@ -134,7 +134,7 @@ def distill(settings, out, workers=None):
     `workers` processes make the batches ahead (None: as suits the device) and change no result.
     """
     with sole(out):
-        run = Run(out, asdict(settings))
+        run = Run(out, {**asdict(settings), "digests": {"pictures": names_told(settings.pictures), "teacher": digest(settings.teacher)}})
         torch.manual_seed(settings.seed)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         course = Course(settings, device)

@@ -37,8 +37,9 @@ from .dataset import (
     read,
     told,
 )
-from .run import Run, read_json, track
-from .start import front_end_of, is_own, lend_pictures, lender_of
+from .pictures import names_told
+from .run import Run, digest, read_json, track
+from .start import front_end_of, is_own, lend_pictures, lender_of, weights_file
 from .teach import remember
 
 SAVED = 50  # steps between two checkpoints
@@ -89,10 +90,11 @@ def train(settings, out, run_folder, workers=None):
 def _trained(settings, out, run_folder, workers, clips, foreign, lender):
     """The model folder, once all has been learnt and written; nobody else is in the run's."""
     classes = classes_of(clips)
-    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
+    learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
+    judged = {"kept_back": fingerprint(back)} if is_own(settings) else {}
+    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign), **judged, "digests": _digests(settings)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
     sounds = gather(learnt, classes, foreign, settings.seed, front_end_of(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
     out.mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
@@ -117,6 +119,14 @@ def _met(clips, foreign):
     """What says which sounds a run learns: others under the same names are another run, or what was kept back to judge it
     would have been learnt."""
     return [fingerprint(clips), *([fingerprint(foreign)] if foreign else [])]
+
+
+def _digests(settings):
+    """The same for what else is learnt from, {setting: what tells it from another}."""
+    files = {"sound_teacher": settings.sound_teacher, "picture_teacher": settings.picture_teacher,
+             **{name: weights_file(model) for name, model in (("start", settings.start), ("elder", settings.elder)) if model}}
+    pictures = {"pictures": names_told(settings.pictures)} if settings.pictures else {}
+    return {**{name: digest(file) for name, file in files.items() if file}, **pictures}
 
 
 def _learn(course, run, first, workers):

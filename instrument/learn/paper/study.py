@@ -14,7 +14,7 @@ from ...files import sole, write_whole
 from ..ahead import losses_told
 from ..dataset import classes_of, find_clips, fingerprint
 from ..evaluate import scores
-from ..run import Run
+from ..run import Run, digest
 from .arrange import report
 from .crew import crew
 from .network import IMAGENET, build
@@ -129,4 +129,5 @@ class Study:
         recipe.pop("workers")
         return {"data": str(self.paper.data), "network": self.paper.network, "weights": self.paper.weights,
                 "as_published": self.paper.as_published, "split": split.name, "set": name,
-                "clips": fingerprint([self.clips[i] for i in (*split.train, *split.test)]), **recipe}
+                "clips": fingerprint([self.clips[i] for i in (*split.train, *split.test)]), **recipe,
+                "digests": {"weights": digest(self.paper.weights)} if Path(self.paper.weights).is_file() else {}}
