@@ -475,6 +475,19 @@ def test_new_classes_on_a_finished_model_leave_its_dream_as_it_was(plain, saved,
         "hum": b"hum", "whistle": b"whistle"}
 
 
+@pytest.mark.parametrize("steps, parts", [(0, {"heads"}), (1, {"heads", "running"})])
+def test_without_a_step_the_answers_alone_are_learnt(plain, saved, tmp_path, monkeypatch, steps, parts):
+    torch.set_num_threads(1)
+    monkeypatch.setattr("instrument.learn.train.remember", lambda *_: None)
+    for name in ("hum", "whistle"):
+        (saved / "pictures" / f"{name}.jpg").write_bytes(name.encode())
+    train(Settings(str(plain), str(saved), batch=4, steps=steps), tmp_path / "m", tmp_path / "runs" / "m")
+    old, new = (load_model(folder).net.state_dict() for folder in (saved, tmp_path / "m"))
+    changed = {name for name in old if not torch.equal(old[name], new[name]) and "num_batches" not in name}
+    assert {part for part in ("heads", "running") if any(part in name for name in changed)} == parts
+    assert steps or all(name.startswith("heads.sound") for name in changed)
+
+
 def test_a_class_without_a_picture_borrows_one(saved, tmp_path):
     for name in ("hum", "whistle"):
         (saved / "pictures" / f"{name}.jpg").write_bytes(name.encode())

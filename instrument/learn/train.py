@@ -39,7 +39,7 @@ from .dataset import (
 )
 from .pictures import names_told
 from .run import Run, digest, read_json, track
-from .start import front_end_of, is_own, lend_pictures, lender_of, weights_file
+from .start import front_end_of, is_own, is_run, lend_pictures, lender_of, weights_file
 from .teach import remember
 
 SAVED = 50  # steps between two checkpoints
@@ -141,11 +141,13 @@ def _learn(course, run, first, workers):
 
 
 def _settle(course, run, done):
-    """The final statistics, kept as one step more: what is stopped afterwards does not take them again."""
-    after = course.settings.steps + 1
+    """The final statistics, kept as one step more: what is stopped afterwards does not take them again. A finished model of which no
+    step has changed a scale keeps its own, that many more sounds have made (docs/learning.md)."""
+    after, settings = course.settings.steps + 1, course.settings
     course.averaged.eval()
     if done < after:
-        settle(course.averaged, course.sounds)
+        if settings.steps or not settings.start or is_run(settings.start):
+            settle(course.averaged, course.sounds)
         run.save(after, course=course)
 
 
