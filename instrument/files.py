@@ -1,5 +1,6 @@
 """Writing a file whole or not at all."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]  # of what is shipped: shaders, presets, models
 THINNEST = 20  # times as long as wide that a picture may be
 QUIET = (110, 110, 110, 255)  # behind a cut-out
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what systems say of a lock that another process has
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
 
@@ -78,10 +80,11 @@ def _locked(path):
         file = open(path, "a")  # noqa: SIM115  it stays open
         try:
             _lock(file)
-        except OSError:
-            file.close()
-            raise ValueError(f"{path.parent}: another process is at work there; wait for its end, or choose another folder "
-                             "(--run or --out)") from None
+        except OSError as error:
+            if error.errno in HELD:  # else it is a disk that knows no locks
+                file.close()
+                raise ValueError(f"{path.parent}: another process is at work there; wait for its end, or choose another folder "
+                                 "(--run or --out)") from None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
