@@ -230,7 +230,6 @@ def run_evaluate(options):
     import json
 
     from ..files import write_whole
-    from ..learn.dataset import absent_line
     from ..learn.disturb import Disturb
     from ..learn.evaluate import evaluate
     from ..learn.paper.charts import confusion
@@ -242,27 +241,43 @@ def run_evaluate(options):
     disturb = Disturb(options.noise, options.snr, options.level)
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
-    unknown = "" if found["unknown_auroc"] is None else (f", unknown AUROC {found['unknown_auroc']:.3f} (against {found['foreign_n']} "
-                                                         f"{found['unit']}: {found['foreign_from']})")
-    print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
-          f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
-    if silent := found["silent_n"]:
-        print(f"  {silent} of {found['clips_n']} clips left out: nothing sounds in them (hear.gate, {DEFAULTS['hear.gate']:g} dBFS)")
-    if left := found["left_out"]:
-        print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
-    if options.foreign:
-        print("  none of these: " + ", ".join(f"{name} ({count})" for name, count in found["foreign_labels"].items()))
-    for line in absent_line(found["absent_n"]):
-        print(f"  {line}")
-    for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
-        if count:
-            print(f"  {count} of {of} were learnt by this model: what is said of those says little")
-    for name, row in found["per_class"].items():
-        print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
+    print("\n  ".join([_figures(found), *_of_the_clips(found, options.foreign), *_by_class(found)]))
     if options.json:
         write_whole(options.json, json.dumps(found, indent=1))
         picture = confusion(found["confusion"], found["classes"], f"{found['model']}: truth, and what was heard")
         picture.save(Path(options.json).with_suffix(".png"))
+
+
+def _figures(found):
+    unknown = "" if found["unknown_auroc"] is None else (f", unknown AUROC {found['unknown_auroc']:.3f} (against {found['foreign_n']} "
+                                                         f"{found['unit']}: {found['foreign_from']})")
+    return (f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
+            f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
+
+
+def _of_the_clips(found, foreign):
+    """Lines of text: which clips are in the figures, and how."""
+    from ..learn.dataset import absent_line
+
+    if silent := found["silent_n"]:
+        yield f"{silent} of {found['clips_n']} clips left out: nothing sounds in them (hear.gate, {DEFAULTS['hear.gate']:g} dBFS)"
+    if left := found["left_out"]:
+        yield f"the model has no class for {_counts(left)}"
+    if foreign:
+        yield f"none of these: {_counts(found['foreign_labels'])}"
+    yield from absent_line(found["absent_n"])
+    for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
+        if count:
+            yield f"{count} of {of} were learnt by this model: what is said of those says little"
+
+
+def _counts(clips):
+    return ", ".join(f"{name} ({count})" for name, count in clips.items())
+
+
+def _by_class(found):
+    return [f"{name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}"
+            for name, row in found["per_class"].items()]
 
 
 def paint_flags(command):

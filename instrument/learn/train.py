@@ -9,6 +9,7 @@ folder that it leaves; what it starts from is `start`, its steps are `course`.
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -83,19 +84,34 @@ def train(settings, out, run_folder, workers=None):
     print("\n".join([told(settings.data, clips), *absent_line(absent(settings.data))]))
     _keep_others(out, run_folder)
     lender = lender_of(settings.start)
-    with sole(run_folder):
-        return _trained(settings, Path(out), run_folder, workers, clips, foreign, lender)
-
-
-def _trained(settings, out, run_folder, workers, clips, foreign, lender):
-    """The model folder, once all has been learnt and written; nobody else is in the run's."""
-    classes = classes_of(clips)
     learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
-    judged = {"kept_back": fingerprint(back)} if is_own(settings) else {}
-    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign), **judged, "digests": _digests(settings)})
+    with sole(run_folder):
+        return _trained(settings, Path(out), run_folder, workers, _Material(clips, learnt, back, foreign, lender))
+
+
+class _Material(NamedTuple):
+    """What a run is made from: all clips, those of them that it learns and those kept back to judge it, the foreign ones, and the model
+    that it starts from, or None."""
+
+    clips: list
+    learnt: list
+    back: list
+    foreign: list
+    lender: object
+
+    @property
+    def known(self):
+        """The marks of what the start has learnt."""
+        return self.lender.learnt if self.lender else frozenset()
+
+
+def _trained(settings, out, run_folder, workers, given):
+    """The model folder, once all has been learnt and written; nobody else is in the run's."""
+    classes = classes_of(given.clips)
+    run = Run(run_folder, {**asdict(settings), "classes": classes, **_told_apart(settings, given)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    sounds = gather(learnt, classes, foreign, settings.seed, front_end_of(settings.start))
+    sounds = gather(given.learnt, classes, given.foreign, settings.seed, front_end_of(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
     out.mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
@@ -105,28 +121,32 @@ def _trained(settings, out, run_folder, workers, clips, foreign, lender):
     _learn(course, run, min(done, settings.steps), workers)
     _settle(course, run, done)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
-    _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back, lender)
-    note_learnt(out, [*learnt, *foreign], lender)
-    if not settings.steps:
-        run.log(step=0)  # something has been learnt here, too: other sounds are another run
-    remember(load_model(out), clips)
-    if lender:
-        lend_pictures(lender, out, clips)
+    _leave(course, out, run, given)
     return out
 
 
-def _met(clips, foreign):
-    """What says which sounds a run learns: others under the same names are another run, or what was kept back to judge it
-    would have been learnt."""
-    return [fingerprint(clips), *([fingerprint(foreign)] if foreign else [])]
+def _leave(course, out, run, given):
+    """Write all of the model folder."""
+    settings, lender = course.settings, given.lender
+    _keep(course.averaged, out, _card(settings, classes_of(given.clips), folds_of(given.clips)), given)
+    note_learnt(out, [*given.learnt, *given.foreign], lender)
+    if not settings.steps:
+        run.log(step=0)  # something has been learnt here, too: other sounds are another run
+    remember(load_model(out), given.clips)
+    if lender:
+        lend_pictures(lender, out, given.clips)
 
 
-def _digests(settings):
-    """The same for what else is learnt from, {setting: what tells it from another}."""
+def _told_apart(settings, given):
+    """What says from which sounds, weights and pictures a run learns: others under the same names are another run, or what was kept
+    back to judge it would have been learnt."""
     files = {"sound_teacher": settings.sound_teacher, "picture_teacher": settings.picture_teacher,
              **{name: weights_file(model) for name, model in (("start", settings.start), ("elder", settings.elder)) if model}}
-    pictures = {"pictures": names_told(settings.pictures)} if settings.pictures else {}
-    return {**{name: digest(file) for name, file in files.items() if file}, **pictures}
+    digests = {name: digest(file) for name, file in files.items() if file}
+    if settings.pictures:
+        digests["pictures"] = names_told(settings.pictures)
+    return {"clips": [fingerprint(clips) for clips in (given.clips, given.foreign) if clips], "digests": digests,
+            **({"kept_back": fingerprint(given.back)} if is_own(settings) else {})}
 
 
 def _learn(course, run, first, workers):
@@ -151,10 +171,10 @@ def _settle(course, run, done):
         run.save(after, course=course)
 
 
-def _keep(net, out, card, back, lender):
-    """Write the model folder; with clips kept `back`, how sure it may be."""
+def _keep(net, out, card, given):
+    """Write weights and card; with clips kept back, how sure it may be."""
     save_model(out, net, card)
-    found = calibrate(load_model(out), back, lender.learnt if lender else frozenset())
+    found = calibrate(load_model(out), given.back, given.known)
     if found:
         save_model(out, net, {**card, "temperature": found.pop("temperature"), "kept_back": found})
 
