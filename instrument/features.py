@@ -93,6 +93,11 @@ def spelled(name):
     return f"{legal}_" if legal.lower() in RESERVED else legal
 
 
+def simple(name):
+    """A name by which those count as one that differ in capitals, spaces or accents only: small letters, digits and `_`."""
+    return re.sub(r"[^a-z0-9]+", "_", in_ascii(name).lower()).strip("_")
+
+
 def in_ascii(text):
     """A text without accents, other letters by their number, what is no letter and no space as `_`."""
     return "".join(map(_spelled, unicodedata.normalize("NFKD", text)))

@@ -1,16 +1,18 @@
 """Writing a file whole or not at all."""
 
+import errno
 import os
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]  # of what is shipped: shaders, presets, models
 THINNEST = 20  # times as long as wide that a picture may be
 QUIET = (110, 110, 110, 255)  # behind a cut-out
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what systems say of a lock that another process has
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
 
@@ -53,6 +55,52 @@ def write_whole(path, text):
         put(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole(folder):
+    """Have a folder to write into for this process alone, which its death ends as well; ValueError where another one has it."""
+    path = Path(folder) / "in-use"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = _locked(path)
+    try:
+        yield
+    finally:
+        if sys.platform != "win32":
+            path.unlink(missing_ok=True)  # while it is ours: who has opened it since finds that it is gone, see `_locked`
+        file.close()
+        if sys.platform == "win32":
+            with suppress(OSError):  # another has it open by now
+                path.unlink()
+
+
+def _locked(path):
+    """The file of that name, open and ours."""
+    while True:
+        file = open(path, "a")  # noqa: SIM115  it stays open
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in HELD:  # else it is a disk that knows no locks
+                file.close()
+                raise ValueError(f"{path.parent}: another process is at work there; wait for its end, or choose another folder "
+                                 "(--run or --out)") from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()  # of who had it before us and has taken its name away
+
+
+def _lock(file):
+    """OSError where another process has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def check_place(path):

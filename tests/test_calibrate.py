@@ -1,5 +1,6 @@
 """How sure a network may be: recordings kept back, and the temperature that suits them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import soundfile
 
 from instrument.audio.frontend import FrontEnd
+from instrument.cli.learning import _kept_back as kept_back_line
 from instrument.learn.calibrate import EVERY, calibrate, fit_temperature, keep_back
-from instrument.learn.dataset import Clip
+from instrument.learn.dataset import Clip, marks
 
 
 def clips(label, recordings, takes=3):
@@ -18,7 +20,36 @@ def clips(label, recordings, takes=3):
 def test_a_recording_is_learnt_or_kept_back_but_never_both():
     learnt, back = keep_back(clips("clap", 10) + clips("bell", 5))
     assert {clip.recording for clip in learnt}.isdisjoint(clip.recording for clip in back)
-    assert len(learnt) + len(back) == 45 and len(back) == 3 * (2 + 1)
+    assert len(learnt) + len(back) == 45
+    for label, recordings in (("clap", 10), ("bell", 5)):
+        assert 1 <= len({clip.recording for clip in back if clip.label == label}) <= recordings / 2
+
+
+@pytest.mark.parametrize("classes", (("clap", "bell"), ("clap",)))
+def test_what_was_kept_back_once_is_kept_back_again_when_there_are_more(classes):
+    for count in range(EVERY, 60):
+        before, after = (set(keep_back([clip for label in classes for clip in clips(label, many, 1)])[1])
+                         for many in (count, count + 1))
+        new = {clip for label in classes for clip in clips(label, count + 1, 1)[count:]}
+        learnt_then = set(clip for label in classes for clip in clips(label, count, 1)) - before
+        assert not after & learnt_then and after - before <= new
+
+
+def test_a_fifth_is_kept_back():
+    assert 0.15 < len(keep_back(clips("clap", 400, 1))[1]) / 400 < 0.25
+
+
+def test_a_recording_of_two_classes_is_kept_back_with_both_or_with_none():
+    both = [Clip(Path(f"{label}/{one}.wav"), label, 0, str(one)) for one in range(20) for label in ("speech", "dog")[:1 + (one < 17)]]
+    learnt, back = keep_back(both)
+    assert {clip.label for clip in back} == {"speech", "dog"}
+    assert {clip.recording for clip in learnt}.isdisjoint(clip.recording for clip in back)
+
+
+def test_a_class_of_few_recordings_lends_none_to_another():
+    rare = [Clip(Path(f"rare/{one}.wav"), "rare", 0, f"clap {one}") for one in range(EVERY - 1)]
+    assert {clip.label for clip in keep_back(clips("clap", 20, 1) + rare)[1]} == {"clap"}
+    assert not {clip.recording for clip in keep_back(clips("clap", 20, 1) + rare)[1]} & {clip.recording for clip in rare}
 
 
 def test_a_class_of_few_recordings_keeps_none_back():
@@ -38,12 +69,24 @@ def test_the_temperature_undoes_what_was_too_sure_or_too_shy(wrong):
     logits = random.normal(0, 2, (4000, 4))
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     truth = np.array([random.choice(4, p=row) for row in shares])
-    assert fit_temperature(logits * wrong, truth) == pytest.approx(wrong, rel=0.12)
+    assert fit_temperature(logits * wrong, truth, 4000) == pytest.approx(wrong, rel=0.12)
 
 
 def test_who_has_made_no_mistake_yet_is_not_sure_for_ever():
-    few, many, more = (fit_temperature(np.tile([[2.0, 0.0, 0.0]], (count, 1)), np.zeros(count, int), 5.0) for count in (20, 200, 2000))
+    few, many, more = (fit_temperature(np.tile([[2.0, 0.0, 0.0]], (5 * clips, 1)), np.zeros(5 * clips, int), clips)
+                       for clips in (4, 40, 400))
     assert 0.25 < more < many < 0.6 < few < 2.0
+
+
+def test_a_few_clips_hardly_move_the_temperature_and_hundreds_decide_it():
+    """Of ten windows each: surely right as from clips that were easy, and half as sure as they might be."""
+    for clips, sure, least, most in ((1, 12.0, 0.95, 1.05), (2, 12.0, 0.95, 1.05), (10, 12.0, 0.95, 1.05)):
+        assert least <= fit_temperature(np.tile([[sure, 0.0, 0.0]], (10 * clips, 1)), np.zeros(10 * clips, int), clips) <= most
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 3, (4000, 4))
+    truth = (logits + random.gumbel(size=logits.shape)).argmax(1)  # drawn as those logits say
+    found = {clips: fit_temperature(logits[:10 * clips] / 2, truth[:10 * clips], clips) for clips in (2, 400)}
+    assert found[2] > 0.85 and found[400] == pytest.approx(0.5, abs=0.03)
 
 
 class Pitch:
@@ -66,8 +109,30 @@ def recorded(folder, hertz):
 
 def test_what_was_kept_back_says_how_good_and_how_sure_a_model_is(tmp_path):
     found = calibrate(Pitch(), [recorded(tmp_path, hertz) for hertz in (110, 150, 200, 2500, 3500, 5000, 0)])
-    assert found["clips"] == 6  # silence says nothing
+    assert found["clips"] == 6 and found["classes"] == 2  # silence says nothing
     assert found["macro_f1"] == 1.0 and 0 <= found["ece"] < 0.5 and 0.25 <= found["temperature"] <= 8
+
+
+def test_a_figure_of_some_classes_only_says_so(tmp_path):
+    found = calibrate(Pitch(), [recorded(tmp_path, hertz) for hertz in (110, 150)])
+    assert found["classes"] == 1
+    card = {"classes": ["hum", "whistle"], "temperature": found.pop("temperature")}
+    assert "macro F1 of 1 of 2 classes 1.00 on" in kept_back_line({**card, "kept_back": found})
+    assert "macro F1 1.00 on" in kept_back_line({**card, "kept_back": {**found, "classes": 2}})
+
+
+def test_what_the_start_had_learnt_is_kept_back_last_and_says_nothing_of_how_sure_a_model_is(tmp_path):
+    tones = [recorded(tmp_path, hertz) for hertz in (110, 120, 130, 140, 150, 160, 2500, 2600, 2700, 2800, 2900, 3000)]
+    known = frozenset().union(*(marks(clip) for clip in tones[:5] + tones[6:]))  # of one class all but one, of the other all
+    back = keep_back(tones, known)[1]
+    assert [clip for clip in back if clip.label == "hum"] == [tones[5]] and len(back) > 1
+    wrong = [clip if clip == tones[5] else replace(clip, label="hum") for clip in back]
+    found = calibrate(Pitch(), wrong, known)
+    assert found["learnt"] == found["clips"] - 1 > 0
+    assert found["temperature"] == calibrate(Pitch(), [tones[5]])["temperature"] < calibrate(Pitch(), wrong)["temperature"]
+    assert calibrate(Pitch(), wrong[1:], known)["temperature"] == 1  # nobody has said otherwise
+    card = {"classes": ["hum", "whistle"], "temperature": found.pop("temperature"), "kept_back": found}
+    assert f"({found['learnt']} of {found['clips']} had been learnt by the start" in kept_back_line(card)
 
 
 def test_silence_says_nothing_of_a_model(tmp_path):

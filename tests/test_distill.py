@@ -77,6 +77,19 @@ def test_a_stopped_run_goes_on_where_it_was(pictures, teacher, tmp_path, monkeyp
         assert torch.allclose(tensor.float(), resumed[name].float(), atol=1e-4), name
 
 
+def test_other_pictures_or_another_teacher_are_another_run_and_another_place_is_none(pictures, teacher, tmp_path):
+    moved = shutil.copytree(pictures, tmp_path / "elsewhere")
+    kept = shutil.copy(teacher, tmp_path / "teacher.safetensors")
+    see(pictures, teacher, tmp_path / "run")
+    see(moved, kept, tmp_path / "run")
+    (moved / "more").mkdir()
+    shutil.copy(moved / "0.png", moved / "more" / "0.png")
+    save_googlenet(GoogLeNet(), tmp_path / "teacher.safetensors")
+    for photographs, other, said in ((moved, teacher, "pictures"), (pictures, kept, "teacher")):
+        with pytest.raises(ValueError, match=rf"other settings or sounds \({said}; see"):
+            see(photographs, other, tmp_path / "run")
+
+
 @pytest.mark.parametrize("name, content, words", [
     ("cut.png", b"\x89PNG\r\n", "cut.png is no whole picture"), ("cut.zip", b"PK\3\4", "cut.zip: no whole zip"), ("._mac.png", b"", "")])
 def test_a_damaged_picture_is_named_in_one_line(pictures, tmp_path, name, content, words):

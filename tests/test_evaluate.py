@@ -113,6 +113,22 @@ def test_a_short_sound_before_silence_is_answered(path, length):
     assert path(Ear(), shot, RATE, 1.0)[0].argmax() == 1
 
 
+BREAKS = {"a new sound in its last moments": [(0.6, 0.44), (0.84, 0.0), (0.56, 0.2)],
+          "a blip at its end": [(0.94, 0.0), (0.06, 0.2), (1, 0.0)],
+          "one blip": [(1.48, 0.0), (0.012, 0.3), (1.6, 0.0)],
+          "a blip at the very end": [(1.97, 0.0), (0.03, 0.3)],
+          "long silences": [(0.3, 0.2), (1.3, 0.0), (0.9, 0.3), (2.2, 0.0), (0.05, 0.3)]}
+
+
+@pytest.mark.parametrize("rate", [RATE, 48000])
+@pytest.mark.parametrize("seconds", [0.5, 1.0])
+@pytest.mark.parametrize("parts", BREAKS.values(), ids=BREAKS)
+def test_both_paths_answer_the_same_windows(parts, seconds, rate):
+    clip = np.concatenate([tone(6000, length, rate, level) for length, level in parts])
+    file, live = (~np.isnan(path(Ear(), clip, rate, seconds)).any(1) for path in (from_file, through_engine))
+    assert file.tolist() == live.tolist() and file.any()
+
+
 def test_a_new_sound_is_not_answered_as_the_one_before():
     late = np.concatenate([tone(200, 1.0), np.zeros(round(3.44 * RATE), np.float32), tone(6000, 0.06)])
     *_, last = through_engine(Ear(), late, RATE, 1.0)
@@ -127,6 +143,7 @@ def test_a_clip_in_which_nothing_sounds_is_left_out_and_counted(data, foreign, t
         soundfile.write(folder / "silent.wav", np.zeros(2 * RATE), RATE)
     before, after = (evaluate(Ear(), one, live=live, foreign=str(other)) for one, other in ((data, foreign), (silent, strange)))
     assert (before.pop("silent_n"), after.pop("silent_n")) == (0, 1)
+    assert before["answered"] == after["answered"] == 8 == after["clips_n"] - 1
     assert all(after[name] == before[name] for name in ("n", "confusion", "foreign_n", "unknown_auroc"))
 
 
@@ -217,6 +234,29 @@ def test_a_class_whose_name_has_a_space_is_judged(data, foreign, tmp_path):
         (folder / "low").rename(folder / "low hum")
     found = evaluate(ear, spaced, foreign=str(strange))
     assert found["per_class"]["low hum"]["recall"] == 1 and found["n"] == 8 and not found["left_out"] and found["foreign_n"] == 1
+
+
+def test_a_class_is_judged_however_its_folder_is_spelled(data, foreign, tmp_path, capsys):
+    """A taught class has small letters and no spaces."""
+    ear = Ear()
+    ear.classes = ["low_hum", "dog_bark"]
+    for name, folder in (("data", data), ("strange", foreign)):
+        shutil.copytree(folder, tmp_path / name)
+        (tmp_path / name / "low").rename(tmp_path / name / "Low Hum")
+    (tmp_path / "data" / "high").rename(tmp_path / "data" / "dog")
+    found = evaluate(ear, tmp_path / "data", foreign=str(tmp_path / "strange"))
+    assert found["n"] == 8 and found["accuracy"] == 1 and not found["left_out"]
+    assert found["foreign_labels"] == {"between": 1}
+
+
+def test_clips_that_are_left_out_are_told(tmp_path, capsys):
+    save_model(tmp_path / "model", HearSee(2), {"classes": ["low", "high"]})
+    for label in ("low", "high"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        soundfile.write(tmp_path / "data" / label / "1.wav", tone(200, 1.0, level=0.3 * (label == "low")), RATE)
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--data", str(tmp_path / "data"), "--model", str(tmp_path / "model")])
+    assert "\n  1 of 2 clips left out: nothing sounds in them (hear.gate, -60 dBFS)\n" in capsys.readouterr().out
 
 
 def test_auroc_is_a_chance():

@@ -1,11 +1,14 @@
 """Files get their names on Windows too, where what a virus scanner looks at cannot be renamed for a moment."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from instrument import files
-from instrument.files import PAUSES, put, write_whole
+from instrument.files import PAUSES, put, sole, write_whole
 
 
 @pytest.fixture
@@ -55,3 +58,31 @@ def test_elsewhere_nobody_waits(scanner, monkeypatch, tmp_path):
     with pytest.raises(PermissionError):
         put(tmp_path / "a", tmp_path / "b")
     assert scanner.waited == 0
+
+
+HOLD = """
+import sys, time
+from instrument.files import sole
+with sole(sys.argv[1]):
+    print("mine", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_is_for_one_process_until_it_ends_or_dies(tmp_path):
+    with sole(tmp_path / "run"):
+        with pytest.raises(ValueError, match="run: another process is at work there; wait for its end, or choose") as caught, \
+                sole(tmp_path / "run"):
+            pass
+        assert "\n" not in str(caught.value)
+    assert list((tmp_path / "run").iterdir()) == []
+    other = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True,
+                             cwd=Path(__file__).parents[1])
+    assert other.stdout.readline() == "mine\n"
+    with pytest.raises(ValueError, match="another process"), sole(tmp_path / "run"):
+        pass
+    other.kill()
+    other.communicate()
+    with sole(tmp_path / "run"):  # nobody has tidied up
+        pass
+    assert list((tmp_path / "run").iterdir()) == []

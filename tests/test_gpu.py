@@ -1,12 +1,17 @@
 """What only an NVIDIA GPU can show: the same dream as on the CPU, pictures handed over to OpenGL unchanged, knobs turned
-while graphs are recorded. Skipped where there is none."""
+while graphs are recorded, a few steps of each training. Skipped where there is none."""
 
 import gc
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from test_learn import write_plain
+from test_paper import write_urban
+from torchvision import models
 
 from instrument.dream import Dreamer, Scene
 from instrument.dream.graphs import SETTLED, Graphs, Plain, Recorder, dream_stream
@@ -15,7 +20,17 @@ from instrument.dream.objective import unit
 from instrument.dream.precision import GOOD, HALVES, exact, quick_precisions, shown, trials
 from instrument.eyes import read_pictures
 from instrument.latest import Latest
+from instrument.learn.dataset import find_clips
+from instrument.learn.distill import Settings as Seen
+from instrument.learn.distill import distill
+from instrument.learn.paper.crew import Crew
+from instrument.learn.paper.recipe import Course, Recipe
+from instrument.learn.paper.recipe import train as learn_paper
+from instrument.learn.paper.sets import Pictures, Shelf, fill_shelf
+from instrument.learn.run import Run
+from instrument.learn.train import Settings, train
 from instrument.model.card import load_model
+from instrument.model.googlenet import GoogLeNet, save_googlenet
 from instrument.model.zoo import open_eye
 from instrument.params import DEFAULTS
 from instrument.render.upload import CudaRoute, HostRoute, PinnedRoute, Upload
@@ -259,3 +274,57 @@ def test_recordings_give_their_memory_back(model, pictures):
 def test_what_is_shown_is_what_was_dreamed():
     picture = torch.rand(1, 3, 40, 60, device=CUDA)
     assert torch.equal(rgba(picture).cpu(), rgba(picture.cpu()))
+
+
+# --- learning
+
+def same_but_rounded(one, other):
+    """Whether two networks are alike but for bfloat16."""
+    return all(torch.allclose(value.cpu().float(), other[name].cpu().float(), rtol=0.1, atol=0.05)
+               for name, value in one.items() if "num_batches" not in name)
+
+
+def on_the_processor(monkeypatch, learn):
+    """What `learn()` gives where no GPU is found."""
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        return learn()
+
+
+def test_two_steps_of_hearing(tmp_path, monkeypatch, brief_training):
+    data = write_plain(tmp_path / "sounds")
+    monkeypatch.setattr("instrument.learn.train.remember", lambda *_: None)
+
+    def learn(name):
+        return load_model(train(Settings(str(data), batch=4, steps=2), tmp_path / name, tmp_path / "runs" / name, workers=1))
+
+    here, there = on_the_processor(monkeypatch, lambda: learn("cpu")), learn("cuda")
+    logs = [json.loads((tmp_path / "runs" / name / "log.jsonl").read_text()) for name in ("cpu", "cuda")]
+    assert logs[0]["sound"] == pytest.approx(logs[1]["sound"], rel=0.1)
+    assert same_but_rounded(here.net.state_dict(), there.net.state_dict())
+
+
+def test_two_steps_of_seeing(tmp_path, monkeypatch):
+    save_googlenet(GoogLeNet(), tmp_path / "teacher.safetensors")
+    for number in range(6):
+        Image.fromarray(noise((72, 64), number)[..., :3].cpu().numpy()).save(tmp_path / f"{number}.png")
+
+    def learn(name):
+        return distill(Seen(str(tmp_path), str(tmp_path / "teacher.safetensors"), 2, batch=4, side=64), tmp_path / name).state_dict()
+
+    assert same_but_rounded(on_the_processor(monkeypatch, lambda: learn("cpu")), learn("cuda"))
+
+
+def test_two_steps_of_the_paper(tmp_path):
+    clips = find_clips(write_urban(tmp_path / "sounds"))
+    fill_shelf(clips, tmp_path, "baseline")
+    pictures = Pictures(Shelf(tmp_path, "baseline"), [int(clip.label == "siren") for clip in clips], [0, 1, 2, 3, 24, 25, 26, 27])
+    found = {}
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        net = models.shufflenet_v2_x0_5(num_classes=2)
+        course = Course(net, Recipe(epochs=2, batch=8), Crew(device=device))
+        learn_paper(course, pictures, pictures, Run(tmp_path / device, {}), "test")
+        found[device] = course.curves, course.judge(pictures, progress=False)
+    assert found["cuda"][0][-1]["train_loss"] == pytest.approx(found["cpu"][0][-1]["train_loss"], rel=0.1)
+    assert np.abs(np.exp(found["cuda"][1]) - np.exp(found["cpu"][1])).max() < 0.1

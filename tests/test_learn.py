@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.cli import main
 from instrument.features import legal_class
+from instrument.files import sole
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.course import Course, settle
 from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
@@ -77,6 +78,43 @@ def test_strangers_of_the_fold_that_is_left_out_are_left_out_too(plain, tmp_path
     left = [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path), leave_out=2), ["hum"])]
     assert left == ["1-100-A.wav", "drip.wav"]
     assert len(_strangers(Settings(str(plain), foreign=str(tmp_path)), ["hum"])) == 3
+
+
+def test_what_a_published_table_calls_otherwise_is_no_stranger(tmp_path, capsys):
+    """ESC-50's dogs are no "none of these" for who learns UrbanSound8K's."""
+    urban, esc = tmp_path / "urban", tmp_path / "esc"
+    write_folds(urban / "audio")
+    (urban / "metadata").mkdir()
+    (urban / "metadata" / "UrbanSound8K.csv").write_text(URBAN.replace("siren", "engine_idling"))
+    (esc / "meta").mkdir(parents=True)
+    (esc / "audio").mkdir()
+    rows = [("1-100-A", "dog"), ("1-200-A", "rain"), ("2-300-A", "rain"), ("2-400-A", "engine"), ("3-7-A", "wind")]
+    (esc / "meta" / "esc50.csv").write_text("filename,fold,target,category,esc10,src_file,take\n" + "".join(
+        f"{name}-0.wav,{name[0]},0,{label},True,{name.split('-')[1]},A\n" for name, label in rows))
+    for number, (name, _) in enumerate(rows):
+        soundfile.write(esc / "audio" / f"{name}-0.wav", tone(440 + number), RATE)
+    left = _strangers(Settings(str(urban), foreign=str(esc)), ["dog_bark", "engine_idling"])
+    assert [clip.label for clip in left] == ["rain", "rain"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"1 of 3 foreign clips are left out: their recordings are in {urban}, too", "none of these: rain (2)"]
+    assert classes_of(find_clips(esc)) == ["dog", "engine", "rain", "wind"]  # who learns them keeps their names
+    assert {"dog_bark", "Engine idling"} < set(classes_of(find_clips(esc, ["dog_bark", "Engine idling"])))
+
+
+def test_a_stranger_that_is_learnt_under_another_name_is_none(plain, tmp_path):
+    (tmp_path / "noises").mkdir()
+    shutil.copy(plain / "hum" / "1.wav", tmp_path / "noises" / "mine.wav")
+    soundfile.write(tmp_path / "noises" / "other.wav", tone(300), RATE)
+    assert [clip.path.name for clip in _strangers(Settings(str(plain), foreign=str(tmp_path)), ["hum", "whistle"])] == ["other.wav"]
+
+
+def test_a_label_means_the_class_that_it_is_spelled_most_like(tmp_path):
+    for label in ("Clap", "Dog  Bark", "dog", "Müll", "rain"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.wav").touch()
+    found = {clip.path.parent.name: clip.label for clip in find_clips(tmp_path, ["clap", "dog_bark", "mull"])}
+    assert found == {"Clap": "clap", "Dog  Bark": "dog_bark", "dog": "dog_bark", "Müll": "mull", "rain": "rain"}
+    assert {clip.label for clip in find_clips(tmp_path, ["Clap", "clap"])} >= {"Clap"}
 
 
 @pytest.mark.parametrize("count", [1, 2, 12])
@@ -437,6 +475,19 @@ def test_new_classes_on_a_finished_model_leave_its_dream_as_it_was(plain, saved,
         "hum": b"hum", "whistle": b"whistle"}
 
 
+@pytest.mark.parametrize("steps, parts", [(0, {"heads"}), (1, {"heads", "running"})])
+def test_without_a_step_the_answers_alone_are_learnt(plain, saved, tmp_path, monkeypatch, steps, parts):
+    torch.set_num_threads(1)
+    monkeypatch.setattr("instrument.learn.train.remember", lambda *_: None)
+    for name in ("hum", "whistle"):
+        (saved / "pictures" / f"{name}.jpg").write_bytes(name.encode())
+    train(Settings(str(plain), str(saved), batch=4, steps=steps), tmp_path / "m", tmp_path / "runs" / "m")
+    old, new = (load_model(folder).net.state_dict() for folder in (saved, tmp_path / "m"))
+    changed = {name for name in old if not torch.equal(old[name], new[name]) and "num_batches" not in name}
+    assert {part for part in ("heads", "running") if any(part in name for name in changed)} == parts
+    assert steps or all(name.startswith("heads.sound") for name in changed)
+
+
 def test_a_class_without_a_picture_borrows_one(saved, tmp_path):
     for name in ("hum", "whistle"):
         (saved / "pictures" / f"{name}.jpg").write_bytes(name.encode())
@@ -486,6 +537,53 @@ def test_where_the_same_sounds_lie_makes_no_other_run(tmp_path):
         Run(tmp_path, {"data": "sounds", "clips": "2, abd"})
 
 
+def test_what_a_run_learns_from_makes_another_run_and_where_it_lies_does_not(tmp_path):
+    run = Run(tmp_path, {"start": "models/a", "steps": 3, "digests": {"start": "abc"}})
+    run.begin()
+    run.save(1)
+    Run(tmp_path, {"start": "/elsewhere/a", "steps": 3, "digests": {"start": "abc"}})
+    for other, said in (({"start": "models/a", "steps": 3, "digests": {"start": "abd"}}, r"\(start; see"),
+                        ({"start": "", "steps": 4, "digests": {}}, r"\(start, steps; see")):
+        with pytest.raises(ValueError, match=said) as caught:
+            Run(tmp_path, other)
+        assert "\n" not in str(caught.value) and "earlier" not in str(caught.value)
+
+
+def test_a_run_of_before_goes_on_by_its_places_or_is_refused_in_one_line(tmp_path):
+    run = Run(tmp_path, {"start": "models/a", "steps": 3})
+    run.begin()
+    run.save(1)
+    Run(tmp_path, {"start": "models/a", "steps": 3, "digests": {"start": "abc"}})
+    with pytest.raises(ValueError, match=r"other settings or sounds \(start; see") as caught:
+        Run(tmp_path, {"start": "/elsewhere/a", "steps": 3, "digests": {"start": "abc"}})
+    with pytest.raises(ValueError, match=r"\(kept_back; see .*\), of an earlier version, which did not note all of it: choose") as caught:
+        Run(tmp_path, {"start": "models/a", "steps": 3, "kept_back": "2, abc", "digests": {"start": "abc"}})
+    assert "\n" not in str(caught.value)
+
+
+def changed(settings_file, **values):
+    """Write other settings into a run; those of None are taken out."""
+    found = {**json.loads(settings_file.read_text()), **values}
+    settings_file.write_text(json.dumps({name: value for name, value in found.items() if value is not None}))
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_run_from_another_start_or_of_before_is_another_run(plain, saved, tmp_path):
+    start, moved = (shutil.copytree(saved, tmp_path / name) for name in ("start", "moved"))
+    for folder, name in ((folder, name) for folder in (start, moved) for name in ("hum", "whistle")):
+        (folder / "pictures" / f"{name}.jpg").touch()
+    settings = Settings(str(plain), str(start), steps=0)
+    train(settings, tmp_path / "m", tmp_path / "run")
+    train(replace(settings, start=str(moved)), tmp_path / "m", tmp_path / "run")
+    torch.manual_seed(1)
+    save_model(start, HearSee(2), {"classes": ["hum", "whistle"]})
+    with pytest.raises(ValueError, match=r"other settings or sounds \(start; see"):
+        train(settings, tmp_path / "m", tmp_path / "run")
+    changed(tmp_path / "run" / "settings.json", digests=None, kept_back=None)  # as runs were begun before
+    with pytest.raises(ValueError, match=r"\(kept_back; see .*, of an earlier version"):
+        train(settings, tmp_path / "m", tmp_path / "run")
+
+
 def test_a_file_whose_name_is_no_text_is_refused(tmp_path):
     plain = write_plain(tmp_path)
     (plain / "hum" / "1.wav").rename(os.fsdecode(os.fsencode(plain / "hum") + b"/M\xfcll.wav"))
@@ -524,6 +622,28 @@ def test_a_class_that_never_sounds_is_named_before_anything_is_learnt(tmp_path, 
     with pytest.raises(ValueError, match="class hum: nothing sounds in its 3 clips .* record it louder, or take") as caught:
         train(Settings(str(data)), tmp_path / "m", tmp_path / "run")
     assert "\n" not in str(caught.value) and not (tmp_path / "m").exists() and list((tmp_path / "run").iterdir()) == []
+
+
+def test_two_processes_in_one_run_is_one_line(plain, tmp_path):
+    with sole(tmp_path / "run"):
+        for work in (lambda: train(Settings(str(plain)), tmp_path / "m", tmp_path / "run"),
+                     lambda: distill(Seen(str(plain), "nowhere.safetensors"), tmp_path / "run")):
+            with pytest.raises(ValueError, match="run: another process is at work there") as caught:
+                work()
+            assert "\n" not in str(caught.value)
+    assert list((tmp_path / "run").iterdir()) == [] and not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("command", ["train --data x --out m", "distill --pictures x --teacher y --out r", "evaluate --data x",
+                                     "teach clap --from x", "data pad --data x --out y"])
+def test_what_one_process_does_is_not_done_by_several(command, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and not list(tmp_path.iterdir())
+    assert f"torchrun has started 2 processes, and each would do all of `hearsee {command.split()[0]}` by itself: leave" in said
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path):
@@ -609,6 +729,41 @@ def test_a_model_knows_what_it_has_learnt_and_what_it_began_with_had(plain, tmp_
     (tmp_path / "first" / MARKS).unlink()  # a model from before, which does not say
     note_learnt(tmp_path / "third", find_clips(plain), load_model(tmp_path / "first"))
     assert not (tmp_path / "third" / MARKS).exists()
+
+
+@pytest.fixture
+def own(saved, tmp_path, monkeypatch):
+    """Train a model of six recordings a class from a finished one, no step long: a function of what `calibrate` finds, to (clips that
+    were learnt, clips that were judged on, the model)."""
+    data, start, learnt, judged = write_plain(tmp_path / "six", 6), shutil.copytree(saved, tmp_path / "start"), [], []
+    (start / MARKS).write_text("01234567\n")
+    for name in ("hum", "whistle"):
+        (start / "pictures" / f"{name}.jpg").touch()
+
+    def learn(found):
+        monkeypatch.setattr("instrument.learn.train.gather", lambda clips, *more: learnt.extend(clips) or gather(clips, *more))
+        monkeypatch.setattr("instrument.learn.train.calibrate", lambda _, clips, *__: judged.extend(clips) or found)
+        model = load_model(train(Settings(str(data), str(start), steps=0), tmp_path / "m", tmp_path / "runs" / "m"))
+        return learnt, judged, model
+
+    return learn
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_what_a_model_is_judged_on_it_has_not_learnt(own):
+    learnt, judged, model = own({})
+    assert {clip.label for clip in judged} == {clip.label for clip in learnt} == {"hum", "whistle"}
+    assert not set(learnt) & set(judged) and len(learnt) + len(judged) == 12
+    assert model.learnt == frozenset(["01234567"]).union(*map(marks, learnt)) and not model.learnt & set().union(*map(marks, judged))
+
+
+@pytest.mark.usefixtures("unpolished")
+def test_a_model_answers_at_the_temperature_that_was_fitted(own, tmp_path):
+    *_, model = own({"clips": 2, "learnt": 0, "classes": 2, "macro_f1": 1.0, "ece": 0.0, "temperature": 4.0})
+    window = log_mel(tone(700, 1.0))
+    sure = Model(model.folder, model.net, {**model.card, "temperature": 1.0})
+    assert model.card["kept_back"]["macro_f1"] == 1.0 and "temperature" not in model.card["kept_back"]
+    assert np.allclose(4 * model.hear(window), sure.hear(window)) and np.ptp(sure.hear(window)) > 0
 
 
 @pytest.mark.usefixtures("unpolished")

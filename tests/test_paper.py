@@ -18,7 +18,8 @@ from torch import nn
 from torchvision import models
 
 from instrument.cli import main
-from instrument.learn.dataset import find_clips, read
+from instrument.files import sole
+from instrument.learn.dataset import Clip, find_clips, read
 from instrument.learn.paper.arrange import arrange, kept_name, report
 from instrument.learn.paper.crew import Crew
 from instrument.learn.paper.network import build
@@ -198,6 +199,25 @@ def test_the_random_split_leaks_and_the_others_do_not(clips):
         for part in (split.validation, split.test):
             assert part and not learnt & {clips[i].recording for i in part}
         assert leak(clips, split)["recording_seen"] == 0 and leak(clips, split)["lookup_accuracy"] <= 0.5
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("shared", [20, 17, 5])
+def test_a_recording_of_two_classes_is_learnt_or_tested_but_never_both(seed, shared):
+    both = [Clip(Path(f"{label}/{one}.wav"), label, 1 + one % 2, str(one)) for one in range(20)
+            for label in ("speech", "dog")[:1 + (one < shared)]]
+    for split in (by_recording(both, seed), *by_folds(both, seed=seed)):
+        parts = [{both[i].recording for i in part} for part in (split.train, split.validation, split.test)]
+        assert not parts[0] & parts[1] and not parts[1] & parts[2] and not parts[0] & parts[2]
+        assert {both[i].label for i in split.train} == {"speech", "dog"} and leak(both, split)["recording_seen"] == 0
+    assert len(by_recording(both, seed).test) <= 2 * 20 // 10
+
+
+def test_where_a_recording_has_one_class_the_splits_are_those_of_before(clips):
+    """Figures were made with them."""
+    assert by_recording(clips).test == [*range(32, 36), *range(44, 48)]
+    assert by_recording(clips, 3).validation == [*range(24, 28), *range(36, 40)]
+    assert [split.validation for split in by_folds(clips)] == [[*range(24, 28), *range(36, 40)], [*range(4), *range(12, 16)]]
 
 
 def test_a_fold_is_tested_whole(clips):
@@ -544,6 +564,25 @@ def test_one_table_has_both_splits_side_by_side(urban, tmp_path, capfd):
     drawn = ("table.png", "confusion/random-baseline-on-rolled.png", "curves/fold1-rolled.png", "averages/rolled.png")
     for name in drawn:
         assert Image.open(tmp_path / name).size[0] > 200
+
+
+def test_two_experiments_in_one_folder_is_one_line(urban, tmp_path, capsys):
+    with sole(tmp_path), pytest.raises(SystemExit) as ended:
+        main(["train", "--recipe", "paper", "--data", str(urban), "--out", str(tmp_path), *TINY])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and "another process is at work there" in said
+
+
+def test_what_a_network_is_tested_on_it_has_not_learnt(urban, tmp_path, capfd, monkeypatch):
+    torch.set_num_threads(1)
+    seen = []
+    monkeypatch.setattr("instrument.learn.paper.study.train", lambda _, learnt, validation, *__: seen.append((learnt, validation)))
+    monkeypatch.setattr(Course, "judge", lambda _, pictures: seen.append((pictures,)) or np.zeros((len(pictures), 2)))
+    paper(urban, tmp_path, "--sets", "baseline")
+    clips, parts = find_clips(urban), [[set(pictures.members) for pictures in one] for one in seen]
+    for (learnt, validation), (tested,), split in zip(parts[::2], parts[1::2], splits(clips)[0], strict=True):
+        assert [sorted(part) for part in (learnt, validation, tested)] == [split.train, split.validation, split.test]
+        assert not learnt & tested and not learnt & validation and not validation & tested
 
 
 def write_esc(folder, takes=6):

@@ -21,7 +21,7 @@ from instrument.learn.sound_teacher import (
     load_sound_teacher,
 )
 from instrument.learn.train import Settings, train
-from instrument.learn.tutor import Elder, Tutor, as_student, to_teacher_rate
+from instrument.learn.tutor import Elder, Tutor, _word, as_student, to_teacher_rate
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 
@@ -134,6 +134,13 @@ def test_the_teachers_word_for_a_window_is_what_it_says_by_the_name_of_the_class
     asked = to_teacher_rate(heard.windows(2, 1.0)[:1] * 0.1)
     assert said.shape == (1, 3) and np.isnan(said[0, 1:]).all()
     assert said[0, 0] == pytest.approx(float(known(asked)[0, TAG_OF["siren"]]), abs=0.01)
+
+
+def test_the_teacher_has_a_word_for_a_class_however_it_is_spelled():
+    names = ("dog", "crying_baby", "crackling_fire", "sneezing", "Engine", "Clock tick", "my_machine")
+    ours = ("dog_bark", "baby_cry", "fire_crackling", "person_sneeze", "engine_idling", "clock_tick")
+    said = _word(np.arange(EMBEDDING + TAGS)[None], names)[0] - EMBEDDING
+    assert said[:6].tolist() == [TAG_OF[name] for name in ours] and np.isnan(said[6:]).all()
 
 
 def test_many_clips_of_one_recording_teach_the_teacher_no_more_than_one(teacher, tmp_path):

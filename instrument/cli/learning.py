@@ -1,11 +1,20 @@
 """`distill`, `train`, `data`, `teach`, `evaluate` and `paint`: what a model is made of."""
 
+import os
 from pathlib import Path
 
 from ..awake import awake
-from ..params import EAR, SHOW
+from ..params import DEFAULTS, EAR, SHOW
 from .flags import fields_given, model_flag, workers_flag
 from .legal import LONGEST, SEEDS, port, size, whole, within
+
+
+def _check_alone(command):
+    """ValueError where `torchrun` has started several of us for what is one process's work."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count != "1":
+        raise ValueError(f"torchrun has started {count} processes, and each would do all of `hearsee {command}` by itself: leave torchrun "
+                         "out (`train --recipe paper` alone shares its work)")
 
 
 def distill_flags(command):
@@ -22,6 +31,7 @@ def distill_flags(command):
 def run_distill(options):
     from ..learn.distill import Settings, distill
 
+    _check_alone("distill")
     with awake(screen=False):
         distill(Settings(**fields_given(options, Settings)), options.out, options.workers)
 
@@ -90,6 +100,7 @@ def data_flags(command):
 def run_data(options):
     from ..learn.paper.command import prepare
 
+    _check_alone("data")
     for line in prepare(options):
         print(line)
 
@@ -108,6 +119,7 @@ def run_train(options):
     if options.recipe == "paper":
         with awake(screen=False):
             return _paper(options)
+    _check_alone("train")
     from ..learn.train import Settings, train
     from ..model.card import DEFAULT, load_model
 
@@ -124,7 +136,11 @@ def _kept_back(card):
     found = card.get("kept_back")
     if not found:
         return "no recording was kept back: `hearsee evaluate` says how good it is on others"
-    return (f"on {found['clips']} clips of recordings that were kept back: macro F1 {found['macro_f1']:.2f} on single seconds, "
+    there, every = found["classes"], len(card["classes"])
+    of = f" of {there} of {every} classes" if there < every else ""
+    known = f" ({found['learnt']} of {found['clips']} had been learnt by the start: of those no temperature is asked, and what is " \
+            "said says little)" if found["learnt"] else ""
+    return (f"on {found['clips']} clips of recordings that were kept back{known}: macro F1{of} {found['macro_f1']:.2f} on single seconds, "
             f"calibration error {found['ece']:.2f} at temperature {card['temperature']:.2f}")
 
 
@@ -152,6 +168,7 @@ def run_teach(options):
     from ..learn.dataset import find_clips
     from .by_ear import teach_by_ear
 
+    _check_alone("teach")
     if options.name and not (options.files or options.remember or options.forget and (options.model or options.out)):
         return teach_by_ear(options)
     model = _to_be_taught(options)
@@ -213,34 +230,54 @@ def run_evaluate(options):
     import json
 
     from ..files import write_whole
-    from ..learn.dataset import absent_line
     from ..learn.disturb import Disturb
     from ..learn.evaluate import evaluate
     from ..learn.paper.charts import confusion
     from ..model.card import DEFAULT, load_model
 
+    _check_alone("evaluate")
     if options.json:
         _check_figures(Path(options.json))
     disturb = Disturb(options.noise, options.snr, options.level)
     found = evaluate(load_model(options.model or DEFAULT), options.data, options.folds, options.window,
                      live=options.live, disturb=disturb, foreign=options.foreign)
-    unknown = "" if found["unknown_auroc"] is None else (f", unknown AUROC {found['unknown_auroc']:.3f} (against {found['foreign_n']} "
-                                                         f"{found['unit']}: {found['foreign_from']})")
-    print(f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
-          f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
-    if left := found["left_out"]:
-        print("  the model has no class for " + ", ".join(f"{name} ({count})" for name, count in left.items()))
-    for line in absent_line(found["absent_n"]):
-        print(f"  {line}")
-    for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
-        if count:
-            print(f"  {count} of {of} were learnt by this model: what is said of those says little")
-    for name, row in found["per_class"].items():
-        print(f"  {name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}")
+    print("\n  ".join([_figures(found), *_of_the_clips(found, options.foreign), *_by_class(found)]))
     if options.json:
         write_whole(options.json, json.dumps(found, indent=1))
         picture = confusion(found["confusion"], found["classes"], f"{found['model']}: truth, and what was heard")
         picture.save(Path(options.json).with_suffix(".png"))
+
+
+def _figures(found):
+    unknown = "" if found["unknown_auroc"] is None else (f", unknown AUROC {found['unknown_auroc']:.3f} (against {found['foreign_n']} "
+                                                         f"{found['unit']}: {found['foreign_from']})")
+    return (f"{found['model']}, weights {found['weights']}: {found['n']} {found['unit']}: accuracy {found['accuracy']:.3f}, "
+            f"macro F1 {found['macro_f1']:.3f}, ECE {found['ece']:.3f}{unknown}")
+
+
+def _of_the_clips(found, foreign):
+    """Lines of text: which clips are in the figures, and how."""
+    from ..learn.dataset import absent_line
+
+    if silent := found["silent_n"]:
+        yield f"{silent} of {found['clips_n']} clips left out: nothing sounds in them (hear.gate, {DEFAULTS['hear.gate']:g} dBFS)"
+    if left := found["left_out"]:
+        yield f"the model has no class for {_counts(left)}"
+    if foreign:
+        yield f"none of these: {_counts(found['foreign_labels'])}"
+    yield from absent_line(found["absent_n"])
+    for count, of in ((found["learnt_n"], f"{found['clips_n']} clips"), (found["foreign_learnt_n"], "the foreign clips")):
+        if count:
+            yield f"{count} of {of} were learnt by this model: what is said of those says little"
+
+
+def _counts(clips):
+    return ", ".join(f"{name} ({count})" for name, count in clips.items())
+
+
+def _by_class(found):
+    return [f"{name:18} precision {row['precision']:.2f}  recall {row['recall']:.2f}  F1 {row['f1']:.2f}"
+            for name, row in found["per_class"].items()]
 
 
 def paint_flags(command):

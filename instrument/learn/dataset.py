@@ -20,11 +20,13 @@ import numpy as np
 
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample
-from ..features import spelled
+from ..features import simple, spelled
 from ..files import write_whole
 
 SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff", ".m4a", ".opus", ".wave", ".aac", ".mp4", ".mov", ".mkv", ".webm")
 END = 65536  # bytes
+KNOWN_AS = {"dog": "dog_bark", "engine": "engine_idling", "crying_baby": "baby_cry", "sneezing": "person_sneeze",
+            "crackling_fire": "fire_crackling"}  # what ESC-50's table calls otherwise than UrbanSound8K's, or the folders of ESC-10
 APART = 5  # of so many recordings of foreign sounds one is kept for testing, where no fold is
 NAMES = tuple(map(re.compile, (  # strict, as a date is numbers and dashes too
     r"(?P<fold>[1-9])-(?P<recording>\d{1,7})-[A-Z](-\d{1,2})?",  # ESC: fold, source, take, and in ESC-50 the class
@@ -43,17 +45,41 @@ class Clip:
 
 
 def find_clips(folder, classes=(), foreign=False):
-    """All clips of a folder in any of the layouts above, sorted; ValueError if there are none. Labels that are spelled as one of
-    `classes` would be are called like it: an older model's may have spaces. Of `foreign` sounds no label matters."""
+    """All clips of a folder in any of the layouts above, sorted; ValueError if there are none. Labels that mean one of `classes`
+    (see `known_as`) are called like it. Of `foreign` sounds no label matters."""
     folder = Path(folder)
     for layout in (_tables, partial(_plain, foreign=foreign)):
         clips = sorted(layout(folder), key=lambda clip: str(clip.path))
         if clips:
-            names, own = _names({clip.label for clip in clips}), {spelled(name): name for name in classes}
+            names = _names({clip.label for clip in clips})
             _check_text(clips)
-            return [replace(clip, label=own.get(names[clip.label], names[clip.label])) for clip in clips]
+            called = {label: _called(name, classes) for label, name in names.items()}
+            return [replace(clip, label=called[clip.label]) for clip in clips]
     raise ValueError(f"no clips in {folder}: expected UrbanSound8K, ESC or label/*.wav folders of "
                      + ", ".join(SOUNDS))
+
+
+def known_as(label):
+    """The name by which labels count as one: whatever capitals, spaces and accents they have, and whether they are spelled as in
+    ESC-50's table or as here."""
+    return KNOWN_AS.get(simple(label), simple(label))
+
+
+def _called(name, classes):
+    """Which of `classes` a label means that is spelled so, rather the very same; the name itself where it means none."""
+    alike = [own for own in classes if known_as(spelled(own)) == known_as(name)]
+    return next((own for own in alike if spelled(own) == name), alike[0] if alike else name)
+
+
+def beside(clips, others):
+    """Those of foreign `clips` that are neither files nor of recordings of the clips `others`."""
+    recordings, files = {recording_of(clip) for clip in others}, frozenset().union(*map(marks, others))
+    return [clip for clip in clips if recording_of(clip) not in recordings and not is_learnt(clip, files)]
+
+
+def counted(clips):
+    """A text of labels and how many clips each has: "rain (40), rooster (38)"."""
+    return ", ".join(f"{name} ({count})" for name, count in sorted(Counter(clip.label for clip in clips).items()))
 
 
 def _check_text(clips):
@@ -85,9 +111,24 @@ def kept_apart(clips, folds):
     recording. A hash of its name says which, so that training and testing agree and another file changes nothing."""
     if of_these := [clip for clip in clips if clip.fold in folds]:
         return of_these
-    places = {clip.recording: int(_digest(clip.recording.encode()), 16) for clip in clips}
+    places = {clip.recording: place_of(clip.recording) for clip in clips}
     chosen = {name for name, place in places.items() if place % APART == 0} or {min(places, key=places.get, default=None)}
     return [clip for clip in clips if clip.recording in chosen]
+
+
+def place_of(recording):
+    """A number by which every fifth recording can be chosen: it follows from the name alone, so that another file changes nothing."""
+    return int(_digest(recording.encode("utf-8", "replace")), 16)
+
+
+def recording_of(clip):
+    """The name of the recording that a clip is cut from: where nobody says, it stands for itself."""
+    return clip.recording or str(clip.path)
+
+
+def is_learnt(clip, learnt):
+    """Whether a clip is among those whose `marks` are in the set `learnt`."""
+    return bool(learnt) and not learnt.isdisjoint(marks(clip))
 
 
 def fingerprint(clips):
@@ -222,8 +263,7 @@ def _checked(row, needed, place):
 
 def told(folder, clips):
     """A line of text: how many clips there are of each class, and what beside them is not understood."""
-    counts = Counter(clip.label for clip in clips)
-    line = "learns " + ", ".join(f"{name} ({counts[name]})" for name in classes_of(clips))
+    line = f"learns {counted(clips)}"
     if (Path(folder) / "audio").exists() or urban_table(Path(folder)):  # a table says what belongs to it
         return line
     others = [path for path in Path(folder).glob("[!.]*/[!.]*") if path.suffix.lower() not in SOUNDS]

@@ -13,11 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..files import sole
 from ..model.net import PICTURE_MEAN, PICTURE_STD, WIDTHS, HearSee
 from ..model.zoo import open_googlenet
 from .ahead import ahead, losses_told, usual_workers
-from .pictures import crops, read_squares
-from .run import Losses, Run, epoch_indices, generator, mixed, track
+from .pictures import crops, names_told, read_squares
+from .run import Losses, Run, digest, epoch_indices, generator, mixed, track
 
 HINTS = {1: "3b", 2: "4c", 3: "5b"}  # student stage index -> teacher layer
 HINT_CHANNELS = {"3b": 480, "4c": 512, "5b": 1024}
@@ -132,20 +133,25 @@ def distill(settings, out, workers=None):
 
     `workers` processes make the batches ahead (None: as suits the device) and change no result.
     """
-    run = Run(out, asdict(settings))
-    torch.manual_seed(settings.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    course = Course(settings, device)
-    squares = read_squares(settings.pictures, settings.side, progress=track)
-    run.begin()
-    left = range(run.resume(**course.parts), settings.steps)
-    made = _batches(settings, squares, left, workers, device)
+    with sole(out):
+        run = Run(out, {**asdict(settings), "digests": {"pictures": names_told(settings.pictures), "teacher": digest(settings.teacher)}})
+        torch.manual_seed(settings.seed)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        course = Course(settings, device)
+        squares = read_squares(settings.pictures, settings.side, progress=track)
+        run.begin()
+        left = range(run.resume(**course.parts), settings.steps)
+        _learn(course, run, left, _batches(settings, squares, left, workers, device))
+        return course.model.net
+
+
+def _learn(course, run, left, made):
+    """The steps that are `left`, of batches `made` for them."""
     for step, batch in zip(track(left, "seeing", left.start, lambda: str(course.losses)), made):
         course.learn(batch)
-        if (step + 1) % SAVED == 0 or step + 1 == settings.steps:
+        if (step + 1) % SAVED == 0 or step + 1 == left.stop:
             run.save(step + 1, **course.parts)
             run.log(step=step + 1, **course.losses.read())
-    return course.model.net
 
 
 def _batches(settings, squares, left, workers, device):

@@ -7,13 +7,14 @@ The figures of `evaluate`, also what `hearsee evaluate --json` writes:
     per_class            {class: {precision, recall, f1, n}}
     classes, confusion   names, and counts [truth][answer] in their order
     ece                  expected calibration error of the top answer, 15 bins
-    silent_n             clips in which nothing sounds, which are left out
+    silent_n             clips in which nothing sounds: they are in none of these figures
     left_out             {label: clips} that the model has no class for
     absent_n             how many rows of the data's table have no file
-    clips_n              how many clips were asked about, those in which nothing sounds too
+    clips_n, answered    how many clips were asked about, those in which nothing sounds too, and how many without them
     learnt_n             how many of those the model has learnt: what is said of them says little; null where it does not say
     unknown_auroc        chance that a known sound is surer than a foreign one; null where no foreign one sounds
     foreign_n            how many foreign ones were judged
+    foreign_labels       {label: clips} of those: what counts as none of the model's classes
     foreign_learnt_n     how many of the foreign clips the model has learnt; null where it does not say
     foreign_from         where they are from: "--foreign FOLDER", "left out" (of the data), or "noises and rooms of ours"
     model, weights, data, folds, window_s, live, noise, snr_db, level_db      what was asked
@@ -23,21 +24,21 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
 
 from ..audio.decide import answers
-from ..audio.engine import Engine, levels
+from ..audio.engine import Engine, level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, level_resample, log_mel
 from ..params import BY_NAME, DEFAULTS
-from .dataset import absent, find_clips, folds_of, kept_apart, marks, repeat_to
+from .dataset import absent, find_clips, folds_of, is_learnt, kept_apart, repeat_to
 from .disturb import Disturb
 from .run import track
 
 WHOLE = 1.0  # s; windows that whole clips are cut into: those that the instrument listens by
-BLOCK = 0.01  # s; blocks that the live path is fed with
 ENOUGH = 300  # clips of classes that the model has not, which nobody asked about
 NOISES, LASTING, FRESH = 5, 2.0, 1  # noises of ours: how many of a kind, s, and a seed that training has not
 FADED = 0.25  # s after the end of a sound: when the stage is asked about it for the last time, before its gate closes
@@ -66,7 +67,8 @@ def evaluate(model, data, folds=(), window=None, **more):
         raise ValueError(f"{exam.data}: nothing there is louder than hear.gate ({DEFAULTS['hear.gate']:g} dBFS), so no window is "
                          "answered: give a higher --level")
     found = scores(np.repeat(truth, [len(one) for one in asked]), among_known(shares), model.classes)
-    return {**found, "unit": "windows" if window else "clips", "silent_n": sum(not len(one) for one in asked),
+    silent = sum(not len(one) for one in asked)
+    return {**found, "unit": "windows" if window else "clips", "silent_n": silent, "answered": len(clips) - silent,
             "absent_n": absent(exam.data), "clips_n": len(clips), "learnt_n": _learnt(model, clips),
             "left_out": dict(Counter(clip.label for clip in others)), **_told_apart(model, exam, shares, others), **_asked(model, exam)}
 
@@ -92,7 +94,7 @@ def known_clips(model, exam):
 
 
 def _learnt(model, clips):
-    return sum(not model.learnt.isdisjoint(marks(clip)) for clip in clips) if model.learnt else None
+    return sum(is_learnt(clip, model.learnt) for clip in clips) if model.learnt else None
 
 
 def _told_apart(model, exam, shares, others):
@@ -103,7 +105,8 @@ def _told_apart(model, exam, shares, others):
     asked = ask(model, clips, exam, "foreign sounds") if clips else _to_noises(model, exam)
     foreign = np.concatenate(asked)
     return {"unknown_auroc": auroc(-shares[:, -1], -foreign[:, -1]) if len(foreign) else None, "foreign_n": len(foreign),
-            "foreign_learnt_n": _learnt(model, clips), "foreign_from": named}
+            "foreign_labels": dict(Counter(clip.label for clip in clips)), "foreign_learnt_n": _learnt(model, clips),
+            "foreign_from": named}
 
 
 def _some_readable(clips):
@@ -171,68 +174,91 @@ def from_file(model, samples, rate, seconds):
 def cut(samples, rate, seconds, front):
     """Log-mel windows (bands, frames) of `seconds` of a clip, or None for the silent ones, at half-window hops; where none of
     them sounds, the one at the clip's end alone."""
-    samples = samples if rate == front.rate else level_resample(samples, rate, front.rate)
-    length = round(seconds * front.rate)
-    samples = repeat_to(samples, length)
-    windows = [_heard(samples[end - length:end], front) for end in _ends(len(samples), length)]
-    return windows if any(window is not None for window in windows) else [_heard(samples[-length:], front)]
+    length, windows = round(seconds * front.rate), _windows(repeat_to(samples, round(seconds * rate)), rate, seconds)
+    if not any(window.sounds for window in windows):
+        return [None]
+    samples = repeat_to(samples if rate == front.rate else level_resample(samples, rate, front.rate), length)
+    ends = [min(max(round(window.end * front.rate / rate), length), len(samples)) for window in windows]
+    return [log_mel(samples[end - length:end], front) if window.sounds else None for end, window in zip(ends, windows, strict=True)]
 
 
-def _heard(window, front):
-    return log_mel(window, front) if levels(window, front.rate).max() >= DEFAULTS["hear.gate"] else None
+class _Window(NamedTuple):
+    """Where a window of a clip ends, in samples, and whether anything sounds in it."""
+
+    end: int
+    sounds: bool
+
+
+def _windows(samples, rate, seconds):
+    """[_Window] of a clip no shorter than one of `seconds`; where none of them sounds, the one at the clip's end alone.
+
+    What sounds is above `hear.gate` for one of the 10 ms that the stage counts from the clip's beginning.
+    """
+    size, length = level_block(rate), round(seconds * rate)
+    loud = np.append(0, np.cumsum(levels(samples, rate) >= DEFAULTS["hear.gate"]))
+    windows = [_Window(end, bool(loud[end // size] > loud[-(-(end - length) // size)]))
+               for end in (*range(length, len(samples) + 1, length // 2), len(samples))]
+    return windows[:-1] if any(window.sounds for window in windows[:-1]) else windows[-1:]
 
 
 def through_engine(model, samples, rate, seconds):
     """The same through the path of the stage: blocks into an `Engine`, asked where each window ends.
 
     Time is that of the samples, so it runs as fast as it can. After silence the windows begin where the sound
-    does, as on stage; where it has ended before the window has, its last answer stands.
+    does, as on stage; where it has ended before the window has, its last answer stands, and where it has only just begun, its
+    first one does, which comes a moment later.
     """
-    stage, length = _Stage(model, rate, seconds), round(seconds * rate)
-    samples = repeat_to(samples, length)
-    logits = [stage.answer(samples, end) for end in _ends(len(samples), length)]
-    if np.isnan(logits).all():
-        logits = [stage.answer(samples, len(samples))]
-    return softmax(np.array(logits) / DEFAULTS["hear.temperature"])
+    samples = repeat_to(samples, round(seconds * rate))
+    stage = _Stage(model, samples, rate, seconds)
+    return softmax(np.array([stage.answer(window) for window in _windows(samples, rate, seconds)]) / DEFAULTS["hear.temperature"])
 
 
 class _Stage:
     """An `Engine` that is fed a clip and asked in between, and last when a sound has faded."""
 
-    def __init__(self, model, rate, seconds):
-        self._rate, self._fed = rate, 0
-        self._answered, self._logits = -math.inf, None  # the last sample that was heard for the newest answer, and the answer
-        self._length, self._loud = round(seconds * rate), -math.inf  # samples; where the last block begins that was loud
+    def __init__(self, model, samples, rate, seconds):
+        self._rate, self._fed, self._block = rate, 0, level_block(rate)
+        self._length, self._later = round(seconds * rate), round(FADED * rate)  # samples
+        self._samples = np.pad(samples, (0, self._later))  # after a clip it is quiet
+        self._loud = np.flatnonzero(levels(samples, rate) >= DEFAULTS["hear.gate"]) * self._block  # where the loud 10 ms begin
+        self._heard, self._logits = -math.inf, None  # the last of them that the newest answer is about, and the answer
         self._silent = np.full(len(model.classes) + 1, np.nan)
         values = {**DEFAULTS, "hear.window": _window_row(seconds)}
         self._hear = model.hear
         self._engine = Engine(rate, self._keep, model.classes, dict, values, front_end=model.front_end)
 
-    def answer(self, samples, end):
-        """Logits once the samples up to `end` have been heard; NaN where nothing sounds in the window that ends there."""
-        block = round(BLOCK * self._rate)
-        for at in range(self._fed, end, block):
-            self._feed(samples[at:min(at + block, end)], min(at + block, end))
+    def answer(self, window):
+        """Logits for a window once it has been heard; NaN where nothing sounds in it."""
+        if not window.sounds:
+            return self._silent
+        self._feed(window.end)
         self._engine.decide()
-        heard = self._answered >= self._loud >= end - self._length  # not an answer to the sound before
-        return self._logits if heard else self._silent
+        while not self._is_answered(window) and self._fed < window.end + self._later:
+            self._feed(min(self._fed + self._block, window.end + self._later))
+            self._engine.decide()
+        return self._logits if self._is_answered(window) else self._silent
+
+    def _is_answered(self, window):
+        """Whether the newest answer is about something in the window, not about the sound before."""
+        return self._heard >= window.end - self._length
 
     def _keep(self, window):
-        self._answered, self._logits = self._fed, self._hear(window)
+        self._heard, self._logits = self._last(), self._hear(window)
         return self._logits
 
-    def _feed(self, part, until):
-        self._fed = until
-        self._engine.analyse(part, until / self._rate)
-        if levels(part, self._rate).max(initial=-math.inf) >= DEFAULTS["hear.gate"]:
-            self._loud = until - len(part)
-        elif 0 <= until - self._loud - FADED * self._rate < len(part):
-            self._engine.decide()
+    def _last(self):
+        """Where the last loud moment begins that has been heard whole."""
+        before = np.searchsorted(self._loud, self._fed - self._block, "right")
+        return self._loud[before - 1] if before else -math.inf
 
-
-def _ends(count, length):
-    """Where the windows of a clip of `count` samples end, at half-window hops."""
-    return range(length, count + 1, length // 2)
+    def _feed(self, end):
+        """Hear on to a sample, asking when a sound has faded."""
+        while self._fed < end:
+            part = self._samples[self._fed:min(self._fed + self._block, end)]
+            self._fed += len(part)
+            self._engine.analyse(part, self._fed / self._rate)
+            if 0 <= self._fed - self._last() - self._later < len(part):
+                self._engine.decide()
 
 
 def _window_row(seconds):

@@ -1,5 +1,6 @@
 """Natural pictures for teaching the network to see: read once, cropped fresh every step."""
 
+import hashlib
 import io
 import zipfile
 from contextlib import ExitStack
@@ -23,8 +24,7 @@ def read_squares(folder, side=96, progress=lambda items, _: items):
     Where there are paths that name LEARNT, those alone; the rest is there to judge by.
     Raises ValueError where there is no picture.
     """
-    names = sorted(_names(Path(folder)), key=str)
-    kept = [name for name in names if LEARNT in name[1].split("/")] or names
+    kept = _kept(Path(folder))
     if not kept:
         raise ValueError(f"no pictures in {folder}: expected {', '.join(KINDS)} files or zips of them")
     squares = np.empty((len(kept), 3, side, side), np.uint8)
@@ -36,6 +36,19 @@ def read_squares(folder, side=96, progress=lambda items, _: items):
 
         in_threads(read, range(len(kept)), lambda places: progress(places, "reading pictures"))
     return torch.from_numpy(squares)
+
+
+def names_told(folder):
+    """A short text that is another one when a picture below `folder` comes, goes or is renamed; the folder may move."""
+    names = [f"{archive.relative_to(folder).as_posix()} {name}" if archive else Path(name).relative_to(folder).as_posix()
+             for archive, name in _kept(Path(folder))]
+    return f"{len(names)}, {hashlib.sha256(chr(10).join(names).encode('utf-8', 'replace')).hexdigest()[:12]}"
+
+
+def _kept(folder):
+    """The pictures that are learnt, [(zip or None, name)], in an order that is always the same."""
+    names = sorted(_names(folder), key=str)
+    return [name for name in names if LEARNT in name[1].split("/")] or names
 
 
 def _names(folder):

@@ -1,5 +1,6 @@
 """What every training run shares: seeds per step, checkpoints that survive a kill, progress bars."""
 
+import hashlib
 import json
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..model.cpu import has_bf16
 
 PLACES = ("data", "foreign")  # settings that say where sounds lie
 RESULTS = ("checkpoint.pt", "log.jsonl", "scores.json")  # any of which says that something has been learnt
+SHORT = 12  # letters of a digest
 SHOWN = 0.5  # s between two notes at the end of a progress bar: reading a loss has a GPU waited for
 
 
@@ -46,13 +48,24 @@ def mixed(device):
     return torch.autocast(torch.device(device).type, torch.bfloat16) if quick_bf16(device) else nullcontext()
 
 
+def digest(path):
+    """What tells a file from others, wherever it lies; empty where there is none: who reads it will say so."""
+    if not Path(path).is_file():
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:SHORT]
+
+
 def _told(settings):
-    """What makes a run another one; where the sounds lie does not, their fingerprint is among the rest."""
-    return {name: value for name, value in settings.items() if name not in PLACES or "clips" not in settings}
+    """What makes a run another one; where something lies does not, its fingerprint is among `clips` or stands in its place."""
+    digests = settings.get("digests", {})
+    left_out = {"digests", *(PLACES if "clips" in settings else ())}
+    return {name: value for name, value in {**settings, **digests}.items() if name not in left_out}
 
 
 class Run:
-    """A folder with a checkpoint, a log of JSON lines and the settings that started it.
+    """A folder with a checkpoint, a log of JSON lines and the settings that started it, among them `digests` {name of a setting that
+    is a place: what tells what lies there from other things}.
 
     ValueError where it holds a run with other settings. `begin` writes ours, when all that they name has been read: a
     mistake in them must not bar the way for what was meant.
@@ -67,9 +80,16 @@ class Run:
 
     def _check_settings(self):
         path = self._settings_file
-        if self._is_under_way() and _told(read_json(path)) != _told(self.settings):
-            raise ValueError(f"{self.folder} holds a run with other settings or sounds, or of an earlier version (see {path}): "
-                             "choose another --out, or give the same to resume")
+        if not self._is_under_way():
+            return
+        before, ours = read_json(path), self.settings
+        if "digests" not in before:  # of an earlier version, which went by the places
+            ours = {name: value for name, value in ours.items() if name != "digests"}
+        told, asked = _told(before), _told(ours)
+        if other := sorted(name for name in {*told, *asked} if told.get(name, path) != asked.get(name, path)):
+            old = "" if asked.keys() <= told.keys() else ", of an earlier version, which did not note all of it"
+            raise ValueError(f"{self.folder} holds a run with other settings or sounds ({', '.join(other)}; see {path}){old}: choose "
+                             "another --out, or give the same to resume")
 
     def _is_under_way(self):
         """Whether something has been learnt here: what ended before its first result bars the way to nothing."""

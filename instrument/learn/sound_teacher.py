@@ -16,7 +16,7 @@ RATE, N_FFT, WINDOW, HOP, BANDS = 32_000, 1024, 800, 320, 128
 EMBEDDING, TAGS = 384, 527  # features, and answers that AudioSet has names for
 MIDDLE, MIDDLE_CHANNELS = 13, 48  # blocks up to the last of stride 16, and what comes out of them
 
-# AudioSet's number for what UrbanSound8K and ESC-10 call so
+# AudioSet's number for what UrbanSound8K and ESC-10 call so; for other spellings see `dataset.known_as`
 TAG_OF = {
     "air_conditioner": 413, "car_horn": 308, "children_playing": 71, "dog_bark": 75, "drilling": 425, "engine_idling": 352,
     "gun_shot": 427, "jackhammer": 420, "siren": 396, "street_music": 137,

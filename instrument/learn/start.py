@@ -49,6 +49,11 @@ def is_run(start):
     return bool(start) and (Path(start) / "checkpoint.pt").exists()
 
 
+def weights_file(start):
+    """Where the weights lie of what a run starts from, or of a model."""
+    return Path(start) / "checkpoint.pt" if is_run(start) else find_model(start) / "weights.safetensors"
+
+
 def _seen(run_folder):
     """The ear starts from what the eye has learnt, scales included."""
     state = part_of(run_folder, "net.")
@@ -78,7 +83,7 @@ def lender_of(start):
 
 
 def _weights(folder):
-    path = find_model(folder) / "weights.safetensors"
+    path = weights_file(folder)
     if not path.exists():
         raise ValueError(f"{folder} to start from: neither a run of `hearsee distill` nor a model folder; give one, or 'none' "
                          "for random weights")

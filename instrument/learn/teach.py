@@ -9,7 +9,6 @@ must lead them so that all but LOST of what is remembered keeps its answer. What
 import filecmp
 import json
 import os
-import re
 import shutil
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from safetensors.numpy import save_file
 from ..audio.engine import level_block, levels
 from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
-from ..features import RESERVED, in_ascii
+from ..features import RESERVED, simple
 from ..files import aged, brought_back, numbered, photograph, put, set_aside
 from ..model.card import MARKS, OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
@@ -90,7 +89,7 @@ class Pupil:
     def check(self, name):
         """The name as it is learnt; ValueError for one that is none, or that of a class the model was made with."""
         name = legal_name(name)
-        if own := next((own for own in self.own if _simple(own) == name), None):
+        if own := next((own for own in self.own if simple(own) == name), None):
             raise ValueError(f"{own} is a class of the model itself; choose another name")
         return name
 
@@ -190,16 +189,12 @@ def _spread(stray):
 
 def legal_name(name):
     """A class name as OSC wants it: lower-case ASCII letters, digits and underscores; ValueError if that is nothing."""
-    legal = _simple(str(name or ""))
+    legal = simple(str(name or ""))
     if not legal or len(legal) > 40:
         raise ValueError(f"{name!r} is no class name: 1 to 40 letters, digits and underscores, such as clock_tick")
     if legal in RESERVED:
         raise ValueError(f"{legal} can be no class's name: Windows lets no file be called so; choose another, such as {legal}_in")
     return legal
-
-
-def _simple(name):
-    return re.sub(r"[^a-z0-9]+", "_", in_ascii(name).lower()).strip("_")
 
 
 def views(samples, rate, front, gate=GATE):

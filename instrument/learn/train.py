@@ -9,13 +9,14 @@ folder that it leaves; what it starts from is `start`, its steps are `course`.
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ..audio.engine import levels
 from ..audio.frontend import FrontEnd
-from ..files import write_whole
+from ..files import sole, write_whole
 from ..model.card import MARKS, load_model, save_model
 from ..params import DEFAULTS
 from .ahead import ahead, in_threads, losses_told, usual_workers
@@ -23,9 +24,23 @@ from .answers import answer_anew
 from .augment import WINDOW, Sounds, strangers
 from .calibrate import calibrate, keep_back
 from .course import Course, settle
-from .dataset import absent, absent_line, classes_of, find_clips, fingerprint, folds_of, kept_apart, note, read, told
-from .run import Run, read_json, track
-from .start import front_end_of, is_own, lend_pictures, lender_of
+from .dataset import (
+    absent,
+    absent_line,
+    beside,
+    classes_of,
+    counted,
+    find_clips,
+    fingerprint,
+    folds_of,
+    kept_apart,
+    note,
+    read,
+    told,
+)
+from .pictures import names_told
+from .run import Run, digest, read_json, track
+from .start import front_end_of, is_own, is_run, lend_pictures, lender_of, weights_file
 from .teach import remember
 
 SAVED = 50  # steps between two checkpoints
@@ -65,17 +80,40 @@ def train(settings, out, run_folder, workers=None):
     learns other classes keeps some recordings back, to know how sure it may be.
     """
     clips = _learnable(settings)
-    classes, foreign = classes_of(clips), _strangers(settings, classes_of(clips))
+    foreign = _strangers(settings, classes_of(clips))
     print("\n".join([told(settings.data, clips), *absent_line(absent(settings.data))]))
     _keep_others(out, run_folder)
     lender = lender_of(settings.start)
-    run = Run(run_folder, {**asdict(settings), "classes": classes, "clips": _met(clips, foreign)})
+    learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
+    with sole(run_folder):
+        return _trained(settings, Path(out), run_folder, workers, _Material(clips, learnt, back, foreign, lender))
+
+
+class _Material(NamedTuple):
+    """What a run is made from: all clips, those of them that it learns and those kept back to judge it, the foreign ones, and the model
+    that it starts from, or None."""
+
+    clips: list
+    learnt: list
+    back: list
+    foreign: list
+    lender: object
+
+    @property
+    def known(self):
+        """The marks of what the start has learnt."""
+        return self.lender.learnt if self.lender else frozenset()
+
+
+def _trained(settings, out, run_folder, workers, given):
+    """The model folder, once all has been learnt and written; nobody else is in the run's."""
+    classes = classes_of(given.clips)
+    run = Run(run_folder, {**asdict(settings), "classes": classes, **_told_apart(settings, given)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    learnt, back = keep_back(clips) if is_own(settings) else (clips, [])
-    sounds = gather(learnt, classes, foreign, settings.seed, front_end_of(settings.start))
+    sounds = gather(given.learnt, classes, given.foreign, settings.seed, front_end_of(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
-    Path(out).mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
+    out.mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
     run.begin()
     _remember_out(out, run.folder)
     workers = usual_workers(device) if workers is None else workers
@@ -83,20 +121,32 @@ def train(settings, out, run_folder, workers=None):
     _learn(course, run, min(done, settings.steps), workers)
     _settle(course, run, done)
     answer_anew(course.averaged, sounds, workers, course.tutor and course.tutor.say)
-    _keep(course.averaged, out, _card(settings, classes, folds_of(clips)), back)
-    note_learnt(out, [*learnt, *foreign], lender)
-    if not settings.steps:
-        run.log(step=0)  # something has been learnt here, too: other sounds are another run
-    remember(load_model(out), clips)
-    if lender:
-        lend_pictures(lender, out, clips)
+    _leave(course, out, run, given)
     return out
 
 
-def _met(clips, foreign):
-    """What says which sounds a run learns: others under the same names are another run, or what was kept back to judge it
-    would have been learnt."""
-    return [fingerprint(clips), *([fingerprint(foreign)] if foreign else [])]
+def _leave(course, out, run, given):
+    """Write all of the model folder."""
+    settings, lender = course.settings, given.lender
+    _keep(course.averaged, out, _card(settings, classes_of(given.clips), folds_of(given.clips)), given)
+    note_learnt(out, [*given.learnt, *given.foreign], lender)
+    if not settings.steps:
+        run.log(step=0)  # something has been learnt here, too: other sounds are another run
+    remember(load_model(out), given.clips)
+    if lender:
+        lend_pictures(lender, out, given.clips)
+
+
+def _told_apart(settings, given):
+    """What says from which sounds, weights and pictures a run learns: others under the same names are another run, or what was kept
+    back to judge it would have been learnt."""
+    files = {"sound_teacher": settings.sound_teacher, "picture_teacher": settings.picture_teacher,
+             **{name: weights_file(model) for name, model in (("start", settings.start), ("elder", settings.elder)) if model}}
+    digests = {name: digest(file) for name, file in files.items() if file}
+    if settings.pictures:
+        digests["pictures"] = names_told(settings.pictures)
+    return {"clips": [fingerprint(clips) for clips in (given.clips, given.foreign) if clips], "digests": digests,
+            **({"kept_back": fingerprint(given.back)} if is_own(settings) else {})}
 
 
 def _learn(course, run, first, workers):
@@ -111,18 +161,20 @@ def _learn(course, run, first, workers):
 
 
 def _settle(course, run, done):
-    """The final statistics, kept as one step more: what is stopped afterwards does not take them again."""
-    after = course.settings.steps + 1
+    """The final statistics, kept as one step more: what is stopped afterwards does not take them again. A finished model of which no
+    step has changed a scale keeps its own, that many more sounds have made (docs/learning.md)."""
+    after, settings = course.settings.steps + 1, course.settings
     course.averaged.eval()
     if done < after:
-        settle(course.averaged, course.sounds)
+        if settings.steps or not settings.start or is_run(settings.start):
+            settle(course.averaged, course.sounds)
         run.save(after, course=course)
 
 
-def _keep(net, out, card, back):
-    """Write the model folder; with clips kept `back`, how sure it may be."""
+def _keep(net, out, card, given):
+    """Write weights and card; with clips kept back, how sure it may be."""
     save_model(out, net, card)
-    found = calibrate(load_model(out), back)
+    found = calibrate(load_model(out), given.back, given.known)
     if found:
         save_model(out, net, {**card, "temperature": found.pop("temperature"), "kept_back": found})
 
@@ -146,12 +198,20 @@ def _learnable(settings):
 
 
 def _strangers(settings, classes):
-    """The clips of no class; where a fold is left out, without those that `kept_apart` keeps to judge on."""
-    found = [clip for clip in find_clips(settings.foreign, foreign=True) if clip.label not in classes] if settings.foreign else []
+    """The clips of no class, of no recording that has one; where a fold is left out, without those that `kept_apart` keeps to judge
+    on."""
+    if not settings.foreign:
+        return []
+    named = [clip for clip in find_clips(settings.foreign, classes, foreign=True) if clip.label not in classes]
+    found = beside(named, find_clips(settings.data))
+    if len(found) < len(named):
+        print(f"{len(named) - len(found)} of {len(named)} foreign clips are left out: their recordings are in {settings.data}, too")
     apart = set(kept_apart(found, (settings.leave_out,))) if settings.leave_out else ()
     if apart:
         print(f"{len(apart)} of {len(found)} foreign clips are kept for testing")
-    return [clip for clip in found if clip not in apart]
+    kept = [clip for clip in found if clip not in apart]
+    print(f"none of these: {counted(kept) or 'no clip'}")
+    return kept
 
 
 def _keep_others(out, run_folder):

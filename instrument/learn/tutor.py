@@ -16,6 +16,7 @@ from ..model.card import load_model
 from . import sound_teacher
 from .answers import believed, linear_head
 from .augment import WINDOW, TorchMel
+from .dataset import known_as
 from .run import mixed, track
 from .sound_teacher import EMBEDDING, RATE, TAG_OF, load_sound_teacher
 
@@ -140,8 +141,9 @@ def _even(maps):
 
 def _word(features, classes):
     """What AudioSet's answers in features (n, EMBEDDING + TAGS) say of `classes` and of none of them: NaN where it has no word."""
-    words = [EMBEDDING + TAG_OF[name] if name in TAG_OF else None for name in (*classes, None)]
-    return np.stack([np.full(len(features), np.nan) if word is None else features[:, word] for word in words], 1).astype(np.float32)
+    words = [*(TAG_OF.get(known_as(name)) for name in classes), None]
+    nothing = np.full(len(features), np.nan)
+    return np.stack([nothing if word is None else features[:, EMBEDDING + word] for word in words], 1).astype(np.float32)
 
 
 def _lessons(ask, sounds, cache):

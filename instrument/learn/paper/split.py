@@ -61,7 +61,7 @@ def _too_few(split):
 def random(clips, seed=0):
     """80/10/10 of every class by clip, with the paper's arithmetic: a fifth, and half of that."""
     parts = [], [], []
-    for members in _by_class(clips):
+    for members in _by_class(clips).values():
         order = _shuffled(members, seed)
         away = len(order) // 5
         test = away // 2
@@ -94,29 +94,33 @@ def _fold(clips, fold, seed):
 
 
 def _hold_out(clips, members, share, seed):
-    """(kept, held out): whole recordings that make up at most 1/`share` of each class, but one at least."""
+    """(kept, held out): whole recordings, of whatever classes, that make up at most 1/`share` of each class, but one at least."""
+    counts = {label: Counter(clips[i].recording for i in its) for label, its in _by_class(clips, members).items()}
     held = set()
-    for label in _by_class(clips, members):
-        groups = defaultdict(list)
-        for i in label:
-            groups[clips[i].recording].append(i)
-        held.update(_fill(_shuffled(list(groups.values()), seed), len(label) // share))
-    return [i for i in members if i not in held], sorted(held)
+    for count in counts.values():
+        held |= _fill(_shuffled(list(count), seed), count, [(one, one.total() // share) for one in counts.values()], held)
+    return [i for i in members if clips[i].recording not in held], [i for i in members if clips[i].recording in held]
 
 
-def _fill(groups, wanted):
-    taken = []
-    for group in groups:
-        if len(taken) + len(group) <= wanted:
-            taken += group
-    return taken or (min(groups, key=len) if len(groups) > 1 else [])
+def _fill(recordings, count, classes, held):
+    """Recordings of a class of so many clips each (`count`), as many as may be held beside those that are: none from which any of
+    `classes` [(its count, how many clips of it)] would have more held, and where none is, one small one that leaves some of each."""
+    taken = set()
+    for one in recordings:
+        if one not in held and all(sum(each[other] for other in held | taken | {one}) <= most for each, most in classes if each[one]):
+            taken.add(one)
+    if taken or held & count.keys():
+        return taken
+    spare = [one for one in recordings if all(len(each.keys() - held) > 1 for each, _ in classes if each[one])]
+    return {min(spare, key=count.get)} if spare else set()
 
 
 def _by_class(clips, members=None):
+    """{class: positions of its clips}, classes in alphabetical order."""
     groups = defaultdict(list)
     for i in range(len(clips)) if members is None else members:
         groups[clips[i].label].append(i)
-    return [groups[label] for label in sorted(groups)]
+    return dict(sorted(groups.items()))
 
 
 def _shuffled(items, seed):
@@ -144,6 +148,6 @@ def chosen(clips, per_class, seed=0):
     """At most `per_class` clips of every class, dealt at random; all for 0. Every split is made of the same ones."""
     if not per_class:
         return clips
-    keep = sorted(i for members in _by_class(clips) for i in _shuffled(members, seed)[:per_class])
+    keep = sorted(i for members in _by_class(clips).values() for i in _shuffled(members, seed)[:per_class])
     return [clips[i] for i in keep]
 

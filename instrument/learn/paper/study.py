@@ -4,16 +4,17 @@ Each model is a run of its own in OUT/runs/SPLIT/SET; what is finished is not do
 """
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ...files import write_whole
+from ...files import sole, write_whole
 from ..ahead import losses_told
 from ..dataset import classes_of, find_clips, fingerprint
 from ..evaluate import scores
-from ..run import Run
+from ..run import Run, digest
 from .arrange import report
 from .crew import crew
 from .network import IMAGENET, build
@@ -49,11 +50,13 @@ def reproduce(paper, out):
     kinds = paper.splits or (("random", "folds") if paper.folds else honest(clips))  # who names folds is told that they are not there
     chances, lines = splits(clips, kinds, paper.folds, paper.recipe.seed)
     lacking = [f"left out: {line}" for line in lines]
-    with crew() as team:
+    with crew() as team, ExitStack() as held:
         if team.first and lacking:
             print("\n".join(lacking))  # now, and in the table
         check_shares(paper.recipe, team)
         team.in_turn(lambda: build(paper.network, len(classes_of(clips)), paper.weights, paper.recipe.seed))  # a mistake is told now
+        if team.first:
+            held.enter_context(sole(out))
         study = Study(paper, clips, Path(out), team)
         results = [(split, leak(clips, split), {name: study.model(split, name) for name in paper.sets})
                    for split in chances]
@@ -126,4 +129,5 @@ class Study:
         recipe.pop("workers")
         return {"data": str(self.paper.data), "network": self.paper.network, "weights": self.paper.weights,
                 "as_published": self.paper.as_published, "split": split.name, "set": name,
-                "clips": fingerprint([self.clips[i] for i in (*split.train, *split.test)]), **recipe}
+                "clips": fingerprint([self.clips[i] for i in (*split.train, *split.test)]), **recipe,
+                "digests": {"weights": digest(self.paper.weights)} if Path(self.paper.weights).is_file() else {}}
