@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 
@@ -40,19 +41,28 @@ def brought_back(folder):
     return folder
 
 
-def write_whole(path, text):
-    """Put `text` into `path`: after a crash or a full disk the old file is still there, complete."""
-    path = Path(path)
+def write_whole(path, content):
+    """Put a text or bytes into `path`: after a crash or a full disk the old file is still there, complete."""
+    path, content = Path(path), content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        with open(part, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
+        with open(part, "wb") as out:
+            out.write(content)
             out.flush()
             os.fsync(out.fileno())
         put(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def encoded(pixels, kind, **options):
+    """A picture, uint8 (h, w, 3), as the bytes of a file of that kind. Pillow does not notice when a disk that it writes to is full."""
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
 
 
 def check_place(path):
