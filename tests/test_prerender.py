@@ -16,11 +16,12 @@ from instrument.dream import Scene
 from instrument.dream.loop import Inbox
 from instrument.dream.playback import CARD, Loops, Playback, blend, following, frame_path, read_picture
 from instrument.latest import Latest
+from instrument.loopfiles import Settings
 from instrument.model.card import save_model
 from instrument.model.net import HearSee
 from instrument.motion import Journey, Motion, Place
 from instrument.params import DEFAULTS
-from instrument.prerender import Settings, prerender
+from instrument.prerender import prerender
 
 torch.set_num_threads(1)
 CALM = {"dream.octaves": 1.0, "dream.layer": 1.0}

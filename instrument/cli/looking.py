@@ -92,7 +92,8 @@ def prerender_flags(command):
 
 
 def run_prerender(options):
-    from ..prerender import Settings, prerender
+    from ..loopfiles import Settings
+    from ..prerender import prerender
     from ..presets import open_bank
 
     values = open_bank(options.presets).load(options.preset).values if options.preset else {}

@@ -1,0 +1,167 @@
+"""The folder that loops are dreamed into: its card, frames that are kept as they come, and the loops made of them.
+
+What is in it when all is done is described in dream/playback.py.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
+from .files import put, write_whole
+from .params import DEFAULTS, PARAMS, checked
+
+FADE = 0.25  # of the frames: length of the cross-fade
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a loop is made with: `frames` at `fps`, `size` (width, height) px, rows of the table, the seed."""
+
+    out: str = str(FOLDER)
+    model: str | None = None
+    network: str | None = None
+    pictures: str | None = None
+    size: tuple[int, int] = (640, 360)
+    frames: int = 100
+    fps: float = 20.0
+    seed: int = 0
+    values: dict = field(default_factory=dict)
+
+    @property
+    def fade(self):
+        """Frames that are dreamed twice."""
+        return max(1, int(self.frames * FADE))
+
+
+# --- the card
+
+def write_card(settings, model, pictures, rank):
+    """The card of the folder, or ValueError where it says that other loops are there."""
+    card, path = _card(settings, model, pictures), Path(settings.out) / CARD
+    there = _read_card(path) if path.exists() else {}
+    alike = _alike(there, card)
+    if there and not alike and _any_made(path.parent):  # else the settings were a mistake
+        raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
+                         "the same settings to go on")
+    card["pictures"] = {**(there["pictures"] if alike else {}), **card["pictures"]}
+    if rank == 0 and there != card:
+        write_whole(path, json.dumps(card, indent=1) + "\n")
+
+
+def _card(settings, model, pictures):
+    """What loops are made of: of the `pictures` {class: file}, and of a network in a file, what is in them."""
+    network = settings.network and Path(settings.network)
+    return {"fps": float(settings.fps), "frames": settings.frames, "size": list(settings.size), "seed": settings.seed,
+            "weights": model.weights_hash, "network": settings.network, "values": _rows(settings.values),
+            "pictures": {name: _digest(path) for name, path in pictures.items()},
+            "network_file": _digest(network) if network and network.is_file() else None}
+
+
+def _rows(values):
+    """All rows of which loops are made: with another default they are other loops."""
+    rows = {**DEFAULTS, **checked(values)}
+    return {row.name: rows[row.name] for row in PARAMS if row.group in ("dream", "zoom", "mod")}
+
+
+def _alike(there, card):
+    """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed."""
+    ours, theirs = card["pictures"], there.get("pictures")
+    if not isinstance(theirs, dict) or {**there, "pictures": ours} != card:  # until 29 November 2026 the name of their folder, or none
+        return False
+    return all(theirs.get(name, mine) == mine for name, mine in ours.items())
+
+
+def _digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+
+
+def _any_made(folder):
+    """Whether there is a frame or a loop."""
+    return any(path.suffix in (".png", ".mp4") for path in folder.rglob("*"))
+
+
+def _read_card(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
+
+
+# --- frames
+
+def length(settings):
+    return settings.frames + settings.fade
+
+
+def folder_of(settings, name):
+    return Path(settings.out) / name
+
+
+def movie_path(settings, name):
+    return Path(settings.out) / f"{name}.mp4"
+
+
+def place(settings, name, number):
+    """Where a dreamed frame is kept until the loop is closed; the body of the loop is already in its place."""
+    folder = folder_of(settings, name)
+    if settings.fade <= number < settings.frames:
+        return frame_path(folder, number)
+    return folder / f"{'head' if number < settings.fade else 'tail'}-{number:04d}.png"
+
+
+def made(settings, name):
+    """How many frames of a dream are there."""
+    folder = folder_of(settings, name)
+    if all(frame_path(folder, number).exists() for number in range(settings.frames)):
+        return length(settings)  # closed; only the video is missing
+    return next((number for number in range(length(settings)) if not place(settings, name, number).exists()),
+                length(settings))
+
+
+def save(picture, path):
+    """Write a PNG whole or not at all."""
+    from PIL import Image
+
+    part = path.with_name(path.name + ".part")
+    Image.fromarray(picture).save(part, format="PNG", compress_level=3)
+    put(part, path)
+
+
+# --- a loop
+
+def close(settings, name):
+    """Fade the tail into the head, drop what is not needed any more, write the video."""
+    folder = folder_of(settings, name)
+    for number in range(settings.fade):
+        if not frame_path(folder, number).exists():
+            save(_seam(settings, name, number), frame_path(folder, number))
+    for spare in (*folder.glob("head-*.png"), *folder.glob("tail-*.png")):
+        spare.unlink()
+    write_movie(movie_path(settings, name), (read_picture(frame_path(folder, i)) for i in range(settings.frames)),
+                settings.size, settings.fps)
+
+
+def _seam(settings, name, number):
+    """Frame `number` of the fade: at 0 all of the tail, which goes on from the last frame."""
+    share = number / settings.fade
+    tail = read_picture(place(settings, name, settings.frames + number))
+    head = read_picture(place(settings, name, number))
+    return blend([(tail, 1 - share), (head, share)])
+
+
+def write_movie(path, pictures, size, fps):
+    """H.264 of uint8 (h, w, 3) pictures of `size` (width, height), even; whole or not at all."""
+    import av
+
+    from .render.record import add_video, video_frame
+
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    with av.open(str(part), "w") as file:
+        video = add_video(file, size, fps)
+        video.options = {"crf": "18"}
+        for picture in pictures:
+            file.mux(video.encode(video_frame(picture)))
+        file.mux(video.encode(None))
+    put(part, path)
