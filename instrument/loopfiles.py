@@ -5,14 +5,18 @@ What is in it when all is done is described in dream/playback.py.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from PIL import Image
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
 from .files import put, write_whole
 from .params import DEFAULTS, PARAMS, checked
 
 FADE = 0.25  # of the frames: length of the cross-fade
+MADE = re.compile(r"(head-|tail-)?\d{4,}\.png|(?!.*\.part\.).*\.mp4")  # names of frames and loops
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,24 @@ class Settings:
 
 # --- the card
 
-def write_card(settings, model, pictures, rank):
-    """The card of the folder, or ValueError where it says that other loops are there."""
+def write_card(settings, model, pictures):
+    """The card of the folder, or ValueError where loops are there that were made otherwise, or nobody knows how."""
     card, path = _card(settings, model, pictures), Path(settings.out) / CARD
+    found = _any_made(path.parent)  # before the card is read: who makes loops has written it first
     there = _read_card(path) if path.exists() else {}
     alike = _alike(there, card)
-    if there and not alike and _any_made(path.parent):  # else the settings were a mistake
-        raise ValueError(f"{settings.out} holds loops made otherwise (see {path}): choose another --out, or give "
-                         "the same settings to go on")
+    if found and not alike:  # else the settings were a mistake
+        raise ValueError(_otherwise(found, path))
     card["pictures"] = {**(there["pictures"] if alike else {}), **card["pictures"]}
-    if rank == 0 and there != card:
+    if there != card:
         write_whole(path, json.dumps(card, indent=1) + "\n")
+
+
+def _otherwise(found, path):
+    if path.exists():
+        return (f"{path.parent} holds loops made otherwise (see {path}): choose another --out, or give the same settings to go on")
+    return (f"{path.parent} holds {found.relative_to(path.parent)}, and no {CARD} that says how it was made: choose another --out, or "
+            "move it away")
 
 
 def _card(settings, model, pictures):
@@ -78,8 +89,8 @@ def _digest(path):
 
 
 def _any_made(folder):
-    """Whether there is a frame or a loop."""
-    return any(path.suffix in (".png", ".mp4") for path in folder.rglob("*"))
+    """A frame or a loop that is there, as prerender names them; None where there is none."""
+    return next((path for path in (*folder.glob("*.mp4"), *folder.glob("*/*.png")) if MADE.fullmatch(path.name)), None)
 
 
 def _read_card(path):
@@ -111,19 +122,47 @@ def place(settings, name, number):
     return folder / f"{'head' if number < settings.fade else 'tail'}-{number:04d}.png"
 
 
+def finished(settings, name):
+    """Whether a loop is there, whole, with its video."""
+    return movie_path(settings, name).exists() and _closed(settings, name)
+
+
 def made(settings, name):
-    """How many frames of a dream are there."""
-    folder = folder_of(settings, name)
-    if all(frame_path(folder, number).exists() for number in range(settings.frames)):
-        return length(settings)  # closed; only the video is missing
-    return next((number for number in range(length(settings)) if not place(settings, name, number).exists()),
+    """How many frames of a dream are there, whole; what comes after a damaged one is made anew."""
+    if _closed(settings, name):
+        return length(settings)  # only the video is missing
+    return next((number for number in range(length(settings)) if not _whole(settings, place(settings, name, number))),
                 length(settings))
+
+
+def _closed(settings, name):
+    """Whether the tail is in the head; the first frame of a dream that is not closed, or dreamed anew, says that it is not."""
+    folder = folder_of(settings, name)
+    return not place(settings, name, 0).exists() and all(_whole(settings, frame_path(folder, i)) for i in range(settings.frames))
+
+
+def _whole(settings, path):
+    """Whether a frame is there and undamaged, by the checksums in it; ValueError for one of another size."""
+    try:
+        with Image.open(path) as picture:
+            size = picture.size
+            picture.verify()
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises
+        return False
+    if size != tuple(settings.size):
+        raise ValueError(f"{path} is {size[0]}x{size[1]} and no frame of a loop of {settings.size[0]}x{settings.size[1]}: move it away, "
+                         "or choose another --out")
+    return True
+
+
+def keep(settings, name, number, picture):
+    """Keep a frame of a dream. What is there after it is of an earlier one, with which no run that goes on is to go on."""
+    place(settings, name, number + 1).unlink(missing_ok=True)
+    save(picture, place(settings, name, number))
 
 
 def save(picture, path):
     """Write a PNG whole or not at all."""
-    from PIL import Image
-
     part = path.with_name(path.name + ".part")
     Image.fromarray(picture).save(part, format="PNG", compress_level=3)
     put(part, path)
@@ -134,8 +173,8 @@ def save(picture, path):
 def close(settings, name):
     """Fade the tail into the head, drop what is not needed any more, write the video."""
     folder = folder_of(settings, name)
-    for number in range(settings.fade):
-        if not frame_path(folder, number).exists():
+    if not _closed(settings, name):
+        for number in range(settings.fade):
             save(_seam(settings, name, number), frame_path(folder, number))
     for spare in (*folder.glob("head-*.png"), *folder.glob("tail-*.png")):
         spare.unlink()

@@ -16,7 +16,7 @@ from .awake import awake
 from .dream.playback import read_picture
 from .errors import enough_memory
 from .eyes import picture_files_of
-from .loopfiles import close, folder_of, length, made, movie_path, place, save, write_card
+from .loopfiles import close, finished, folder_of, keep, length, made, movie_path, place, write_card
 from .params import BY_NAME, DEFAULTS
 
 SETTLE = 2.0  # s dreamed before the first frame is kept
@@ -34,8 +34,8 @@ def prerender(settings, classes=(), workers=1):
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     mine = _known(classes, model)[rank::ranks]
     _check_size(settings.size)
-    write_card(settings, model, picture_files_of(model, settings.pictures), rank)
-    undone = [name for name in mine if not movie_path(settings, name).exists()]
+    write_card(settings, model, picture_files_of(model, settings.pictures))
+    undone = [name for name in mine if not finished(settings, name)]
     there = sum(made(settings, name) for name in undone)
     frames = _in_processes(settings, undone, workers) if workers > 1 else _loops(settings, undone)
     with awake(screen=False):
@@ -158,7 +158,7 @@ def _loop(dreamer, settings, name):
     begin, end = made(settings, name), length(settings)
     folder_of(settings, name).mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(_dreamt(dreamer, settings, name, begin, end), begin):
-        save(picture, place(settings, name, number))
+        keep(settings, name, number, picture)
         if number < end - 1:
             yield name
     close(settings, name)

@@ -150,6 +150,32 @@ def test_loops_of_which_nobody_knows_what_they_show_do_not_go_on(model, tmp_path
         prerender(settings(model, tmp_path, frames=4), ["rain"])
 
 
+def test_pictures_and_loops_of_which_no_card_says_how_they_were_made_are_left_alone(model, made, tmp_path):
+    for kept in ("bell/0003.png", "bell.mp4", "rain/head-0000.png"):
+        out = tmp_path / kept.replace("/", "-")
+        (out / kept).parent.mkdir(parents=True)
+        (out / kept).write_bytes(b"mine")
+        with pytest.raises(ValueError, match=f"holds {kept}, and no {CARD} .*choose another --out"):
+            prerender(settings(model, out), ["bell"])
+        assert (out / kept).read_bytes() == b"mine" and not (out / CARD).exists()
+
+
+def test_what_is_no_loop_bars_nothing(model, tmp_path):
+    (tmp_path / "poster.png").write_bytes(b"mine")
+    (tmp_path / "bell.part.mp4").write_bytes(b"broken off")
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert Loops(tmp_path).classes == ["bell"] and (tmp_path / "poster.png").read_bytes() == b"mine"
+
+
+def test_a_frame_of_another_size_is_named(model, tmp_path):
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    strange = frame_path(tmp_path / "bell", 2)
+    Image.new("RGB", (96, 80)).save(strange)
+    with pytest.raises(ValueError, match="0002.png is 96x80 and no frame of a loop of 192x160: move it away"):
+        prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert Image.open(strange).size == (96, 80)
+
+
 def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
     with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
         prerender(settings(model, tmp_path), ["whale"])
