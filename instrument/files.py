@@ -1,13 +1,19 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and by one process at a time."""
 
+import errno
 import os
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 ROOT = Path(__file__).parents[1]  # of what is shipped: shaders, presets, models
 THINNEST = 20  # times as long as wide that a picture may be
@@ -54,6 +60,64 @@ def write_whole(path, content):
         put(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(path, patience=0.0):
+    """Within, what the file `path` stands for is ours: True, or False where another process has it for `patience` s (from now).
+
+    The file is there for as long; one that a killed process left bars nobody. On a disk without locks all have it.
+    """
+    file, end = _locked(path), time.monotonic() + patience
+    while file is None and time.monotonic() < end:
+        time.sleep(0.02)
+        file = _locked(path)
+    try:
+        yield file is not None
+    finally:
+        if file is not None:
+            _let_go(file)
+
+
+def _locked(path):
+    """The file `path`, open and locked, or None where another process has it."""
+    while True:
+        file = open(path, "ab")
+        if not _lock(file):
+            file.close()
+            return None
+        if _is_there(file):
+            return file
+        file.close()  # whoever had it deleted it meanwhile: another one may have that name
+
+
+def _lock(file):
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)  # else a file system without locks
+    return True
+
+
+def _is_there(file):
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+    return False
+
+
+def _let_go(file):
+    if fcntl:
+        with suppress(OSError):
+            os.unlink(file.name)  # while nobody else can have it
+        return file.close()
+    file.close()
+    with suppress(OSError):  # Windows deletes nothing that is open, not even elsewhere
+        os.unlink(file.name)
 
 
 def encoded(pixels, kind, **options):

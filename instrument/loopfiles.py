@@ -6,15 +6,20 @@ What is in it when all is done is described in dream/playback.py.
 import hashlib
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from PIL import Image
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
-from .files import put, write_whole
+from .files import held, put, write_whole
 from .params import DEFAULTS, PARAMS, checked
 
+LOCK = ".lock"  # of the folder, while its card is looked at; in the folder of a class, while its loop is made
+PATIENCE = 10.0  # s to wait for the first; nobody has it for longer than it takes to write the card
+GLANCE = 0.2  # s to wait for the other, which somebody may only have looked at
 FADE = 0.25  # of the frames: length of the cross-fade
 MADE = re.compile(r"(head-|tail-)?\d{4,}\.png|(?!.*\.part\.).*\.mp4")  # names of frames and loops
 
@@ -42,16 +47,45 @@ class Settings:
 # --- the card
 
 def write_card(settings, model, pictures):
-    """The card of the folder, or ValueError where loops are there that were made otherwise, or nobody knows how."""
-    card, path = _card(settings, model, pictures), Path(settings.out) / CARD
-    found = _any_made(path.parent)  # before the card is read: who makes loops has written it first
-    there = _read_card(path) if path.exists() else {}
+    """Write the card of the folder, and return it; ValueError where loops are there, or being made, that are made otherwise, or
+    nobody knows how."""
+    folder, card = Path(settings.out), _card(settings, model, pictures)
+    if _read_card(folder / CARD) != _agreed(folder, card):  # else it may be a folder that nobody can write to
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            write_whole(folder / CARD, json.dumps(_agreed(folder, card), indent=1) + "\n")
+    return card
+
+
+@contextmanager
+def ours(settings, name, card):
+    """Within, nobody else makes the loop of this class: True, or False where somebody does. ValueError where `card` is not that of
+    the folder any more: until the first loop is begun, another process may have written its own."""
+    folder = folder_of(settings, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder / LOCK, GLANCE) as mine:
+        if mine:
+            with _alone(folder.parent):
+                _agreed(folder.parent, card)
+        yield mine
+
+
+@contextmanager
+def _alone(folder):
+    with held(folder / LOCK, PATIENCE) as mine:
+        if not mine:
+            raise OSError(f"{folder / LOCK}: another process has had it for {PATIENCE:g} s; see what it does, or choose another --out")
+        yield
+
+
+def _agreed(folder, card):
+    """The card with what the one in the folder says of other classes; ValueError where that says that loops are made otherwise."""
+    found = _any_made(folder)  # before the card is read: who makes loops has written it first
+    there = _read_card(folder / CARD)
     alike = _alike(there, card)
     if found and not alike:  # else the settings were a mistake
-        raise ValueError(_otherwise(found, path))
-    card["pictures"] = {**(there["pictures"] if alike else {}), **card["pictures"]}
-    if there != card:
-        write_whole(path, json.dumps(card, indent=1) + "\n")
+        raise ValueError(_otherwise(found, folder / CARD))
+    return {**card, "pictures": {**(there["pictures"] if alike else {}), **card["pictures"]}}
 
 
 def _otherwise(found, path):
@@ -89,11 +123,19 @@ def _digest(path):
 
 
 def _any_made(folder):
-    """A frame or a loop that is there, as prerender names them; None where there is none."""
-    return next((path for path in (*folder.glob("*.mp4"), *folder.glob("*/*.png")) if MADE.fullmatch(path.name)), None)
+    """A frame or a loop that is there, as prerender names them, or the lock of one that is being made; None where there is none."""
+    files = (path for path in (*folder.glob("*.mp4"), *folder.glob("*/*.png")) if MADE.fullmatch(path.name))
+    return next(chain(files, filter(_is_held, folder.glob(f"*/{LOCK}"))), None)
+
+
+def _is_held(lock):
+    with held(lock) as free:
+        return not free
 
 
 def _read_card(path):
+    if not path.exists():
+        return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

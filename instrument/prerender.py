@@ -7,7 +7,7 @@ head. Frames are kept as they come (loopfiles.py), so that a run that was stoppe
 import os
 import signal
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing import connection, get_context
 
 import numpy as np
@@ -16,7 +16,7 @@ from .awake import awake
 from .dream.playback import read_picture
 from .errors import enough_memory
 from .eyes import picture_files_of
-from .loopfiles import close, finished, folder_of, keep, length, made, movie_path, place, write_card
+from .loopfiles import close, finished, keep, length, made, movie_path, ours, place, write_card
 from .params import BY_NAME, DEFAULTS
 
 SETTLE = 2.0  # s dreamed before the first frame is kept
@@ -25,8 +25,9 @@ SETTLE = 2.0  # s dreamed before the first frame is kept
 def prerender(settings, classes=(), workers=1):
     """Make the loops of `classes` (none: all) that are not there yet; lines of text about them.
 
-    Under torchrun each process makes its share of the classes. ValueError for an unknown class, a size
-    that cannot be dreamed, or a folder of loops made otherwise.
+    Processes, on several machines too, may share a folder: each loop is made by the one that comes first. Under torchrun
+    each has its share of the classes. ValueError for an unknown class, a size that cannot be dreamed, or a folder of loops
+    made otherwise.
     """
     from .model.card import DEFAULT, load_model
 
@@ -34,13 +35,19 @@ def prerender(settings, classes=(), workers=1):
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     mine = _known(classes, model)[rank::ranks]
     _check_size(settings.size)
-    write_card(settings, model, picture_files_of(model, settings.pictures))
+    card = write_card(settings, model, picture_files_of(model, settings.pictures))
     undone = [name for name in mine if not finished(settings, name)]
     there = sum(made(settings, name) for name in undone)
-    frames = _in_processes(settings, undone, workers) if workers > 1 else _loops(settings, undone)
-    with awake(screen=False):
-        _follow(frames, len(undone) * length(settings), there, rank)
-    return [f"{movie_path(settings, name)}  {settings.frames} frames" for name in mine]
+    frames = _in_processes(settings, card, undone, workers) if workers > 1 else _loops(settings, card, undone)
+    with awake(screen=False), closing(frames):
+        _follow(frames, len(undone) * length(settings) - there, there, rank)
+    return [_line(settings, name) for name in mine]
+
+
+def _line(settings, name):
+    if finished(settings, name):
+        return f"{movie_path(settings, name)}  {settings.frames} frames"
+    return f"{name}: another prerender is at work on it; where that ends before it is done, run the same command again to go on"
 
 
 def _known(classes, model):
@@ -57,24 +64,37 @@ def _check_size(size):
         raise ValueError(f"{width}x{height}: loops are {row.lo:.0f} to {row.hi:.0f} px high, and even both ways")
 
 
-def _follow(frames, total, made, rank):
-    """Run through `frames`, the names of the classes a frame was made of, behind a progress bar."""
+def _follow(frames, count, made, rank):
+    """Run through `frames`, the names of the classes a frame was made of, `count` at most, behind a progress bar."""
     from .learn.run import track
 
-    if rank:
-        return [*frames]  # one bar is enough
     newest = deque([""], 1)
-    for _ in track(range(total - made), "dreaming loops", made, lambda: newest[0]):
-        newest.append(next(frames))
-    return [*frames]
+    if rank:
+        deque(frames, 0)  # one bar is enough
+        return
+    for name in track(_Counted(frames, count), "dreaming loops", made, lambda: newest[0]):
+        newest.append(name)
+
+
+class _Counted:
+    """What comes out of a generator, with how many there will be at most."""
+
+    def __init__(self, items, count):
+        self._items, self._count = items, count
+
+    def __len__(self):
+        return self._count
+
+    def __iter__(self):
+        return self._items
 
 
 # --- in processes
 
-def _in_processes(settings, classes, workers):
+def _in_processes(settings, card, classes, workers):
     """`_loops` of each share of the classes in its own process."""
     workers = min(workers, len(classes))
-    with _processes([(settings, classes[i::workers], i, workers) for i in range(workers)]) as running:
+    with _processes([(settings, card, classes[i::workers], i, workers) for i in range(workers)]) as running:
         while running:
             for pipe in connection.wait(list(running)):
                 try:
@@ -110,7 +130,7 @@ def _ended(process):
         raise OSError(f"a worker ended with status {process.exitcode}; run the same command again to go on")
 
 
-def _work(pipe, settings, classes, index, workers):
+def _work(pipe, settings, card, classes, index, workers):
     """One worker process: tells every frame, and a user's mistake."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: who has asked for them ends them
     import torch
@@ -119,7 +139,7 @@ def _work(pipe, settings, classes, index, workers):
 
     torch.set_num_threads(max(1, cores() // workers))
     try:
-        for name in _loops(settings, classes, index, workers):
+        for name in _loops(settings, card, classes, index, workers):
             pipe.send(name)
     except (ValueError, OSError) as mistake:
         pipe.send(mistake)
@@ -127,12 +147,14 @@ def _work(pipe, settings, classes, index, workers):
 
 # --- one process
 
-def _loops(settings, classes, index=0, workers=1):
-    """Make the loops of `classes`, yielding the name of the class after every frame."""
+def _loops(settings, card, classes, index=0, workers=1):
+    """Make the loops of `classes` that nobody else makes, yielding the name of the class after every frame."""
     with enough_memory(settings.size[1], "give a smaller --size or fewer --workers"):
         dreamer = _dreamer(settings, index, workers) if classes else None
         for name in classes:
-            yield from _loop(dreamer, settings, name)
+            with ours(settings, name, card) as mine:
+                if mine and not finished(settings, name):
+                    yield from _loop(dreamer, settings, name)
 
 
 def _dreamer(settings, index, workers):
@@ -156,7 +178,6 @@ def _dreamer(settings, index, workers):
 def _loop(dreamer, settings, name):
     """One class: what is missing of its frames, then the loop closed and the video."""
     begin, end = made(settings, name), length(settings)
-    folder_of(settings, name).mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(_dreamt(dreamer, settings, name, begin, end), begin):
         keep(settings, name, number, picture)
         if number < end - 1:

@@ -2,8 +2,12 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
@@ -15,9 +19,10 @@ from instrument.console import SHOWN
 from instrument.dream import Scene
 from instrument.dream.loop import Inbox
 from instrument.dream.playback import CARD, Loops, Playback, blend, following, frame_path, read_picture
+from instrument.eyes import picture_files_of
 from instrument.latest import Latest
-from instrument.loopfiles import Settings
-from instrument.model.card import save_model
+from instrument.loopfiles import LOCK, Settings, ours, write_card
+from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.motion import Journey, Motion, Place
 from instrument.params import DEFAULTS
@@ -206,6 +211,77 @@ def test_workers_make_the_same_loops(model, made, tmp_path):
     prerender(settings(model, tmp_path), workers=2)
     for name in ("bell", "rain"):
         assert far(read_picture(frame_path(tmp_path / name, 5)), read_picture(frame_path(made / name, 5))) < 1
+
+
+# --- several processes on one folder
+
+TWIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_prerender import prerender, settings
+print("begins", flush=True)
+sys.stdin.readline()
+print(*prerender(settings(sys.argv[2], sys.argv[3])), sep="\\n")
+"""
+
+
+def twin(model, out):
+    """Another process that makes the loops of a folder, when it is told to."""
+    here = Path(__file__).parent
+    return subprocess.Popen([sys.executable, "-c", TWIN, str(here), str(model), str(out)], text=True, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(here.parent)})
+
+
+def test_two_processes_share_the_work_on_a_folder(model, made, tmp_path):
+    twins = [twin(model, tmp_path) for _ in range(2)]
+    for each in twins:
+        assert each.stdout.readline() == "begins\n", each.stderr.read()
+    for each in twins:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    said = [each.communicate() for each in twins]
+    assert [each.returncode for each in twins] == [0, 0] and not any("Traceback" in errors for _, errors in said), said
+    for name in ("bell", "rain"):
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [f"{number:04d}.png" for number in range(8)]
+        for number in (0, 3, 7):
+            assert far(read_picture(frame_path(tmp_path / name, number)), read_picture(frame_path(made / name, number))) < 1
+        assert sum(str(tmp_path / f"{name}.mp4") in lines for lines, _ in said) >= 1
+    assert Loops(tmp_path).classes == ["bell", "rain"] and not [*tmp_path.rglob(".lock")]
+
+
+def test_a_loop_that_somebody_else_makes_is_left_to_them(model, tmp_path):
+    whole = settings(model, tmp_path, frames=4)
+    with ours(whole, "bell", write_card(whole, load_model(model), picture_files_of(load_model(model)))):
+        lines = prerender(settings(model, tmp_path, frames=4))
+        assert lines[0].startswith("bell: another prerender is at work on it") and "rain.mp4  4 frames" in lines[1]
+    assert Loops(tmp_path).classes == ["rain"] and "bell.mp4" in prerender(settings(model, tmp_path, frames=4))[0]
+
+
+def test_nobody_writes_another_card_while_the_first_loop_is_begun(model, tmp_path):
+    whole = settings(model, tmp_path, frames=4)
+    card = write_card(whole, load_model(model), {})
+    with ours(whole, "bell", card) as mine:
+        assert mine
+        with pytest.raises(ValueError, match="made otherwise"):
+            prerender(replace(whole, seed=5), ["rain"])
+
+
+def test_who_finds_another_card_when_a_loop_is_to_begin_does_not_begin_it(model, tmp_path):
+    whole = settings(model, tmp_path, frames=4)
+    card = write_card(whole, load_model(model), {})
+    write_card(replace(whole, seed=5), load_model(model), {})
+    with pytest.raises(ValueError, match="made otherwise"):
+        with ours(whole, "bell", card):
+            pass
+
+
+def test_a_lock_that_a_killed_process_left_bars_nobody(model, tmp_path):
+    write_card(settings(model, tmp_path, frames=4), load_model(model), {})
+    (tmp_path / "bell").mkdir()
+    for folder in (tmp_path, tmp_path / "bell"):
+        (folder / LOCK).touch()
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert Loops(tmp_path).classes == ["bell"] and not [*tmp_path.rglob(LOCK)]
 
 
 # --- playing
