@@ -218,8 +218,8 @@ def close(settings, name):
     if not _closed(settings, name):
         for number in range(settings.fade):
             save(_seam(settings, name, number), frame_path(folder, number))
-    for spare in (*folder.glob("head-*.png"), *folder.glob("tail-*.png")):
-        spare.unlink()
+    for number in (*range(settings.fade), *range(settings.frames, length(settings))):
+        place(settings, name, number).unlink(missing_ok=True)
     write_movie(movie_path(settings, name), (read_picture(frame_path(folder, i)) for i in range(settings.frames)),
                 settings.size, settings.fps)
 

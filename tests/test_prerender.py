@@ -97,6 +97,15 @@ def test_a_stopped_run_keeps_what_there_is(model, tmp_path):
     assert (tmp_path / "bell.mp4").exists() and not list(bell.glob("head-*"))
 
 
+def test_what_is_beside_the_frames_of_a_loop_stays(model, tmp_path):
+    mine = [tmp_path / "bell" / name for name in ("head-of-a-bell.png", "tail-lights.png", "poster.jpg")]
+    mine[0].parent.mkdir()
+    for path in mine:
+        path.write_bytes(b"mine")
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert [path.read_bytes() for path in mine] == [b"mine"] * 3
+
+
 def test_finished_loops_are_left_alone(model, made):
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
     assert len(prerender(settings(model, made))) == 2
