@@ -5,6 +5,7 @@ What is in it when all is done is described in dream/playback.py.
 
 import hashlib
 import json
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from pathlib import Path
 from PIL import Image
 
 from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
-from .files import held, put, write_whole
+from .errors import one_line
+from .files import encoded, held, put, write_whole
 from .params import DEFAULTS, PARAMS, checked
 
 LOCK = ".lock"  # of the folder, while its card is looked at; in the folder of a class, while its loop is made
@@ -205,9 +207,18 @@ def keep(settings, name, number, picture):
 
 def save(picture, path):
     """Write a PNG whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    Image.fromarray(picture).save(part, format="PNG", compress_level=3)
-    put(part, path)
+    with _room(path):
+        write_whole(path, encoded(picture, "PNG", compress_level=3))
+
+
+@contextmanager
+def _room(path):
+    """OSError in one line where a file cannot be written, or one that it is made of be read."""
+    try:
+        yield
+    except OSError as error:  # PyAV's are such, too
+        raise OSError(f"{path}: not written ({error.strerror or one_line(error)}); make room, or see to your rights there, and run the "
+                      "same command again to go on") from None
 
 
 # --- a loop
@@ -234,15 +245,25 @@ def _seam(settings, name, number):
 
 def write_movie(path, pictures, size, fps):
     """H.264 of uint8 (h, w, 3) pictures of `size` (width, height), even; whole or not at all."""
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    try:
+        with _room(path):
+            _encode(part, pictures, size, fps)
+            with open(part, "rb+") as file:
+                os.fsync(file.fileno())  # else a name may be on the disk before what is in the file
+            put(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encode(path, pictures, size, fps):
     import av
 
     from .render.record import add_video, video_frame
 
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    with av.open(str(part), "w") as file:
+    with av.open(str(path), "w") as file:
         video = add_video(file, size, fps)
         video.options = {"crf": "18"}
         for picture in pictures:
             file.mux(video.encode(video_frame(picture)))
         file.mux(video.encode(None))
-    put(part, path)

@@ -13,6 +13,7 @@ from multiprocessing import connection, get_context
 import numpy as np
 
 from .awake import awake
+from .console import tell
 from .dream.playback import read_picture
 from .errors import enough_memory
 from .eyes import picture_files_of
@@ -37,6 +38,9 @@ def prerender(settings, classes=(), workers=1):
     _check_size(settings.size)
     card = write_card(settings, model, picture_files_of(model, settings.pictures))
     undone = [name for name in mine if not finished(settings, name)]
+    for name in undone:
+        if movie_path(settings, name).exists():
+            tell(f"{name}: a frame of its loop is missing or damaged, so the loop is made anew")
     there = sum(made(settings, name) for name in undone)
     frames = _in_processes(settings, card, undone, workers) if workers > 1 else _loops(settings, card, undone)
     with awake(screen=False), closing(frames):

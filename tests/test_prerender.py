@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from helpers import frames, full_disk
 from PIL import Image
 
 from instrument.console import SHOWN
@@ -21,7 +23,8 @@ from instrument.dream.loop import Inbox
 from instrument.dream.playback import CARD, Loops, Playback, blend, following, frame_path, read_picture
 from instrument.eyes import picture_files_of
 from instrument.latest import Latest
-from instrument.loopfiles import LOCK, Settings, ours, write_card
+from instrument.loopfiles import LOCK, Settings, keep, ours, write_card
+from instrument.loopfiles import made as number_made
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.motion import Journey, Motion, Place
@@ -95,6 +98,50 @@ def test_a_stopped_run_keeps_what_there_is(model, tmp_path):
     assert far(marked, read_picture(frame_path(bell, 3))) == far(kept, read_picture(frame_path(bell, 4))) == 0
     assert far(whole, read_picture(frame_path(bell, 6))) < 12  # the same dream, another jitter
     assert (tmp_path / "bell.mp4").exists() and not list(bell.glob("head-*"))
+
+
+@pytest.mark.parametrize("ruin", (lambda data: b"", lambda data: data[:len(data) // 2], lambda data: bytes(len(data))))
+def test_a_damaged_frame_is_dreamed_anew(model, made, tmp_path, ruin):
+    """As a machine that lost its power leaves it: empty, cut off, or full of nothing."""
+    bell = tmp_path / "bell"
+    prerender(settings(model, tmp_path), ["bell"])
+    for path in (tmp_path / "bell.mp4", *(frame_path(bell, number) for number in (0, 1))):
+        path.rename(path.with_name("head-" + path.name) if path.suffix == ".png" else path.with_name("old"))
+    kept, path = frame_path(bell, 2).read_bytes(), frame_path(bell, 4)
+    path.write_bytes(ruin(path.read_bytes()))
+    prerender(settings(model, tmp_path), ["bell"])
+    assert frame_path(bell, 2).read_bytes() == kept and read_picture(path).shape == (160, 192, 3)
+    assert Loops(tmp_path).classes == ["bell"] and len(frames(tmp_path / "bell.mp4")) == 8
+
+
+def test_a_finished_loop_of_which_a_frame_is_damaged_is_made_anew_as_a_whole(model, made, tmp_path, capfd):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    frame_path(tmp_path / "bell", 3).write_bytes(b"")
+    prerender(settings(model, tmp_path))
+    assert "bell: a frame of its loop is missing or damaged, so the loop is made anew" in capfd.readouterr().out
+    for number in range(8):
+        assert far(read_picture(frame_path(tmp_path / "bell", number)), read_picture(frame_path(made / "bell", number))) < 1
+
+
+def test_a_loop_made_anew_that_is_stopped_is_not_taken_for_whole(model, made, tmp_path):
+    """Neither are its old frames mixed with the new ones."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    frame_path(tmp_path / "bell", 3).write_bytes(b"")
+    whole = settings(model, tmp_path)
+    for number, picture in enumerate(np.full((4, 160, 192, 3), 90, np.uint8)):
+        keep(whole, "bell", number, picture)
+        assert number_made(whole, "bell") == number + 1
+
+
+@pytest.mark.parametrize("lost, gone", [("bell/head-0000.png", "bell/0000.png"), ("bell.mp4", "bell.mp4")])
+def test_a_full_disk_is_one_line_and_leaves_no_parts(model, made, tmp_path, lost, gone):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    (tmp_path / gone).unlink()
+    with full_disk(4_000), pytest.raises(OSError, match=f"{lost}: not written .*make room, .*run the same command again"):
+        prerender(settings(model, tmp_path), ["bell"])
+    assert not [*tmp_path.rglob("*.part*")] and not [*tmp_path.rglob(LOCK)]
+    prerender(settings(model, tmp_path), ["bell"])
+    assert Loops(tmp_path).classes == ["bell", "rain"]
 
 
 def test_what_is_beside_the_frames_of_a_loop_stays(model, tmp_path):
