@@ -7,8 +7,10 @@ head. Frames are kept as they come (loopfiles.py), so that a run that was stoppe
 import os
 import signal
 from collections import deque
-from contextlib import closing, contextmanager
-from multiprocessing import connection, get_context
+from contextlib import closing, contextmanager, suppress
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
+from time import sleep
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from .errors import enough_memory
 from .eyes import picture_files_of
 from .loopfiles import close, finished, keep, length, made, movie_path, ours, place, write_card
 from .params import BY_NAME, DEFAULTS
+from .parent import Parent
+from .signals import as_before, ended_in_order, undisturbed
 
 SETTLE = 2.0  # s dreamed before the first frame is kept
 
@@ -43,7 +47,7 @@ def prerender(settings, classes=(), workers=1):
             tell(f"{name}: a frame of its loop is missing or damaged, so the loop is made anew")
     there = sum(made(settings, name) for name in undone)
     frames = _in_processes(settings, card, undone, workers) if workers > 1 else _loops(settings, card, undone)
-    with awake(screen=False), closing(frames):
+    with as_before(), awake(screen=False), closing(frames), ended_in_order():
         _follow(frames, len(undone) * length(settings) - there, there, rank)
     return [_line(settings, name) for name in mine]
 
@@ -119,7 +123,8 @@ def _processes(jobs):
         for job in jobs:
             here, there = context.Pipe(duplex=False)
             running[here] = context.Process(target=_work, args=(there, *job), daemon=True)
-            running[here].start()
+            with undisturbed():  # Ctrl-C goes to all of them: who has asked for them ends them
+                running[here].start()
             there.close()  # so that the end of the process is the end of the pipe
         yield running
     finally:
@@ -134,19 +139,30 @@ def _ended(process):
         raise OSError(f"a worker ended with status {process.exitcode}; run the same command again to go on")
 
 
-def _work(pipe, settings, card, classes, index, workers):
-    """One worker process: tells every frame, and a user's mistake."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them: who has asked for them ends them
+def _work(pipe, *job):
+    """One worker process: tells every frame, and a user's mistake; it ends with who has asked for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows that is not inherited
     import torch
 
     from .model.cpu import cores
 
+    *_, workers = job
     torch.set_num_threads(max(1, cores() // workers))
-    try:
-        for name in _loops(settings, card, classes, index, workers):
-            pipe.send(name)
-    except (ValueError, OSError) as mistake:
-        pipe.send(mistake)
+    Thread(target=_watch, args=(Parent(parent_process().pid),), daemon=True).start()
+    with suppress(KeyboardInterrupt, BrokenPipeError), ended_in_order(), closing(_loops(*job)) as frames:
+        try:
+            for name in frames:
+                pipe.send(name)
+        except BrokenPipeError:  # nobody is there to be told
+            raise
+        except (ValueError, OSError) as mistake:
+            pipe.send(mistake)
+
+
+def _watch(parent):
+    while not parent.gone():
+        sleep(1.0)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 # --- one process

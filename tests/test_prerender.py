@@ -4,8 +4,10 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -338,6 +340,23 @@ def test_a_lock_that_a_killed_process_left_bars_nobody(model, tmp_path):
         (folder / LOCK).touch()
     prerender(settings(model, tmp_path, frames=4), ["bell"])
     assert Loops(tmp_path).classes == ["bell"] and not [*tmp_path.rglob(LOCK)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
+@pytest.mark.parametrize("how, status", [(signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_workers_end_with_who_asked_for_them(model, tmp_path, how, status):
+    """They share its output: that it ends is the end of all of them."""
+    out = tmp_path / "out"
+    command = ["prerender", "--out", out, "--model", model, "--size", "192x160", "--fps", "5", "--count", "9999", "--workers", "2"]
+    shown = subprocess.Popen([sys.executable, "-m", "instrument", *map(str, command)], cwd=Path(__file__).parents[1], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 240
+    while len([*out.glob("*/head-*.png")]) < 3 and shown.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    shown.send_signal(how)
+    said, _ = shown.communicate(timeout=120)
+    assert shown.returncode == status and "Traceback" not in said, said
+    assert how == signal.SIGKILL or not [*out.rglob("*.part")] + [*out.rglob(LOCK)]
 
 
 # --- playing
