@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from .dream.playback import CARD, FOLDER, blend, frame_path, read_picture
+from .dream.playback import CARD, FOLDER, blend, frame_path, open_picture, read_picture
 from .errors import one_line
 from .files import encoded, held, put, write_whole
 from .params import DEFAULTS, PARAMS, checked
@@ -238,9 +239,9 @@ def close(settings, name):
 def _seam(settings, name, number):
     """Frame `number` of the fade: at 0 all of the tail, which goes on from the last frame."""
     share = number / settings.fade
-    tail = read_picture(place(settings, name, settings.frames + number))
-    head = read_picture(place(settings, name, number))
-    return blend([(tail, 1 - share), (head, share)])
+    tail = open_picture(place(settings, name, settings.frames + number))
+    head = open_picture(place(settings, name, number))
+    return np.asarray(blend([(tail, 1 - share), (head, share)]))
 
 
 def write_movie(path, pictures, size, fps):

@@ -22,7 +22,19 @@ from PIL import Image
 from instrument.console import SHOWN
 from instrument.dream import Scene
 from instrument.dream.loop import Inbox
-from instrument.dream.playback import CARD, Loops, Playback, blend, following, frame_path, read_picture
+from instrument.dream.playback import (
+    CARD,
+    Ahead,
+    Kept,
+    Loops,
+    Pace,
+    Playback,
+    blend,
+    following,
+    frame_path,
+    open_picture,
+    read_picture,
+)
 from instrument.eyes import picture_files_of
 from instrument.latest import Latest
 from instrument.loopfiles import LOCK, Settings, keep, ours, write_card
@@ -367,16 +379,27 @@ def scene(weights, now, **changes):
 
 def test_loops_are_mixed_by_class_weights(made):
     loops = Loops(made)
-    means = [loops.mixture({"bell": 1 - share, "rain": share}, 3).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    means = [np.asarray(loops.mixture({"bell": 1 - share, "rain": share}, 3)).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert means == sorted(means) and means[0] < means[-1] - 20
     assert abs(means[2] - (means[0] + means[-1]) / 2) < 2
 
 
 def test_a_mixture_keeps_contrast():
     dice = np.random.default_rng(0)
-    a, b = (dice.integers(60, 190, (40, 60, 3), np.uint8) for _ in range(2))
-    assert blend([(a, 0.5), (b, 0.5)]).std() == pytest.approx(a.std(), rel=0.05)
-    assert blend([(a, 1.0)]) is a
+    parts = [Image.fromarray(dice.integers(60, 190, (40, 60, 3), np.uint8)) for _ in range(3)]
+    for shares in ((0.5, 0.5), (0.2, 0.8), (0.5, 0.3, 0.2)):
+        mixed = np.asarray(blend([*zip(parts, shares)]))
+        assert mixed.std() == pytest.approx(np.asarray(parts[0]).std(), rel=0.05)
+        assert far(mixed, plainly_blended(parts, shares)) < 1
+    assert blend([(parts[0], 1.0)]) is parts[0]
+
+
+def plainly_blended(parts, shares):
+    """The same in float, as it is meant."""
+    pictures = [np.asarray(part).astype(float) for part in parts]
+    mixed = sum(picture * share for picture, share in zip(pictures, shares))
+    gain = sum(picture.std() * share for picture, share in zip(pictures, shares)) / mixed.std()
+    return ((mixed - mixed.mean((0, 1))) * max(gain, 1) + mixed.mean((0, 1))).clip(0, 255)
 
 
 def test_playback_follows_time_and_goes_round(made):
@@ -389,7 +412,7 @@ def test_playback_follows_time_and_goes_round(made):
         assert frame.pixels.shape == (160, 192, 4) and frame.pixels.flags["C_CONTIGUOUS"]
         seen.append(frame.pixels[..., :3])
     assert far(seen[1], read_picture(frame_path(made / "bell", 3))) == 0
-    assert far(seen[2], seen[0]) == 0  # 0.8 s later it began again
+    assert far(seen[2], seen[0]) < 3  # 0.8 s later it began again
 
 
 def test_a_loop_moves_as_it_was_made_to_whatever_the_zoom_of_now(made):
@@ -411,6 +434,114 @@ def test_after_a_freeze_a_loop_goes_on_where_it_was(made):
         frame = frames.take()
         seen += [frame.pixels[..., :3]] if frame else []
     assert far(seen[1], read_picture(frame_path(made / "bell", 1))) == 0
+
+
+@pytest.mark.parametrize("stride", (2, 3, 5))
+@pytest.mark.parametrize("display", (24.0, 60.0))
+def test_a_slow_machine_leaves_out_the_same_number_of_frames_each_time(display, stride):
+    number, shown, fps = None, [], 20.0
+    for turn in range(200):
+        seen = math.floor(turn * stride / fps * display) / display
+        number = following(number, seen * fps, stride)
+        shown.append(number)
+    steps = [after - before for before, after in pairwise(shown)]
+    assert abs(shown[-1] - 199 * stride) <= 3 and steps.count(stride) > 190 and max(steps) <= stride + 1
+
+
+def test_the_pace_is_what_the_machine_can_keep_and_a_hitch_does_not_change_it():
+    pace, strides = Pace(), []
+    for took in (*[0.01] * 20, 0.4, *[0.01] * 20, *[0.12] * 20, *[0.07] * 20, *[0.01] * 20):
+        pace.took(took, 0.05)
+        strides.append(pace.stride)
+    assert set(strides[:41]) == {1} and strides[60] == 3 and strides[80] == 2 and strides[-1] == 1
+
+
+class Slow:
+    """Loops whose frames take so many seconds of a clock of ours."""
+
+    def __init__(self, loops, takes):
+        self.loops, self.takes, self.now = loops, takes, 0.0
+
+    def __getattr__(self, name):
+        return getattr(self.loops, name)
+
+    def mixture(self, *what):
+        self.now += self.takes
+        return self.loops.mixture(*what)
+
+
+def test_a_playback_too_slow_for_all_frames_is_even_and_says_so(made):
+    slow, frames, shown = Slow(Loops(made), 0.17), Latest(), []
+    player = Playback(slow, frames, clock=lambda: slow.now)
+    for _ in range(40):
+        began = slow.now
+        player.turn(scene({"bell": 1.0}, slow.now))
+        shown.append(player._number)
+        slow.now = max(slow.now, began + player._wanted(None))
+    assert {after - before for before, after in pairwise(shown[12:])} == {2}  # of 0.1 s each
+    assert frames.take().note == "1 of 2 frames of the loops (slow)"
+    slow.takes = 0.01
+    for _ in range(10):
+        player.turn(scene({"bell": 1.0}, slow.now))
+    assert frames.take().note == "" and player._wanted(None) == 0.1
+
+
+def test_frames_are_read_ahead_in_the_order_in_which_they_are_needed(made):
+    loops = Loops(made)
+    ahead, order = Ahead(loops), []
+    loops.take_in = lambda *place: order.append(place) or loops.kept.put(*place, b"frame")
+    ahead.due = ("rain",), 6, 2
+    while ahead.take_in():
+        pass
+    rain, bell = [("rain", number) for number in (6, 0, 2, 4, 7, 1, 3, 5)], [("bell", number) for number in range(8)]
+    assert order == rain + bell  # of those shown the next first, and last what a slow machine leaves out
+
+
+def test_a_damaged_frame_does_not_end_the_reading_ahead(made, tmp_path):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    frame_path(tmp_path / "bell", 3).write_bytes(b"")
+    loops = Loops(tmp_path)
+    ahead = Ahead(loops)
+    while ahead.take_in():
+        pass
+    assert [number for number in range(8) if not loops.kept.get("bell", number)] == [3] and loops.kept.get("rain", 7)
+
+
+def test_each_frame_of_a_circle_is_read_once(made, monkeypatch):
+    loops, files = Loops(made), []
+    wanted = [read_picture(frame_path(made / "bell", number)) for number in range(8)]
+    monkeypatch.setattr("instrument.dream.playback.open_picture", lambda path: files.append(path) or open_picture(path))
+    for number in range(24):
+        assert far(np.asarray(loops.mixture({"bell": 1.0}, number)), wanted[number % 8]) < 3
+    assert len(files) == 8
+
+
+def test_where_memory_is_short_what_is_shown_stays_and_takes_room_from_what_was_shown_longest_ago():
+    kept, frame = Kept(10), b"four"
+    for name in "abc":
+        kept.put(name, 0, frame)
+    assert kept.get("b", 0) and not kept.get("c", 0) and kept.full_for("c")  # none is shown: all may be needed
+    for name in "bac":
+        kept.show([name])
+    kept.put("c", 0, frame)
+    assert kept.get("c", 0) and kept.get("a", 0) and not kept.get("b", 0)
+    for number in (1, 2):
+        kept.put("c", number, frame)
+    assert kept.get("c", 0) and kept.get("c", 1) and not kept.get("a", 0)
+    assert not kept.get("c", 2) and kept.full_for("c")  # a circle that is longer keeps what it has
+
+
+def test_who_reads_ahead_rests_where_there_is_no_more_room(made):
+    loops = Loops(made)
+    loops.kept = Kept(len(b"frame") * 3)
+    ahead, order = Ahead(loops), []
+    loops.take_in = lambda *place: order.append(place) or loops.kept.put(*place, b"frame")
+    for name in ("bell", "rain"):
+        loops.kept.show([name])
+        ahead.due = (name,), 0, 1
+        while ahead.take_in():
+            assert len(order) < 20
+        assert loops.kept.get(name, 2) and not loops.kept.get(name, 3)
 
 
 @pytest.mark.parametrize("display", (24.0, 25.0, 30.0, 50.0, 60.0))
@@ -440,7 +571,7 @@ def test_playback_holds_and_remembers(made):
     assert frames.take() is None
     for weights in ({}, {"whale": 1.0}, {"whale": 0.9, "bell": 0.1}):  # of none there is a loop, of the last only of a little
         player.turn(scene(weights, 0.8))
-        assert far(frames.take().pixels, first) == 0
+        assert far(frames.take().pixels, first) < 3
 
 
 def test_another_class_fades_in(made):
