@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .dream.playback import CARD, FOLDER, blend, frame_path, open_picture, read_picture
+from .dream.playback import CARD, FOLDER, blend, frame_path, open_picture, read_card, read_picture
 from .errors import one_line
 from .files import encoded, held, put, write_whole
 from .params import DEFAULTS, PARAMS, checked
@@ -53,7 +53,7 @@ def write_card(settings, model, pictures):
     """Write the card of the folder, and return it; ValueError where loops are there, or being made, that are made otherwise, or
     nobody knows how."""
     folder, card = Path(settings.out), _card(settings, model, pictures)
-    if _read_card(folder / CARD) != _agreed(folder, card):  # else it may be a folder that nobody can write to
+    if _there(folder) != _agreed(folder, card):  # else it may be a folder that nobody can write to
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             write_whole(folder / CARD, json.dumps(_agreed(folder, card), indent=1) + "\n")
@@ -84,11 +84,15 @@ def _alone(folder):
 def _agreed(folder, card):
     """The card with what the one in the folder says of other classes; ValueError where that says that loops are made otherwise."""
     found = _any_made(folder)  # before the card is read: who makes loops has written it first
-    there = _read_card(folder / CARD)
+    there = _there(folder)
     alike = _alike(there, card)
     if found and not alike:  # else the settings were a mistake
         raise ValueError(_otherwise(found, folder / CARD))
     return {**card, "pictures": {**(there["pictures"] if alike else {}), **card["pictures"]}}
+
+
+def _there(folder):
+    return read_card(folder) if (folder / CARD).exists() else {}
 
 
 def _otherwise(found, path):
@@ -134,15 +138,6 @@ def _any_made(folder):
 def _is_held(lock):
     with held(lock) as free:
         return not free
-
-
-def _read_card(path):
-    if not path.exists():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): restore it or choose another --out") from None
 
 
 # --- frames

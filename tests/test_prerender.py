@@ -188,9 +188,16 @@ def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
     for network in ("nosuch", "nothing"):
         with pytest.raises(ValueError, match=f"no torchvision classifier '{network}'"):
             prerender(settings(model, tmp_path, network=network), ["bell"])
-    (tmp_path / CARD).write_text("{")
-    with pytest.raises(ValueError, match=f"{CARD} is damaged .*choose another --out"):
-        prerender(settings(model, tmp_path), ["bell"])
+
+
+@pytest.mark.parametrize("text", ("{", "[]", "7", "null", '"fps"', '{"fps": 20}', '{"fps": "x", "frames": 1, "size": [2, 2]}'))
+def test_a_damaged_card_is_explained_to_whoever_makes_loops_and_to_whoever_plays_them(model, tmp_path, text):
+    (tmp_path / CARD).write_text(text)
+    for use in (lambda: prerender(settings(model, tmp_path), ["bell"]), lambda: Loops(tmp_path)):
+        with pytest.raises(ValueError, match=f"{CARD} is damaged .*choose another --out") as told:
+            use()
+        assert "\n" not in str(told.value)
+    assert (tmp_path / CARD).read_text() == text
 
 
 def test_loops_show_ones_own_pictures_and_do_not_go_on_with_others(model, made, tmp_path):

@@ -313,6 +313,8 @@ def read_card(folder):
     path = Path(folder) / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError("not what prerender writes")
         kept = {**card, "fps": float(card["fps"]), "frames": int(card["frames"]), "size": list(map(int, card["size"]))}
         if not min(kept["fps"], kept["frames"], *kept["size"]) > 0 or len(kept["size"]) != 2:
             raise ValueError("fps, frames and size are numbers above 0")
@@ -321,4 +323,4 @@ def read_card(folder):
         raise ValueError(f"{path} is missing: no loops there; make them with `hearsee prerender --out "
                          f"{folder}`") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}): render into another folder") from None
+        raise ValueError(f"{path} is damaged ({error}): restore it, or choose another --out for `hearsee prerender`") from None
