@@ -18,8 +18,10 @@ from PIL import Image
 from .dream.playback import CARD, FOLDER, blend, frame_path, open_picture, read_card, read_picture
 from .errors import one_line
 from .files import encoded, held, put, write_whole
-from .params import DEFAULTS, PARAMS, checked
+from .params import DEFAULTS, checked
 
+# Rows on which no frame depends: what makes them so has a place of its own in the card, hears no sound, or plays live.
+LIVE = ("dream.size", "dream.seed", "dream.rate", "dream.spectrogram", "zoom.echo")
 LOCK = ".lock"  # of the folder, while its card is looked at; in the folder of a class, while its loop is made
 PATIENCE = 10.0  # s to wait for the first; nobody has it for longer than it takes to write the card
 GLANCE = 0.2  # s to wait for the other, which somebody may only have looked at
@@ -88,7 +90,7 @@ def _agreed(folder, card):
     alike = _alike(there, card)
     if found and not alike:  # else the settings were a mistake
         raise ValueError(_otherwise(found, folder / CARD))
-    return {**card, "pictures": {**(there["pictures"] if alike else {}), **card["pictures"]}}
+    return {**there, "pictures": {**there["pictures"], **card["pictures"]}} if alike else card
 
 
 def _there(folder):
@@ -113,14 +115,18 @@ def _card(settings, model, pictures):
 
 def _rows(values):
     """All rows of which loops are made: with another default they are other loops."""
-    rows = {**DEFAULTS, **checked(values)}
-    return {row.name: rows[row.name] for row in PARAMS if row.group in ("dream", "zoom", "mod")}
+    return _counted({**DEFAULTS, **checked(values)})
+
+
+def _counted(values):
+    return {name: value for name, value in values.items() if name.split(".")[0] in ("dream", "zoom") and name not in LIVE}
 
 
 def _alike(there, card):
     """Whether loops by one card go on by the other: a class may have come since, but the picture of none changed."""
-    ours, theirs = card["pictures"], there.get("pictures")
-    if not isinstance(theirs, dict) or {**there, "pictures": ours} != card:  # until 29 November 2026 the name of their folder, or none
+    ours, theirs, values = card["pictures"], there.get("pictures"), there.get("values")
+    # Until 29 November 2026 pictures were the name of their folder, or none; until 30 November values were those of all rows.
+    if not isinstance(theirs, dict) or not isinstance(values, dict) or {**there, "pictures": ours, "values": _counted(values)} != card:
         return False
     return all(theirs.get(name, mine) == mine for name, mine in ours.items())
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -42,8 +43,8 @@ from instrument.loopfiles import made as number_made
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.motion import Journey, Motion, Place
-from instrument.params import DEFAULTS
-from instrument.prerender import prerender
+from instrument.params import DEFAULTS, PARAMS
+from instrument.prerender import _scene, prerender
 
 torch.set_num_threads(1)
 CALM = {"dream.octaves": 1.0, "dream.layer": 1.0}
@@ -182,6 +183,53 @@ def test_loops_of_other_defaults_are_other_loops(model, made, monkeypatch):
     monkeypatch.setitem(DEFAULTS, "dream.smoothing", 0.123)
     with pytest.raises(ValueError, match="made otherwise"):
         prerender(settings(model, made))
+
+
+class Noting(Mapping):
+    """Values that note which of them are read."""
+
+    def __init__(self, values, read):
+        self._values, self._read = values, read
+
+    def __getitem__(self, name):
+        self._read.add(name)
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self):
+        return len(self._values)
+
+
+def test_the_card_lists_the_rows_on_which_a_loop_depends_and_no_others(model, tmp_path, monkeypatch):
+    read = set()
+    monkeypatch.setattr("instrument.prerender._scene", lambda *what: (found := _scene(*what)) and replace(
+        found, values=Noting(found.values, read)))
+    everything = {"dream.energy": 0.5, "dream.channel": 0.5, "dream.class": 0.5, "dream.octaves": 2.0, "dream.spectrogram": 1.0,
+                  "zoom.pan_x": 0.1}
+    prerender(settings(model, tmp_path, frames=4, values=everything), ["bell"])
+    assert read - {"dream.size", "dream.seed"} == set(json.loads((tmp_path / CARD).read_text())["values"])
+
+
+@pytest.mark.parametrize("row, value", [("dream.rate", 25.0), ("dream.seed", 7.0), ("dream.size", 512.0), ("zoom.echo", 0.5),
+                                        ("mod.1.depth", -0.5), ("dream.spectrogram", 1.0), ("post.hue", 90.0)])
+def test_a_row_on_which_no_loop_depends_makes_no_other_loops(model, made, row, value):
+    before = (made / CARD).read_text()
+    assert len(prerender(settings(model, made, values={**CALM, row: value}))) == 2 and (made / CARD).read_text() == before
+
+
+def test_a_card_of_an_earlier_version_is_accepted_and_stays(model, made, tmp_path):
+    """Until 30 November 2026 it listed all rows of its groups."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    card = json.loads((made / CARD).read_text())
+    rows = {**{row.name: row.default for row in PARAMS if row.group in ("dream", "zoom", "mod")}, **CALM, "mod.1.depth": 0.7}
+    text = json.dumps({**card, "values": rows})
+    (tmp_path / CARD).write_text(text)
+    assert "bell.mp4" in prerender(settings(model, tmp_path))[0] and (tmp_path / CARD).read_text() == text
+    (tmp_path / CARD).write_text(json.dumps({**card, "values": {**rows, "dream.step": 0.2}}))
+    with pytest.raises(ValueError, match="made otherwise"):
+        prerender(settings(model, tmp_path))
 
 
 def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
