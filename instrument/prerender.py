@@ -17,7 +17,7 @@ import numpy as np
 from .awake import awake
 from .console import tell
 from .dream.playback import read_picture
-from .errors import enough_memory
+from .errors import enough_memory, left_out
 from .eyes import picture_files_of
 from .loopfiles import close, finished, keep, length, made, movie_path, ours, place, write_card
 from .params import BY_NAME, DEFAULTS
@@ -41,20 +41,25 @@ def prerender(settings, classes=(), workers=1):
     mine = _known(classes, model)[rank::ranks]
     _check_size(settings.size)
     card = write_card(settings, model, picture_files_of(model, settings.pictures))
-    undone = [name for name in mine if not finished(settings, name)]
-    for name in undone:
-        if movie_path(settings, name).exists():
-            tell(f"{name}: a frame of its loop is missing or damaged, so the loop is made anew")
+    undone = _undone(settings, mine)
     there = sum(made(settings, name) for name in undone)
     frames = _in_processes(settings, card, undone, workers) if workers > 1 else _loops(settings, card, undone)
     with as_before(), awake(screen=False), closing(frames), ended_in_order():
-        _follow(frames, len(undone) * length(settings) - there, there, rank)
-    return [_line(settings, name) for name in mine]
+        lost = _follow(frames, len(undone) * length(settings) - there, there, rank)
+    return [_line(settings, name, lost.get(name, 0)) for name in mine]
 
 
-def _line(settings, name):
+def _undone(settings, classes):
+    undone = [name for name in classes if not finished(settings, name)]
+    for name in undone:
+        if movie_path(settings, name).exists():
+            tell(f"{name}: a frame of its loop is missing or damaged, so the loop is made anew")
+    return undone
+
+
+def _line(settings, name, lost):
     if finished(settings, name):
-        return f"{movie_path(settings, name)}  {settings.frames} frames"
+        return f"{movie_path(settings, name)}  {settings.frames} frames{left_out(lost)}"
     return f"{name}: another prerender is at work on it; where that ends before it is done, run the same command again to go on"
 
 
@@ -73,15 +78,18 @@ def _check_size(size):
 
 
 def _follow(frames, count, made, rank):
-    """Run through `frames`, the names of the classes a frame was made of, `count` at most, behind a progress bar."""
+    """Run through `frames`, `count` at most, behind a progress bar: (class that one was made of, how many steps its dream went on
+    without so far). {class: the last of these}."""
     from .learn.run import track
 
     newest = deque([""], 1)
     if rank:
-        deque(frames, 0)  # one bar is enough
-        return
-    for name in track(_Counted(frames, count), "dreaming loops", made, lambda: newest[0]):
+        return dict(frames)  # one bar is enough
+    lost = {}
+    for name, steps in track(_Counted(frames, count), "dreaming loops", made, lambda: newest[0]):
         newest.append(name)
+        lost[name] = steps
+    return lost
 
 
 class _Counted:
@@ -151,8 +159,8 @@ def _work(pipe, *job):
     Thread(target=_watch, args=(Parent(parent_process().pid),), daemon=True).start()
     with suppress(KeyboardInterrupt, BrokenPipeError), ended_in_order(), closing(_loops(*job)) as frames:
         try:
-            for name in frames:
-                pipe.send(name)
+            for news in frames:
+                pipe.send(news)
         except BrokenPipeError:  # nobody is there to be told
             raise
         except (ValueError, OSError) as mistake:
@@ -168,13 +176,14 @@ def _watch(parent):
 # --- one process
 
 def _loops(settings, card, classes, index=0, workers=1):
-    """Make the loops of `classes` that nobody else makes, yielding the name of the class after every frame."""
+    """Make the loops of `classes` that nobody else makes, yielding after every frame what `_follow` is told."""
     with enough_memory(settings.size[1], "give a smaller --size or fewer --workers"):
         dreamer = _dreamer(settings, index, workers) if classes else None
         for name in classes:
+            before = int(dreamer.lost)
             with ours(settings, name, card) as mine:
-                if mine and not finished(settings, name):
-                    yield from _loop(dreamer, settings, name)
+                for _ in _loop(dreamer, settings, name) if mine and not finished(settings, name) else ():
+                    yield name, int(dreamer.lost) - before
 
 
 def _dreamer(settings, index, workers):
@@ -196,15 +205,15 @@ def _dreamer(settings, index, workers):
 
 
 def _loop(dreamer, settings, name):
-    """One class: what is missing of its frames, then the loop closed and the video."""
+    """One class: what is missing of its frames, then the loop closed and the video; yields after every frame."""
     begin, end = made(settings, name), length(settings)
     for number, picture in enumerate(_dreamt(dreamer, settings, name, begin, end), begin):
         keep(settings, name, number, picture)
         if number < end - 1:
-            yield name
+            yield
     close(settings, name)
     if begin < end:
-        yield name  # the last frame counts when the loop is whole
+        yield  # the last frame counts when the loop is whole
 
 
 def _dreamt(dreamer, settings, name, begin, end):

@@ -36,6 +36,7 @@ from instrument.dream.playback import (
     open_picture,
     read_picture,
 )
+from instrument.errors import left_out
 from instrument.eyes import picture_files_of
 from instrument.latest import Latest
 from instrument.loopfiles import LOCK, Settings, keep, ours, write_card
@@ -311,6 +312,20 @@ def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
         prerender(settings(model, tmp_path), ["whale"])
     with pytest.raises(ValueError, match="160 to 1024"):
         prerender(settings(model, tmp_path, size=(64, 64)))
+
+
+def test_steps_that_a_dream_went_on_without_are_said_of_its_loop(model, tmp_path, monkeypatch):
+    from instrument.dream.dreamer import Dreamer
+
+    step = Dreamer.step
+
+    def losing(self, past, scene):
+        self.lost += scene.now >= 0 and "bell" in scene.weights
+        return step(self, past, scene)
+
+    monkeypatch.setattr(Dreamer, "step", losing)
+    bell, rain = prerender(settings(model, tmp_path, frames=4))
+    assert bell.endswith("4 frames" + left_out(5)) and rain.endswith("rain.mp4  4 frames")
 
 
 def test_too_little_memory_is_one_line_with_the_cure(model, tmp_path, monkeypatch):
