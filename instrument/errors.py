@@ -35,3 +35,8 @@ def one_line(error):
         return "no reason given"
     text = error.decode(errors="replace") if isinstance(error, bytes) else str(error)
     return " ".join(text.split())[:LONGEST] or type(error).__name__
+
+
+def left_out(steps):
+    """What a last line says of so many steps that a dream went on without; "" for none."""
+    return f"; {steps} dream steps were left out, as a gradient was not finite: another layer or network may do" if steps else ""

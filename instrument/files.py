@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and by one process at a time."""
 
 import errno
 import os
@@ -6,13 +6,19 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 ROOT = Path(__file__).parents[1]  # of what is shipped: shaders, presets, models
 THINNEST = 20  # times as long as wide that a picture may be
 QUIET = (110, 110, 110, 255)  # behind a cut-out
-HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what systems say of a lock that another process has
+HELD = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)  # what systems say of a lock that another process has
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
 
@@ -42,14 +48,14 @@ def brought_back(folder):
     return folder
 
 
-def write_whole(path, text):
-    """Put `text` into `path`: after a crash or a full disk the old file is still there, complete."""
-    path = Path(path)
+def write_whole(path, content):
+    """Put a text or bytes into `path`: after a crash or a full disk the old file is still there, complete."""
+    path, content = Path(path), content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        with open(part, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
+        with open(part, "wb") as out:
+            out.write(content)
             out.flush()
             os.fsync(out.fileno())
         put(part, path)
@@ -60,47 +66,79 @@ def write_whole(path, text):
 @contextmanager
 def sole(folder):
     """Have a folder to write into for this process alone, which its death ends as well; ValueError where another one has it."""
-    path = Path(folder) / "in-use"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = _locked(path)
-    try:
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder / "in-use") as mine:
+        if not mine:
+            raise ValueError(f"{folder}: another process is at work there; wait for its end, or choose another folder (--run or --out)")
         yield
+
+
+@contextmanager
+def held(path, patience=0.0):
+    """Within, what the file `path` stands for is ours: True, or False where another process has it for `patience` s (from now).
+
+    The file is there for as long; one that a killed process left bars nobody. On a disk without locks all have it.
+    """
+    file, end = _locked(path), time.monotonic() + patience
+    while file is None and time.monotonic() < end:
+        time.sleep(0.02)
+        file = _locked(path)
+    try:
+        yield file is not None
     finally:
-        if sys.platform != "win32":
-            path.unlink(missing_ok=True)  # while it is ours: who has opened it since finds that it is gone, see `_locked`
-        file.close()
-        if sys.platform == "win32":
-            with suppress(OSError):  # another has it open by now
-                path.unlink()
+        if file is not None:
+            _let_go(file)
 
 
 def _locked(path):
-    """The file of that name, open and ours."""
+    """The file `path`, open and locked, or None where another process has it."""
     while True:
-        file = open(path, "a")  # noqa: SIM115  it stays open
-        try:
-            _lock(file)
-        except OSError as error:
-            if error.errno in HELD:  # else it is a disk that knows no locks
-                file.close()
-                raise ValueError(f"{path.parent}: another process is at work there; wait for its end, or choose another folder "
-                                 "(--run or --out)") from None
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        file.close()  # of who had it before us and has taken its name away
+        file = open(path, "ab")
+        if not _lock(file):
+            file.close()
+            return None
+        if _is_there(file):
+            return file
+        file.close()  # whoever had it deleted it meanwhile: another one may have that name
 
 
 def _lock(file):
-    """OSError where another process has it."""
-    if sys.platform == "win32":
-        import msvcrt
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
 
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        return error.errno not in HELD  # else a file system without locks
+    return True
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+def _is_there(file):
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+    return False
+
+
+def _let_go(file):
+    if fcntl:
+        with suppress(OSError):
+            os.unlink(file.name)  # while nobody else can have it
+        return file.close()
+    file.close()
+    with suppress(OSError):  # Windows deletes nothing that is open, not even elsewhere
+        os.unlink(file.name)
+
+
+def encoded(pixels, kind, **options):
+    """A picture, uint8 (h, w, 3), as the bytes of a file of that kind. Pillow does not notice when a disk that it writes to is full."""
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
 
 
 def check_place(path):

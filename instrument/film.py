@@ -13,7 +13,7 @@ from pathlib import Path
 from .audio.files import Frames, open_sound, seconds
 from .awake import awake
 from .console import tell
-from .errors import enough_memory
+from .errors import enough_memory, left_out
 from .offline import HAIR, Hearing, Offline, opening
 from .params import DEFAULTS
 from .presets import open_bank
@@ -130,9 +130,9 @@ def _hears(take):
 def _report(take, reel, path, count):
     heard = ", ".join(dict.fromkeys(name for _, name, _ in take.heard.events)) or "nothing known"
     if reel.count == count:
-        tell(f"video: {path}, {count} frames; heard {heard}")
+        tell(f"video: {path}, {count} frames; heard {heard}{left_out(take.lost)}")
     elif path:
-        tell(f"broken off after {_long(reel.time)} of {_long(count / reel.fps)}; what there is plays from {path}")
+        tell(f"broken off after {_long(reel.time)} of {_long(count / reel.fps)}; what there is plays from {path}{left_out(take.lost)}")
     else:
         tell("broken off before the first frame: there is no video")
 

@@ -91,6 +91,12 @@ class Take:
         self._now = self._due = -before
         self._drawn = 0.0
         self._look, self._idle = look, idle
+        self._lost = int(self._dreamer.lost)  # by those before
+
+    @property
+    def lost(self):
+        """How many steps the dream went on without, as a gradient was not finite."""
+        return int(self._dreamer.lost) - self._lost
 
     def __enter__(self):
         return self

@@ -18,6 +18,7 @@ from helpers import frames, full_disk
 from instrument.audio import demo
 from instrument.audio.files import BLOCK, Sound, seconds
 from instrument.cli import main, parser
+from instrument.errors import left_out
 from instrument.film import FilmOptions
 from instrument.params import PARAMS
 from instrument.signals import ENDS
@@ -113,6 +114,21 @@ def test_the_same_call_gives_the_same_frames_and_never_takes_a_name_in_use(made,
     assert said[-1] == f"video: {tmp_path / 'a-2.mp4'}, 18 frames; heard dog_bark"
     assert path.read_bytes() == first
     assert all(np.array_equal(*pair) for pair in zip(frames(path), frames(tmp_path / "a-2.mp4"), strict=True))
+
+
+def test_steps_that_the_dream_went_on_without_are_said(made, clicks, tmp_path, monkeypatch, capfd):
+    from instrument.dream.dreamer import Dreamer
+
+    step, steps = Dreamer.step, []
+
+    def losing(self, past, scene):
+        steps.append(scene)
+        self.lost += len(steps) % 2
+        return step(self, past, scene)
+
+    monkeypatch.setattr(Dreamer, "step", losing)
+    assert render(clicks, "--seconds", 0.2, "--out", tmp_path / "a.mp4") == 0
+    assert lines(capfd.readouterr().out)[-1].endswith(left_out((len(steps) + 1) // 2)) and len(left_out(1)) > 80
 
 
 @pytest.mark.parametrize("most, read", [(0.5, 1), (5.0, 5), (30.0, 20), (math.inf, 20)])

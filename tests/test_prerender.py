@@ -2,25 +2,50 @@
 
 import json
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
+from helpers import frames, full_disk
 from PIL import Image
 
 from instrument.console import SHOWN
 from instrument.dream import Scene
 from instrument.dream.loop import Inbox
-from instrument.dream.playback import CARD, Loops, Playback, blend, following, frame_path, read_picture
+from instrument.dream.playback import (
+    CARD,
+    Ahead,
+    Kept,
+    Loops,
+    Pace,
+    Playback,
+    blend,
+    following,
+    frame_path,
+    open_picture,
+    read_picture,
+)
+from instrument.errors import left_out
+from instrument.eyes import picture_files_of
 from instrument.latest import Latest
-from instrument.model.card import save_model
+from instrument.loopfiles import LOCK, Settings, keep, ours, write_card
+from instrument.loopfiles import made as number_made
+from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.motion import Journey, Motion, Place
-from instrument.params import DEFAULTS
-from instrument.prerender import Settings, prerender
+from instrument.params import DEFAULTS, PARAMS
+from instrument.prerender import _scene, prerender
 
 torch.set_num_threads(1)
 CALM = {"dream.octaves": 1.0, "dream.layer": 1.0}
@@ -91,6 +116,59 @@ def test_a_stopped_run_keeps_what_there_is(model, tmp_path):
     assert (tmp_path / "bell.mp4").exists() and not list(bell.glob("head-*"))
 
 
+@pytest.mark.parametrize("ruin", (lambda data: b"", lambda data: data[:len(data) // 2], lambda data: bytes(len(data))))
+def test_a_damaged_frame_is_dreamed_anew(model, made, tmp_path, ruin):
+    """As a machine that lost its power leaves it: empty, cut off, or full of nothing."""
+    bell = tmp_path / "bell"
+    prerender(settings(model, tmp_path), ["bell"])
+    for path in (tmp_path / "bell.mp4", *(frame_path(bell, number) for number in (0, 1))):
+        path.rename(path.with_name("head-" + path.name) if path.suffix == ".png" else path.with_name("old"))
+    kept, path = frame_path(bell, 2).read_bytes(), frame_path(bell, 4)
+    path.write_bytes(ruin(path.read_bytes()))
+    prerender(settings(model, tmp_path), ["bell"])
+    assert frame_path(bell, 2).read_bytes() == kept and read_picture(path).shape == (160, 192, 3)
+    assert Loops(tmp_path).classes == ["bell"] and len(frames(tmp_path / "bell.mp4")) == 8
+
+
+def test_a_finished_loop_of_which_a_frame_is_damaged_is_made_anew_as_a_whole(model, made, tmp_path, capfd):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    frame_path(tmp_path / "bell", 3).write_bytes(b"")
+    prerender(settings(model, tmp_path))
+    assert "bell: a frame of its loop is missing or damaged, so the loop is made anew" in capfd.readouterr().out
+    for number in range(8):
+        assert far(read_picture(frame_path(tmp_path / "bell", number)), read_picture(frame_path(made / "bell", number))) < 1
+
+
+def test_a_loop_made_anew_that_is_stopped_is_not_taken_for_whole(model, made, tmp_path):
+    """Neither are its old frames mixed with the new ones."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    frame_path(tmp_path / "bell", 3).write_bytes(b"")
+    whole = settings(model, tmp_path)
+    for number, picture in enumerate(np.full((4, 160, 192, 3), 90, np.uint8)):
+        keep(whole, "bell", number, picture)
+        assert number_made(whole, "bell") == number + 1
+
+
+@pytest.mark.parametrize("lost, gone", [("bell/head-0000.png", "bell/0000.png"), ("bell.mp4", "bell.mp4")])
+def test_a_full_disk_is_one_line_and_leaves_no_parts(model, made, tmp_path, lost, gone):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    (tmp_path / gone).unlink()
+    with full_disk(4_000), pytest.raises(OSError, match=f"{lost}: not written .*make room, .*run the same command again"):
+        prerender(settings(model, tmp_path), ["bell"])
+    assert not [*tmp_path.rglob("*.part*")] and not [*tmp_path.rglob(LOCK)]
+    prerender(settings(model, tmp_path), ["bell"])
+    assert Loops(tmp_path).classes == ["bell", "rain"]
+
+
+def test_what_is_beside_the_frames_of_a_loop_stays(model, tmp_path):
+    mine = [tmp_path / "bell" / name for name in ("head-of-a-bell.png", "tail-lights.png", "poster.jpg")]
+    mine[0].parent.mkdir()
+    for path in mine:
+        path.write_bytes(b"mine")
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert [path.read_bytes() for path in mine] == [b"mine"] * 3
+
+
 def test_finished_loops_are_left_alone(model, made):
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
     assert len(prerender(settings(model, made))) == 2
@@ -108,13 +186,67 @@ def test_loops_of_other_defaults_are_other_loops(model, made, monkeypatch):
         prerender(settings(model, made))
 
 
+class Noting(Mapping):
+    """Values that note which of them are read."""
+
+    def __init__(self, values, read):
+        self._values, self._read = values, read
+
+    def __getitem__(self, name):
+        self._read.add(name)
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self):
+        return len(self._values)
+
+
+def test_the_card_lists_the_rows_on_which_a_loop_depends_and_no_others(model, tmp_path, monkeypatch):
+    read = set()
+    monkeypatch.setattr("instrument.prerender._scene", lambda *what: (found := _scene(*what)) and replace(
+        found, values=Noting(found.values, read)))
+    everything = {"dream.energy": 0.5, "dream.channel": 0.5, "dream.class": 0.5, "dream.octaves": 2.0, "dream.spectrogram": 1.0,
+                  "zoom.pan_x": 0.1}
+    prerender(settings(model, tmp_path, frames=4, values=everything), ["bell"])
+    assert read - {"dream.size", "dream.seed"} == set(json.loads((tmp_path / CARD).read_text())["values"])
+
+
+@pytest.mark.parametrize("row, value", [("dream.rate", 25.0), ("dream.seed", 7.0), ("dream.size", 512.0), ("zoom.echo", 0.5),
+                                        ("mod.1.depth", -0.5), ("dream.spectrogram", 1.0), ("post.hue", 90.0)])
+def test_a_row_on_which_no_loop_depends_makes_no_other_loops(model, made, row, value):
+    before = (made / CARD).read_text()
+    assert len(prerender(settings(model, made, values={**CALM, row: value}))) == 2 and (made / CARD).read_text() == before
+
+
+def test_a_card_of_an_earlier_version_is_accepted_and_stays(model, made, tmp_path):
+    """Until 30 November 2026 it listed all rows of its groups."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    card = json.loads((made / CARD).read_text())
+    rows = {**{row.name: row.default for row in PARAMS if row.group in ("dream", "zoom", "mod")}, **CALM, "mod.1.depth": 0.7}
+    text = json.dumps({**card, "values": rows})
+    (tmp_path / CARD).write_text(text)
+    assert "bell.mp4" in prerender(settings(model, tmp_path))[0] and (tmp_path / CARD).read_text() == text
+    (tmp_path / CARD).write_text(json.dumps({**card, "values": {**rows, "dream.step": 0.2}}))
+    with pytest.raises(ValueError, match="made otherwise"):
+        prerender(settings(model, tmp_path))
+
+
 def test_a_mistake_does_not_bar_the_way_for_what_was_meant(model, tmp_path):
     for network in ("nosuch", "nothing"):
         with pytest.raises(ValueError, match=f"no torchvision classifier '{network}'"):
             prerender(settings(model, tmp_path, network=network), ["bell"])
-    (tmp_path / CARD).write_text("{")
-    with pytest.raises(ValueError, match=f"{CARD} is damaged .*choose another --out"):
-        prerender(settings(model, tmp_path), ["bell"])
+
+
+@pytest.mark.parametrize("text", ("{", "[]", "7", "null", '"fps"', '{"fps": 20}', '{"fps": "x", "frames": 1, "size": [2, 2]}'))
+def test_a_damaged_card_is_explained_to_whoever_makes_loops_and_to_whoever_plays_them(model, tmp_path, text):
+    (tmp_path / CARD).write_text(text)
+    for use in (lambda: prerender(settings(model, tmp_path), ["bell"]), lambda: Loops(tmp_path)):
+        with pytest.raises(ValueError, match=f"{CARD} is damaged .*choose another --out") as told:
+            use()
+        assert "\n" not in str(told.value)
+    assert (tmp_path / CARD).read_text() == text
 
 
 def test_loops_show_ones_own_pictures_and_do_not_go_on_with_others(model, made, tmp_path):
@@ -149,11 +281,51 @@ def test_loops_of_which_nobody_knows_what_they_show_do_not_go_on(model, tmp_path
         prerender(settings(model, tmp_path, frames=4), ["rain"])
 
 
+def test_pictures_and_loops_of_which_no_card_says_how_they_were_made_are_left_alone(model, made, tmp_path):
+    for kept in ("bell/0003.png", "bell.mp4", "rain/head-0000.png"):
+        out = tmp_path / kept.replace("/", "-")
+        (out / kept).parent.mkdir(parents=True)
+        (out / kept).write_bytes(b"mine")
+        with pytest.raises(ValueError, match=f"holds {kept}, and no {CARD} .*choose another --out"):
+            prerender(settings(model, out), ["bell"])
+        assert (out / kept).read_bytes() == b"mine" and not (out / CARD).exists()
+
+
+def test_what_is_no_loop_bars_nothing(model, tmp_path):
+    (tmp_path / "poster.png").write_bytes(b"mine")
+    (tmp_path / "bell.part.mp4").write_bytes(b"broken off")
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert Loops(tmp_path).classes == ["bell"] and (tmp_path / "poster.png").read_bytes() == b"mine"
+
+
+def test_a_frame_of_another_size_is_named(model, tmp_path):
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    strange = frame_path(tmp_path / "bell", 2)
+    Image.new("RGB", (96, 80)).save(strange)
+    with pytest.raises(ValueError, match="0002.png is 96x80 and no frame of a loop of 192x160: move it away"):
+        prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert Image.open(strange).size == (96, 80)
+
+
 def test_an_unknown_class_and_an_odd_size_are_explained(model, tmp_path):
     with pytest.raises(ValueError, match="no class whale; it has bell, rain"):
         prerender(settings(model, tmp_path), ["whale"])
     with pytest.raises(ValueError, match="160 to 1024"):
         prerender(settings(model, tmp_path, size=(64, 64)))
+
+
+def test_steps_that_a_dream_went_on_without_are_said_of_its_loop(model, tmp_path, monkeypatch):
+    from instrument.dream.dreamer import Dreamer
+
+    step = Dreamer.step
+
+    def losing(self, past, scene):
+        self.lost += scene.now >= 0 and "bell" in scene.weights
+        return step(self, past, scene)
+
+    monkeypatch.setattr(Dreamer, "step", losing)
+    bell, rain = prerender(settings(model, tmp_path, frames=4))
+    assert bell.endswith("4 frames" + left_out(5)) and rain.endswith("rain.mp4  4 frames")
 
 
 def test_too_little_memory_is_one_line_with_the_cure(model, tmp_path, monkeypatch):
@@ -181,6 +353,94 @@ def test_workers_make_the_same_loops(model, made, tmp_path):
         assert far(read_picture(frame_path(tmp_path / name, 5)), read_picture(frame_path(made / name, 5))) < 1
 
 
+# --- several processes on one folder
+
+TWIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_prerender import prerender, settings
+print("begins", flush=True)
+sys.stdin.readline()
+print(*prerender(settings(sys.argv[2], sys.argv[3])), sep="\\n")
+"""
+
+
+def twin(model, out):
+    """Another process that makes the loops of a folder, when it is told to."""
+    here = Path(__file__).parent
+    return subprocess.Popen([sys.executable, "-c", TWIN, str(here), str(model), str(out)], text=True, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(here.parent)})
+
+
+def test_two_processes_share_the_work_on_a_folder(model, made, tmp_path):
+    twins = [twin(model, tmp_path) for _ in range(2)]
+    for each in twins:
+        assert each.stdout.readline() == "begins\n", each.stderr.read()
+    for each in twins:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    said = [each.communicate() for each in twins]
+    assert [each.returncode for each in twins] == [0, 0] and not any("Traceback" in errors for _, errors in said), said
+    for name in ("bell", "rain"):
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [f"{number:04d}.png" for number in range(8)]
+        for number in (0, 3, 7):
+            assert far(read_picture(frame_path(tmp_path / name, number)), read_picture(frame_path(made / name, number))) < 1
+        assert sum(str(tmp_path / f"{name}.mp4") in lines for lines, _ in said) >= 1
+    assert Loops(tmp_path).classes == ["bell", "rain"] and not [*tmp_path.rglob(".lock")]
+
+
+def test_a_loop_that_somebody_else_makes_is_left_to_them(model, tmp_path):
+    whole = settings(model, tmp_path, frames=4)
+    with ours(whole, "bell", write_card(whole, load_model(model), picture_files_of(load_model(model)))):
+        lines = prerender(settings(model, tmp_path, frames=4))
+        assert lines[0].startswith("bell: another prerender is at work on it") and "rain.mp4  4 frames" in lines[1]
+    assert Loops(tmp_path).classes == ["rain"] and "bell.mp4" in prerender(settings(model, tmp_path, frames=4))[0]
+
+
+def test_nobody_writes_another_card_while_the_first_loop_is_begun(model, tmp_path):
+    whole = settings(model, tmp_path, frames=4)
+    card = write_card(whole, load_model(model), {})
+    with ours(whole, "bell", card) as mine:
+        assert mine
+        with pytest.raises(ValueError, match="made otherwise"):
+            prerender(replace(whole, seed=5), ["rain"])
+
+
+def test_who_finds_another_card_when_a_loop_is_to_begin_does_not_begin_it(model, tmp_path):
+    whole = settings(model, tmp_path, frames=4)
+    card = write_card(whole, load_model(model), {})
+    write_card(replace(whole, seed=5), load_model(model), {})
+    with pytest.raises(ValueError, match="made otherwise"):
+        with ours(whole, "bell", card):
+            pass
+
+
+def test_a_lock_that_a_killed_process_left_bars_nobody(model, tmp_path):
+    write_card(settings(model, tmp_path, frames=4), load_model(model), {})
+    (tmp_path / "bell").mkdir()
+    for folder in (tmp_path, tmp_path / "bell"):
+        (folder / LOCK).touch()
+    prerender(settings(model, tmp_path, frames=4), ["bell"])
+    assert Loops(tmp_path).classes == ["bell"] and not [*tmp_path.rglob(LOCK)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signal")
+@pytest.mark.parametrize("how, status", [(signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_workers_end_with_who_asked_for_them(model, tmp_path, how, status):
+    """They share its output: that it ends is the end of all of them."""
+    out = tmp_path / "out"
+    command = ["prerender", "--out", out, "--model", model, "--size", "192x160", "--fps", "5", "--count", "9999", "--workers", "2"]
+    shown = subprocess.Popen([sys.executable, "-m", "instrument", *map(str, command)], cwd=Path(__file__).parents[1], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 240
+    while len([*out.glob("*/head-*.png")]) < 3 and shown.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    shown.send_signal(how)
+    said, _ = shown.communicate(timeout=120)
+    assert shown.returncode == status and "Traceback" not in said, said
+    assert how == signal.SIGKILL or not [*out.rglob("*.part")] + [*out.rglob(LOCK)]
+
+
 # --- playing
 
 def scene(weights, now, **changes):
@@ -189,16 +449,27 @@ def scene(weights, now, **changes):
 
 def test_loops_are_mixed_by_class_weights(made):
     loops = Loops(made)
-    means = [loops.mixture({"bell": 1 - share, "rain": share}, 3).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    means = [np.asarray(loops.mixture({"bell": 1 - share, "rain": share}, 3)).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert means == sorted(means) and means[0] < means[-1] - 20
     assert abs(means[2] - (means[0] + means[-1]) / 2) < 2
 
 
 def test_a_mixture_keeps_contrast():
     dice = np.random.default_rng(0)
-    a, b = (dice.integers(60, 190, (40, 60, 3), np.uint8) for _ in range(2))
-    assert blend([(a, 0.5), (b, 0.5)]).std() == pytest.approx(a.std(), rel=0.05)
-    assert blend([(a, 1.0)]) is a
+    parts = [Image.fromarray(dice.integers(60, 190, (40, 60, 3), np.uint8)) for _ in range(3)]
+    for shares in ((0.5, 0.5), (0.2, 0.8), (0.5, 0.3, 0.2)):
+        mixed = np.asarray(blend([*zip(parts, shares)]))
+        assert mixed.std() == pytest.approx(np.asarray(parts[0]).std(), rel=0.05)
+        assert far(mixed, plainly_blended(parts, shares)) < 1
+    assert blend([(parts[0], 1.0)]) is parts[0]
+
+
+def plainly_blended(parts, shares):
+    """The same in float, as it is meant."""
+    pictures = [np.asarray(part).astype(float) for part in parts]
+    mixed = sum(picture * share for picture, share in zip(pictures, shares))
+    gain = sum(picture.std() * share for picture, share in zip(pictures, shares)) / mixed.std()
+    return ((mixed - mixed.mean((0, 1))) * max(gain, 1) + mixed.mean((0, 1))).clip(0, 255)
 
 
 def test_playback_follows_time_and_goes_round(made):
@@ -211,7 +482,7 @@ def test_playback_follows_time_and_goes_round(made):
         assert frame.pixels.shape == (160, 192, 4) and frame.pixels.flags["C_CONTIGUOUS"]
         seen.append(frame.pixels[..., :3])
     assert far(seen[1], read_picture(frame_path(made / "bell", 3))) == 0
-    assert far(seen[2], seen[0]) == 0  # 0.8 s later it began again
+    assert far(seen[2], seen[0]) < 3  # 0.8 s later it began again
 
 
 def test_a_loop_moves_as_it_was_made_to_whatever_the_zoom_of_now(made):
@@ -233,6 +504,114 @@ def test_after_a_freeze_a_loop_goes_on_where_it_was(made):
         frame = frames.take()
         seen += [frame.pixels[..., :3]] if frame else []
     assert far(seen[1], read_picture(frame_path(made / "bell", 1))) == 0
+
+
+@pytest.mark.parametrize("stride", (2, 3, 5))
+@pytest.mark.parametrize("display", (24.0, 60.0))
+def test_a_slow_machine_leaves_out_the_same_number_of_frames_each_time(display, stride):
+    number, shown, fps = None, [], 20.0
+    for turn in range(200):
+        seen = math.floor(turn * stride / fps * display) / display
+        number = following(number, seen * fps, stride)
+        shown.append(number)
+    steps = [after - before for before, after in pairwise(shown)]
+    assert abs(shown[-1] - 199 * stride) <= 3 and steps.count(stride) > 190 and max(steps) <= stride + 1
+
+
+def test_the_pace_is_what_the_machine_can_keep_and_a_hitch_does_not_change_it():
+    pace, strides = Pace(), []
+    for took in (*[0.01] * 20, 0.4, *[0.01] * 20, *[0.12] * 20, *[0.07] * 20, *[0.01] * 20):
+        pace.took(took, 0.05)
+        strides.append(pace.stride)
+    assert set(strides[:41]) == {1} and strides[60] == 3 and strides[80] == 2 and strides[-1] == 1
+
+
+class Slow:
+    """Loops whose frames take so many seconds of a clock of ours."""
+
+    def __init__(self, loops, takes):
+        self.loops, self.takes, self.now = loops, takes, 0.0
+
+    def __getattr__(self, name):
+        return getattr(self.loops, name)
+
+    def mixture(self, *what):
+        self.now += self.takes
+        return self.loops.mixture(*what)
+
+
+def test_a_playback_too_slow_for_all_frames_is_even_and_says_so(made):
+    slow, frames, shown = Slow(Loops(made), 0.17), Latest(), []
+    player = Playback(slow, frames, clock=lambda: slow.now)
+    for _ in range(40):
+        began = slow.now
+        player.turn(scene({"bell": 1.0}, slow.now))
+        shown.append(player._number)
+        slow.now = max(slow.now, began + player._wanted(None))
+    assert {after - before for before, after in pairwise(shown[12:])} == {2}  # of 0.1 s each
+    assert frames.take().note == "1 of 2 frames of the loops (slow)"
+    slow.takes = 0.01
+    for _ in range(10):
+        player.turn(scene({"bell": 1.0}, slow.now))
+    assert frames.take().note == "" and player._wanted(None) == 0.1
+
+
+def test_frames_are_read_ahead_in_the_order_in_which_they_are_needed(made):
+    loops = Loops(made)
+    ahead, order = Ahead(loops), []
+    loops.take_in = lambda *place: order.append(place) or loops.kept.put(*place, b"frame")
+    ahead.due = ("rain",), 6, 2
+    while ahead.take_in():
+        pass
+    rain, bell = [("rain", number) for number in (6, 0, 2, 4, 7, 1, 3, 5)], [("bell", number) for number in range(8)]
+    assert order == rain + bell  # of those shown the next first, and last what a slow machine leaves out
+
+
+def test_a_damaged_frame_does_not_end_the_reading_ahead(made, tmp_path):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    frame_path(tmp_path / "bell", 3).write_bytes(b"")
+    loops = Loops(tmp_path)
+    ahead = Ahead(loops)
+    while ahead.take_in():
+        pass
+    assert [number for number in range(8) if not loops.kept.get("bell", number)] == [3] and loops.kept.get("rain", 7)
+
+
+def test_each_frame_of_a_circle_is_read_once(made, monkeypatch):
+    loops, files = Loops(made), []
+    wanted = [read_picture(frame_path(made / "bell", number)) for number in range(8)]
+    monkeypatch.setattr("instrument.dream.playback.open_picture", lambda path: files.append(path) or open_picture(path))
+    for number in range(24):
+        assert far(np.asarray(loops.mixture({"bell": 1.0}, number)), wanted[number % 8]) < 3
+    assert len(files) == 8
+
+
+def test_where_memory_is_short_what_is_shown_stays_and_takes_room_from_what_was_shown_longest_ago():
+    kept, frame = Kept(10), b"four"
+    for name in "abc":
+        kept.put(name, 0, frame)
+    assert kept.get("b", 0) and not kept.get("c", 0) and kept.full_for("c")  # none is shown: all may be needed
+    for name in "bac":
+        kept.show([name])
+    kept.put("c", 0, frame)
+    assert kept.get("c", 0) and kept.get("a", 0) and not kept.get("b", 0)
+    for number in (1, 2):
+        kept.put("c", number, frame)
+    assert kept.get("c", 0) and kept.get("c", 1) and not kept.get("a", 0)
+    assert not kept.get("c", 2) and kept.full_for("c")  # a circle that is longer keeps what it has
+
+
+def test_who_reads_ahead_rests_where_there_is_no_more_room(made):
+    loops = Loops(made)
+    loops.kept = Kept(len(b"frame") * 3)
+    ahead, order = Ahead(loops), []
+    loops.take_in = lambda *place: order.append(place) or loops.kept.put(*place, b"frame")
+    for name in ("bell", "rain"):
+        loops.kept.show([name])
+        ahead.due = (name,), 0, 1
+        while ahead.take_in():
+            assert len(order) < 20
+        assert loops.kept.get(name, 2) and not loops.kept.get(name, 3)
 
 
 @pytest.mark.parametrize("display", (24.0, 25.0, 30.0, 50.0, 60.0))
@@ -262,7 +641,7 @@ def test_playback_holds_and_remembers(made):
     assert frames.take() is None
     for weights in ({}, {"whale": 1.0}, {"whale": 0.9, "bell": 0.1}):  # of none there is a loop, of the last only of a little
         player.turn(scene(weights, 0.8))
-        assert far(frames.take().pixels, first) == 0
+        assert far(frames.take().pixels, first) < 3
 
 
 def test_another_class_fades_in(made):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from helpers import full_disk
 from PIL import Image
 
+from instrument.cli import main
 from instrument.learn.scene import drawn, save, scenes
 from instrument.model.card import DEFAULT, load_model
 
@@ -59,3 +61,40 @@ def test_a_file_has_the_size_asked_for(small, tmp_path):
 def test_an_unknown_scene_is_explained():
     with pytest.raises(ValueError, match="no scene 'whale': expected one of air_conditioner, "):
         drawn("whale", SMALL)
+
+
+def paint(*arguments):
+    """The status of `hearsee paint` with pictures so small that none takes long."""
+    with pytest.raises(SystemExit) as ended:
+        main(["paint", "--size", "96x64", *map(str, arguments)])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("ending", ("jpg", "png"))
+def test_a_picture_of_ones_own_is_not_painted_over(tmp_path, capfd, monkeypatch, ending):
+    """Nor put in the shade: of two pictures of a class the newest is shown. It is said before the first is drawn."""
+    monkeypatch.setattr("instrument.learn.scene.drawn", lambda *_: pytest.fail("drawn"))
+    mine = tmp_path / f"siren.{ending}"
+    mine.write_bytes(b"mine")
+    assert paint("dog_bark", "siren", "--out", tmp_path) == 2
+    assert list(tmp_path.iterdir()) == [mine] and mine.read_bytes() == b"mine"
+    told = capfd.readouterr().err
+    assert told.startswith(f"hearsee: {mine}: there already") and "--force" in told and told.count("\n") == 1
+
+
+def test_a_picture_of_ones_own_is_painted_over_where_that_is_asked_for(small, tmp_path):
+    (tmp_path / "siren.jpg").write_bytes(b"mine")
+    assert paint("siren", "--out", tmp_path, "--force") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["siren.jpg"] and Image.open(tmp_path / "siren.jpg").size == SMALL
+
+
+def test_all_names_are_looked_at_before_the_first_picture(tmp_path):
+    assert paint("siren", "whale", "--out", tmp_path / "new") == 2 and not (tmp_path / "new").exists()
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(small, tmp_path):
+    path = tmp_path / "siren.jpg"
+    path.write_bytes(b"mine")
+    with full_disk(100), pytest.raises(OSError, match="siren.jpg: picture not written .*make room"):
+        save(small("siren")[0], path)
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"mine"

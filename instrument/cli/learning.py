@@ -284,12 +284,13 @@ def paint_flags(command):
     command.add_argument("classes", nargs="*", metavar="CLASS", help="default: all ten")
     command.add_argument("--out", required=True, metavar="DIR", help="writes CLASS.jpg here")
     command.add_argument("--size", type=size, default=(1152, 768), metavar="WxH")
+    command.add_argument("--force", action="store_true", help="draw in the place of a picture that is there already, your own "
+                         "too (without it, that is refused)")
 
 
 def run_paint(options):
-    from ..learn.scene import drawn, save, scenes
+    from ..learn.scene import drawn, places, save, scenes
 
-    for name in options.classes or scenes():
-        path = Path(options.out) / f"{name}.jpg"
+    for name, path in places(options.classes or scenes(), options.out, options.force).items():
         save(drawn(name, options.size)[0], path)
         print(path, flush=True)

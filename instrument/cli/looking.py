@@ -89,13 +89,15 @@ def prerender_flags(command):
     model_flag(command)
     command.add_argument("--network", metavar="NAME|FILE", help="dream another network (see `perform --network`)")
     command.add_argument("--pictures", metavar="FOLDER", help="dream of your own pictures (see `perform --pictures`)")
-    command.add_argument("--preset", metavar="NAME|N", help="dream and move like this preset")
+    command.add_argument("--preset", metavar="NAME|N", help="dream and move like this preset, by its dream.* and zoom.* as they "
+                         "stand: a loop hears nothing, so that routes (mod.*) do not move it")
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
     command.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="seed of the dream (default: that of the preset, or 0)")
 
 
 def run_prerender(options):
-    from ..prerender import Settings, prerender
+    from ..loopfiles import Settings
+    from ..prerender import prerender
     from ..presets import open_bank
 
     values = open_bank(options.presets).load(options.preset).values if options.preset else {}
