@@ -391,11 +391,12 @@ def test_who_asks_again_and_again_is_one_controller():
 
 
 
-def test_unknown_addresses_and_refusing_owners_are_explained(seen):
+@pytest.mark.parametrize("kind", [ValueError, OSError])
+def test_unknown_addresses_and_refusing_owners_are_explained(seen, kind):
     assert "/hs/nope: no such address" in seen("/hs/nope", 1.0).reason
 
     def refuse(edits):
-        raise ValueError("not now")
+        raise kind("not now")
 
     with Receiver(0, submit=refuse) as receiver:
         receiver.receive(encode("/hs/post/hue", 1.0), PEER)
@@ -481,6 +482,16 @@ def test_a_restarted_listen_with_other_classes_leaves_none_behind(seen):
     for message in (("/hs/frame", 50), ("/hs/class/bark", 0.5), ("/hs/frame", 1), ("/hs/class/rain", 0.5)):
         seen(*message)
     assert seen.features[-1] == {"frame": 1, "class.rain": 0.5}
+
+
+def test_what_is_heard_may_share_a_packet_with_what_is_turned(seen):
+    for packet in bundles([encode("/hs/known", 0.5), encode("/hs/post/hue", 5.0)]):
+        seen.receiver.receive(packet, PEER)
+    assert seen.features == [{"known": 0.5}] and seen.edits == [{"post.hue": 5.0}]
+
+
+def test_what_is_for_wekinator_is_passed_over(seen):
+    assert seen("/wek/outputs", 0.5, 0.5).refused == 0 and not seen.features
 
 
 def test_a_feature_of_the_wrong_kind_is_refused(seen):
@@ -740,8 +751,8 @@ def test_a_fader_that_sends_what_it_is_set_to_moves_nothing(seen, address):
     seen(address, given, now=1.1)
     seen(address, given, sender=there, now=1.2)
     assert not seen.edits
-    seen(address, given * 0.9, now=1.3)  # a hand
-    seen(address, given, now=1.1 + 0.25)  # a hand, later
+    seen(address, given, now=1.0 + 0.3)  # a hand, later
+    seen(address, given * 0.9, now=1.4)  # a hand
     assert len(seen.edits) == 2
 
 
@@ -863,6 +874,26 @@ def test_answers_never_wait_and_what_found_no_room_is_told_by_the_next_echo(why)
         receiver._answers.room = 100
         receiver.echo(control.frame(), 2.0)
         assert dict(tablet.messages())["/hs/post/hue"] == [40.0] and not receiver.refused
+
+
+def test_a_controller_that_has_gone_is_said_and_the_others_are_told():
+    control = Control()
+    with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:
+        tablet.send(("127.0.0.1", receiver.port), "/hs/ping")
+        tablet.packet()
+        receiver.echo(control.frame(), 0.0)
+        receiver._answers = Narrow(receiver._answers, 0, errno.ENETUNREACH)
+        control.submit({"post.hue": 40.0})
+        receiver.echo(control.frame(), 1.0)
+        assert receiver.refused and "127.0.0.1" in receiver.reason
+
+
+def test_controllers_are_told_what_becomes_of_a_lesson():
+    with Receiver(0) as receiver, Ear() as tablet:
+        tablet.send(("127.0.0.1", receiver.port), "/hs/ping")
+        tablet.packet()
+        receiver.news("clap: 3 examples")
+        assert tablet.messages() == [("/hs/teach/note", ["clap: 3 examples"])]
 
 
 @pytest.mark.parametrize("host", ("192.168.1..20", "x" * 64 + ".local"))

@@ -21,6 +21,7 @@ from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
 from instrument.perform import ASPECTS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
+from instrument.render.passes import keep
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
@@ -353,6 +354,12 @@ def test_feedback_neither_saturates_nor_dies(screen, renderer, name):
         shown = draw_only(screen, renderer, values, (picture, None) if number % 3 == 0 else None, now, field)
     shown = seen(screen)
     assert 90 < shown.mean() < (165 if name == "zoom.echo" else 235) and shown.std() > 8 and shown.max() > 150
+
+
+@pytest.mark.parametrize("rate", [24, 30, 60, 144])
+def test_an_echo_sinks_as_quickly_at_any_rate_of_frames(rate):
+    assert keep(0.8, 1 / rate) ** rate == pytest.approx(0.8**30)
+    assert keep(0.0, 1 / rate) == 0.0 and keep(1.0, 1 / rate) == 1.0
 
 
 def draw_only(screen, renderer, values, frame, now, field):
