@@ -263,11 +263,11 @@ def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
 
 def test_what_a_profile_or_the_player_has_bound_is_no_fine_half():
     rig = Rig(Binding("cc", None, 46, row="post.hue", takeover="jump"), Binding("cc", 2, 47, row="post.grain", takeover="jump"))
-    for value in (127, 0) * 4 + (127,):  # as a half runs over
+    for value in (127, 0) * 4 + (64,):  # as a half runs over
         rig.cc(14, 1), rig.cc(15, 1, channel=1)
         values = rig.cc(46, value)
         values = rig.cc(47, value, channel=1)
-    assert (values["post.hue"], values["post.grain"]) == (180.0, 1.0)
+    assert (values["post.hue"], values["post.grain"]) == (BY_NAME["post.hue"].at(64 / 127), BY_NAME["post.grain"].at(64 / 127))
 
 
 def test_the_halves_of_a_bank_come_in_either_order():
