@@ -418,6 +418,13 @@ def test_octaves_are_legal_for_any_size(size, scale):
     assert count == 6 or size / scale**count < 64
 
 
+def test_no_side_is_smaller_than_its_network_can_look_at():
+    tall, wide = octaves.Shape(0.2, 75), octaves.Shape(16 / 9, 75)
+    assert tall.size(300) == (300, 75) and wide.size(90) == (90, 160)
+    assert tall.looked(300, 200) == (200, 75) and wide.looked(900, 300) == (300, 533) and wide.looked(90, 300) == (90, 160)
+    assert tall.octaves(300, 300, 2.0, 6) == 1 and wide.octaves(300, 300, 2.0, 6) == 3
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (31, 54), (216, 384)])
 def test_twice_as_large_is_what_pytorch_makes_of_it(size):
     for picture in (torch.rand(1, 3, *size), torch.rand(1, *size, 3).permute(0, 3, 1, 2), torch.rand(1, 3, *size[::-1]).transpose(2, 3)):
@@ -452,6 +459,14 @@ def test_detail_is_carried_up():
     sizes = octaves.octave_sizes(32, 32, 3, 1.4)
     assert torch.allclose(whole(octaves.climb(picture, sizes, adding(0.0))), picture, atol=1e-5)
     assert torch.allclose(whole(octaves.climb(picture, sizes, adding(0.1))), picture + 0.1, atol=1e-4)
+    finer = torch.rand(1, 3, 64, 64)  # than what the network looks at
+    assert torch.allclose(whole(octaves.climb(finer, sizes, adding(0.1))), finer + 0.1, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (40, 37), (90, 120)])
+def test_another_size_is_the_same_whichever_way_it_is_made(size):
+    picture = torch.rand(1, 3, 60, 80)
+    assert torch.allclose(octaves.resize(picture, size), octaves.resize(picture.double(), size).float(), atol=1e-4)
 
 
 def adding(amount):

@@ -299,7 +299,7 @@ def test_sound_whose_device_was_away_comes_back_to_the_picture(back):
 
 
 def test_sound_that_comes_in_large_blocks_is_left_as_it_is():
-    assert np.ptp(steps_off(Device(block=2400), 60)) < 0.001
+    assert np.ptp(steps_off(Device(block=2400), 60)) < 0.0001
 
 
 def test_what_sounded_before_a_video_is_not_in_it():
