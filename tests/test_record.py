@@ -1,6 +1,7 @@
 """Recording: what PyAV reads back has the frames, the duration and the sound; errors are one line."""
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -274,10 +275,14 @@ class Device:
         return (heard + (back - begun) * (heard >= begun)).astype(np.float32), self.written, 0
 
 
-def steps_off(device, seconds):
-    """How far the sound was from its place (s), for each block: where it lies less when it was heard."""
-    track, off = Track(device, 0.0), []
+def steps_off(device, seconds, hitches=0.0):
+    """How far the sound was from its place (s), for each block: where it lies less when it was heard. `hitches`: so often a frame
+    takes as long as six."""
+    track, off, chance, there = Track(device, 0.0), [], random.Random(1), 0
     for frame in range(int(seconds * 60)):
+        there = frame + 6 if chance.random() < hitches else there
+        if frame < there:
+            continue
         device.now = frame / 60
         samples, first = track.read(device.now)
         if len(samples):
@@ -298,8 +303,8 @@ def test_sound_whose_device_was_away_comes_back_to_the_picture(back):
     assert np.ptp(off[-1000:]) < 0.01 and abs(np.median(off[-1000:]) - np.median(off[:500])) < 0.02
 
 
-def test_sound_that_comes_in_large_blocks_is_left_as_it_is():
-    assert np.ptp(steps_off(Device(block=2400), 60)) < 0.0001
+def test_a_show_that_hitches_leaves_sound_that_comes_in_large_blocks_as_it_is():
+    assert np.ptp(steps_off(Device(block=2400), 60, hitches=0.1)) < 0.0001
 
 
 def test_what_sounded_before_a_video_is_not_in_it():
