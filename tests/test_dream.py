@@ -983,6 +983,42 @@ def test_a_turned_knob_does_not_forget_what_found_no_memory():
     assert memory.shortages == known
 
 
+def test_what_comes_back_after_a_load_stays_within_what_finds_memory():
+    memory = Memory(Plan(1, 1, 400, 800).held(1.4))
+    known = memory.dream(LARGE, 20)
+    assert lived(memory.governor, lambda plan, number: 1.0, 20, LARGE)[-1].sight < known.sight
+    assert memory.governor.note(LARGE).endswith("(slow)")
+    shortages = memory.shortages
+    assert memory.dream(LARGE, 4 * TRUST) == known and memory.shortages == shortages
+    assert memory.governor.note(LARGE).endswith("(memory)")
+
+
+def test_after_a_long_time_without_trouble_a_turned_knob_has_what_it_asks_for():
+    governor = Governor()
+    spend(governor, 0.01, 3 * WAIT)
+    assert governor.plan({**WANTED, "dream.octaves": 2.0}) == Plan(2, 2, 256, 256)
+
+
+def test_of_another_network_it_is_not_known_what_finds_memory():
+    memory = Memory(Plan(1, 1, 400, 800).held(1.4))
+    memory.dream(LARGE, 20)
+    memory.governor.meet()
+    memory.most = math.inf
+    assert memory.dream(LARGE, WAIT // 2).sight == 1024
+
+
+def test_after_a_shortage_it_is_waited_anew():
+    room, plans = Room(), [Plan(1, 1, size, size) for size in (640, 400, 300, 160)]
+    for number in (0, 1):
+        room.short(plans[number].held(1.4))
+        allowed = room.first(plans, 1.4)
+        for _ in range(WAIT - 1):
+            room.found(plans[allowed - 1].held(1.4))
+        assert room.first(plans, 1.4) == allowed
+    room.found(plans[allowed - 1].held(1.4))
+    assert room.first(plans, 1.4) == allowed - 1
+
+
 def test_where_memory_was_short_it_comes_back_step_by_step():
     memory = Memory(Plan(1, 1, 400, 800).held(1.4))
     memory.dream(LARGE, 20)
