@@ -176,6 +176,18 @@ def test_foreign_sounds_are_less_sure(data, foreign):
     assert found["unknown_auroc"] == 1.0
 
 
+def test_a_foreign_sound_is_told_by_being_none_of_the_classes_and_not_by_which_it_may_be(data, foreign):
+    ear = Ear()
+
+    def hear(log_mel):
+        """Of what it knows it cannot say which it is; what it does not know is rather like the first."""
+        share = np.exp(log_mel)[64:].sum() / np.exp(log_mel).sum()
+        return np.log([0.6, 0.001, 0.399] if 0.1 < share < 0.9 else [0.45, 0.45, 0.1])
+
+    ear.hear = hear
+    assert evaluate(ear, data, foreign=str(foreign))["unknown_auroc"] == 1
+
+
 def test_without_a_folder_of_foreign_sounds_noises_of_ours_are_foreign(data):
     first, again = (evaluate(Ear(), data, window=1.0) for _ in range(2))
     assert first["foreign_from"] == "noises and rooms of ours" and first["foreign_n"] > 20
