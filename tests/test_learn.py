@@ -708,6 +708,8 @@ def test_of_two_pictures_of_a_class_the_one_that_came_later_counts_and_a_players
 
 def test_a_class_without_a_picture_is_named(saved, tmp_path):
     folder = carded(saved, tmp_path / "m")
+    shutil.rmtree(folder / "pictures")
+    (folder / "pictures").mkdir()
     (folder / "pictures" / "hum.jpg").touch()
     with pytest.raises(ValueError, match=r"no picture for whistle; put one there named whistle\.jpg"):
         load_model(folder).picture_files()
