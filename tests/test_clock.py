@@ -70,6 +70,20 @@ def test_one_late_tap_does_not_spoil_the_tempo():
     assert clock.bpm == pytest.approx(120)
 
 
+def test_after_a_pause_taps_count_anew():
+    clock, now = tapped(120, 9)
+    for number in range(2):
+        clock.tap(now + 10 + number * 60 / 90)
+    assert clock.bpm == pytest.approx(90)
+
+
+def test_the_tempo_is_that_of_the_latest_taps():
+    clock, now = tapped(120, 40)
+    for number in range(1, 9):
+        clock.tap(now + number * 60 / 100)
+    assert clock.bpm == pytest.approx(100)
+
+
 def test_a_bouncing_button_is_one_tap():
     clock, now = tapped()
     clock.tap(now + 0.02)
@@ -88,6 +102,16 @@ def test_jitter_of_midi_clock_is_smoothed():
     clock, now = ticked(120, 8, jitter=0.002)
     assert clock.bpm == pytest.approx(120, rel=0.01)
     assert clock.beats(now) == pytest.approx(8, abs=0.01)
+    late = [ticked(120, beats, jitter=0.002)[0].beats(10 + beats / 2) - beats for beats in range(4, 40)]
+    assert sum(map(abs, late)) / len(late) < 0.0015  # of a beat; a tick is as much as 0.003 off
+
+
+def test_a_midi_clock_that_changes_its_tempo_is_followed_within_two_beats():
+    clock, now = ticked(120, 16)
+    for number in range(1, 49):
+        clock.midi("clock", now + number * 60 / 150 / 24)
+    clock.update(now + 0.8)
+    assert clock.bpm == pytest.approx(150, rel=0.01) and clock.beats(now + 0.8) == pytest.approx(18, abs=0.05)
 
 
 def test_midi_clock_is_lost_after_its_silence_and_the_beat_runs_on():
@@ -97,6 +121,7 @@ def test_midi_clock_is_lost_after_its_silence_and_the_beat_runs_on():
     clock.update(now + LOST + 0.1)
     assert clock.source == "" and clock.bpm == pytest.approx(120)
     assert clock.beats(now + 3.0) == pytest.approx(4 + 6)
+    assert clock.features(now + 3.0) == {BEATS: pytest.approx(4 + 6)}  # what the sound says of itself stands
 
 
 def test_midi_clock_keeps_its_beat_through_a_pause():
@@ -160,6 +185,15 @@ def test_start_is_the_first_beat_though_the_same_music_is_heard():
         assert clock.source == "midi" and clock.beats(now + tick / 48) == pytest.approx(tick / 24, abs=0.01)
 
 
+def test_a_start_of_what_does_not_tick_leaves_the_beat_to_the_sound():
+    clock, sound = Clock(), lambda now: {"beat.bpm": 120.0, "beat.phase": (now * 2 + 0.6) % 1}
+    for frame in range(60):
+        clock.update(9 + frame / 60, sound(9 + frame / 60))
+    clock.midi("start", 10.0)
+    clock.update(10.01, sound(10.01))
+    assert clock.source == "sound" and clock.phase(10.01) == pytest.approx((10.01 * 2 + 0.6) % 1)
+
+
 def test_a_song_that_begins_in_its_midst_has_its_bar_there():
     clock = Clock()
     now = running(clock, 10.0, 50)
@@ -198,6 +232,14 @@ def test_the_sound_is_followed_and_forgotten():
     assert clock.source == ""
 
 
+def test_a_sound_whose_phase_is_told_a_little_early_or_late_loses_no_beat():
+    clock, draw = Clock(), random.Random(1)
+    for frame in range(600):
+        now = 10 + frame / 60
+        clock.update(now, {"beat.bpm": 120.0, "beat.phase": (now * 2 + draw.gauss(0, 0.02)) % 1})
+        assert clock.beats(now) == pytest.approx(2 * frame / 60, abs=0.15)
+
+
 def test_the_beat_goes_on_while_the_sound_has_no_tempo():
     """In a breakdown: what the sound tells of its phase stands still then."""
     clock, loud = Clock(), lambda now: {"beat.bpm": 120.0, "beat.phase": (now * 2) % 1}
@@ -229,7 +271,8 @@ def test_tap_goes_before_midi_before_sound_and_gives_way_when_forgotten():
     clock.update(now + 0.8, sound)
     assert clock.source == "tap" and clock.bpm == pytest.approx(150)
     clock.forget()
-    clock.update(now + 0.8, sound)
+    clock.tap(now + 1.0)  # one is no tempo
+    clock.update(now + 1.0, sound)
     assert clock.source == "midi" and clock.bpm == pytest.approx(120)
     clock.update(now + 5.0, sound)
     assert clock.source == "sound" and clock.bpm == pytest.approx(90)
@@ -242,6 +285,14 @@ def test_beats_and_bars_are_waited_for():
     assert clock.next_beat(now) == pytest.approx(now)
     assert [clock.due(quantise, now + 0.1) for quantise in (0.0, 1.0, 2.0)] == pytest.approx(
         [now + 0.1, now + 0.5, now + 2.0])
+
+
+@pytest.mark.parametrize("bpm", [61.7, 97.3, 133.1, 171.9])
+def test_on_a_beat_it_is_that_beat_and_not_the_one_after(bpm):
+    clock, now = tapped(bpm)
+    for beat in range(400):
+        at = now + beat * 60 / bpm
+        assert clock.next_beat(at) == pytest.approx(at, abs=1e-4)
 
 
 def test_beats_never_jump_back_by_a_beat_when_the_source_changes():

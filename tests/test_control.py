@@ -97,6 +97,44 @@ def test_many_commands_are_spread_over_frames_with_what_came_between_them():
     assert frames == [8, 4, 0] and seen[1:] == [(number, number - 1.0) for number in range(1, 12)]
 
 
+def test_of_too_many_commands_the_last_are_passed_over_until_there_is_room_again():
+    control = Control()
+    assert [control.command("tap") for _ in range(70)] == [True] * 64 + [False] * 6
+    control.frame()
+    assert [control.command("tap") for _ in range(9)] == [True] * 8 + [False]
+
+
+def test_what_a_command_asks_for_comes_with_the_next_frame():
+    """Or one that asks for more each time would hold the frame for ever."""
+    control, seen = Control(), []
+    control.command("preset.next")
+
+    def again(name, argument):
+        seen.append(name)
+        control.submit({"post.hue": float(len(seen))})
+        control.command(name)
+
+    assert [control.frame(again)["post.hue"] for _ in range(3)] == [0.0, 1.0, 2.0] and len(seen) == 3
+
+
+def test_whose_row_was_touched_is_told_once_also_where_it_has_that_value_already():
+    control = Control()
+    control.submit({"post.hue": 7.0})
+    control.submit({"post.gamma": DEFAULTS["post.gamma"]})
+    assert control.touched() == set()  # it has not come yet
+    control.frame()
+    control.apply({"post.bloom": 0.5})  # what a command does is nobody's hand
+    assert control.touched() == {"post.hue", "post.gamma"} and control.touched() == set()
+
+
+def test_what_is_applied_at_once_is_made_legal_too():
+    control = Control()
+    control.apply({"post.hue": 999.0})
+    assert control.values["post.hue"] == 180.0
+    with pytest.raises(ValueError, match="post.hoe"):
+        control.apply({"post.hoe": 1.0})
+
+
 def test_threads_lose_no_edit():
     control, rows = Control(), [row for row in PARAMS if row.curve != "step"][:8]
 

@@ -13,13 +13,14 @@ def press(cursor, *names, values=DEFAULTS, now=0.0):
     return edits
 
 
-def test_the_first_press_only_shows_where_it_stands():
+@pytest.mark.parametrize("key, way", [("row.next", 1), ("row.previous", -1)])
+def test_the_first_press_only_shows_where_it_stands(key, way):
     cursor = Cursor()
     assert not cursor.shown(0.0)
     before = cursor.row
-    assert press(cursor, "row.next") == {} and cursor.row == before and cursor.shown(0.0)
-    press(cursor, "row.next")
-    assert cursor.row == PARAMS[PARAMS.index(before) + 1]
+    assert press(cursor, key) == {} and cursor.row == before and cursor.shown(0.0)
+    press(cursor, key)
+    assert cursor.row == PARAMS[PARAMS.index(before) + way]
     assert cursor.shown(SHOWN - 0.1) and not cursor.shown(SHOWN)
 
 
@@ -32,6 +33,8 @@ def test_every_row_is_reached(key):
 
 def test_groups_are_jumped_between_and_come_round():
     cursor, seen = Cursor(), []
+    press(cursor, "row.group")
+    assert cursor.row.group != Cursor().row.group  # the first press goes on already
     for _ in range(9):
         press(cursor, "row.group")
         seen.append(cursor.row.group)
@@ -70,6 +73,13 @@ def test_a_press_edits_the_row_selected_and_delete_puts_it_back():
     assert press(cursor, "row.more", values=DEFAULTS | {"dream.octaves": 3.0}) == {"dream.octaves": 4.0}
     assert press(cursor, "row.less", values=DEFAULTS | {"dream.octaves": 3.0}) == {"dream.octaves": 2.0}
     assert press(cursor, "row.default") == {"dream.octaves": DEFAULTS["dream.octaves"]}
+
+
+@pytest.mark.parametrize("key, value", [("row.more", 4.0), ("row.default", DEFAULTS["dream.octaves"])])
+def test_what_turns_the_row_does_so_though_the_page_is_hidden(key, value):
+    cursor = Cursor()
+    cursor.carry_out("row.select", "dream.octaves", DEFAULTS, 0.0)
+    assert cursor.carry_out(key, None, DEFAULTS | {"dream.octaves": 3.0}, 100.0) == {"dream.octaves": value}
 
 
 def test_an_unknown_row_is_refused_and_the_selection_stays():

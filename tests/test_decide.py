@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from instrument.audio.decide import Decider, answers
+from instrument.audio.decide import LONGEST, Decider, answers
 from instrument.params import BY_NAME, DEFAULTS
 
 CLASSES = ("bark", "siren", "drill")
@@ -57,13 +57,14 @@ def test_no_flip_without_the_margin():
     assert decider.update(np.log([0.3, 0.7, 1e-6, 1e-6]), -20, values, 2.0).top == 1
 
 
-SHARES = {"bark": (0.8, 0.1, 0.1, 0), "siren leads": (0.3, 0.65, 0.05, 0), "siren clear": (0.1, 0.8, 0.1, 0), "rain": (0, 0, 0.1, 0.9)}
+SHARES = {"bark": (0.8, 0.1, 0.1, 0), "siren leads": (0.3, 0.65, 0.05, 0), "siren clear": (0.1, 0.8, 0.1, 0), "rain": (0, 0, 0.1, 0.9),
+          "silence": None}
 
 
 def tops(said, **changes):
     """Names of the top class after each of the SHARES said, one every STEP, without smoothing."""
     decider, values = Decider(CLASSES), row(attack=1, release=1, dwell=0, margin=0.25, unknown=0.5, **changes)
-    told = [decider.update(np.log(np.maximum(SHARES[one], 1e-6)), -20, values, STEP * i) for i, one in enumerate(said)]
+    told = [decider.update(SHARES[one] and np.log(np.maximum(SHARES[one], 1e-6)), -20, values, STEP * i) for i, one in enumerate(said)]
     return [CLASSES[each.top] for each in told]
 
 
@@ -87,6 +88,27 @@ def test_a_sound_that_has_just_begun_is_not_doubted():
     assert tops(["bark"] * 30 + ["siren leads"], doubt=5000)[-1] == "bark"
 
 
+def test_of_what_went_to_and_fro_before_a_silence_nothing_is_held_against_the_next_sound():
+    before = ["bark"] * 30 + ["siren leads"] * 15 + ["bark"] * 15
+    again = tops([*before, *["silence"] * 9, *["bark"] * 30, *["siren leads"] * 60], doubt=500)[len(before) + 9:]
+    assert again.index("siren") == 30 + 10
+
+
+def test_nothing_that_stays_is_doubted_for_more_than_eight_seconds():
+    before = ["bark"] * 30 + ["siren leads"] * 90 + ["bark"] * 15  # it has come back: then it is three times four seconds
+    assert tops([*before, *["siren leads"] * 300], doubt=4000)[len(before):].index("siren") == round(LONGEST / STEP)
+
+
+def test_how_sure_it_was_of_a_sound_does_not_keep_the_next_one_waiting():
+    def turns_at(strength):
+        decider = Decider(CLASSES)
+        for at in range(100):
+            decider.update(logits("bark", strength), -20, DEFAULTS, STEP * at)
+        return [each.top for each in run(decider, ["siren"] * 100, start=5.0)].index(1)
+
+    assert turns_at(15.0) == turns_at(1500.0) < 40
+
+
 @pytest.mark.parametrize("dwell", [0, 200, 1000])
 def test_a_top_class_stays_for_the_dwell_time(dwell):
     values = row(dwell=dwell, attack=1, release=1)
@@ -106,7 +128,7 @@ def test_hold_keeps_the_class_while_the_probabilities_move():
     run(decider, ["bark"] * 5)
     held = run(decider, ["siren"] * 40, row(hold=1), start=1)
     assert {d.top for d in held} == {0} and not any(d.changed for d in held)
-    assert held[-1].smooth.argmax() == 1
+    assert held[-1].smooth.argmax() == 1 and held[-1].top_prob == held[-1].smooth[0] < 0.1
     assert run(decider, ["siren"], start=4)[0].top == 1
 
 
@@ -172,6 +194,19 @@ def test_what_is_louder_at_once_than_the_room_begins_there():
     assert not any(heard(decider, [UNSURE] * 60, [-50, -53] * 30))
     softly = copy(decider)
     assert heard(decider, [SURE] * 20, [-40] * 20, start=3.0)[-1] and not any(heard(softly, [SURE] * 20, [-48] * 20, start=3.0))
+
+
+@pytest.mark.parametrize("meanwhile, known", [([UNSURE] * 20, False), ([UNSURE] * 500, True), ([None] * 20, True)])
+def test_a_bang_is_forgotten_after_a_while_and_after_a_silence(meanwhile, known):
+    """What is softer than it does not begin right behind it."""
+    decider, hum = Decider(CLASSES), [UNSURE] * 20
+    heard(decider, [*hum, *meanwhile], [-10] * 20 + [-50] * len(meanwhile))
+    assert heard(decider, [SURE] * 15, [-40] * 15, start=STEP * (20 + len(meanwhile)))[-1] == known
+
+
+def test_what_is_known_stays_so_while_it_goes_on():
+    decider, values = Decider(CLASSES), row(doubt=5000)
+    assert min([decider.update(SURE, -40, values, STEP * at).known for at in range(100)][4:]) > 0.5
 
 
 def test_an_unsure_answer_is_unknown_and_moves_nothing():

@@ -454,6 +454,13 @@ def test_octaves_are_legal_for_any_size(size, scale):
     assert count == 6 or size / scale**count < 64
 
 
+def test_no_side_is_smaller_than_its_network_can_look_at():
+    tall, wide = octaves.Shape(0.2, 75), octaves.Shape(16 / 9, 75)
+    assert tall.size(300) == (300, 75) and wide.size(90) == (90, 160)
+    assert tall.looked(300, 200) == (200, 75) and wide.looked(900, 300) == (300, 533) and wide.looked(90, 300) == (90, 160)
+    assert tall.octaves(300, 300, 2.0, 6) == 1 and wide.octaves(300, 300, 2.0, 6) == 3
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (31, 54), (216, 384)])
 def test_twice_as_large_is_what_pytorch_makes_of_it(size):
     for picture in (torch.rand(1, 3, *size), torch.rand(1, *size, 3).permute(0, 3, 1, 2), torch.rand(1, 3, *size[::-1]).transpose(2, 3)):
@@ -488,6 +495,14 @@ def test_detail_is_carried_up():
     sizes = octaves.octave_sizes(32, 32, 3, 1.4)
     assert torch.allclose(whole(octaves.climb(picture, sizes, adding(0.0))), picture, atol=1e-5)
     assert torch.allclose(whole(octaves.climb(picture, sizes, adding(0.1))), picture + 0.1, atol=1e-4)
+    finer = torch.rand(1, 3, 64, 64)  # than what the network looks at
+    assert torch.allclose(whole(octaves.climb(finer, sizes, adding(0.1))), finer + 0.1, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (40, 37), (90, 120)])
+def test_another_size_is_the_same_whichever_way_it_is_made(size):
+    picture = torch.rand(1, 3, 60, 80)
+    assert torch.allclose(octaves.resize(picture, size), octaves.resize(picture.double(), size).float(), atol=1e-4)
 
 
 def adding(amount):
@@ -1034,6 +1049,42 @@ def test_a_turned_knob_does_not_forget_what_found_no_memory():
     for turn in range(100):
         memory.dream({**LARGE, "dream.octave_scale": 1.4 + turn / 1000, "dream.size": 1024.0 - turn % 7})
     assert memory.shortages == known
+
+
+def test_what_comes_back_after_a_load_stays_within_what_finds_memory():
+    memory = Memory(Plan(1, 1, 400, 800).held(1.4))
+    known = memory.dream(LARGE, 20)
+    assert lived(memory.governor, lambda plan, number: 1.0, 20, LARGE)[-1].sight < known.sight
+    assert memory.governor.note(LARGE).endswith("(slow)")
+    shortages = memory.shortages
+    assert memory.dream(LARGE, 4 * TRUST) == known and memory.shortages == shortages
+    assert memory.governor.note(LARGE).endswith("(memory)")
+
+
+def test_after_a_long_time_without_trouble_a_turned_knob_has_what_it_asks_for():
+    governor = Governor()
+    spend(governor, 0.01, 3 * WAIT)
+    assert governor.plan({**WANTED, "dream.octaves": 2.0}) == Plan(2, 2, 256, 256)
+
+
+def test_of_another_network_it_is_not_known_what_finds_memory():
+    memory = Memory(Plan(1, 1, 400, 800).held(1.4))
+    memory.dream(LARGE, 20)
+    memory.governor.meet()
+    memory.most = math.inf
+    assert memory.dream(LARGE, WAIT // 2).sight == 1024
+
+
+def test_after_a_shortage_it_is_waited_anew():
+    room, plans = Room(), [Plan(1, 1, size, size) for size in (640, 400, 300, 160)]
+    for number in (0, 1):
+        room.short(plans[number].held(1.4))
+        allowed = room.first(plans, 1.4)
+        for _ in range(WAIT - 1):
+            room.found(plans[allowed - 1].held(1.4))
+        assert room.first(plans, 1.4) == allowed
+    room.found(plans[allowed - 1].held(1.4))
+    assert room.first(plans, 1.4) == allowed - 1
 
 
 def test_where_memory_was_short_it_comes_back_step_by_step():

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from instrument.audio.engine import DECISION, LEAST, Engine, Gate, History, choose_window
+from instrument.audio.engine import DECISION, LEAST, Engine, Gate, History, Pace, amplified, choose_window, levels
+from instrument.audio.files import LOUDEST
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.features import BY_NAME, CLASS
 from instrument.params import DEFAULTS
@@ -99,6 +100,25 @@ def test_another_front_end_is_heard_from_the_next_sample_on():
     assert np.abs(windows[0][:, :30] - whole[:, :30]).max() < 5 and windows[0][:64, :30].max() > windows[0][64:, :30].max() + 5
 
 
+def test_a_sound_is_heard_from_its_beginning_by_another_front_end_too():
+    windows, engine = [], Engine(RATE, hear, CLASSES, lambda values: None)
+    sound = np.concatenate([tone(150, 2.0), silence(0.6), tone(6000, 0.3)])
+    for start in range(0, len(sound), BLOCK):
+        if start == RATE:
+            engine.attach(lambda window: windows.append(window) or hear(window), CLASSES, LONG)
+        engine.push(sound[start: start + BLOCK], (start + BLOCK) / RATE)
+    assert windows[-1][64:].max() > 0 and windows[-1][:20, 2:].max() < windows[0][:20].max() - 5
+
+
+def test_what_was_decided_stands_when_another_network_comes_in_silence():
+    out = []
+    engine = Engine(RATE, hear, CLASSES, out.append)
+    engine.push(tone(150, 1.0), 1.0)
+    engine.attach(hear, ("new", *CLASSES))
+    engine.push(silence(1.0), 2.0)
+    assert (out[-1]["top.name"], out[-1]["top.index"]) == ("low", 1)
+
+
 def named(out):
     return next(values["top.name"] for values in reversed(out) if "top.name" in values)
 
@@ -162,6 +182,7 @@ def test_late_decisions_skip_to_the_newest_window_but_analyse_everything():
 def test_a_flood_of_sound_in_one_block_is_one_decision():
     engine, _ = run(tone(200, 10.0), block=10 * RATE)
     assert engine.decisions == 1 and engine.analysed == 10 * RATE
+    assert engine.skipped == log_mel(tone(200, 10.0)).shape[1] // 4 - 1
 
 
 def test_the_first_decision_after_silence_comes_long_before_the_window_is_full():
@@ -221,6 +242,48 @@ def test_a_room_at_the_level_of_the_gate_opens_it_once():
     assert not gate.open
 
 
+def test_what_is_softer_than_the_gate_does_not_open_it():
+    gate = Gate(1000)
+    for level, expected in ((-61, False), (-59, True), (-65, True), (-67, False), (-61, False)):
+        gate.push(10 ** (level / 20) * np.tile([1.0, -1.0], 200), -60.0)
+        assert gate.open == expected
+
+
+def test_the_offset_of_a_microphone_opens_no_gate():
+    assert levels(np.full(RATE, 0.3, np.float32), RATE).max() < -100
+    assert {values["known"] for _, values in decisions(run(silence(1.0) + np.float32(0.3))[1])} == {0.0}
+
+
+def test_gain_is_in_decibels_and_nothing_becomes_louder_than_any_sound():
+    assert amplified([0.5, -0.5], 20.0) == pytest.approx([5.0, -5.0])
+    assert list(amplified([3e38, -3e38, np.nan, np.inf], 0.0)) == [LOUDEST, -LOUDEST, 0.0, 1.0]
+
+
+def test_the_first_frame_of_a_sound_is_the_one_whose_middle_it_reaches():
+    for front in (FrontEnd(), LONG):
+        history = History(front)
+        middle = (front.n_fft / 2 + 10 * front.hop) / front.rate
+        assert [history.frame_at(middle + late * front.hop / front.rate) for late in (-0.9, -0.1, 0.1, 0.9)] == [10, 10, 11, 11]
+        history.begin(5.0)
+        assert history.frame_at(5.0 + middle - 1e-4) == 10
+
+
+def test_how_often_it_decides_is_told_of_the_last_seconds():
+    pace, now = Pace(), 0.0
+    for every in [1 / 43] * 200 + [1 / 21] * 44:
+        told = pace.tick(now := now + every)
+    assert told == pytest.approx(21)
+
+
+def test_time_is_told_from_the_start_and_with_it_what_was_lost():
+    out = []
+    engine = Engine(RATE, hear, CLASSES, out.append)
+    engine.push(tone(150, 0.1), 1000.0)
+    engine.overflows = 3
+    engine.push(tone(150, 0.1), 1002.5)
+    assert [(values["ms"], values["stat.overflows"]) for values in out if "ms" in values] == [(0, 0), (2500, 3)]
+
+
 def test_gain_and_gate_act_before_the_decision():
     quiet = 0.001 * tone(150, 1.0)  # -73 dBFS
     assert decisions(run(quiet)[1])[-1][1]["known"] == 0.0
@@ -245,7 +308,7 @@ def test_latency_is_measured_from_the_end_of_the_window():
         now[0] = (start + BLOCK) / RATE
         engine.push(tone(150, 1.0)[start: start + BLOCK], now[0])
     latencies = [values["stat.latency_ms"] for values in out if "known" in values]
-    assert 15 <= np.median(latencies) <= 15 + 24 + 20  # compute, up to a hop, up to a block
+    assert 15 + 3 < np.median(latencies) <= 15 + 24 + 20  # compute, up to a hop, up to a block
 
 
 def test_not_a_number_and_infinity_do_no_harm():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,19 @@ from instrument.audio.frontend import FrontEnd
 from instrument.cli import main
 from instrument.learn.dataset import find_clips, marks
 from instrument.learn.disturb import Disturb, coloured
-from instrument.learn.evaluate import auroc, evaluate, from_file, through_engine
+from instrument.learn.evaluate import (
+    Exam,
+    among_known,
+    auroc,
+    calibration_error,
+    evaluate,
+    foreign_clips,
+    from_file,
+    known_clips,
+    scores,
+    softmax,
+    through_engine,
+)
 from instrument.model.card import save_model
 from instrument.model.net import HearSee
 
@@ -65,7 +78,8 @@ def test_an_ear_that_is_always_right_scores_one(data):
 
 
 def test_windows_are_counted_at_half_hops(data):
-    assert evaluate(Ear(), data, window=1.0)["n"] == 2 * (1 + 1 + 1 + 4)
+    found = evaluate(Ear(), data, window=1.0)
+    assert found["n"] == 2 * (1 + 1 + 1 + 4) and found["accuracy"] == 1  # each by the class of its clip
 
 
 @pytest.mark.parametrize("window", [None, 0.5, 1.0])
@@ -179,6 +193,18 @@ def test_foreign_sounds_are_less_sure(data, foreign):
     assert found["unknown_auroc"] == 1.0
 
 
+def test_a_foreign_sound_is_told_by_being_none_of_the_classes_and_not_by_which_it_may_be(data, foreign):
+    ear = Ear()
+
+    def hear(log_mel):
+        """Of what it knows it cannot say which it is; what it does not know is rather like the first."""
+        share = np.exp(log_mel)[64:].sum() / np.exp(log_mel).sum()
+        return np.log([0.6, 0.001, 0.399] if 0.1 < share < 0.9 else [0.45, 0.45, 0.1])
+
+    ear.hear = hear
+    assert evaluate(ear, data, foreign=str(foreign))["unknown_auroc"] == 1
+
+
 def test_without_a_folder_of_foreign_sounds_noises_of_ours_are_foreign(data):
     first, again = (evaluate(Ear(), data, window=1.0) for _ in range(2))
     assert first["foreign_from"] == "noises and rooms of ours" and first["foreign_n"] > 20
@@ -257,6 +283,51 @@ def test_clips_that_are_left_out_are_told(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "--data", str(tmp_path / "data"), "--model", str(tmp_path / "model")])
     assert "\n  1 of 2 clips left out: nothing sounds in them (hear.gate, -60 dBFS)\n" in capsys.readouterr().out
+
+
+def test_the_figures_are_those_counted_by_hand():
+    """Three dogs, of which one is called a siren, and one siren; no drill, but one siren is called so."""
+    truth, said = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2])
+    found = scores(truth, 0.8 * np.eye(3)[said] + 0.2 / 3, ("dog", "siren", "drill"))
+    assert found["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 0]]  # rows: what it is
+    assert found["accuracy"] == pytest.approx(3 / 5) and found["n"] == 5
+    dog, siren = found["per_class"]["dog"], found["per_class"]["siren"]
+    assert dog == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "n": 3}
+    assert siren == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "n": 2} and set(found["per_class"]) == {"dog", "siren"}
+    assert found["macro_recall"] == pytest.approx((2 / 3 + 1 / 2) / 2)  # of those that occur
+    assert found["macro_precision"] == pytest.approx(0.75) and found["macro_f1"] == pytest.approx(0.65)
+
+
+def test_the_calibration_error_is_how_far_certainty_is_from_being_right():
+    sure, half = [1.0, 0.0], [0.55, 0.45]
+    truth = np.array([0, 0, 0, 1, 1, 1])
+    assert calibration_error(truth[:3], np.array([sure] * 3)) == 0 and calibration_error(truth[3:], np.array([sure] * 3)) == 1
+    mixed = np.array([sure] * 2 + [half] + [sure] + [half] * 2)  # of the sure ones 2 of 3 are right, of the others 1 of 3
+    assert calibration_error(truth, mixed) == pytest.approx(0.5 * (1 - 2 / 3) + 0.5 * (0.55 - 1 / 3))
+
+
+def test_probabilities_of_any_logits_are_probabilities():
+    assert softmax(np.array([[1000.0, 1000.0], [0.0, np.log(3)]])) == pytest.approx(np.array([[0.5, 0.5], [0.25, 0.75]]))
+    assert among_known(np.array([[0.3, 0.1, 0.6], [0.0, 0.0, 1.0]])) == pytest.approx(np.array([[0.75, 0.25], [0.5, 0.5]]))
+
+
+@pytest.mark.parametrize("path", [from_file, through_engine])
+def test_probabilities_are_those_that_the_stage_would_give(path):
+    ear = Ear()
+    ear.hear = lambda log_mel: np.log([0.2, 0.3, 0.5])
+    assert path(ear, tone(200, 1.0), RATE, 1.0)[0] == pytest.approx([0.2, 0.3, 0.5])
+
+
+def test_only_the_folds_asked_for_are_judged_and_of_foreign_sounds_too(tmp_path):
+    for name in ("known/low/1-10-A", "known/low/2-20-A", "known/high/2-30-A", "known/high/bare",
+                 "foreign/rain/1-40-A", "foreign/rain/2-50-A"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / f"{name}.wav", tone(6000 if "high" in name else 200, 1.0), RATE)
+    exam = Exam(str(tmp_path / "known"), (2,), foreign=str(tmp_path / "foreign"))
+    assert [clip.path.stem for clip in known_clips(Ear(), exam)[0]] == ["2-30-A", "2-20-A"]
+    assert [clip.path.stem for clip in foreign_clips(Ear(), exam)] == ["2-50-A"]
+    with pytest.raises(ValueError, match=r"fold 9 is not here; there are \[1, 2\]"):
+        known_clips(Ear(), replace(exam, folds=(9,)))
 
 
 def test_auroc_is_a_chance():

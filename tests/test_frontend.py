@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from instrument.audio.frontend import LONG, RATES, FrontEnd, Resampler, Streaming, log_mel, mel_bank, resample
+from instrument.audio.frontend import (
+    LONG,
+    RATES,
+    FrontEnd,
+    Resampler,
+    Streaming,
+    band_centres,
+    level_resample,
+    log_mel,
+    mel_bank,
+    resample,
+)
 from instrument.learn.augment import TorchMel
 
 
@@ -99,6 +110,29 @@ def test_an_hour_at_an_odd_rate_has_as_many_samples_as_it_must(rate, monkeypatch
     resampler = Resampler(rate, 22050)
     given = sum(len(resampler.push(np.zeros(60 * rate, np.float32))) for _ in range(60))
     assert given + len(resampler.flush()) == 3600 * 22050
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 44101, 192000])
+def test_what_fits_stays_as_it_is(rate):
+    assert np.abs(resample(sine(rate, 10_000), rate, 22050) - sine(22050, 10_000))[400:-400].max() < 2e-3
+    assert np.abs(resample(np.ones(rate, np.float32), rate, 22050) - 1)[400:-400].max() < 1e-6
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 44101, 48000])
+@pytest.mark.parametrize("count", [1, 2, 999, 1000])
+def test_it_lasts_as_long_as_before_rounded_up(rate, count):
+    assert len(resample(np.zeros(count, np.float32), rate, 22050)) == -(-count * 22050 // rate)
+
+
+def test_an_offset_makes_no_click_at_the_ends():
+    samples = np.full(48000, 0.4, np.float32)
+    assert np.abs(level_resample(samples, 48000, 22050)).max() < 1e-6 < np.abs(resample(samples, 48000, 22050)[:20] - 0.4).max()
+
+
+def test_the_middle_of_a_band_is_where_a_tone_sounds_in_it_most():
+    centres = band_centres()
+    for band in (40, 80, 127):
+        assert log_mel(sine(22050, centres[band])).mean(1).argmax() == band
 
 
 @pytest.mark.parametrize("hz", [11_200, 13_000, 20_000])

@@ -1,15 +1,18 @@
 """Learning: clips in any layout, batches that do not depend on the past, a run that survives a stop, model folders."""
 
 import json
+import math
 import os
 import shutil
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.cli import main
@@ -20,13 +23,13 @@ from instrument.learn.course import Course, settle
 from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
-from instrument.learn.evaluate import Exam, calibration_error, evaluate, foreign_clips, scores, softmax
+from instrument.learn.evaluate import Exam, evaluate, foreign_clips
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
 from instrument.learn.start import begin, lend_pictures
 from instrument.learn.train import OUTS, Settings, _strangers, gather, note_learnt, train
 from instrument.learn.tutor import to_teacher_rate
-from instrument.model.card import MARKS, Model, load_model, save_model
+from instrument.model.card import DEFAULT, MARKS, Model, find_model, load_model, pictures_in, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
 
@@ -807,6 +810,64 @@ def test_a_model_comes_back_as_saved(saved):
     loaded = load_model(saved)
     assert loaded.classes == ["hum", "whistle"] and len(loaded.weights_hash) == 12
     assert torch.allclose(loaded.net.stage1[0].conv1.weight, net.stage1[0].conv1.weight, atol=1e-3)
+    assert not loaded.net.training
+    assert {tensor.dtype for tensor in load_file(str(saved / "weights.safetensors")).values()} == {torch.float16}  # half the size
+
+
+def carded(saved, folder, **fields):
+    """A copy of a model with other fields in its card."""
+    shutil.copytree(saved, folder)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, **fields}))
+    return folder
+
+
+def test_a_temperature_divides_what_a_model_says(saved, tmp_path):
+    heard = np.random.default_rng(0).normal(-5, 2, (128, FrontEnd().frames(1.0))).astype(np.float32)
+    plain, warm = (load_model(folder).hear(heard) for folder in (saved, carded(saved, tmp_path / "warm", temperature=2.0)))
+    assert np.abs(plain).max() > 0 and warm == pytest.approx(plain / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("fields, said", [
+    ({"temperature": -1}, "temperature -1 is not a number above 0"), ({"temperature": True}, "temperature"),
+    ({"temperature": math.inf}, "temperature"), ({"scenes": 0}, "scenes 0 is not a whole number"), ({"taught": "clap"}, "taught"),
+    ({"taught": ["hum"]}, "names hum twice"), ({"taught": ["a/b"]}, "is no class name")])
+def test_a_card_that_says_what_cannot_be_is_one_line(saved, tmp_path, fields, said):
+    with pytest.raises(ValueError, match=said) as error:
+        load_model(carded(saved, tmp_path / "odd", **fields))
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_is_found_by_its_name_unless_a_folder_has_that(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("instrument.model.card.OWN", tmp_path / "own")
+    (tmp_path / "own" / "mine").mkdir(parents=True)
+    (tmp_path / "own" / "mine" / "card.json").touch()
+    assert find_model("urban") == DEFAULT and find_model("mine") == tmp_path / "own" / "mine"
+    (tmp_path / "urban").mkdir()
+    assert find_model("urban") == Path("urban") and find_model("nowhere") == Path("nowhere")
+
+
+def test_pictures_are_found_whatever_their_ending_and_what_macos_leaves_beside_them_is_none(tmp_path):
+    for name in ("a.jpg", "b.PNG", "._a.jpg", "notes.txt", "c.jpeg"):
+        (tmp_path / name).touch()
+    assert {name: path.name for name, path in pictures_in(tmp_path).items()} == {"a": "a.jpg", "b": "b.PNG", "c": "c.jpeg"}
+
+
+def test_of_two_pictures_of_a_class_the_one_that_came_later_counts_and_a_players_before_one_of_ours(tmp_path):
+    for name, written in (("a.jpg", 1.5e9), ("a.png", 1e9), ("b.jpg", 1e9), ("b.png", 0)):  # copied here one after the other
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (written, written))
+    assert {name: path.name for name, path in pictures_in(tmp_path).items()} == {"a": "a.png", "b": "b.jpg"}
+
+
+def test_a_class_without_a_picture_is_named(saved, tmp_path):
+    folder = carded(saved, tmp_path / "m")
+    shutil.rmtree(folder / "pictures")
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "hum.jpg").touch()
+    with pytest.raises(ValueError, match=r"no picture for whistle; put one there named whistle\.jpg"):
+        load_model(folder).picture_files()
 
 
 @pytest.mark.parametrize("shown", [(1, FrontEnd()), (3, FrontEnd(n_fft=512, hop=128)), (2, LONG)])
@@ -881,19 +942,6 @@ def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):
     with pytest.raises(ValueError, match=said) as error:
         load_model(tmp_path)
     assert "\n" not in str(error.value)
-
-
-def test_evaluation_agrees_with_counting():
-    truth = np.array([0, 0, 1, 1])
-    found = scores(truth, softmax(np.array([[2.0, 0], [0, 2], [0, 2], [0, 2]])), ["a", "b"])
-    assert found["accuracy"] == 0.75 and found["confusion"] == [[1, 1], [0, 2]]
-    assert found["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
-
-
-def test_a_sure_and_right_network_is_calibrated():
-    sure = np.eye(2)[[0, 1, 1, 0]]
-    assert calibration_error(np.array([0, 1, 1, 0]), sure) == 0
-    assert calibration_error(np.array([1, 0, 0, 1]), sure) == 1
 
 
 def test_evaluate_reads_real_files(saved, plain):

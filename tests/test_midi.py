@@ -67,6 +67,11 @@ def test_a_fast_knob_skips_over_the_value_and_still_takes_over():
     assert hand.move(0.9, 0.0, 0.0) == pytest.approx(144)
 
 
+def test_a_knob_takes_over_near_the_value_and_not_before():
+    hand = Hand(BY_NAME["post.hue"])  # at 0, the middle
+    assert [hand.move(place, 0.0, 0.0) for place in (0.4, 0.45, 0.48)] == [None] * 3 and hand.move(0.495, 0.0, 0.0) is not None
+
+
 def test_a_held_knob_stays_held_while_its_edits_wait_for_the_frame():
     hand, row = Hand(BY_NAME["post.hue"]), BY_NAME["post.hue"]
     assert [hand.move(place, 0.0, 0.0) for place in (0.5, 0.6, 0.7, 0.8)] == [row.at(p) for p in (0.5, 0.6, 0.7, 0.8)]
@@ -165,6 +170,19 @@ def test_an_encoder_reaches_both_ends_and_follows_other_edits(mode, name):
     assert rig.control.frame()[name] == row.hi
 
 
+def test_an_encoder_goes_back_at_once_however_far_it_was_turned_beyond_the_end():
+    rig = Rig(Binding("cc", None, 10, row="post.hue", mode="signed_bit"))
+    for value in [1] * 200 + [65] * 2:
+        values = rig.cc(10, value)
+    assert values["post.hue"] == pytest.approx(BY_NAME["post.hue"].at(1 - 2 / 128))
+
+
+def test_an_encoder_takes_three_clicks_from_one_label_to_the_next():
+    rig = Rig(Binding("cc", None, 10, row="zoom.mode", mode="signed_bit"))
+    seen = [rig.cc(10, 1)["zoom.mode"] for _ in range(18)]
+    assert [seen.count(mode) for mode in range(1, 6)] == [3] * 5 and seen[-1] == 6
+
+
 @pytest.mark.parametrize("mode", RELATIVE)
 def test_the_mode_of_an_encoder_is_heard_from_a_slow_turn_to_the_left(mode):
     assert detect([ONE_DOWN[mode]] * 3) == mode
@@ -172,6 +190,7 @@ def test_the_mode_of_an_encoder_is_heard_from_a_slow_turn_to_the_left(mode):
 
 def test_an_absolute_knob_turned_slowly_to_the_left_is_absolute():
     assert all(detect([value, value - 1, value - 2]) == "absolute" for value in range(2, 128))
+    assert detect([100] * 3) == "absolute"  # nobody turns an encoder 28 clicks at a time to have it learned
 
 
 @pytest.mark.parametrize("low, high", [(126, 125), (126, 127), (3, 2), (62, 63)])
@@ -225,6 +244,14 @@ def test_two_rows_that_something_moves_together_are_no_halves():
     assert values["show.master"] == 0.0
 
 
+def test_two_knobs_that_are_flicked_at_once_are_no_halves():
+    rig = Rig()
+    for value in (0, 127) * 6:
+        rig.cc(14, value)
+        values = rig.cc(46, value)
+    assert values["post.tint"] == 1.0
+
+
 def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
     rig = Rig()
     rig.cc(46, 0)
@@ -236,11 +263,21 @@ def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
 
 def test_what_a_profile_or_the_player_has_bound_is_no_fine_half():
     rig = Rig(Binding("cc", None, 46, row="post.hue", takeover="jump"), Binding("cc", 2, 47, row="post.grain", takeover="jump"))
-    for _ in range(9):
+    for value in (127, 0) * 4 + (64,):  # as a half runs over
         rig.cc(14, 1), rig.cc(15, 1, channel=1)
-        values = rig.cc(46, 127)
-        values = rig.cc(47, 127, channel=1)
-    assert (values["post.hue"], values["post.grain"]) == (180.0, 1.0)
+        values = rig.cc(46, value)
+        values = rig.cc(47, value, channel=1)
+    assert (values["post.hue"], values["post.grain"]) == (BY_NAME["post.hue"].at(64 / 127), BY_NAME["post.grain"].at(64 / 127))
+
+
+def test_the_halves_of_a_bank_come_in_either_order():
+    rig = Rig(presets=lambda: 300)
+    for first, then in ((0, 32), (32, 0)):
+        rig.cc(0, 5), rig.cc(32, 5)
+        for number in (first, then):
+            rig.cc(number, int(number == 32))
+        rig.send("program_change", program=2)
+    assert rig.commands == [("preset.load", 131)] * 2
 
 
 def test_a_bank_is_selected_however_often():
@@ -275,6 +312,22 @@ def test_nrpn_coarse_fine_and_counting():
     assert rig.cc(97, 0)["post.hue"] < 180.0
     rig.cc(99, 0), rig.cc(98, 1)
     assert rig.cc(6, 127)["zoom.speed"] == 2.0
+
+
+def test_an_nrpn_counts_from_where_its_row_is_coarse_or_fine():
+    rig = Rig(Binding("nrpn", None, 1, row="zoom.mode"), Binding("nrpn14", None, 2, row="dream.octaves"))
+    for number, row in ((1, "zoom.mode"), (2, "dream.octaves")):
+        rig.cc(99, 0), rig.cc(98, number)
+        before = rig.control.values[row]
+        assert [rig.cc(way, 0)[row] for way in (96, 96, 96, 97, 97, 97)][2::3] == [before + 1, before]
+
+
+def test_an_rpn_is_no_nrpn():
+    """A keyboard sets the range of its bender: what comes then is not for the parameter selected before."""
+    decoder, said = Decoder(), []
+    for number, value in ((99, 1), (98, 1), (101, 0), (100, 0), (6, 2)):
+        said += decoder.moves(mido.Message("control_change", control=number, value=value))
+    assert said == [Move("cc", 1, 6, 2)]
 
 
 def test_a_fine_half_goes_with_the_coarse_one_of_its_own_parameter():
@@ -358,6 +411,30 @@ def test_a_pad_that_teaches_tells_when_it_is_let_go(kind):
     assert rig.commands == [("teach.start", None), ("tap", None), ("teach.release", None)]
 
 
+def test_a_pad_that_is_hit_again_while_something_is_learned_is_not_let_go():
+    rig = Rig(Binding("note", None, 40, command="teach.start"))
+    rig.send("note_on", note=40, velocity=100)
+    rig.mapping.let_go(Move("note", 1, 40, 90), 1.0)
+    assert rig.commands == [("teach.start", None)]
+    rig.mapping.let_go(Move("note", 1, 40, 0), 1.0)
+    assert rig.commands == [("teach.start", None), ("teach.release", None)]
+
+
+@pytest.mark.parametrize("target", [{"row": "show.blackout"}, {"command": "tap", "mode": "press"}])
+def test_a_fine_control_as_a_button_is_pressed_beyond_its_middle(target):
+    rig = Rig(Binding("bend", 1, 0, **target))
+    for pitch, pressed in ((-8192, False), (-4000, False), (4000, True), (-8192, False)):
+        before = len(rig.commands)
+        values = rig.send("pitchwheel", pitch=pitch)
+        assert (values["show.blackout"] == 1.0 or len(rig.commands) > before) == pressed
+
+
+def test_when_a_row_was_last_moved_is_known():
+    rig = Rig()
+    rig.send("control_change", 3.5, control=BY_NAME["show.blackout"].cc, value=127)
+    assert rig.mapping.touched == {"show.blackout": 3.5}
+
+
 def test_a_pad_that_teaches_is_let_go_when_its_box_is_unplugged():
     rig = Rig(Binding("note", None, 40, command="teach.start"))
     rig.send("note_on", note=40, velocity=100)
@@ -426,6 +503,7 @@ def test_unbound_controls_do_nothing():
     for number in set(range(32, 120)) - {row.cc for row in PARAMS}:
         rig.cc(number, 100)
     rig.send("note_on", note=3), rig.send("aftertouch"), rig.send("polytouch")
+    rig.send("sysex", data=[1, 2]), rig.send("active_sensing"), rig.send("reset")
     assert (rig.control.frame(), rig.commands) == (DEFAULTS, [])
 
 
@@ -452,6 +530,9 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     note = [("note_on", {"note": 50, "velocity": 9})]
     assert learned(note, preset=3) == Binding("note", 1, 50, preset=3, mode="press")
     assert learned(ccs(9, 127), command="tap") == Binding("cc", 1, 9, command="tap", mode="press")
+    assert learned(ccs(9, 10, 30, 63), command="tap") is None  # not pressed yet
+    assert learned(note, row="post.hue") == Binding("note", 1, 50, row="post.hue", mode="default")
+    assert learned([("pitchwheel", {"pitch": 9})], row="post.hue") == Binding("bend", 1, 0, row="post.hue")
     assert learned(ccs(9, 127), row="show.blackout").mode == "press"
     assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
     select = ccs(99, 1) + ccs(98, 2)

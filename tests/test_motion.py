@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from instrument.motion import LONGEST, TRUE, Journey, Motion, added, between
+from instrument.motion import LONGEST, NOWHERE, TRUE, Journey, Motion, added, between, motion
+from instrument.params import DEFAULTS, MODES
 
 ZOOM, PAN = Motion(expand=0.5), Motion(pan_x=1.0, turn=0.2)
 
@@ -25,6 +26,7 @@ def test_the_way_since_a_place_is_what_came_after_it():
     assert journey.since(places[5]) == pytest.approx(Motion(pan_x=0.5, turn=0.1))
     assert journey.since(places[4]) == pytest.approx(Motion(expand=0.05, pan_x=0.5, turn=0.1))
     assert journey.since(places[10]) == pytest.approx(Motion())
+    assert journey.since(NOWHERE) == Motion()
 
 
 def test_what_stands_still_goes_nowhere_and_grows_no_older():
@@ -66,6 +68,9 @@ def test_after_a_stall_the_picture_does_not_leap():
     for now in (0.0, 0.1, 5.0):
         journey.advance(ZOOM, now)
     assert journey.here.time <= 0.1 + LONGEST and journey.here.way.expand <= (0.1 + LONGEST) * ZOOM.expand
+    here = journey.here
+    journey.advance(ZOOM, 4.0)  # nor does it go back with its clock
+    assert journey.here == here
 
 
 def test_a_motion_about_another_middle_is_one_about_the_middle_and_a_push():
@@ -78,9 +83,52 @@ def test_a_motion_about_another_middle_is_one_about_the_middle_and_a_push():
 
 def _velocity(field, x, y):
     x, y = x - field.centre_x, y - field.centre_y
-    return (x * (field.expand + field.strips) - y * field.turn + field.pan_x,
-            y * field.expand + x * field.turn + field.pan_y)
+    grow, turn = field.expand + field.tunnel * math.hypot(x, y), field.turn + field.spiral * (1 - math.hypot(x, y))
+    return x * (grow + field.strips) - y * turn + field.pan_x, y * grow + x * turn + field.pan_y
 
 
 def test_ways_are_told_apart():
     assert between(Motion(expand=1.0), Motion(expand=math.pi)) == Motion(expand=math.pi - 1)
+
+
+def at(x, y, mode="centre", now=0.0, **zoom):
+    """The velocity at a place with these rows of `zoom.`, the others at 0."""
+    turned = {f"zoom.{name}": value for name, value in zoom.items()}
+    return _velocity(motion({**DEFAULTS, "zoom.speed": 0.0, "zoom.mode": float(MODES.index(mode)), **turned}, now), x, y)
+
+
+def test_speed_grows_rotate_turns_by_degrees_and_pan_moves_to_the_right_and_up():
+    assert at(1, 0, speed=0.5) == (0.5, 0) and at(0, -1, speed=0.5) == (0, -0.5)
+    assert at(1, 0, rotate=90.0) == pytest.approx((0, math.pi / 2)) and at(0, 1, rotate=90.0) == pytest.approx((-math.pi / 2, 0))
+    assert at(0, 0, pan_x=0.3, pan_y=-0.2) == (0.3, -0.2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_negative_speed_is_the_way_back_in_every_mode(mode):
+    forth, back = (at(0.7, -0.4, mode, now=1.0, speed=speed) for speed in (0.5, -0.5))
+    assert forth == pytest.approx([-each for each in back]) and any(forth)
+
+
+def test_what_breathes_is_where_it_was_after_a_breath():
+    grown = [at(1, 0, "breathe", now=2 * math.pi / 0.8 * step / 100, speed=0.5)[0] for step in range(100)]
+    assert sum(grown) == pytest.approx(0, abs=1e-6) and max(grown) == pytest.approx(0.5, abs=0.01)
+
+
+def test_strips_run_to_the_sides_and_a_tunnel_is_the_quicker_the_farther_out():
+    to_the_side, up = at(1, 0, "strips", speed=0.5)[0], at(0, 1, "strips", speed=0.5)[1]
+    assert to_the_side > 4 * up > 0
+    near, far = (at(x, 0, "tunnel", speed=0.5)[0] / x for x in (0.2, 1.2))
+    assert far > 2 * near > 0
+
+
+def test_rotate_turns_with_its_speed_and_a_spiral_turns_its_middle_most():
+    assert at(1, 0, "rotate", speed=0.5, rotate=30.0)[1] > at(1, 0, "rotate", speed=0.5)[1] > 0
+    for zoom in ({"speed": 0.5}, {"rotate": 30.0}):
+        middle, rim = (at(x, 0, "spiral", **zoom)[1] / x for x in (0.1, 1.0))
+        assert middle > 2 * rim >= 0
+
+
+def test_the_middle_of_a_drift_wanders_and_stays_in_the_picture():
+    middles = [motion({**DEFAULTS, "zoom.mode": float(MODES.index("drift"))}, now)[:2] for now in range(1000)]
+    for side in zip(*middles):
+        assert -0.85 < min(side) < -0.4 and 0.4 < max(side) < 0.85

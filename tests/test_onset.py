@@ -58,11 +58,23 @@ def test_levels_are_linear_in_decibels(rate):
         assert loud[name] - quiet[name] == pytest.approx(20 / 60, abs=0.01)
 
 
-@pytest.mark.parametrize("hertz, loudest", [(80, "audio.low"), (800, "audio.mid"), (5000, "audio.high")])
+def test_the_level_is_that_of_the_last_20_ms():
+    """In which a bass has gone to and fro, so that it does not flicker."""
+    heard = [values["audio.level"] for _, values in run(tone(100, 44100), 44100)][5:]
+    assert max(heard) - min(heard) < 0.005
+    click = np.zeros(44100)
+    click[22050] = 1.0
+    peaks = [at for at, values in run(click, 44100) if values["audio.peak"] > 0.9]
+    assert peaks[0] == pytest.approx(0.51) and peaks[-1] == pytest.approx(0.52)
+
+
+@pytest.mark.parametrize("hertz, loudest", [(80, "audio.low"), (130, "audio.low"), (270, "audio.mid"), (800, "audio.mid"),
+                                            (1900, "audio.mid"), (2100, "audio.high"), (5000, "audio.high")])
 @pytest.mark.parametrize("rate", RATES)
-def test_a_tone_sounds_in_its_band(rate, hertz, loudest):
+def test_a_tone_sounds_in_its_band_as_loud_as_it_is(rate, hertz, loudest):
     values = last(tone(hertz, rate), rate)
     assert max(("audio.low", "audio.mid", "audio.high"), key=values.get) == loudest
+    assert values[loudest] == pytest.approx(values["audio.level"], abs=0.02)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -71,6 +83,14 @@ def test_higher_is_brighter_and_noise_is_flatter(rate):
     assert low["audio.centroid"] < high["audio.centroid"]
     assert last(tone(440, rate), rate)["audio.flatness"] < 0.1
     assert last(noise(rate), rate)["audio.flatness"] > 0.8
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_brightness_goes_with_the_octaves_from_50_hz_to_11_khz(rate):
+    for share in (0.3, 0.5, 0.9):
+        assert last(tone(50 * 220**share, rate), rate)["audio.centroid"] == pytest.approx(share, abs=0.03)
+    two = tone(400, rate) + tone(4000, rate, amplitude=0.25)  # half as strong: it counts half
+    assert last(two, rate)["audio.centroid"] == pytest.approx(np.log((400 + 4000 / 2) / 1.5 / 50) / np.log(220), abs=0.03)
 
 
 @pytest.mark.parametrize("samples", [np.zeros(48000), np.full(48000, 0.3)], ids=["silence", "offset"])
@@ -86,6 +106,11 @@ def test_each_burst_is_one_onset_within_20_ms_of_sound(rate):
     found = onsets(bursts(times, rate, 8.5), rate)
     assert len(found) == len(times)
     assert all(0 <= at - truth <= 0.02 for at, truth in zip(found, times))
+
+
+def test_each_of_a_roll_is_an_onset():
+    times = np.arange(0.5, 4, 0.1)  # sixteenths at 150 beats a minute
+    assert len(onsets(bursts(times, 44100, 4.5), 44100)) == len(times)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -109,9 +134,21 @@ def test_the_pulse_halves_every_100_ms():
 def test_tempo_and_phase_of_a_click_track(bpm):
     times = np.arange(0.5, 10, 60 / bpm)
     at, values = run(bursts(times, 44100, 10.2), 44100)[-1]
-    assert values["beat.bpm"] == pytest.approx(bpm, rel=0.01)
+    assert values["beat.bpm"] == pytest.approx(bpm, rel=0.001)
     error = (values["beat.phase"] - (at - times[0]) * bpm / 60 + 0.5) % 1 - 0.5
     assert abs(error) < 0.1
+
+
+def test_a_beat_that_comes_late_from_now_on_is_glided_to():
+    times = [*np.arange(0.5, 8, 0.5), *np.arange(8.07, 14, 0.5)]
+    heard = run(bursts(times, 44100, 14.2), 44100)
+    phases = np.unwrap([values["beat.phase"] for at, values in heard if at > 6], period=1.0)
+    assert abs(np.diff(phases) - 0.01 * 2).max() < 0.1  # of a beat, in 10 ms
+    assert abs((phases[-1] - (heard[-1][0] - times[-1]) * 2 + 0.5) % 1 - 0.5) < 0.1
+
+
+def test_a_tempo_is_known_after_a_few_beats():
+    assert last(bursts(np.arange(0.1, 5, 0.5), 44100, 5.0), 44100)["beat.bpm"] == pytest.approx(120, rel=0.01)
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import os
 import queue
 import re
 import shutil
@@ -18,11 +19,11 @@ from instrument.control import Control
 from instrument.features import EVENTS, FEATURES, class_feature
 from instrument.learn.teach import legal_name
 from instrument.osc import Receiver, Remote, Sender
-from instrument.osc.controllers import HAND, RETURN
+from instrument.osc.controllers import HAND
 from instrument.osc.ear import ALONE, MOST
 from instrument.osc.pattern import matcher
 from instrument.osc.presses import SAME, STREAM
-from instrument.osc.wire import HEADER, PACKET, bundles, encode
+from instrument.osc.wire import HEADER, PACKET, bundles, encode, returning
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
 CLASSES = tuple(f"class_{i}" for i in range(10))
@@ -103,6 +104,12 @@ def test_text_of_any_script_comes_through():
     for text in ("/home/jürgen/modèles", "犬", "x" * 7, "ü" * 2):
         packet = encode("/hs/show/model", text)
         assert OscPacket(packet).messages[0].message.params == [text] and len(packet) % 4 == 0
+    assert OscPacket(encode("/a", os.fsdecode(b"caf\xe9"))).messages[0].message.params == ["caf?"]  # a file of another encoding
+
+
+@pytest.mark.parametrize("number, arrives", [(1e300, 0.0), (math.nan, 0.0), (3.2e38, 0.0), (-(2**40), -(2**31)), (2**40, 2**31 - 1)])
+def test_a_number_that_does_not_fit_is_sent_as_one_that_does(number, arrives):
+    assert OscPacket(encode("/a", number)).messages[0].message.params == [arrives]
 
 
 def test_bundles_stay_below_the_limit_and_keep_the_order():
@@ -111,6 +118,19 @@ def test_bundles_stay_below_the_limit_and_keep_the_order():
     assert all(len(packet) <= PACKET for packet in packets)
     values = [m.message.params[0] for packet in packets for m in OscPacket(packet).messages]
     assert values == list(range(521)) and bundles([]) == []
+    small, large = encode("/a", 1), encode("/b", "x" * 2 * PACKET)
+    assert [len(OscPacket(packet).messages) for packet in bundles([large, small, large])] == [1, 1, 1]
+
+
+def test_a_bundle_is_for_now():
+    """Who waits for its time would wait for ever."""
+    assert bundles([encode("/a")])[0][:16] == b"#bundle\0" + bytes(7) + b"\1"
+
+
+def test_what_is_sent_to_a_port_of_ours_comes_back():
+    targets = [("127.0.0.1", 10001), ("localhost", 10001), ("192.168.0.2", 10001), ("127.0.0.1", 9999), ("192.168.0.5", 10001)]
+    assert returning(targets, "0.0.0.0", [10001]) == ["127.0.0.1:10001", "localhost:10001"]
+    assert returning(targets, "192.168.0.5", [10001])[-1] == "192.168.0.5:10001"
 
 
 # sending
@@ -371,11 +391,12 @@ def test_who_asks_again_and_again_is_one_controller():
 
 
 
-def test_unknown_addresses_and_refusing_owners_are_explained(seen):
+@pytest.mark.parametrize("kind", [ValueError, OSError])
+def test_unknown_addresses_and_refusing_owners_are_explained(seen, kind):
     assert "/hs/nope: no such address" in seen("/hs/nope", 1.0).reason
 
     def refuse(edits):
-        raise ValueError("not now")
+        raise kind("not now")
 
     with Receiver(0, submit=refuse) as receiver:
         receiver.receive(encode("/hs/post/hue", 1.0), PEER)
@@ -461,6 +482,16 @@ def test_a_restarted_listen_with_other_classes_leaves_none_behind(seen):
     for message in (("/hs/frame", 50), ("/hs/class/bark", 0.5), ("/hs/frame", 1), ("/hs/class/rain", 0.5)):
         seen(*message)
     assert seen.features[-1] == {"frame": 1, "class.rain": 0.5}
+
+
+def test_what_is_heard_may_share_a_packet_with_what_is_turned(seen):
+    for packet in bundles([encode("/hs/known", 0.5), encode("/hs/post/hue", 5.0)]):
+        seen.receiver.receive(packet, PEER)
+    assert seen.features == [{"known": 0.5}] and seen.edits == [{"post.hue": 5.0}]
+
+
+def test_what_is_for_wekinator_is_passed_over(seen):
+    assert seen("/wek/outputs", 0.5, 0.5).refused == 0 and not seen.features
 
 
 def test_a_feature_of_the_wrong_kind_is_refused(seen):
@@ -635,6 +666,17 @@ def test_a_controller_may_listen_on_another_port(ear):
         assert ear.messages() == [("/hs/pong", [1])]
 
 
+@pytest.mark.parametrize("asked, port", [(9001, 9001), (70000, 9), (-1, 9), ("x", 9)])
+def test_answers_go_to_the_port_asked_for_on_the_machine_that_asks(seen, asked, port):
+    seen("/hs/ping", asked, sender=("127.0.0.2", 9))
+    assert seen.receiver.controllers.peers() == [("127.0.0.2", port)]
+
+
+def test_who_asked_for_all_values_is_told_what_changes_from_then_on(seen):
+    seen("/hs/query", now=0.0)
+    assert seen.receiver.controllers.news(DEFAULTS | {"post.hue": 40.0}, 1.0) == [(PEER, {"post.hue": 40.0})]
+
+
 def test_edits_are_echoed_to_everyone_but_their_maker():
     control = Control()
     with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as maker, Ear() as other:
@@ -709,9 +751,46 @@ def test_a_fader_that_sends_what_it_is_set_to_moves_nothing(seen, address):
     seen(address, given, now=1.1)
     seen(address, given, sender=there, now=1.2)
     assert not seen.edits
-    seen(address, given * 0.9, now=1.3)  # a hand
-    seen(address, given, now=1.1 + RETURN)  # a hand, later
+    seen(address, given, now=1.0 + 0.3)  # a hand, later
+    seen(address, given * 0.9, now=1.4)  # a hand
     assert len(seen.edits) == 2
+
+
+def test_a_fader_that_is_slow_to_send_what_it_was_set_to_moves_nothing(seen):
+    seen("/hs/ping", now=0.0)
+    for now, gamma in ((0.0, 1.0), (1.0, 1.2), (1.1, 1.4), (1.2, 1.6)):
+        seen.receiver.echo(DEFAULTS | {"post.gamma": gamma}, now)
+    seen("/hs/post/gamma", 1.4, now=1.22)
+    assert not seen.edits
+
+
+def test_of_another_machine_the_same_value_is_a_hand(seen):
+    seen("/hs/ping", now=0.0)
+    for now, gamma in ((0.0, 1.0), (1.0, 1.5)):
+        seen.receiver.echo(DEFAULTS | {"post.gamma": gamma}, now)
+    seen("/hs/post/gamma", 1.5, sender=("192.168.0.7", 9), now=1.1)
+    assert seen.edits == [{"post.gamma": 1.5}]
+
+
+def test_controllers_are_told_at_most_twenty_times_a_second(seen):
+    seen("/hs/ping", now=0.0)
+    told = [bool(seen.receiver.controllers.news(DEFAULTS | {"post.hue": float(frame)}, 1.0 + frame / 60)) for frame in range(60)]
+    assert 15 <= sum(told) <= 20
+
+
+def test_an_edit_from_a_host_of_two_controllers_might_be_of_neither_and_both_are_told(seen):
+    for port in (11, 12):
+        seen("/hs/ping", sender=("127.0.0.1", port), now=0.0)
+    seen.receiver.echo(dict(DEFAULTS), 0.0)
+    seen("/hs/post/hue", 20.0, sender=("127.0.0.1", 13), now=1.0)
+    news = seen.receiver.controllers.news(DEFAULTS | {"post.hue": 20.0}, 1.0)
+    assert [values for _, values in news] == [{"post.hue": 20.0}] * 2
+
+
+def test_a_controller_that_made_room_meanwhile_is_no_trouble(seen):
+    seen.receiver.controllers.sent(("127.0.0.1", 99), {"/hs/post/hue": 1.0}, 0.0)
+    seen.receiver.controllers.missed(("127.0.0.1", 99), ["post.hue"])
+    assert len(seen.receiver.controllers) == 0
 
 
 def test_a_cue_is_meant_whatever_was_told(seen):
@@ -734,12 +813,14 @@ def test_a_switch_that_is_thrown_is_no_value_that_comes_back(seen):
 
 
 def test_a_hand_that_puts_back_what_it_was_told_is_a_hand(seen):
-    seen("/hs/ping", now=0.0)
+    for port in (9, 10):  # two programs of one machine
+        seen("/hs/ping", sender=("127.0.0.1", port), now=0.0)
     for now, gamma in ((0.0, 1.2), (0.1, 1.0)):
         seen.receiver.echo(DEFAULTS | {"post.gamma": gamma}, now)
-    seen("/hs/post/gamma", 2.0, now=0.15)
-    seen("/hs/post/gamma", 1.0, now=0.25)
-    assert seen.edits == [{"post.gamma": 2.0}, {"post.gamma": 1.0}]
+    for now, told, moved, back in ((0.15, 1.0, 2.0, "/hs/post/gamma"), (0.2, 1.0, 2.0, "/hs/n/post/gamma")):
+        seen("/hs/post/gamma", moved, now=now)
+        seen(back, told if back == "/hs/post/gamma" else BY_NAME["post.gamma"].position(told), now=now + 0.04)
+    assert [edit["post.gamma"] for edit in seen.edits] == pytest.approx([2.0, 1.0, 2.0, 1.0])
 
 
 def test_the_show_is_no_controller_of_itself(seen):
@@ -766,12 +847,12 @@ def test_a_finger_that_sends_from_another_socket_is_left_alone_and_told_the_trut
 class Narrow:
     """A socket that has room for so many packets and never waits, as beside a telephone that has left the Wi-Fi."""
 
-    def __init__(self, sock, room):
-        self._socket, self.room = sock, room
+    def __init__(self, sock, room, why):
+        self._socket, self.room, self.why = sock, room, why
 
     def sendto(self, packet, target):
         if not self.room:
-            raise BlockingIOError(errno.EAGAIN, "would have to wait")
+            raise OSError(self.why, "would have to wait")
         self.room -= 1
         self._socket.sendto(packet, target)
 
@@ -779,19 +860,40 @@ class Narrow:
         self._socket.close()
 
 
-def test_answers_never_wait_and_what_found_no_room_is_told_by_the_next_echo():
+@pytest.mark.parametrize("why", [errno.EAGAIN, errno.ENOBUFS], ids=["linux", "mac"])
+def test_answers_never_wait_and_what_found_no_room_is_told_by_the_next_echo(why):
     control = Control()
     with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:
         tablet.send(("127.0.0.1", receiver.port), "/hs/ping")
         tablet.packet()
         assert receiver._answers.gettimeout() == 0.0
         receiver.echo(control.frame(), 0.0)
-        receiver._answers = Narrow(receiver._answers, 0)
+        receiver._answers = Narrow(receiver._answers, 0, why)
         control.submit({"post.hue": 40.0})
         receiver.echo(control.frame(), 1.0)
         receiver._answers.room = 100
         receiver.echo(control.frame(), 2.0)
         assert dict(tablet.messages())["/hs/post/hue"] == [40.0] and not receiver.refused
+
+
+def test_a_controller_that_has_gone_is_said_and_the_others_are_told():
+    control = Control()
+    with Receiver(0, submit=control.submit, values=control.frame) as receiver, Ear() as tablet:
+        tablet.send(("127.0.0.1", receiver.port), "/hs/ping")
+        tablet.packet()
+        receiver.echo(control.frame(), 0.0)
+        receiver._answers = Narrow(receiver._answers, 0, errno.ENETUNREACH)
+        control.submit({"post.hue": 40.0})
+        receiver.echo(control.frame(), 1.0)
+        assert receiver.refused and "127.0.0.1" in receiver.reason
+
+
+def test_controllers_are_told_what_becomes_of_a_lesson():
+    with Receiver(0) as receiver, Ear() as tablet:
+        tablet.send(("127.0.0.1", receiver.port), "/hs/ping")
+        tablet.packet()
+        receiver.news("clap: 3 examples")
+        assert tablet.messages() == [("/hs/teach/note", ["clap: 3 examples"])]
 
 
 @pytest.mark.parametrize("host", ("192.168.1..20", "x" * 64 + ".local"))
@@ -803,7 +905,7 @@ def test_an_address_that_cannot_be_one_is_one_line(host):
 def test_no_number_of_controllers_fills_the_memory(seen):
     for port in range(20000, 20100):
         seen("/hs/ping", sender=("127.0.0.1", port))
-    assert len(seen.receiver.controllers) == 16
+    assert seen.receiver.controllers.peers() == [("127.0.0.1", port) for port in range(20084, 20100)]  # the oldest have made room
 
 
 def test_whoever_plays_is_not_the_one_to_make_room(seen):

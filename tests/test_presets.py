@@ -10,7 +10,7 @@ import pytest
 from instrument import files
 from instrument.modulation import modulate
 from instrument.params import BY_NAME, DEFAULTS, MODES, OLD_NAMES, PARAMS, TARGETS
-from instrument.presets import LOOK, Bank, Glide, morph, read, save
+from instrument.presets import LOOK, Bank, Glide, label, morph, open_bank, read, save
 
 SHIPPED = Path(__file__).parent.parent / "presets"
 
@@ -60,6 +60,16 @@ def test_labels_are_words_and_the_room_is_no_part_of_a_look(tmp_path):
     text = (tmp_path / "02-my-look.toml").read_text()
     assert text.startswith('title = "my look"\n') and '[zoom]\n' in text and 'mode = "spiral"\n' in text
     assert "gain" not in text and "seed" not in text
+
+
+def test_title_and_note_are_kept(tmp_path):
+    save(tmp_path / "a.toml", DEFAULTS, "Red", "for the encore")
+    assert (read(tmp_path / "a.toml").title, read(tmp_path / "a.toml").note) == ("Red", "for the encore")
+
+
+@pytest.mark.parametrize("name", ["12-red-tunnel", "12_red tunnel", "12 red-tunnel", "red-tunnel"])
+def test_the_number_in_a_file_name_is_no_part_of_its_name(name):
+    assert label(f"{name}.toml") == "red tunnel"
 
 
 def test_the_room_and_the_machine_stay_unless_named(tmp_path):
@@ -148,6 +158,8 @@ def test_recall_by_number_and_name(bank):
 def test_a_name_may_be_a_number_that_no_preset_has(bank):
     path = bank.save(chance(4), "808")
     assert bank.find("808") == bank.find(808) == bank.find(4) == path
+    bank.save(chance(5), "6"), bank.save(chance(6), "seven")
+    assert bank.find(6).stem == "06-seven"  # a number that one has is that one
 
 
 @pytest.mark.parametrize("key, said", [(0, "1 to 3"), (4, "1 to 3"), (-1, "1 to 3"), ("geen tea", "green-tea"),
@@ -164,6 +176,19 @@ def test_saving_never_overwrites(bank):
     assert len(set(bank.paths())) == 7
     assert bank.load("red").values == look(chance(1))
     assert bank.number(paths[0]) == 4
+
+
+def test_what_is_saved_comes_behind_the_highest_number(bank):
+    save(bank.folders[-1] / "40-late.toml", chance(1))
+    assert bank.save(chance(2), "latest").name == "41-latest.toml"
+
+
+def test_a_folder_that_is_none_is_said_at_the_start(tmp_path):
+    (tmp_path / "file").touch()
+    for folder, new, said in (("none", False, "no such folder"), ("file", False, "not a folder"), ("file/none", True, "no such folder")):
+        with pytest.raises(OSError, match=said):
+            open_bank(tmp_path / folder, new)
+    assert open_bank(tmp_path / "none", new=True).folders[-1] == tmp_path / "none"
 
 
 def test_a_name_cannot_leave_the_folder(bank):
@@ -240,6 +265,13 @@ def test_a_hand_that_says_what_is_there_already_keeps_it():
     glide = Glide(DEFAULTS, DEFAULTS | {"post.gamma": 2.0, "post.bloom": 0.9}, 0.0, 1.0)
     glide.leave({"post.gamma"})
     assert glide.step(1.0, DEFAULTS) == {"post.bloom": 0.9} and glide.end == {"post.bloom": 0.9}
+
+
+def test_a_glide_of_which_hands_have_taken_all_is_over():
+    glide = Glide(DEFAULTS, DEFAULTS | {"post.gamma": 2.0}, 0.0, 60.0)
+    assert not glide.done(1.0)
+    glide.leave({"post.gamma"})
+    assert glide.done(1.0)
 
 
 def test_a_circle_is_gone_round_the_shorter_way():

@@ -21,6 +21,7 @@ from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
 from instrument.perform import ASPECTS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
+from instrument.render.passes import keep, neutral
 from instrument.render.renderer import Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
@@ -119,6 +120,7 @@ def test_a_held_picture_stays_when_the_window_changes(screen, renderer, size):
     look = dict(zoom__echo=0.95, post__trails=0.9)
     for number, level in enumerate((250, 250, 250, 10, 10, 10)):
         draw(screen, renderer, values_of(**look), (np.full((HEIGHT, WIDTH, 4), level, np.uint8), None), number / 10)
+    draw(screen, renderer, values_of(**look), None, 0.6, dt=0.2)
     held = draw(screen, renderer, values_of(**look, show__freeze=1), None, 0.6)
     renderer.resize(size)
     target = screen.ctx.framebuffer([screen.ctx.texture(size, 4)])
@@ -128,6 +130,45 @@ def test_a_held_picture_stays_when_the_window_changes(screen, renderer, size):
     assert held.mean() > 60 and abs(float(after.mean()) - float(held.mean())) < 3
     screen.framebuffer.use()
     target.release()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (200, 3)])
+def test_a_window_of_a_few_pixels_is_drawn(screen, renderer, size):
+    renderer.resize(size)
+    draw(screen, renderer, values_of(post__bloom=1.0, post__trails=0.5), (dream(), None), 0.0)
+
+
+def test_trails_that_were_off_begin_anew(screen, renderer):
+    black, white = dream() * 0, dream() * 0 + 255
+    for number in range(3):
+        draw(screen, renderer, values_of(post__trails=0.98), (white, None), number)
+    for number in range(3, 6):
+        draw(screen, renderer, values_of(), (black, None), number)
+    assert draw(screen, renderer, values_of(post__trails=0.98), None, 6.0).max() < 3
+
+
+def test_a_picture_is_neutral_only_with_every_row_where_it_changes_nothing():
+    assert neutral(NEUTRAL) and not any(neutral({**NEUTRAL, name: value + 0.1}) for name, value in NEUTRAL.items())
+
+
+def test_nothing_comes_round_from_the_opposite_edge(screen, renderer):
+    picture = dream() * 0
+    picture[:, WIDTH // 2:] = 255
+    shown = draw(screen, renderer, values_of(post__chroma=1.0), (picture, None))
+    assert shown[:, :4].max() < 3 and shown[:, -4:].min() > 252
+
+
+def test_fringes_of_less_than_a_pixel_are_seen(screen, renderer):
+    grey = dream()[..., :1].repeat(4, 2)
+    shown = draw(screen, renderer, values_of(post__chroma=0.1), (grey, None)).astype(int)
+    assert np.abs(shown[..., 0] - shown[..., 1])[:8, :8].max() > 5
+
+
+def test_one_pass_after_another_leaves_what_the_first_has_made(screen, renderer):
+    """A mirror image is one still when it has been sharpened."""
+    shown = draw(screen, renderer, values_of(post__mirror=1.0, post__sharpen=1.0), (dream(), None)).astype(int)
+    plain = draw(screen, renderer, values_of(post__mirror=1.0), None, 0.1).astype(int)
+    assert np.abs(shown - shown[:, ::-1]).max() <= 2 < np.abs(shown - plain).max()
 
 
 def rows_that_show():
@@ -353,6 +394,12 @@ def test_feedback_neither_saturates_nor_dies(screen, renderer, name):
         shown = draw_only(screen, renderer, values, (picture, None) if number % 3 == 0 else None, now, field)
     shown = seen(screen)
     assert 90 < shown.mean() < (165 if name == "zoom.echo" else 235) and shown.std() > 8 and shown.max() > 150
+
+
+@pytest.mark.parametrize("rate", [24, 30, 60, 144])
+def test_an_echo_sinks_as_quickly_at_any_rate_of_frames(rate):
+    assert keep(0.8, 1 / rate) ** rate == pytest.approx(0.8**30)
+    assert keep(0.0, 1 / rate) == 0.0 and keep(1.0, 1 / rate) == 1.0
 
 
 def draw_only(screen, renderer, values, frame, now, field):

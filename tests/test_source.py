@@ -1,5 +1,6 @@
 """Sources: files of every kind or one clear line, real-time pacing, the watchdog, a real capture."""
 
+import os
 import subprocess
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from pulse import pulse  # noqa: F401  a fixture
 from instrument.audio import source as sources
 from instrument.audio.files import decode, open_sound
 from instrument.audio.player import AHEAD, Player
+from instrument.audio.ring import Ring
 from instrument.audio.source import Device, Microphone, Paced, open_source
 from instrument.devices import report
 
@@ -206,6 +208,16 @@ def test_demo_knows_its_truth():
 
 # playing aloud
 
+def test_all_channels_are_played_whichever_are_heard(tmp_path):
+    stereo = np.stack([np.full(4000, 0.1), np.full(4000, 0.4)], 1).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", stereo, 8000, subtype="FLOAT")
+    player, out = Player(8000, 2), np.zeros((100, 2), np.float32)
+    source = paced(tmp_path / "a.wav", player=player, channels=(2,))
+    source.advance(0.5)
+    player.fill(out)
+    assert np.allclose(source.read(0), 0.4) and np.allclose(out, stereo[:100])
+
+
 def test_player_waits_then_plays_in_order_and_skips_when_far_behind():
     player, rate = Player(1000, 2), 1000
     ahead, out = int(rate * AHEAD), np.ones((10, 2), np.float32)
@@ -259,8 +271,8 @@ def test_microphone_passes_on_and_counts():
     jack = Jack()
     with microphone(jack) as source:
         jack.heard(np.ones(10, np.float32), False)
-        jack.heard(np.full(10, np.nan, np.float32), True)
-        assert np.array_equal(source.read(0), np.repeat([1.0, 0.0], 10))
+        jack.heard(np.repeat(np.float32([np.nan, np.inf, -np.inf]), 10), True)
+        assert np.array_equal(source.read(0), np.repeat([1.0, 0.0, 0.0, 0.0], 10))
         assert source.overflows == 1
     assert jack.closed == 1
 
@@ -330,6 +342,31 @@ def test_a_device_that_is_slow_to_wake_is_waited_for():
         assert jack.closed == source.reopened == 0 and not source.note
 
 
+def test_a_device_that_comes_back_is_waited_for_too():
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        for now in (0.1, *np.arange(0.6, 1.0, 0.05)):
+            source.tick(now)
+        assert jack.closed == source.reopened == 1
+        for now in np.arange(1.0, 3.2, 0.1):
+            source.tick(now)
+        jack.heard(np.ones(10, np.float32), False)
+        source.tick(3.2)
+        assert jack.closed == source.reopened == 1 and not source.note
+
+
+def test_silence_takes_as_long_as_it_lasts_however_often_it_is_looked_after():
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        source.tick(0.1)
+        jack.plugged = False
+        for frame in range(1, 60 * 60):
+            source.tick(0.1 + frame / 61)
+        assert source.ring.written == pytest.approx(10 + 1000 * frame / 61, abs=1)
+
+
 def test_who_was_held_up_does_not_blame_the_device():
     """While Python loads PyTorch no callback comes, and the first look is late."""
     jack = Jack()
@@ -345,8 +382,11 @@ def test_who_was_held_up_does_not_blame_the_device():
 def test_no_device_at_the_start_is_an_error():
     jack = Jack()
     jack.plugged = False
-    with pytest.raises(OSError), microphone(jack):
+    name = f"test-none-{os.getpid()}"
+    with pytest.raises(OSError), Microphone(jack.open, "mic", "a test", 1000, name, clock=lambda: 0.0):
         pass
+    with pytest.raises(OSError, match="no shared sound"):  # nor is a ring left
+        Ring.attach(name)
 
 
 # choosing
@@ -420,13 +460,35 @@ def test_the_sockets_that_windows_lists_once_more_are_no_devices(monkeypatch):
     assert sources.pick_input("CABLE Output", sources.devices()).index == 1
 
 
+def test_on_windows_the_default_is_that_of_the_quickest_host_system(monkeypatch):
+    import sounddevice
+
+    apis = [{"name": "MME", "default_input_device": 0}, {"name": "Windows WASAPI", "default_input_device": 2}]
+    rows = [{"name": f"Mic {at}", "hostapi": at == 2, "max_input_channels": 2, "max_output_channels": 0, "default_samplerate": 48000.0}
+            for at in range(3)]
+    monkeypatch.setattr(sounddevice, "query_hostapis", lambda: [{"default_output_device": -1, **api} for api in apis])
+    monkeypatch.setattr(sounddevice, "query_devices", lambda kind=None: {"index": 0} if kind else rows)
+    assert [device.index for device in sources.devices() if device.default_input] == [2]
+
+
+@pytest.mark.parametrize("spec, again", [("mic", "Scarlett 2i2 USB"), ("loopback", "Loopback")])
+def test_a_device_that_is_opened_again_is_the_same_and_the_microphone_the_one_that_is_it_then(monkeypatch, spec, again):
+    opened = []
+    monkeypatch.setattr(sources, "devices", lambda: THREE[:2])
+    monkeypatch.setattr(sources, "_open_input", lambda choose, *_: opened.append(choose) or SimpleNamespace(close=lambda: None))
+    with open_source(spec):
+        pass
+    plugged = [device(0, "Webcam"), device(1, "Scarlett 2i2 USB", default=True), device(2, "Loopback")]
+    assert [opened[0](listed).name for listed in (THREE, plugged)] == ["Loopback", again]
+
+
 @pytest.fixture
 def streams(monkeypatch):
     """What was asked for of the streams that were opened; `refuses(asked)` is why one is not, or nothing."""
     import sounddevice
 
     class Stream:
-        asked, refuses = [], staticmethod(lambda asked: "")
+        asked, refuses, starts, closed = [], staticmethod(lambda asked: ""), staticmethod(lambda: None), 0
 
         def __init__(self, **asked):
             self.asked.append(asked)
@@ -434,7 +496,11 @@ def streams(monkeypatch):
                 raise sounddevice.PortAudioError(reason)
 
         def start(self):
-            pass
+            if reason := Stream.starts():
+                raise sounddevice.PortAudioError(reason)
+
+        def close(self):
+            Stream.closed += 1
 
     for name in ("_terminate", "_initialize"):
         monkeypatch.setattr(sounddevice, name, lambda: None)
@@ -451,6 +517,34 @@ def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(streams):
     streams.refuses = lambda asked: "Invalid device" * (asked["device"] == 4)
     assert open_scarlett(lambda *_: None)
     assert [asked["device"] for asked in streams.asked] == [4, 2]
+    assert [asked["extra_settings"] is not None for asked in streams.asked] == [True, False]  # only the first converts when asked to
+
+
+def test_a_stream_that_does_not_start_is_closed_and_the_next_one_tried(streams):
+    streams.starts = lambda: "busy"
+    with pytest.raises(OSError, match="cannot be opened: busy; is it in use?"):
+        open_scarlett(lambda *_: None)
+    assert streams.closed == len(streams.asked) == 3  # by each host system
+
+
+def test_a_device_of_an_absurd_rate_is_one_line(streams, monkeypatch):
+    monkeypatch.setattr(sources, "devices", lambda: [replace(each, rate=1e6) for each in WINDOWS])
+    streams.refuses = lambda asked: "Invalid sample rate"
+    with pytest.raises(OSError, match="cannot be opened"):
+        open_scarlett(lambda *_: None)
+
+
+@pytest.mark.parametrize("name, inputs, channels, opened, level", [
+    ("Scarlett", 2, (), 2, 0.15), ("Delta", 8, (), 8, 0.45), ("X32", 32, (), 2, 0.15), ("X32", 32, (5,), 32, 0.5),
+    ("pulse", 32, (), 2, 0.15), ("pulse", 32, (1,), 2, 0.1), ("pulse", 32, (5,), 5, 0.5)])
+def test_so_many_channels_are_opened_and_those_chosen_are_heard(streams, monkeypatch, name, inputs, channels, opened, level):
+    monkeypatch.setattr(sources, "devices", lambda: [device(0, name, inputs)])
+    heard = []
+    sources._open_input(lambda listed: listed[0], 48000, lambda block, overflowed: heard.append(float(block[0])), channels)
+    assert streams.asked[-1]["channels"] == opened
+    block = np.tile(np.arange(1, opened + 1, dtype=np.float32) / 10, (480, 1))
+    streams.asked[-1]["callback"](block, 480, None, SimpleNamespace(input_overflow=False))
+    assert heard == [pytest.approx(level)]
 
 
 def test_a_device_that_comes_back_with_another_rate_is_heard_at_the_one_it_had(streams, monkeypatch):
@@ -481,13 +575,14 @@ def test_a_microphone_of_nothing_but_zeros_is_told_where_to_look(monkeypatch, sy
     monkeypatch.setattr(sources.sys, "platform", system)
     jack = Jack()
     with microphone(jack) as source:
-        for now in (0.0, 2.0, 6.0):
+        for now in (0.0, 4.0, 6.0):
             jack.heard(np.zeros(10, np.float32), False)
             source.tick(now)
-            assert bool(source.note) == (told and now > sources.MUTE)
-        jack.heard(np.full(10, 1e-6, np.float32), False)
-        source.tick(6.1)
-        assert source.note == ""
+            assert bool(source.note) == (told and now > 5)
+        for now, level in ((6.1, 1e-6), (30.0, 0.0)):  # what sounded once may be silent
+            jack.heard(np.full(10, level, np.float32), False)
+            source.tick(now)
+            assert source.note == ""
 
 
 @pytest.mark.parametrize("spec", ["7", "3", "HDMI", "loop", "nothing"])

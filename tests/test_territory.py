@@ -30,6 +30,12 @@ def test_nearly_everywhere_one_class_is_seen_and_not_a_mixture(shares):
     assert (shown(shares).amax(0) > 0.8).float().mean() > 0.7
 
 
+def test_a_class_alone_has_no_map_and_one_of_next_to_nothing_next_to_none():
+    assert shown({"dog": 1.0}) is None
+    areas = shown({"dog": 1 - 1e-6, "siren": 1e-6}).mean((1, 2, 3))
+    assert areas[0] > 0.999 and areas.isfinite().all()
+
+
 def test_a_louder_class_takes_land_and_gives_none():
     quiet, loud = shown({"dog": 0.4, "siren": 0.6})[0], shown({"dog": 0.6, "siren": 0.4})[0]
     assert (loud >= quiet - 1e-6).all()
@@ -42,6 +48,7 @@ def test_a_place_keeps_its_class_while_shares_change_a_little():
 def test_another_seed_divides_otherwise_and_the_same_the_same():
     assert torch.equal(shown(MIXTURES[0]), shown(MIXTURES[0]))
     assert (shown(MIXTURES[0]) - shown(MIXTURES[0], seed=1)).abs().mean() > 0.1
+    assert (shown(MIXTURES[0]) - shown({"cat": 0.5, "bell": 0.5})).abs().mean() > 0.1  # and other classes have other lands
 
 
 def test_another_size_is_divided_alike():

@@ -157,7 +157,7 @@ class Resampler:
         count = max(0, ((held.size - self._taps + 1) * self._up - 1 - self._next) // self._down + 1)
         out = self._filter(held, count)
         self._next += self._down * count
-        used = min(self._next // self._up, held.size)
+        used = self._next // self._up  # fewer than are held: no step is as long as the filter
         self._ahead, self._next = held[used:], self._next - used * self._up
         self._given += count
         return out

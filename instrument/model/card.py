@@ -128,7 +128,7 @@ def load_model(folder=DEFAULT):
         state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
         _check_count(folder, card["classes"], state.get("heads.sound.weight"))
         net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1), front_end=_front_end(card))
-        net.load_state_dict(_with_counters(net, state))
+        net.load_state_dict(state)  # PyTorch itself begins to count batches anew, where a file says nothing of them
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: a model folder holds weights.safetensors, card.json, pictures/") from None
     except (SafetensorError, RuntimeError, OSError) as error:
@@ -143,12 +143,6 @@ def _check_count(folder, classes, head):
     if head is not None and len(head) != len(classes) + 1:
         raise ValueError(f"{folder / 'card.json'} names {len(classes)} classes, and the weights know {len(head) - 1}: put the names "
                          "back, or choose another --model")
-
-
-def _with_counters(net, state):
-    """`state` with the counters of batches that training keeps and a file need not."""
-    counters = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
-    return {**counters, **state}
 
 
 def _read_card(path):
