@@ -20,14 +20,14 @@ from instrument.features import legal_class
 from instrument.files import sole
 from instrument.learn.augment import Sounds, TorchMel, _so_far, strangers
 from instrument.learn.course import Course, settle
-from instrument.learn.dataset import absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
+from instrument.learn.dataset import Clip, absent, classes_of, find_clips, fingerprint, folds_of, marks, repeat_to, told
 from instrument.learn.distill import Settings as Seen
 from instrument.learn.distill import distill
 from instrument.learn.evaluate import Exam, evaluate, foreign_clips
 from instrument.learn.paper.arrange import report
 from instrument.learn.run import Run, epoch_indices, mixed
 from instrument.learn.start import begin, lend_pictures
-from instrument.learn.train import OUTS, Settings, _strangers, gather, note_learnt, train
+from instrument.learn.train import OUTS, Settings, _strangers, gather, note_learnt, read_all, train
 from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import DEFAULT, MARKS, Model, find_model, load_model, pictures_in, save_model
 from instrument.model.net import STRETCH, HearSee, folded
@@ -72,6 +72,21 @@ def test_a_silent_take_is_left_out_and_said(plain, tmp_path, capsys):
     sounds = gather(clips, classes_of(clips))
     assert (sounds.labels == 0).sum() == 2 and (sounds.labels == 1).sum() == 3
     assert f"left out, as nothing sounds in it: {tmp_path / 'sounds' / 'hum' / '1.wav'}\n" in capsys.readouterr().out
+
+
+def test_all_files_that_hold_no_sound_are_named_at_once(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "sounds")
+    for name in ("1.wav", "2.wav"):
+        (folder / "hum" / name).write_text("a text")
+    with pytest.raises(ValueError, match=r"no sound in 2 of 6 files: .*1\.wav, .*2\.wav; convert them"):
+        gather(clips := find_clips(folder), classes_of(clips))
+
+
+def test_of_many_files_without_sound_ten_are_named(tmp_path):
+    for number in range(13):
+        (tmp_path / f"{number:02d}.wav").write_text("a text")
+    with pytest.raises(ValueError, match=r"13 of 13 files: .*09\.wav and 3 more;"):
+        read_all([Clip(path, "hum") for path in sorted(tmp_path.iterdir())])
 
 
 def test_strangers_of_the_fold_that_is_left_out_are_left_out_too(plain, tmp_path):

@@ -88,8 +88,9 @@ def known_clips(model, exam):
     asked = [clip for clip in found if not exam.folds or clip.fold in exam.folds]
     clips = [clip for clip in asked if clip.label in model.classes]
     if not clips:
-        raise ValueError(f"{exam.data}: no clip of folds {list(exam.folds) or 'all'} belongs to a class of the model "
-                         f"({', '.join(model.classes)})")
+        of = f"no clip of folds {', '.join(map(str, exam.folds))}" if exam.folds else "no clip"
+        raise ValueError(f"{exam.data}: {of} belongs to a class of the model ({', '.join(model.classes)}); the classes there are "
+                         f"{', '.join(sorted({clip.label for clip in asked}))}")
     return clips, [clip for clip in asked if clip.label not in model.classes]
 
 

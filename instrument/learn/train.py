@@ -44,6 +44,7 @@ from .start import front_end_of, is_own, is_run, lend_pictures, lender_of, weigh
 from .teach import remember
 
 SAVED = 50  # steps between two checkpoints
+NAMED = 10  # files that an error names
 OUTS = "models.txt"  # in a run's folder: the model folders that it has written
 
 
@@ -111,6 +112,7 @@ def _trained(settings, out, run_folder, workers, given):
     run = Run(run_folder, {**asdict(settings), "classes": classes, **_told_apart(settings, given)})
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    read_all(given.back)  # one that cannot be read would end the run when all has been learnt
     sounds = gather(given.learnt, classes, given.foreign, settings.seed, front_end_of(settings.start))
     course = Course(settings, sounds, device, run.folder.parent, classes)
     out.mkdir(parents=True, exist_ok=True)  # now, not when all has been learnt
@@ -247,14 +249,32 @@ def _outs(run_folder):
 def gather(clips, classes, foreign=(), seed=0, front_end=FrontEnd()):
     """Sounds of labelled clips, noises of our own, and those of the clips `foreign` that have no class here."""
     others, noises = [clip for clip in foreign if clip.label not in classes], strangers()
-    samples = in_threads(lambda clip: read(clip).astype(np.float16), [*clips, *others],
-                         lambda files: track(files, "reading clips"))
+    samples = read_all([*clips, *others])
     clips, heard = zip(*_sounding(clips, samples[:len(clips)], classes), strict=True)
     samples = [*heard, *samples[len(samples) - len(others):]]
     labels = [classes.index(clip.label) for clip in clips] + [len(classes)] * (len(others) + len(noises))
     recordings = [f"{clip.label} {clip.recording or clip.path}" for clip in (*clips, *others)]
     recordings += [f"noise {number}" for number in range(len(noises))]
     return Sounds([*samples, *noises], labels, len(classes), seed, recordings, front_end)
+
+
+def read_all(clips):
+    """Samples (float16) of each of the clips. ValueError that names all of them which cannot be read, not the first alone: of
+    field recordings there may be many."""
+    found = in_threads(_read_or_none, clips, lambda files: track(files, "reading clips"))
+    faults = [str(clip.path) for clip, samples in zip(clips, found, strict=True) if samples is None]
+    if faults:
+        more = f" and {len(faults) - NAMED} more" * (len(faults) > NAMED)
+        raise ValueError(f"no sound in {len(faults)} of {len(clips)} files: {', '.join(faults[:NAMED])}{more}; convert them to WAV, or "
+                         "take them away")
+    return found
+
+
+def _read_or_none(clip):
+    try:
+        return read(clip).astype(np.float16)
+    except ValueError:
+        return None
 
 
 def _sounding(clips, samples, classes):
