@@ -77,7 +77,8 @@ def main(arguments):
         return 2
     if sys.version_info[:2] not in PYTHONS:
         return other_python(arguments)
-    if lacks_midi() and not VENV.exists() and (python := found_python(lambda version: version < BUILT)):
+    python = found_python(lambda version: version < BUILT) if lacks_midi() and not VENV.exists() else None
+    if python and is_like_this(python):
         return hand_over([*python, __file__, *arguments])
     if unfit := unfit_machine():
         print(f"bootstrap: {unfit}", file=sys.stderr)
@@ -122,6 +123,12 @@ def found_python(fits=lambda version: True):
             if python[0] and quiet([*python, "-c", "pass"]).returncode == 0:
                 return python
     return None
+
+
+def is_like_this(python):
+    """Whether a Python is for the same processor as this one: beside it there may be one for Intel, or for 32 bits."""
+    done = quiet([*python, "-c", "import ensurepip, platform, sys; print(platform.machine(), sys.maxsize)"])
+    return done.stdout.split() == [platform.machine(), str(sys.maxsize)]
 
 
 def unfit_machine():

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]  # of what is shipped: shaders, presets, models
 THINNEST = 20  # times as long as wide that a picture may be
 QUIET = (110, 110, 110, 255)  # behind a cut-out
 HELD = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)  # what systems say of a lock that another process has
+ORPHANED = 8.0  # s that the workers of a killed process may need to end: what it held, they hold
 PAUSES = (0.01, 0.04, 0.1, 0.3)  # s between tries to give a name on Windows
 
 
@@ -68,7 +69,7 @@ def sole(folder):
     """Have a folder to write into for this process alone, which its death ends as well; ValueError where another one has it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with held(folder / "in-use") as mine:
+    with held(folder / "in-use", ORPHANED) as mine:
         if not mine:
             raise ValueError(f"{folder}: another process is at work there; wait for its end, or choose another folder (--run or --out)")
         yield

@@ -42,13 +42,14 @@ def read(path):
     path = Path(path)
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows may begin a text with a mark
+        title, note = tree.pop("title", label(path)), tree.pop("note", "")
+        rows = list(_flat(tree))
     except FileNotFoundError:
         raise FileNotFoundError(f"no preset file {path}") from None
     except (ValueError, RecursionError) as error:  # TOML syntax or encoding; tables in tables in tables
         raise ValueError(f"{path}: not a TOML file: {error}") from None
-    title, note = tree.pop("title", label(path)), tree.pop("note", "")
     try:
-        named = dict(_parsed(name, value) for name, value in _flat(tree))
+        named = dict(_parsed(name, value) for name, value in rows)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return Preset(path, str(title), str(note), {**_PLAIN, **named})

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .features import AGAIN, CLASS, LISTENING, REFUSED
+from .features import AGAIN, CLASS, LISTENING, REFUSED, simple
 from .files import aged, photograph, put
 from .lesson import meant
 from .params import BY_NAME, EAR
@@ -33,7 +33,7 @@ class Teaching:
         self._pictured = set(classes)
         self._there = False  # whether `listen` has a network that could learn
         self._holding, self._since = False, 0.0  # an example goes on; when it began
-        self._snapshot = None  # (class, the dream when its example ended)
+        self._snapshots = {}  # class, as it was called: the dream when its example ended
         self._note = ""  # the newest of `listen`
         self._listened = ""  # the class that `listen` has last listened to
         self._new = False  # whether `listen` was started again, and knows nothing of that
@@ -59,13 +59,13 @@ class Teaching:
         argument = self._reminded(name, argument)
         if name == "teach.start" and argument:
             if self._holding and argument != self._listened:  # `listen` learns that one first
-                self._snapshot = (self._listened, self._dream())
+                self._snapshots[self._listened] = self._dream()
             self._listened = argument
         if name in ("teach.start", "teach.stop"):
             self._holding, self._since = name == "teach.start", self._clock()
         if name == "teach.stop":
             self._asked = self._note
-            self._snapshot = None if argument else (self._listened, self._dream())
+            self._snapshots[self._listened] = None if argument else self._dream()
         self._remote.command(name, argument)
 
     def _reminded(self, name, argument):
@@ -101,7 +101,7 @@ class Teaching:
     def _answer(self, note):
         """Whether an example that was begun or ended has come to something."""
         if not self._there and (self._holding or self._asked is not None):
-            self._holding, self._asked, self._snapshot = False, None, None
+            self._holding, self._asked, self._snapshots = False, None, {}
             self._say("the example is lost, as `listen` has ended: begin it anew once it hears again")
         self._asked = self._asked if note == self._asked else None
         self._holding = self._holding and not (note != self._note and note.startswith(REFUSED))
@@ -121,8 +121,8 @@ class Teaching:
         """Show a new class: the dream of the moment it was taught, or the picture that its folder has."""
         self._pictured.add(name)
         there, pixels = self._files(name), None
-        if self._snapshot and self._is_of(name):  # others may be taught elsewhere
-            pixels, self._snapshot = self._snapshot[1], None
+        if (called := self._called(name)) is not None:  # others may be taught elsewhere
+            pixels = self._snapshots.pop(called)
         if pixels is None:
             pixels = _read(there[0], self._say) if there else None
         elif there:  # else it was saved elsewhere, or could not be. In a thread that may finish: a frame has no second for it
@@ -132,14 +132,9 @@ class Teaching:
         if pixels is not None:
             self._learn(name, np.asarray(pixels, np.float32).transpose(2, 0, 1) / 255)
 
-    def _is_of(self, name):
-        """Whether the snapshot is of the class `name`, which was spelled so by `listen`."""
-        from .learn.teach import legal_name
-
-        try:
-            return legal_name(self._snapshot[0]) == name
-        except ValueError:
-            return False
+    def _called(self, name):
+        """What a class with a snapshot was called here that `listen` spells `name`; None for one taught elsewhere."""
+        return next((called for called in self._snapshots if simple(called) == name), None)
 
     def _files(self, name):
         """Its pictures in the folder, by the names that a model's pictures have: there is one, or none."""

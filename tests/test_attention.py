@@ -7,6 +7,7 @@ import torch
 from torchvision.models import VisionTransformer
 from torchvision.models.maxvit import PartitionAttentionLayer
 
+from instrument.dream.objective import Guides, guided
 from instrument.model.attention import AnySize, Patches
 from instrument.model.classifiers import classifier_eye
 
@@ -50,6 +51,16 @@ def test_a_vision_transformer_looks_at_every_pixel_of_any_size(vit, size):
     assert {tuple(output.shape[2:]) for output in outputs} == {tuple(round(edge / 16) for edge in size)}
     pull, = torch.autograd.grad(outputs[-1].square().sum(), picture)
     assert (pull.abs().sum(1) > 0).all()
+
+
+def test_a_guide_pulls_places_only(vit):
+    """What is the same all over a picture is nothing special about it."""
+    eye, shown = eye_of(vit), {"a": torch.rand(3, 64, 96)}
+    for guide in Guides(eye, shown).at("a", 64, 4):
+        parts = (*guide[:1], *guide[2:])
+        assert eye.beside == 32 and all(part[..., -32:].abs().sum() == 0 and part[..., :32].abs().sum() > 0 for part in parts)
+    activation = eye.activations(torch.rand(1, 3, 64, 80), 4)[-1]
+    assert guided(activation, Guides(eye, shown).at("a", 64, 4)[-1], 0.5)[:, -32:].abs().sum() == 0
 
 
 def test_positions_go_with_the_picture(vit):

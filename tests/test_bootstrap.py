@@ -206,9 +206,11 @@ def test_a_runtime_of_windows_that_is_too_old_is_named_and_nothing_is_fetched_tw
     assert on_windows == [False]
 
 
-@pytest.mark.parametrize("version, there, taken", [((3, 13, 1), False, True), ((3, 13, 1), True, False), ((3, 12, 8), False, False)])
-def test_a_python_with_midi_is_taken_where_one_is_there(bootstrap, on_windows, monkeypatch, tmp_path, version, there, taken):
-    """Unless it is set up already: then what was chosen stays."""
+@pytest.mark.parametrize("version, there, like, taken", [((3, 13, 1), False, True, True), ((3, 13, 1), True, True, False),
+                                                         ((3, 12, 8), False, True, False), ((3, 13, 1), False, False, False)])
+def test_a_python_with_midi_is_taken_where_one_is_there(bootstrap, on_windows, monkeypatch, tmp_path, version, there, like, taken):
+    """Unless it is set up already: then what was chosen stays. And none for another processor."""
+    monkeypatch.setattr(bootstrap, "is_like_this", lambda python: like)
     if there:
         (tmp_path / ".venv").mkdir()
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
@@ -220,6 +222,12 @@ def test_a_python_with_midi_is_taken_where_one_is_there(bootstrap, on_windows, m
     monkeypatch.setattr(bootstrap, "hand_over", lambda command: handed.append(command) or 0)
     bootstrap.main(["setup"])
     assert [command[:2] for command in handed] == [["C:\\py.exe", "-3.12"]] * taken
+
+
+def test_a_python_is_like_itself_and_unlike_one_for_another_processor(bootstrap, monkeypatch):
+    assert bootstrap.is_like_this([sys.executable])
+    monkeypatch.setattr(bootstrap.platform, "machine", lambda: "VAX")
+    assert not bootstrap.is_like_this([sys.executable])
 
 
 def test_windows_finds_a_fitting_python_by_its_launcher(bootstrap, on_windows, monkeypatch):

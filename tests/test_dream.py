@@ -19,7 +19,7 @@ from instrument.console import SHOWN
 from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
 from instrument.dream.budget import PATIENCE, SLOW, TRUST, WAIT, Governor, Plan, Room, ladder
-from instrument.dream.graphs import Plain, whole
+from instrument.dream.graphs import Graphs, Plain, whole
 from instrument.dream.loop import Inbox, rgba
 from instrument.dream.memory import Framing
 from instrument.dream.pace import SIDE, pace
@@ -285,9 +285,10 @@ def test_guides_of_a_mixture_share_the_positions_out():
     assert [len(guide.match) for guide in objective.shared(few)] == [20, 20]
 
 
-def test_in_a_mixture_no_guide_has_more_than_its_share_of_the_positions():
-    guides = objective.shared([objective.prepare(torch.rand(4, count)) for count in (1024, 100, 100, 100)])
-    assert [len(guide.match) for guide in guides] == [256, 50, 50, 50]
+def test_in_a_recorded_mixture_no_guide_has_more_than_its_share_of_the_positions():
+    counts = (1024, 100, 100, 100)
+    kept = [-(-count // every) for count, every in zip(counts, objective.strides(counts), strict=True)]
+    assert kept == [256, 50, 50, 50]
 
 
 @pytest.mark.parametrize("likeness", (None, 0.5))
@@ -322,7 +323,7 @@ def test_a_guide_is_seen_as_large_as_the_picture_shows_it(eye, shape):
     """Whole in height, be it upright or not, in a window of any shape."""
     looks, look = [], eye.activations
     guides = objective.Guides(eye, {"a": torch.rand(3, *shape)})
-    guides._eye = SimpleNamespace(smallest=eye.smallest, strides=eye.strides,
+    guides._eye = SimpleNamespace(smallest=eye.smallest, strides=eye.strides, beside=0,
                                   activations=lambda picture, deepest: looks.append(picture.shape[2:]) or look(picture, deepest))
     guides.at("a", 48, 2)
     assert looks[0] == (48, round(48 * shape[1] / shape[0]))
@@ -963,9 +964,15 @@ def test_the_pace_is_the_quicker_of_two_gradients_for_each_pixel(eye, monkeypatc
     assert pace(eye) == 2.0 / SIDE**2
 
 
-def test_without_memory_even_for_that_nothing_is_said_of_a_network(eye, monkeypatch):
-    monkeypatch.setattr(eye, "stage", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory")))
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("out of memory"), RuntimeError("CUDNN_STATUS_NOT_INITIALIZED")])
+def test_a_small_gradient_that_fails_says_nothing_of_a_network(eye, monkeypatch, error):
+    """Whatever is wrong, the first dream tells it, and the thread goes on."""
+    monkeypatch.setattr(eye, "stage", lambda *_: (_ for _ in ()).throw(error))
     assert pace(eye) is None
+
+
+def test_where_steps_are_recorded_a_small_gradient_would_mislead(eye):
+    assert Dreamer(eye, pictures(), play=Graphs(lambda work: None)).pace() is None and Dreamer(eye, pictures()).pace() > 0
 
 
 @pytest.mark.parametrize("seconds", (0.06, 0.095, 0.1, 0.105))

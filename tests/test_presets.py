@@ -48,10 +48,11 @@ def test_a_saved_look_stays_what_it_is_when_a_default_changes(tmp_path, monkeypa
 
 
 def test_what_cannot_be_recalled_is_known_before_it_is_called_for(tmp_path):
-    for name, text in (("01-good", "[dream]\noctaves = 3"), ("02-far", "[dream]\noctaves = 77"), ("03-torn", "[dream")):
+    for name, text in (("01-good", "[dream]\noctaves = 3"), ("02-far", "[dream]\noctaves = 77"), ("03-torn", "[dream"),
+                       ("04-deep", "a." * 1500 + "a = 1")):
         (tmp_path / f"{name}.toml").write_text(text)
     faults = Bank([SHIPPED, tmp_path]).faults()
-    assert [path.stem for path in faults] == ["02-far", "03-torn"]
+    assert [path.stem for path in faults] == ["02-far", "03-torn", "04-deep"]
     assert "legal is 1 to 6" in faults[tmp_path / "02-far.toml"] and "not a TOML file" in faults[tmp_path / "03-torn.toml"]
 
 

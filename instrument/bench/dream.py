@@ -5,7 +5,7 @@ from itertools import product
 import torch
 
 from ..dream.dreamer import Dreamer, Scene
-from ..dream.graphs import SETTLED, Plain, finish
+from ..dream.graphs import SETTLED, Graphs, Plain, finish
 from ..dream.precision import fitted, quick_precisions, shown, trials
 from ..eyes import best_device
 from ..params import DEFAULTS
@@ -66,9 +66,15 @@ def record(dreamer, step):
         dreamer.settle()
 
 
+class AsRecorded(Plain):
+    """Plays as it comes what is played from recordings: steps of few shapes."""
+
+    records, places = True, Graphs.places
+
+
 def work_of(eye, guides, size, values):
     """The `Work` of one of such `Steps` as it comes: in the replay of a recording none of it is to be seen."""
-    steps = Steps(eye, guides, size, values, play=Plain())
+    steps = Steps(eye, guides, size, values, play=AsRecorded() if best_device() == "cuda" else Plain())
     steps()
     steps()  # the first ascent looks at the class picture too, which later ones remember
     return Work.of(steps)

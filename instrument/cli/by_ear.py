@@ -1,6 +1,5 @@
 """`hearsee teach NAME` by ear: talks with the person at the terminal and with the instrument that runs."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ def teach_by_ear(options):
     if options.model or options.out:
         raise ValueError("--model and --out are for --from FILE...: the instrument that runs keeps what it is taught by ear in a "
                          "model folder of its own")
-    name, pupil, picture = legal_name(options.name), Pupil(options.host, options.port), _found(options.picture)
+    name, pupil, picture = legal_name(options.name), Pupil(options.host, options.port), _found(options)
     pupil.check()
     if options.forget:
         print(_forgotten(pupil.ask("teach.forget", name)))
@@ -33,12 +32,13 @@ def _forgotten(answer):
     return answer
 
 
-def _found(picture):
-    """A file by its whole path, as the instrument may run in another folder; a class, or None, as it is. ValueError for what
-    is neither, before a sound was made for it."""
+def _found(options):
+    """A file by its whole path, as the instrument may run in another folder; a class, what another machine has, or None, as it
+    is. ValueError for a file that is not here, before a sound was made for it."""
+    picture, here = options.picture, options.host in ("127.0.0.1", "localhost")
     if picture is None or Path(picture).is_file():
         return picture and str(Path(picture).resolve())
-    if not re.fullmatch(r"\w+", picture):
+    if here and (len(Path(picture).parts) > 1 or Path(picture).suffix):
         raise ValueError(f"--picture {picture}: no such file; give one that is there, or a class whose picture to take")
     return picture
 

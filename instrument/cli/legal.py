@@ -7,7 +7,7 @@ import re
 from ..params import TOUCHDESIGNER
 
 SEEDS = 2**32 - 1  # what every generator of random numbers takes
-VIDEOS = (".mp4", ".mkv")
+VIDEOS = (".mp4", ".mkv", ".mov", ".m4v")
 LONGEST = 4  # s of a window: so many one answer looks at (model/sound.py)
 
 
@@ -56,7 +56,7 @@ def size(text):
 def video(text):
     """A file that a video with sound can be written to piece by piece, so that what breaks off still plays."""
     if text and not text.lower().endswith(VIDEOS):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a video: end it with {' or '.join(VIDEOS)}")
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a video: end it with {', '.join(VIDEOS[:-1])} or {VIDEOS[-1]}")
     return text
 
 

@@ -201,11 +201,12 @@ class DreamLoop(Loop):
         """Go on with another dreamer, if there is one."""
         with self._learning:
             dreamer = self._next.take()
-            if dreamer is not None:
-                self._dreamer, self._lost = dreamer, int(dreamer.lost)
-                self._teach(dreamer)
-        if dreamer is not None:
-            self._governor.meet(dreamer.pace())
+            if dreamer is None:
+                return
+            self._dreamer, self._lost = dreamer, int(dreamer.lost)
+            self._governor.meet()  # in any case
+            self._teach(dreamer)
+        self._governor.meet(dreamer.pace())
 
     def _teach(self, dreamer):
         """Give the pictures learnt to another dreamer; one that fails costs neither the dreamer nor the other pictures."""

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
+from torch.nn import functional as F
 
 from .octaves import resize
 
@@ -283,8 +284,18 @@ class Guides:
         ratio = max(side / picture.shape[1], self._eye.smallest / min(picture.shape[1:]))  # as high as it is remembered
         size = tuple(round(edge * ratio) for edge in picture.shape[1:])
         activations = self._eye.activations(resize(picture[None], size), deepest)
-        return [prepare(few(activation, most_positions(stride)))
+        return [_prepared(activation, most_positions(stride), self._eye.beside)
                 for activation, stride in zip(activations, self._eye.strides, strict=False)]
+
+
+def _prepared(activation, most, beside):
+    """The `Guide` of an activation. The planes `beside` the places (see Eye) pull nowhere: alike all over a picture, they would
+    be taken for what is special about it."""
+    places = few(activation[:, :activation.shape[1] - beside], most)
+    guide = prepare(places)
+    if beside:
+        guide = guide._replace(**{name: F.pad(getattr(guide, name), (0, beside)) for name in ("match", "pull", "scale", "middle")})
+    return guide
 
 
 def _evened(seen, stage, every, count):
@@ -326,12 +337,13 @@ def _parts(activation, terms, strengths, guides):
 
 def shared(guides):
     """The guides with at most about POSITIONS together: a mixture costs no more than one class."""
-    return [thinned(guide, every) for guide, every in zip(guides, strides(len(guide.match) for guide in guides), strict=True)]
+    every = math.ceil(sum(len(guide.match) for guide in guides) / POSITIONS)
+    return [thinned(guide, every) for guide in guides]
 
 
 def strides(counts):
-    """Of guides with so many positions each, how far apart those are that a mixture of them keeps: at most POSITIONS together,
-    and none has more than its even share of these."""
+    """Of guides with so many positions each, how far apart those are that a recorded mixture of them keeps: at most POSITIONS
+    together, and none has more than its even share of these, which all are given."""
     counts = list(counts)
     return [math.ceil(max(sum(counts), len(counts) * count) / POSITIONS) for count in counts]
 

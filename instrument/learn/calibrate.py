@@ -18,16 +18,17 @@ SPREAD = 0.3  # of the log of a temperature round that of 1, before a clip was h
 # a hundred on it is what they say within two hundredths (ESC-10's windows, a head on folds 1 and 2 judged on the others)
 
 
-def keep_back(clips, learnt=frozenset()):
+def keep_back(clips, learnt=frozenset(), before=frozenset()):
     """(clips to learn, clips kept back): of each class of EVERY recordings or more about every fifth, one at least and half of them
-    at most, be it another class's too. A hash of its name says which, so that what was kept back once is kept back again when
-    there are more; those that a start has not `learnt` come first."""
-    kept = _kept(clips, {recording_of(clip) for clip in clips if is_learnt(clip, learnt)})
+    at most, be it another class's too. First those that were kept back `before`, for a model that is the start, then a hash of
+    its name says which; those that the start has not `learnt` come first. Both are marks, see `dataset.marks`."""
+    known, again = ({recording_of(clip) for clip in clips if is_learnt(clip, marks)} for marks in (learnt, before))
+    kept = _kept(clips, known, again - known)
     return ([clip for clip in clips if recording_of(clip) not in kept], [clip for clip in clips if recording_of(clip) in kept])
 
 
-def _kept(clips, known):
-    """The recordings kept back, as a set; those `known` only of a class that has no others."""
+def _kept(clips, known, again):
+    """The recordings kept back, as a set; those `known` only of a class that has no others, those kept `again` before all."""
     recordings, labels = defaultdict(set), defaultdict(set)
     for clip in clips:
         recordings[clip.label].add(recording_of(clip))
@@ -35,9 +36,10 @@ def _kept(clips, known):
     spare = {one for one, its in labels.items() if all(len(recordings[label]) >= EVERY for label in its)}
     pool = set().union(*((found & spare - known) or found & spare for found in recordings.values()))
     kept = set()
-    for one in sorted(pool, key=lambda one: (place_of(one) % EVERY > 0, place_of(one))):
+    for one in sorted(pool, key=lambda one: (one not in again, place_of(one) % EVERY > 0, place_of(one))):
         counts = [(len(recordings[label] & kept), len(recordings[label])) for label in labels[one]]
-        if (place_of(one) % EVERY == 0 or not all(held for held, _ in counts)) and all(2 * held + 2 <= every for held, every in counts):
+        wanted = one in again or place_of(one) % EVERY == 0 or not all(held for held, _ in counts)
+        if wanted and all(2 * held + 2 <= every for held, every in counts):
             kept.add(one)
     return kept
 

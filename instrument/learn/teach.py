@@ -22,7 +22,7 @@ from ..audio.files import decode
 from ..audio.frontend import FrontEnd, log_mel, resample
 from ..features import RESERVED, simple
 from ..files import aged, brought_back, numbered, photograph, put, set_aside
-from ..model.card import MARKS, OWN, PICTURES, pictures_in
+from ..model.card import KEPT_BACK, MARKS, OWN, PICTURES, pictures_in
 from ..model.net import AVERAGES
 from ..model.taught import FILE, Taught, leading, load_taught, save_taught
 from ..params import DEFAULTS
@@ -30,7 +30,7 @@ from .dataset import Clip, named, note, read, repeat_to
 from .run import track
 
 WEIGHTS, MEMORY = "weights.safetensors", "memory.safetensors"
-PARTS = (WEIGHTS, "card.json", "pictures", MEMORY, FILE, MARKS)  # of a model folder
+PARTS = (WEIGHTS, "card.json", "pictures", MEMORY, FILE, MARKS, KEPT_BACK)  # of a model folder
 WINDOW = 1.0  # s of a view: what the stage listens by
 HOP = 0.25  # s between two views of an example
 MOST = 12  # views of an example alone, and as many of it with what is round it
@@ -133,10 +133,8 @@ class Pupil:
         chosen = self._chosen(dict(pictures))
         shutil.rmtree(part, ignore_errors=True)
         (part / "pictures").mkdir(parents=True)
-        for file in (WEIGHTS, MEMORY):
+        for file in (WEIGHTS, MEMORY, *(marks for marks in (MARKS, KEPT_BACK) if (model.folder / marks).exists())):
             shutil.copyfile(model.folder / file, part / file)
-        if (model.folder / MARKS).exists():
-            shutil.copyfile(model.folder / MARKS, part / MARKS)
         card = {**model.card, "taught": list(self.taught.names)}
         (part / "card.json").write_text(json.dumps(card, indent=1) + "\n")
         save_taught(self.taught, part)

@@ -17,7 +17,7 @@ import torch
 from ..audio.engine import levels
 from ..audio.frontend import FrontEnd
 from ..files import sole, write_whole
-from ..model.card import MARKS, load_model, save_model
+from ..model.card import KEPT_BACK, MARKS, load_model, save_model
 from ..params import DEFAULTS
 from .ahead import ahead, in_threads, losses_told, usual_workers
 from .answers import answer_anew
@@ -85,7 +85,7 @@ def train(settings, out, run_folder, workers=None):
     print("\n".join([told(settings.data, clips), *absent_line(absent(settings.data))]))
     _keep_others(out, run_folder)
     lender = lender_of(settings.start)
-    learnt, back = keep_back(clips, lender.learnt) if is_own(settings) else (clips, [])
+    learnt, back = keep_back(clips, lender.learnt, lender.kept_back) if is_own(settings) else (clips, [])
     with sole(run_folder):
         return _trained(settings, Path(out), run_folder, workers, _Material(clips, learnt, back, foreign, lender))
 
@@ -132,6 +132,8 @@ def _leave(course, out, run, given):
     settings, lender = course.settings, given.lender
     _keep(course.averaged, out, _card(settings, classes_of(given.clips), folds_of(given.clips)), given)
     note_learnt(out, [*given.learnt, *given.foreign], lender)
+    if given.back:
+        note(out / KEPT_BACK, given.back, lender.kept_back if lender else ())
     if not settings.steps:
         run.log(step=0)  # something has been learnt here, too: other sounds are another run
     remember(load_model(out), given.clips)
@@ -148,7 +150,7 @@ def _told_apart(settings, given):
     if settings.pictures:
         digests["pictures"] = names_told(settings.pictures)
     return {"clips": [fingerprint(clips) for clips in (given.clips, given.foreign) if clips], "digests": digests,
-            **({"kept_back": fingerprint(given.back)} if is_own(settings) else {})}
+            **({"kept_back": fingerprint(given.back)} if given.back else {})}
 
 
 def _learn(course, run, first, workers):

@@ -51,7 +51,7 @@ class TokenHead(nn.Module):
 
     def __init__(self, net):
         super().__init__()
-        self.norm, self.answer = net.encoder.ln, net.heads
+        self.norm, self.answer, self.planes = net.encoder.ln, net.heads, net.hidden_dim
 
     def forward(self, x):
         return self.answer(self.norm(_tokens(x)[:, 0]))

@@ -22,7 +22,7 @@ from .taught import load_taught
 
 DEFAULT = Path(__file__).parents[2] / "models" / "urban"
 OWN = Path.home() / ".hearsee" / "models"  # of the player: what was taught
-MARKS = "learnt.txt"  # a file of its own, as a card is to be read
+MARKS, KEPT_BACK = "learnt.txt", "kept_back.txt"  # files of their own, as a card is to be read
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 WIDEST = 4  # a stretch; more would cost decisions
 WINDOWS, HOPS = (256, 512, 1024, 2048, 4096), (128, 256, 512, 1024)  # samples, of a front end
@@ -54,7 +54,15 @@ class Model:
     @cached_property
     def learnt(self):
         """Marks of the clips that it has learnt, see `learn.dataset.marks`; empty where nobody noted them."""
-        path = self.folder / MARKS
+        return self._marks(MARKS)
+
+    @cached_property
+    def kept_back(self):
+        """Marks of the clips that were kept back to judge it, or a model that it began with."""
+        return self._marks(KEPT_BACK)
+
+    def _marks(self, file):
+        path = self.folder / file
         return frozenset(path.read_text(encoding="utf-8").split()) if path.exists() else frozenset()
 
     @property

@@ -27,7 +27,8 @@ class Eye(nn.Module):
     `stages` are modules applied one after the other, `head` maps the last activation to logits, and
     `answers` says which logits show a class: {class name: (indices)}. `smallest` is the shortest side
     of a picture that still leaves 2 positions a side at the deepest stage; shorter ones are no use to dream on.
-    `precision` is the type in which most of it is multiplied.
+    `precision` is the type in which most of it is multiplied. Of an activation's channels the last `beside` are the same all over
+    the picture: what a transformer keeps of the whole.
     """
 
     def __init__(self, stages, names, head, answers=None, mean=PICTURE_MEAN, std=PICTURE_STD):
@@ -35,6 +36,7 @@ class Eye(nn.Module):
         self.stages = pool_first(quicken(nn.ModuleList(stages)))
         self.names = tuple(names)
         self.head = head
+        self.beside = getattr(head, "planes", 0)
         self.answers = dict(answers or {})
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
