@@ -26,7 +26,7 @@ NEEDS = {row.name: STRONG for row in PARAMS if row.group == "dream"} | {
     "dream.step": {}, "dream.rate": {},
     "dream.return": {"dream.step": 0.06, "dream.smoothing": 0.0},
     "dream.octaves": STRONG | {"dream.smoothing": 0.0},
-    "dream.octave_scale": STRONG | {"dream.step": 0.08, "dream.octaves": 6.0, "dream.likeness": 0.0},
+    "dream.octave_scale": STRONG | {"dream.step": 0.12, "dream.octaves": 6.0, "dream.likeness": 0.0},
     "dream.jitter": {"dream.step": 0.15, "dream.return": 0.0, "dream.smoothing": 0.0, "dream.layer": 4.0, "dream.layers": 1.0,
                      "dream.iterations": 12.0, "dream.octaves": 1.0, "dream.likeness": 0.0, "zoom.speed": 0.0},
     "dream.guided": STRONG | {"dream.energy": 0.0},
