@@ -273,55 +273,48 @@ def test_a_recorded_dream_is_the_same_dream(changes):
     assert torch.allclose(plain, recorded, atol=1e-4)
 
 
-def test_few_recordings_serve_however_many_are_heard():
-    """And dream the same: others than those heard have next to nothing."""
-    def dreams(play):
-        dreamer, last = Dreamer(small_eye(), pictures("abcde"), play=play, fit=exact), None
-        for i in range(3 * SETTLED):
-            weights = {"a": 0.5, "b": 0.3, "c": 0.2, **({"d": 0.1} if i % 3 else {})}
-            last = dreamer.step(last, Scene(values(**{"return": 0.1}), weights, i / 12, 1.25))
+def dreamt_from_one_recording(shown, scene):
+    """Whether dreams of `scene(number)` are the same from recordings as they come, and one recording is all they take."""
+    def last(play):
+        dreamer, dream = Dreamer(small_eye(), shown, play=play, fit=exact), None
+        for number in range(3 * SETTLED):
+            dream = dreamer.step(dream, scene(number))
             dreamer.settle()
-        return last.picture
+        return dream.picture
 
     record = Counting()
-    plain, recorded = dreams(Plain()), dreams(Graphs(record))
-    assert record.count == 1
-    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+    plain, recorded = last(Plain()), last(Graphs(record))
+    return record.count == 1 and (plain - recorded).abs().mean() < 0.1 * plain.std()
+
+
+def test_few_recordings_serve_however_many_are_heard():
+    """Others than those heard have next to nothing."""
+    def scene(number):
+        weights = {"a": 0.5, "b": 0.3, "c": 0.2, **({"d": 0.1} if number % 3 else {})}
+        return Scene(values(**{"return": 0.1}), weights, number / 12, 1.25)
+
+    assert dreamt_from_one_recording(pictures("abcde"), scene)
 
 
 def test_one_recording_serves_class_pictures_of_any_shape():
-    """And dreams the same: own photographs are wide, upright and square."""
+    """Own photographs are wide, upright and square."""
     shown = pictures("abcd")
     shown = {"a": shown["a"], "b": shown["b"][:, :, :20], "c": shown["c"][:, :24], "d": shown["d"][:, :, :33]}
 
-    def dreams(play):
-        dreamer, last = Dreamer(small_eye(), shown, play=play, fit=exact), None
-        for i in range(3 * SETTLED):
-            weights = dict.fromkeys(("abc", "bcd", "dca")[i // SETTLED], 1 / 3)
-            last = dreamer.step(last, Scene(values(likeness=0.5, step=0.02), weights, i / 12, 1.25))
-            dreamer.settle()
-        return last.picture
+    def scene(number):
+        weights = dict.fromkeys(("abc", "bcd", "dca")[number // SETTLED], 1 / 3)
+        return Scene(values(likeness=0.5, step=0.02), weights, number / 12, 1.25)
 
-    record = Counting()
-    plain, recorded = dreams(Plain()), dreams(Graphs(record))
-    assert record.count == 1
-    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+    assert dreamt_from_one_recording(shown, scene)
 
 
 def test_one_recording_serves_a_dream_that_breathes():
-    """And dreams the same: the border lets in what is remembered where the way leads inside, and nowhere else."""
-    def dreams(play):
-        dreamer, last = Dreamer(small_eye(), pictures(), play=play, fit=exact), None
-        for i in range(3 * SETTLED):
-            breath = 0.4 if i // 3 % 2 else -0.4
-            last = dreamer.step(last, Scene(values(**{"return": 0.1, "step": 0.02, "zoom.speed": breath}), {"a": 1.0}, i / 12, 1.25))
-            dreamer.settle()
-        return last.picture
+    """The border lets in what is remembered where the way leads inside, and nowhere else."""
+    def scene(number):
+        breath = 0.4 if number // 3 % 2 else -0.4
+        return Scene(values(**{"return": 0.1, "step": 0.02, "zoom.speed": breath}), {"a": 1.0}, number / 12, 1.25)
 
-    record = Counting()
-    plain, recorded = dreams(Plain()), dreams(Graphs(record))
-    assert record.count == 1
-    assert (plain - recorded).abs().mean() < 0.1 * plain.std()
+    assert dreamt_from_one_recording(pictures(), scene)
 
 
 @pytest.mark.parametrize("count", range(11))
