@@ -109,7 +109,6 @@ def test_an_error_is_named_before_a_warning_above_it(screen, tmp_path):
         Shaders(screen.ctx, tmp_path).load("a")
 
 
-
 def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_path):
     file = tmp_path / "a.frag"
     save(file, RED, 1)
@@ -134,6 +133,53 @@ def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_pa
     save(file, RED, 5)
     shaders.check(5.0)
     assert drawn(screen, shaders) == (255, 0, 0) and not shaders.messages
+
+
+BRANCHED = RED.replace("}", "#ifdef HAS_GLOW\n    colour.b = 1.0;\n#endif\n}")
+
+
+@pytest.mark.parametrize("first", [(), ("glow",)])
+def test_programs_of_one_name_change_together_or_not_at_all(screen, tmp_path, first):
+    """Whether a texture is passed changes with every dream: two shaders in turn would flash."""
+    glow = screen.ctx.texture((1, 1), 4, bytes(4))
+    save(tmp_path / "a.frag", BRANCHED, 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    for keys in (first, () if first else ("glow",)):
+        shaders.load("a", *keys)
+
+    def both():
+        return drawn(screen, shaders), drawn(screen, shaders, glow=glow)
+
+    assert both() == ((255, 0, 0), (255, 0, 255))
+    green = BRANCHED.replace("1.0, 0.0, 0.0", "0.0, 1.0, 0.0")
+    save(tmp_path / "a.frag", green.replace("colour.b", "color.b"), 2)
+    for now in (1.0, 2.0):
+        shaders.check(now)
+        assert both() == ((255, 0, 0), (255, 0, 255))
+    assert shaders.faults == 1 and len(shaders.messages) == 1 and "line 5" in shaders.messages[0]
+    save(tmp_path / "a.frag", green, 3)
+    shaders.check(3.0)
+    assert both() == ((0, 255, 0), (0, 255, 255)) and not shaders.messages
+
+
+def test_a_fault_is_compiled_once_until_something_is_saved_again(screen, tmp_path, monkeypatch):
+    """Also where it kept files from being read that have changed too: each try holds a frame up."""
+    lines = '#include "one.glsl"\n#include "two.glsl"\n'
+    save(tmp_path / "a.frag", lines + RED, 1)
+    save(tmp_path / "one.glsl", "", 1)
+    save(tmp_path / "two.glsl", "", 1)
+    shaders, tries = Shaders(screen.ctx, tmp_path), []
+    shaders.load("a")
+    compiled = shaders._compile
+    monkeypatch.setattr(shaders, "_compile", lambda *given: (tries.append(1), compiled(*given))[1])
+    save(tmp_path / "two.glsl", "// changed\n", 2)
+    (tmp_path / "one.glsl").unlink()
+    for now in range(1, 5):
+        shaders.check(float(now))
+    assert len(tries) == 1 and "one.glsl" in shaders.messages[0]
+    save(tmp_path / "one.glsl", "", 1)  # as it was
+    shaders.check(5.0)
+    assert len(tries) == 2 and not shaders.messages
 
 
 def test_a_program_that_was_replaced_is_released(screen, tmp_path):

@@ -71,27 +71,36 @@ class Shaders:
 
     def __init__(self, ctx, folder):
         self._ctx, self._folder = ctx, Path(folder)
-        self._programs = {}  # (name, *texture keys) -> (program, vertex array)
-        self._seen = {}  # the same -> {file: mtime}
-        self._faults = {}  # the same -> one line
+        self._programs = {}  # (name, *texture keys) -> (program, vertex array, vertices)
+        self._seen = {}  # name -> {file: mtime}, of the oldest of its programs
+        self._faults = {}  # name -> one line
         self._next_check = 0.0
         self._wait = waiter(ctx) if is_software(ctx) else None
         self.faults = 0  # reloads that failed since start
 
     def load(self, name, *keys):
         """Compile a program for these textures; ValueError with file and line if it has a fault."""
+        seen = {}
+        made = self._make(name, keys, seen)
+        self._release(self._programs.get((name, *keys)))
+        self._programs[name, *keys] = made
+        self._seen[name] = {**seen, **self._seen.get(name, {})}
+
+    def _make(self, name, keys, seen):
+        """(program, vertex array, vertices) from the files as they are; `seen` {file: mtime} takes in what was read."""
         files = []  # index -> (path, mtime), as lines are numbered
         try:
             program = self._compile(name, keys, files)
         except (moderngl.Error, KeyError) as error:  # KeyError: an #include that only moderngl takes for one
             raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
         finally:
-            self._seen[name, *keys] = {self._folder / file: saved for file, saved in reversed(files) if file != "params"}
+            for file, saved in files:
+                if file != "params":
+                    seen.setdefault(self._folder / file, saved)
         for unit, key in enumerate(keys):
             self._place(program, name, key, unit)
         vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
-        self._release(self._programs.get((name, *keys)))
-        self._programs[name, *keys] = program, self._ctx.vertex_array(program, []), vertices
+        return program, self._ctx.vertex_array(program, []), vertices
 
     def _place(self, program, name, key, unit):
         """Tell a program at which unit its texture `key` is; ValueError if what it calls so is no texture."""
@@ -107,9 +116,9 @@ class Shaders:
         if now < self._next_check:
             return
         self._next_check = now + 1.0
-        for which, seen in list(self._seen.items()):
+        for name, seen in self._seen.items():
             if any(_saved(path) != mtime for path, mtime in seen.items()):
-                self._reload(which)
+                self._reload(name)
 
     def run(self, name, target, **textures):
         """Draw `name` into the framebuffer `target`, with textures as `u_<keyword>`."""
@@ -139,13 +148,24 @@ class Shaders:
         for part in made[:2] if made else ():
             part.release()
 
-    def _reload(self, which):
+    def _reload(self, name):
+        """Compile all programs of a name anew; all are replaced or none, else each dream that fades in would change the shader."""
+        made, seen = {}, {}
         try:
-            self.load(*which)
-            self._faults.pop(which, None)
+            for which in [each for each in self._programs if each[0] == name]:
+                made[which] = self._make(name, which[1:], seen)
         except ValueError as fault:
-            self.faults += str(fault) not in self._faults.values()  # two programs may share the faulty file
-            self._faults[which] = str(fault)
+            dropped = made.values()
+            self.faults += str(fault) not in self._faults.values()  # two names may share the faulty file
+            self._faults[name] = str(fault)
+            seen = {path: _saved(path) for path in self._seen[name]} | seen  # what a fault kept from being read, too
+        else:
+            dropped = [self._programs[which] for which in made]
+            self._programs.update(made)
+            self._faults.pop(name, None)
+        self._seen[name] = seen
+        for each in dropped:
+            self._release(each)
 
     def _compile(self, name, keys, files):
         start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
