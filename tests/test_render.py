@@ -396,6 +396,63 @@ def test_feedback_neither_saturates_nor_dies(screen, renderer, name):
     assert 90 < shown.mean() < (165 if name == "zoom.echo" else 235) and shown.std() > 8 and shown.max() > 150
 
 
+ECHOING = values_of(zoom__echo=0.9, post__trails=0.5)
+NO_NUMBERS = "vec3(intBitsToFloat(%s) * c)"
+
+
+@pytest.fixture
+def own(screen, tmp_path):
+    """A renderer with own shaders, and what saves another end of feedback.frag and draws until it is seen."""
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    renderer, times = Renderer(screen.ctx, SIZE, tmp_path), count(1)
+    file = tmp_path / "feedback.frag"
+    shipped = file.read_text()
+
+    def ending(colour, text=shipped):
+        now = next(times) * 2
+        file.write_text(text.replace("vec4(c, 1.0)", f"vec4({colour}, 1.0)"))
+        os.utime(file, (now, now))
+        for part in range(20):
+            draw_only(screen, renderer, ECHOING, (dream(), None), now + part / 30, STILL)
+        assert not renderer.messages
+        return seen(screen)
+
+    yield SimpleNamespace(renderer=renderer, ending=ending, shipped=shipped, folder=tmp_path)
+    renderer.release()
+
+
+def unguarded(text):
+    return text.replace("clamp(", "(").replace(".rgb, 0.0, 1.0)", ".rgb)")
+
+
+@pytest.mark.parametrize("bits", ["0x7fc00000", "0x7f800000"])
+def test_what_is_no_number_is_gone_when_the_shader_is_put_right(own, bits):
+    """Not a number and infinite, in shaders that keep whatever they are given."""
+    trails = own.folder / "trails.frag"
+    trails.write_text(unguarded(trails.read_text()))
+    own.ending("c")
+    wrong = own.ending(NO_NUMBERS % bits, unguarded(own.shipped))
+    right = own.ending("c", unguarded(own.shipped))
+    assert np.abs(right.astype(int) - dream()[..., :3]).max() <= 2 < np.abs(wrong.astype(int) - right).mean()
+
+
+@pytest.mark.parametrize("bits", ["0x7fc00000", "0x7f800000"])
+def test_our_memories_drop_what_is_no_number(screen, own, bits):
+    """What an own shader makes now and then does not stay."""
+    wrong = own.ending(f"u_level > 0.5 ? {NO_NUMBERS % bits} : c")
+    draw(screen, own.renderer, ECHOING, None, 3.0, level=1.0)
+    for number in range(100):
+        draw_only(screen, own.renderer, ECHOING, None, 3.1 + number / 30, STILL)
+    assert np.abs(seen(screen).astype(int) - wrong).max() <= 2
+
+
+def test_nothing_is_remembered_when_all_is_forgotten(screen, renderer):
+    draw(screen, renderer, ECHOING, (dream() * 0 + 255, None), 0.0)
+    draw(screen, renderer, ECHOING, (dream() * 0, None), 0.1)
+    renderer.forget()
+    assert draw(screen, renderer, ECHOING, None, 0.2).max() == 0
+
+
 @pytest.mark.parametrize("rate", [24, 30, 60, 144])
 def test_an_echo_sinks_as_quickly_at_any_rate_of_frames(rate):
     assert keep(0.8, 1 / rate) ** rate == pytest.approx(0.8**30)

@@ -3,7 +3,7 @@
 import math
 
 from ..motion import Journey, Place
-from .passes import NEUTRAL, Stage, Stretch, keep, neutral, recipe
+from .passes import NEUTRAL, Memory, Stage, Stretch, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
 
@@ -52,6 +52,11 @@ class Renderer:
             each.resize(self._stage, self._stretch)
         screen.use()
 
+    def forget(self):
+        """Drop what all passes remember: an own shader may have left there what is no number, and mixes would keep it for ever."""
+        for each in self.passes:
+            each.forget()
+
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
 
@@ -61,7 +66,7 @@ class Renderer:
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
-        self._shaders.check(now)
+        self._check_shaders(now)
         frozen = bool(values["show.freeze"]) and self._fader.landed  # there has to be something to hold
         self.journey.advance(motion, now, not frozen)
         self._fader.put(frame, self.upload, frozen, self.journey)
@@ -71,6 +76,12 @@ class Renderer:
             self._drawn = self.journey.here
         self._paint(screen, values, frozen)
         screen.use()
+
+    def _check_shaders(self, now):
+        """Take up what was saved; another shader of a memory begins with none, as do the ones that remember what it drew."""
+        remembering = {each.name for each in self.passes if isinstance(each, Memory)}
+        if remembering.intersection(self._shaders.check(now)):
+            self.forget()
 
     def _paint(self, screen, values, frozen):
         held, host, motions = self._held
@@ -101,8 +112,7 @@ class Renderer:
         }
 
     def release(self):
-        for each in self.passes:
-            each.forget()
+        self.forget()
         for part in (self._stage, self._stretch, self._shaders, self._uniforms, self.upload):
             part.release()
 

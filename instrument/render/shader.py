@@ -112,13 +112,12 @@ class Shaders:
             raise ValueError(f"{self._folder / name}.frag: u_{key} must be a sampler2D: it is the picture to read") from None
 
     def check(self, now):
-        """Once a second, compile again what was saved since; a fault keeps the last good program."""
+        """Once a second, compile again what was saved since; a fault keeps the last good program. The names that changed."""
         if now < self._next_check:
-            return
+            return []
         self._next_check = now + 1.0
-        for name, seen in self._seen.items():
-            if any(_saved(path) != mtime for path, mtime in seen.items()):
-                self._reload(name)
+        saved = [name for name, seen in self._seen.items() if any(_saved(path) != mtime for path, mtime in seen.items())]
+        return [name for name in saved if self._reload(name)]
 
     def run(self, name, target, **textures):
         """Draw `name` into the framebuffer `target`, with textures as `u_<keyword>`."""
@@ -149,7 +148,8 @@ class Shaders:
             part.release()
 
     def _reload(self, name):
-        """Compile all programs of a name anew; all are replaced or none, else each dream that fades in would change the shader."""
+        """Compile all programs of a name anew; whether they were replaced: all or none, else each dream that fades in would
+        change the shader."""
         made, seen = {}, {}
         try:
             for which in [each for each in self._programs if each[0] == name]:
@@ -166,6 +166,7 @@ class Shaders:
         self._seen[name] = seen
         for each in dropped:
             self._release(each)
+        return name not in self._faults
 
     def _compile(self, name, keys, files):
         start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
