@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import moderngl
@@ -92,15 +93,44 @@ def test_a_fault_names_file_and_line(screen, tmp_path):
         assert [word for word in words if word not in text] == [] and "\n" not in text, text
 
 
-def test_an_include_may_have_a_comment_behind_it_and_one_that_is_none_is_a_fault_in_one_line(screen, tmp_path):
-    save(tmp_path / "a.frag", RED.replace('"params"', '"params"  // of the table') + "// the end", 1)
-    save(tmp_path / "b.frag", '#include "params" and more\nvoid main() {}\n', 1)
-    (tmp_path / "c.frag").write_text("\ufeff" + RED, encoding="utf-8")
+@pytest.mark.parametrize("line", [
+    '#include "params"  // of the table', '# include "params" /* of */ // the table', '/* rows */ #include "params"',
+    '/*\n*/ #include "params"', '\ufeff#include "params"'])
+def test_an_include_may_have_comments_beside_it(screen, tmp_path, line):
+    (tmp_path / "a.frag").write_text(RED.replace('#include "params"', line).replace("1.0, 0.0", "1.0, 0.0 * u_level") + "// the end",
+                                     encoding="utf-8")
+    assert drawn(screen, Shaders(screen.ctx, tmp_path)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("line", [
+    '// #include "none.glsl"', 'float one;  // #include "none.glsl"', '/* #include "none.glsl" */ float one;',
+    '/*\n#include "none.glsl"\n*/', '/* a // b\n#include "none.glsl"\n*/ float one;', '/* #include "none.glsl"\n#include "none.glsl" */',
+    '/*/ #include "none.glsl"\n/* #include "none.glsl" */', '// "quoted #include "none.glsl"', "// don't /* #include"])
+def test_an_include_in_a_comment_is_none(screen, tmp_path, line):
+    """To take a stage out is the most natural edit; what stands around it counts, and lines keep their numbers."""
+    save(tmp_path / "a.frag", line + "\n" + GREEN, 1)
     shaders = Shaders(screen.ctx, tmp_path)
-    shaders.load("a")
-    shaders.load("c")
-    with pytest.raises(ValueError, match="b.frag"):
-        shaders.load("b")
+    assert drawn(screen, shaders) == (0, 255, 0)
+    save(tmp_path / "a.frag", line + "\n" + GREEN.replace("1.0, 0.0", "oops"), 2)
+    shaders.check(1.0)
+    assert f"a.frag, line {line.count(chr(10)) + 4}:" in shaders.messages[0]
+
+
+@pytest.mark.parametrize("line", ['#include "params" and more', "#include <params>", "#include params", 'float a; #include "params"'])
+def test_an_include_that_is_none_is_a_fault_with_its_line(screen, tmp_path, line):
+    save(tmp_path / "a.frag", f"// a comment\n{line}\nvoid main() {{}}\n", 1)
+    with pytest.raises(ValueError, match=r'a.frag, line 2: an #include has a line of its own: #include "FILE"$'):
+        Shaders(screen.ctx, tmp_path).load("a")
+
+
+@pytest.mark.parametrize("stage", ["vignette", "grain", "bloom"])
+def test_a_stage_of_the_finish_is_taken_out_by_two_slashes(screen, tmp_path, stage):
+    shutil.copytree(ROOT, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "finish.frag"
+    text = re.sub(rf"^(.*{stage}.*)$", r"// \1", file.read_text(), flags=re.MULTILINE)
+    save(file, text, 1)
+    assert text.count("\n// #include") + text.count("\n//     c =") == 2
+    Shaders(screen.ctx, tmp_path).load("finish", "picture", "glow")
 
 
 def test_an_error_is_named_before_a_warning_above_it(screen, tmp_path):

@@ -38,7 +38,9 @@ void main() {
 }
 """
 GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_VertexID
-_INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*(?://.*|/\*.*\*/\s*)?$')
+_INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*$')
+_MEANT = re.compile(r"#\s*include\b")
+_COMMENT = re.compile(r'("[^"\n]*")|//[^\n]*|/\*.*?\*/', re.DOTALL)  # what is quoted is none
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
 _FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
@@ -91,7 +93,7 @@ class Shaders:
         files = []  # index -> (path, mtime), as lines are numbered
         try:
             program = self._compile(name, keys, files)
-        except (moderngl.Error, KeyError) as error:  # KeyError: an #include that only moderngl takes for one
+        except moderngl.Error as error:
             raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
         finally:
             for file, saved in files:
@@ -188,8 +190,10 @@ def _expand(folder, file, files, seen):
     if file == "params":
         return f"#line {index * _FILE + 1}\n{BLOCK}"
     lines = [f"#line {index * _FILE + 1}"]
-    for number, line in enumerate(_read(folder / file), 1):
+    for number, line in enumerate(_code(_read(folder / file)), 1):
         include = _INCLUDE.match(line)
+        if not include and _MEANT.search(line):
+            raise ValueError(f'{folder / file}, line {number}: an #include has a line of its own: #include "FILE"')
         if not include:
             lines.append(line)
             continue
@@ -199,9 +203,14 @@ def _expand(folder, file, files, seen):
     return "\n".join(lines) + "\n"
 
 
+def _code(text):
+    """The lines of a text, empty where there were comments: moderngl would look for an #include in them too."""
+    return _COMMENT.sub(lambda found: found[1] or " " + "\n" * found[0].count("\n"), text).split("\n")
+
+
 def _read(path):
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: shader cannot be read ({getattr(error, 'strerror', None) or error}); "
                          "put the file there or correct the #include") from None
