@@ -12,7 +12,7 @@ from helpers import screen_of
 
 from instrument.motion import Motion
 from instrument.params import PARAMS
-from instrument.render.shader import Shaders, Uniforms
+from instrument.render.shader import SAMPLER_2D, Shaders, Uniforms, _unfilled
 
 ROOT = Path(__file__).parents[1] / "shaders"
 RED = "#include \"params\"\nvoid main() {\n    colour = vec4(1.0, 0.0, 0.0, 1.0);\n}\n"
@@ -249,6 +249,52 @@ def test_a_texture_that_is_passed_is_known_to_the_program(screen, tmp_path):
     glow = screen.ctx.texture((1, 1), 4, bytes([0, 0, 255, 255]))
     assert drawn(screen, shaders) == (255, 0, 0)
     assert drawn(screen, shaders, glow=glow) == (0, 0, 255)
+
+
+PICTURED = """#include "params"
+uniform sampler2D u_picture;
+
+void main() { colour = texture(u_picture, uv); }
+"""
+
+
+@pytest.mark.parametrize("declared, drawn_with, words", [
+    ("uniform float u_post_chroma_mix;", "u_post_chroma_mix", 'nothing fills u_post_chroma_mix; #include "params" has all rows'),
+    ("uniform vec3 u_mine[2];", "u_mine[1].x", "nothing fills u_mine"),
+    ("uniform sampler2D u_previous;", "texture(u_previous, uv).r", "read u_picture, or it inside #ifdef HAS_PREVIOUS")])
+def test_what_nobody_fills_keeps_the_last_good_shader(screen, tmp_path, declared, drawn_with, words):
+    """It would be black, or another picture, without a word; what is declared and not used is none of our business."""
+    picture = screen.ctx.texture((1, 1), 4, bytes((255, 0, 0, 255)))
+    save(tmp_path / "a.frag", PICTURED.replace("\n\n", f"\n{declared}\n\n"), 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    assert drawn(screen, shaders, picture=picture) == (255, 0, 0)
+    save(tmp_path / "a.frag", PICTURED.replace("\n\n", f"\n{declared}\n\n").replace("colour =", f"colour = {drawn_with} *"), 2)
+    shaders.check(1.0)
+    assert drawn(screen, shaders, picture=picture) == (255, 0, 0)
+    assert f"{tmp_path / 'a.frag'}: " in shaders.messages[0] and words in shaders.messages[0]
+
+
+def test_a_uniform_with_a_value_of_its_own_is_a_constant(screen, tmp_path):
+    save(tmp_path / "a.frag", "uniform vec2 mine = vec2(0.0, 1.0);\nvoid main() { colour = vec4(mine, mine); }\n", 1)
+    assert drawn(screen, Shaders(screen.ctx, tmp_path)) == (0, 255, 0)
+
+
+def test_what_a_driver_lists_of_its_own_is_no_fault():
+    def uniform(kind):
+        each = object.__new__(type("Nought", (moderngl.Uniform,), {"read": lambda self: bytes(4)}))
+        each.gl_type, each.array_length = kind, 1
+        return each
+
+    assert _unfilled({"gl_DepthRange.near": uniform(0x1406), "u_picture[0]": uniform(SAMPLER_2D), "uv": object()}, ["picture"]) == ""
+    assert "u_nope" in _unfilled({"u_picture": uniform(SAMPLER_2D), "u_nope[0]": uniform(0x1406)}, ["picture"])
+
+
+@pytest.mark.parametrize("kind", ["isampler2D", "sampler2DShadow", "samplerCube"])
+def test_a_picture_of_another_kind_is_refused(screen, tmp_path, kind):
+    at = {"isampler2D": "uv", "sampler2DShadow": "vec3(uv, 0.0)", "samplerCube": "vec3(uv, 0.0)"}[kind]
+    save(tmp_path / "a.frag", PICTURED.replace("sampler2D", kind).replace("texture(u_picture, uv)", f"vec4(texture(u_picture, {at}))"), 1)
+    with pytest.raises(ValueError, match="a.frag: u_picture must be a sampler2D"):
+        Shaders(screen.ctx, tmp_path).load("a", "picture")
 
 
 def test_a_picture_declared_as_something_else_keeps_the_last_good_shader(screen, tmp_path):

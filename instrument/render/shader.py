@@ -44,6 +44,7 @@ _COMMENT = re.compile(r'("[^"\n]*")|//[^\n]*|/\*.*?\*/', re.DOTALL)  # what is q
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
 _FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
+SAMPLER_2D = 0x8B5E  # as OpenGL numbers the types of uniforms
 END = "// the end: NVIDIA's compiler refuses a #line that nothing follows\n"
 
 
@@ -99,19 +100,15 @@ class Shaders:
             for file, saved in files:
                 if file != "params":
                     seen.setdefault(self._folder / file, saved)
+        fault = _unfilled(program, keys)
+        if fault:
+            program.release()
+            raise ValueError(f"{self._folder / name}.frag: {fault}")
         for unit, key in enumerate(keys):
-            self._place(program, name, key, unit)
-        vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
-        return program, self._ctx.vertex_array(program, []), vertices
-
-    def _place(self, program, name, key, unit):
-        """Tell a program at which unit its texture `key` is; ValueError if what it calls so is no texture."""
-        try:
             if "u_" + key in program:
                 program["u_" + key].value = unit
-        except Exception:  # moderngl raises what the type of the uniform brings about
-            program.release()
-            raise ValueError(f"{self._folder / name}.frag: u_{key} must be a sampler2D: it is the picture to read") from None
+        vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
+        return program, self._ctx.vertex_array(program, []), vertices
 
     def check(self, now):
         """Once a second, compile again what was saved since; a fault keeps the last good program. The names that changed."""
@@ -180,6 +177,29 @@ class Shaders:
         if "Params" in program:
             program["Params"].binding = 0
         return program
+
+
+def _unfilled(program, keys):
+    """What is wrong with the uniforms of a program that is passed textures `keys`, in one line; "" if nothing.
+
+    What nobody fills would be 0 without a word, and a texture that nobody passes another one.
+    """
+    pictures = ["u_" + key for key in keys]
+    for name, uniform in _uniforms(program).items():
+        sampler = uniform.gl_type == SAMPLER_2D
+        if name in pictures and not (sampler and uniform.array_length == 1):
+            return f"{name} must be a sampler2D: it is the picture to read"
+        if name not in pictures and sampler:
+            return f"no picture is passed as {name}; read {' or '.join(pictures) or 'none'}, or it inside #ifdef HAS_{name[2:].upper()}"
+        if name not in pictures and not any(uniform.read()):  # `uniform float mine = 0.5;` has a value
+            return f'nothing fills {name}; #include "params" has all rows and the sound'
+    return ""
+
+
+def _uniforms(program):
+    """{name: uniform} of a program, without blocks; some drivers list their own too, and an array by its first."""
+    return {name.removesuffix("[0]"): program[name] for name in program
+            if isinstance(program[name], moderngl.Uniform) and not name.startswith("gl_")}
 
 
 def _expand(folder, file, files, seen):
