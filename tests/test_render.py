@@ -171,6 +171,39 @@ def test_one_pass_after_another_leaves_what_the_first_has_made(screen, renderer)
     assert np.abs(shown - shown[:, ::-1]).max() <= 2 < np.abs(shown - plain).max()
 
 
+def shown_on(screen, lines, values, picture):
+    """A picture of 360 lines drawn with so many, each pixel of it a square, and averaged to 360 again; levels (360, w, 3)."""
+    times, size = lines // 360, (picture.shape[1] * lines // 360, lines)
+    target = screen.ctx.framebuffer([screen.ctx.texture(size, 4)])
+    renderer = Renderer(screen.ctx, size, FOLDER)
+    target.use()
+    renderer.draw(values, (np.ascontiguousarray(picture.repeat(times, 0).repeat(times, 1)), None), 0.0, 0.03, STILL)
+    drawn = np.frombuffer(target.read(components=3), np.uint8).reshape(360, times, -1, times, 3)[::-1].mean((1, 3))
+    renderer.release()
+    target.color_attachments[0].release()
+    target.release()
+    screen.framebuffer.use()
+    return drawn
+
+
+def disc():
+    """A white disc on structure, 360 lines."""
+    picture = dream(7, (240, 360))
+    y, x = np.mgrid[:360, :240]
+    picture[..., :3] //= 2
+    picture[np.hypot(x - 120, y - 180) < 36] = 255
+    return picture
+
+
+@pytest.mark.parametrize("row", ["post.bloom", "post.grain", "post.sharpen"])
+@pytest.mark.parametrize("lines", [720, 1080, 2160])
+def test_a_look_is_the_same_on_a_larger_screen(screen, row, lines):
+    """Looks are made at 360 lines: a glow is as wide, grain as coarse, an edge as crisp, for whoever sits before it."""
+    values = values_of(**{row.replace(".", "__"): 1.0})
+    small, large, plain = (shown_on(screen, *each, disc()) for each in ((360, values), (lines, values), (360, values_of())))
+    assert np.abs(large - small).max() <= 4 and np.abs(small - plain).max() > 20
+
+
 def rows_that_show():
     return [row for row in ROWS if row.group == "post"] + [row for row in ROWS if row.name == "show.master"]
 

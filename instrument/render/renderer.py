@@ -3,7 +3,7 @@
 import math
 
 from ..motion import Journey, Place
-from .passes import NEUTRAL, Memory, Stage, Stretch, keep, neutral, recipe
+from .passes import LINES, NEUTRAL, Memory, Stage, Stretch, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
 
@@ -26,7 +26,8 @@ class Renderer:
         for each in self.passes:
             for which in each.shaders():
                 self._shaders.load(*which)
-        self._stage, self._stretch = Stage(ctx, size, self._shaders, self.upload), Stretch(ctx)
+        self._stretch = Stretch(ctx)
+        self._stage = Stage(ctx, size, self._shaders, self.upload, self._stretch)
         self._start = None
         self._drawn = self.journey.here  # at the last frame that was not held
         self._held = None  # what the last frame before a freeze was drawn with
@@ -46,10 +47,10 @@ class Renderer:
             return
         screen = self._ctx.fbo
         self._stage.release()
-        self._stage = Stage(self._ctx, size, self._shaders, self.upload)
+        self._stage = Stage(self._ctx, size, self._shaders, self.upload, self._stretch)
         self._ctx.disable(self._ctx.BLEND)
         for each in self.passes:
-            each.resize(self._stage, self._stretch)
+            each.resize(self._stage)
         screen.use()
 
     def forget(self):
@@ -101,7 +102,7 @@ class Renderer:
 
     def _shape(self):
         width, height = self.size
-        return {"width": width, "height": height, "aspect": width / height}
+        return {"width": width, "height": height, "aspect": width / height, "line": max(height / LINES, 1.0)}
 
     def _host(self, values, now, dt, extras):
         return {

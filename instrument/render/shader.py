@@ -19,6 +19,7 @@ from .software import is_software, waiter
 
 HOST = (
     "width", "height", "aspect",  # of the picture: px, px, width / height
+    "line",  # px of one of the 360 lines that looks are made with; at least 1
     "time", "dt",  # s; time starts at 0 with the renderer
     "fade",  # share of the newest dream beside the previous one
     "keep_echo", "keep_trails",  # share of the last frame that stays in this one
@@ -128,8 +129,12 @@ class Shaders:
             texture.use(unit)
         _, array, vertices = self._programs[which]
         array.render(moderngl.TRIANGLES, vertices=vertices)
+        self.wait()
+
+    def wait(self):
+        """Where the processor draws: until all is drawn. The next call would wait for that too, but hold up the dream."""
         if self._wait:
-            self._wait()  # the next call would wait for this picture too, but hold up the dream
+            self._wait()
 
     @property
     def messages(self):
