@@ -212,6 +212,24 @@ def test_a_fault_is_compiled_once_until_something_is_saved_again(screen, tmp_pat
     assert len(tries) == 2 and not shaders.messages
 
 
+def test_many_faults_are_one_line(screen, tmp_path):
+    """Such as all files of a folder that was on a stick: the HUD has room for three."""
+    names = [f"a{number}" for number in range(10)]
+    shaders = Shaders(screen.ctx, tmp_path)
+    for name in names:
+        save(tmp_path / f"{name}.frag", RED, 1)
+        shaders.load(name)
+    for number, left in enumerate((10, 2, 1, 0), 1):
+        for name in names:
+            (tmp_path / f"{name}.frag").unlink(missing_ok=True)
+        for name in names[left:]:
+            save(tmp_path / f"{name}.frag", RED, number)
+        shaders.check(2.0 * number)
+        shown, more = shaders.messages, f" and {left - 1} more"
+        assert len(shown) == (left > 0)
+        assert not shown or ("a0.frag" in shown[0] and shown[0].endswith(more) == (left > 1))
+
+
 def test_a_program_that_was_replaced_is_released(screen, tmp_path):
     """However often a file is saved in a night, one program of it is there, and none at the end."""
     shaders, made = Shaders(screen.ctx, tmp_path), []

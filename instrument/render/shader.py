@@ -138,8 +138,10 @@ class Shaders:
 
     @property
     def messages(self):
-        """What is wrong with files saved since the start; empty when all is well."""
-        return [f"{fault} (fault {self.faults}, last good one drawn)" for fault in dict.fromkeys(self._faults.values())]
+        """What is wrong with files saved since the start, in one line however many there are; empty when all is well."""
+        faults = list(dict.fromkeys(self._faults.values()))
+        more = f" and {len(faults) - 1} more" if faults[1:] else ""
+        return [f"{first} (fault {self.faults}, last good one drawn){more}" for first in faults[:1]]
 
     def release(self):
         for made in self._programs.values():
