@@ -22,7 +22,7 @@ from instrument.perform import ASPECTS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
 from instrument.render.passes import keep, neutral
-from instrument.render.renderer import Fader
+from instrument.render.renderer import LAP, Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
 from instrument.render.window import EGL_CUDA_DEVICE, Window, _cuda_device, _egl_extension, _key_name, _present
@@ -202,6 +202,23 @@ def test_a_look_is_the_same_on_a_larger_screen(screen, row, lines):
     values = values_of(**{row.replace(".", "__"): 1.0})
     small, large, plain = (shown_on(screen, *each, disc()) for each in ((360, values), (lines, values), (360, values_of())))
     assert np.abs(large - small).max() <= 4 and np.abs(small - plain).max() > 20
+
+
+@pytest.mark.parametrize("row, rate", [("post.grain", 60), ("post.glitch", 12)])
+def test_what_is_thrown_anew_is_so_after_a_month(screen, row, rate):
+    """An installation never ends; 32 bits have no 60th of a second left after a week."""
+    renderer, values = Renderer(screen.ctx, SIZE, FOLDER), values_of(**{row.replace(".", "__"): 1.0})
+    draw(screen, renderer, values, (dream(), None), 0.0)
+    frames = [draw(screen, renderer, values, None, 30 * 86400 + (number + 0.5) / rate).tobytes() for number in range(20)]
+    assert len(set(frames)) == 20
+    renderer.release()
+
+
+def test_a_glitch_goes_on_over_the_end_of_a_lap(screen, renderer):
+    draw(screen, renderer, values_of(), (dream(), None), 0.0)
+    first, over = ([draw(screen, renderer, values_of(post__glitch=1.0), None, start + (number + 0.5) / 12) for number in range(6)]
+                   for start in (994 / 12, LAP - 3 / 12))
+    assert np.array_equal(first, over) and not np.array_equal(over[2], over[3])
 
 
 def rows_that_show():

@@ -8,6 +8,7 @@ from .shader import Shaders, Uniforms
 from .upload import Upload
 
 LONGEST_FADE = 0.25  # s
+LAP = 997.0  # s; the glitch counts its throws modulo 997, so that it goes on over the end of a lap
 
 
 class Renderer:
@@ -105,8 +106,9 @@ class Renderer:
         return {"width": width, "height": height, "aspect": width / height, "line": max(height / LINES, 1.0)}
 
     def _host(self, values, now, dt, extras):
+        time = now - self._start
         return {
-            **extras, **self._shape(), "fade": self._fader.share(self.journey), "time": now - self._start, "dt": dt,
+            **extras, **self._shape(), "fade": self._fader.share(self.journey), "time": time, "lap": time % LAP, "dt": dt,
             "keep_echo": keep(values["zoom.echo"], dt), "keep_trails": keep(values["post.trails"], dt),
             "hue_cos": math.cos(math.radians(values["post.hue"])),
             "hue_sin": math.sin(math.radians(values["post.hue"])),

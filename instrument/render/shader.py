@@ -21,6 +21,7 @@ HOST = (
     "width", "height", "aspect",  # of the picture: px, px, width / height
     "line",  # px of one of the 360 lines that looks are made with; at least 1
     "time", "dt",  # s; time starts at 0 with the renderer
+    "lap",  # s of the time, from 0 again every 997: for what is thrown anew in each frame, as 32 bits of a week would repeat it
     "fade",  # share of the newest dream beside the previous one
     "keep_echo", "keep_trails",  # share of the last frame that stays in this one
     "gain", "dither",  # brightness after blackout; 1 where the last 8 bits need dither
