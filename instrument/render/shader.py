@@ -102,6 +102,10 @@ class Shaders:
             for file, saved in files:
                 if file != "params":
                     seen.setdefault(self._folder / file, saved)
+        return self._connect(program, name, keys)
+
+    def _connect(self, program, name, keys):
+        """Tell a program which of its textures is where; ValueError if it reads what nobody fills."""
         fault = _unfilled(program, keys)
         if fault:
             program.release()
@@ -163,17 +167,21 @@ class Shaders:
                 made[which] = self._make(name, which[1:], seen)
         except ValueError as fault:
             dropped = made.values()
-            self.faults += str(fault) not in self._faults.values()  # two names may share the faulty file
-            self._faults[name] = str(fault)
-            seen = {path: _saved(path) for path in self._seen[name]} | seen  # what a fault kept from being read, too
+            self._refuse(name, str(fault), seen)
         else:
             dropped = [self._programs[which] for which in made]
             self._programs.update(made)
+            self._seen[name] = seen
             self._faults.pop(name, None)
-        self._seen[name] = seen
         for each in dropped:
             self._release(each)
         return name not in self._faults
+
+    def _refuse(self, name, fault, seen):
+        """Note a fault; the next try comes when a file is saved again, also one that the fault kept from being read."""
+        self.faults += fault not in self._faults.values()  # two names may share the faulty file
+        self._faults[name] = fault
+        self._seen[name] = {path: _saved(path) for path in self._seen[name]} | seen
 
     def _compile(self, name, keys, files):
         start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
