@@ -474,6 +474,7 @@ class Show:
 
     def _do_show_panic(self, now):
         self.deck.panic(self.values)
+        self.renderer.forget()
         self.clock.forget()
         self.dream.reseed()
 

@@ -12,7 +12,8 @@ void main() {
     c = mix(texture(u_previous, turned(mirrored(previous))).rgb, c, u_fade);
 #endif
 #ifdef HAS_HISTORY
-    c = mix(c, texture(u_history, mirrored(history)).rgb, u_keep_echo);
+    vec3 last = clamp(texture(u_history, mirrored(history)).rgb, 0.0, 1.0);  // what is no number would stay for ever
+    c = mix(c, last, u_keep_echo);
 #endif
     colour = vec4(c, 1.0);
 }

@@ -4,7 +4,7 @@
 uniform sampler2D u_picture;
 
 void main() {
-    float tick = mod(floor(u_time * 12.0), 997.0);
+    float tick = mod(floor(u_lap * 12.0), 997.0);
     float band = floor(uv.y * (8.0 + 40.0 * noise(vec2(tick, 1.0))));
     vec3 row = noises(vec2(band, tick));
     float torn = step(1.0 - 0.45 * u_post_glitch, row.x) * (row.y - 0.5) * (0.25 + 0.35 * u_pulse) * u_post_glitch;

@@ -1,9 +1,9 @@
-// Unsharp mask, held inside the range of its neighbours: crisp edges without halos.
+// Unsharp mask, held inside the range of its neighbours: crisp edges without halos, as wide on every screen.
 #include "params"
 uniform sampler2D u_picture;
 
 void main() {
-    vec2 px = 1.0 / vec2(u_width, u_height);
+    vec2 px = floor(u_line + 0.5) / vec2(u_width, u_height);
     vec3 c = texture(u_picture, uv).rgb;
     vec3 n = texture(u_picture, uv + vec2(0.0, px.y)).rgb, s = texture(u_picture, uv - vec2(0.0, px.y)).rgb;
     vec3 e = texture(u_picture, uv + vec2(px.x, 0.0)).rgb, w = texture(u_picture, uv - vec2(px.x, 0.0)).rgb;

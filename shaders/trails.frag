@@ -6,7 +6,8 @@ void main() {
     ivec2 at = ivec2(gl_FragCoord.xy);
     vec3 c = texelFetch(u_picture, at, 0).rgb;
 #ifdef HAS_HISTORY
-    c = max(c, mix(c, texelFetch(u_history, at, 0).rgb, u_keep_trails));
+    vec3 last = clamp(texelFetch(u_history, at, 0).rgb, 0.0, 1.0);  // what is no number would stay for ever
+    c = max(c, mix(c, last, u_keep_trails));
 #endif
     colour = vec4(c, 1.0);
 }

@@ -26,6 +26,7 @@ from instrument.osc import Remote
 from instrument.osc.wire import bundles, encode
 from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, UNBEGUN, PerformOptions, Show, perform
+from instrument.render.passes import Memory
 from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
 
@@ -125,6 +126,14 @@ def test_every_command_is_carried_out(show, command, tmp_path, monkeypatch, capl
         play(show, lambda: True)
     show.video.stop()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_panic_leaves_nothing_remembered(show):
+    """Whatever an own shader has left there: a look that is put right looks right."""
+    memories = [each for each in show.renderer.passes if isinstance(each, Memory)]
+    play(show, lambda: any(each.remembers for each in memories))
+    show._do_show_panic(time.perf_counter())
+    assert not any(each.remembers for each in memories)
 
 
 def test_the_sound_is_looked_at_when_the_dream_wants_it(show):

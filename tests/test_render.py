@@ -22,7 +22,7 @@ from instrument.perform import ASPECTS
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
 from instrument.render.passes import keep, neutral
-from instrument.render.renderer import Fader
+from instrument.render.renderer import LAP, Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
 from instrument.render.window import EGL_CUDA_DEVICE, Window, _cuda_device, _egl_extension, _key_name, _present
@@ -169,6 +169,56 @@ def test_one_pass_after_another_leaves_what_the_first_has_made(screen, renderer)
     shown = draw(screen, renderer, values_of(post__mirror=1.0, post__sharpen=1.0), (dream(), None)).astype(int)
     plain = draw(screen, renderer, values_of(post__mirror=1.0), None, 0.1).astype(int)
     assert np.abs(shown - shown[:, ::-1]).max() <= 2 < np.abs(shown - plain).max()
+
+
+def shown_on(screen, lines, values, picture):
+    """A picture of 360 lines drawn with so many, each pixel of it a square, and averaged to 360 again; levels (360, w, 3)."""
+    times, size = lines // 360, (picture.shape[1] * lines // 360, lines)
+    target = screen.ctx.framebuffer([screen.ctx.texture(size, 4)])
+    renderer = Renderer(screen.ctx, size, FOLDER)
+    target.use()
+    renderer.draw(values, (np.ascontiguousarray(picture.repeat(times, 0).repeat(times, 1)), None), 0.0, 0.03, STILL)
+    drawn = np.frombuffer(target.read(components=3), np.uint8).reshape(360, times, -1, times, 3)[::-1].mean((1, 3))
+    renderer.release()
+    target.color_attachments[0].release()
+    target.release()
+    screen.framebuffer.use()
+    return drawn
+
+
+def disc():
+    """A white disc on structure, 360 lines."""
+    picture = dream(7, (240, 360))
+    y, x = np.mgrid[:360, :240]
+    picture[..., :3] //= 2
+    picture[np.hypot(x - 120, y - 180) < 36] = 255
+    return picture
+
+
+@pytest.mark.parametrize("row", ["post.bloom", "post.grain", "post.sharpen"])
+@pytest.mark.parametrize("lines", [720, 1080, 2160])
+def test_a_look_is_the_same_on_a_larger_screen(screen, row, lines):
+    """Looks are made at 360 lines: a glow is as wide, grain as coarse, an edge as crisp, for whoever sits before it."""
+    values = values_of(**{row.replace(".", "__"): 1.0})
+    small, large, plain = (shown_on(screen, *each, disc()) for each in ((360, values), (lines, values), (360, values_of())))
+    assert np.abs(large - small).max() <= 4 and np.abs(small - plain).max() > 20
+
+
+@pytest.mark.parametrize("row, rate", [("post.grain", 60), ("post.glitch", 12)])
+def test_what_is_thrown_anew_is_so_after_a_month(screen, row, rate):
+    """An installation never ends; 32 bits have no 60th of a second left after a week."""
+    renderer, values = Renderer(screen.ctx, SIZE, FOLDER), values_of(**{row.replace(".", "__"): 1.0})
+    draw(screen, renderer, values, (dream(), None), 0.0)
+    frames = [draw(screen, renderer, values, None, 30 * 86400 + (number + 0.5) / rate).tobytes() for number in range(20)]
+    assert len(set(frames)) == 20
+    renderer.release()
+
+
+def test_a_glitch_goes_on_over_the_end_of_a_lap(screen, renderer):
+    draw(screen, renderer, values_of(), (dream(), None), 0.0)
+    first, over = ([draw(screen, renderer, values_of(post__glitch=1.0), None, start + (number + 0.5) / 12) for number in range(6)]
+                   for start in (994 / 12, LAP - 3 / 12))
+    assert np.array_equal(first, over) and not np.array_equal(over[2], over[3])
 
 
 def rows_that_show():
@@ -394,6 +444,63 @@ def test_feedback_neither_saturates_nor_dies(screen, renderer, name):
         shown = draw_only(screen, renderer, values, (picture, None) if number % 3 == 0 else None, now, field)
     shown = seen(screen)
     assert 90 < shown.mean() < (165 if name == "zoom.echo" else 235) and shown.std() > 8 and shown.max() > 150
+
+
+ECHOING = values_of(zoom__echo=0.9, post__trails=0.5)
+NO_NUMBERS = "vec3(intBitsToFloat(%s) * c)"
+
+
+@pytest.fixture
+def own(screen, tmp_path):
+    """A renderer with own shaders, and what saves another end of feedback.frag and draws until it is seen."""
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    renderer, times = Renderer(screen.ctx, SIZE, tmp_path), count(1)
+    file = tmp_path / "feedback.frag"
+    shipped = file.read_text()
+
+    def ending(colour, text=shipped):
+        now = next(times) * 2
+        file.write_text(text.replace("vec4(c, 1.0)", f"vec4({colour}, 1.0)"))
+        os.utime(file, (now, now))
+        for part in range(20):
+            draw_only(screen, renderer, ECHOING, (dream(), None), now + part / 30, STILL)
+        assert not renderer.messages
+        return seen(screen)
+
+    yield SimpleNamespace(renderer=renderer, ending=ending, shipped=shipped, folder=tmp_path)
+    renderer.release()
+
+
+def unguarded(text):
+    return text.replace("clamp(", "(").replace(".rgb, 0.0, 1.0)", ".rgb)")
+
+
+@pytest.mark.parametrize("bits", ["0x7fc00000", "0x7f800000"])
+def test_what_is_no_number_is_gone_when_the_shader_is_put_right(own, bits):
+    """Not a number and infinite, in shaders that keep whatever they are given."""
+    trails = own.folder / "trails.frag"
+    trails.write_text(unguarded(trails.read_text()))
+    own.ending("c")
+    wrong = own.ending(NO_NUMBERS % bits, unguarded(own.shipped))
+    right = own.ending("c", unguarded(own.shipped))
+    assert np.abs(right.astype(int) - dream()[..., :3]).max() <= 2 < np.abs(wrong.astype(int) - right).mean()
+
+
+@pytest.mark.parametrize("bits", ["0x7fc00000", "0x7f800000"])
+def test_our_memories_drop_what_is_no_number(screen, own, bits):
+    """What an own shader makes now and then does not stay."""
+    wrong = own.ending(f"u_level > 0.5 ? {NO_NUMBERS % bits} : c")
+    draw(screen, own.renderer, ECHOING, None, 3.0, level=1.0)
+    for number in range(100):
+        draw_only(screen, own.renderer, ECHOING, None, 3.1 + number / 30, STILL)
+    assert np.abs(seen(screen).astype(int) - wrong).max() <= 2
+
+
+def test_nothing_is_remembered_when_all_is_forgotten(screen, renderer):
+    draw(screen, renderer, ECHOING, (dream() * 0 + 255, None), 0.0)
+    draw(screen, renderer, ECHOING, (dream() * 0, None), 0.1)
+    renderer.forget()
+    assert draw(screen, renderer, ECHOING, None, 0.2).max() == 0
 
 
 @pytest.mark.parametrize("rate", [24, 30, 60, 144])

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import moderngl
@@ -11,7 +12,7 @@ from helpers import screen_of
 
 from instrument.motion import Motion
 from instrument.params import PARAMS
-from instrument.render.shader import Shaders, Uniforms
+from instrument.render.shader import SAMPLER_2D, Shaders, Uniforms, _unfilled
 
 ROOT = Path(__file__).parents[1] / "shaders"
 RED = "#include \"params\"\nvoid main() {\n    colour = vec4(1.0, 0.0, 0.0, 1.0);\n}\n"
@@ -92,22 +93,50 @@ def test_a_fault_names_file_and_line(screen, tmp_path):
         assert [word for word in words if word not in text] == [] and "\n" not in text, text
 
 
-def test_an_include_may_have_a_comment_behind_it_and_one_that_is_none_is_a_fault_in_one_line(screen, tmp_path):
-    save(tmp_path / "a.frag", RED.replace('"params"', '"params"  // of the table') + "// the end", 1)
-    save(tmp_path / "b.frag", '#include "params" and more\nvoid main() {}\n', 1)
-    (tmp_path / "c.frag").write_text("\ufeff" + RED, encoding="utf-8")
+@pytest.mark.parametrize("line", [
+    '#include "params"  // of the table', '# include "params" /* of */ // the table', '/* rows */ #include "params"',
+    '/*\n*/ #include "params"', '\ufeff#include "params"'])
+def test_an_include_may_have_comments_beside_it(screen, tmp_path, line):
+    (tmp_path / "a.frag").write_text(RED.replace('#include "params"', line).replace("1.0, 0.0", "1.0, 0.0 * u_level") + "// the end",
+                                     encoding="utf-8")
+    assert drawn(screen, Shaders(screen.ctx, tmp_path)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("line", [
+    '// #include "none.glsl"', 'float one;  // #include "none.glsl"', '/* #include "none.glsl" */ float one;',
+    '/*\n#include "none.glsl"\n*/', '/* a // b\n#include "none.glsl"\n*/ float one;', '/* #include "none.glsl"\n#include "none.glsl" */',
+    '/*/ #include "none.glsl"\n/* #include "none.glsl" */', '// "quoted #include "none.glsl"', "// don't /* #include"])
+def test_an_include_in_a_comment_is_none(screen, tmp_path, line):
+    """To take a stage out is the most natural edit; what stands around it counts, and lines keep their numbers."""
+    save(tmp_path / "a.frag", line + "\n" + GREEN, 1)
     shaders = Shaders(screen.ctx, tmp_path)
-    shaders.load("a")
-    shaders.load("c")
-    with pytest.raises(ValueError, match="b.frag"):
-        shaders.load("b")
+    assert drawn(screen, shaders) == (0, 255, 0)
+    save(tmp_path / "a.frag", line + "\n" + GREEN.replace("1.0, 0.0", "oops"), 2)
+    shaders.check(1.0)
+    assert f"a.frag, line {line.count(chr(10)) + 4}:" in shaders.messages[0]
+
+
+@pytest.mark.parametrize("line", ['#include "params" and more', "#include <params>", "#include params", 'float a; #include "params"'])
+def test_an_include_that_is_none_is_a_fault_with_its_line(screen, tmp_path, line):
+    save(tmp_path / "a.frag", f"// a comment\n{line}\nvoid main() {{}}\n", 1)
+    with pytest.raises(ValueError, match=r'a.frag, line 2: an #include has a line of its own: #include "FILE"$'):
+        Shaders(screen.ctx, tmp_path).load("a")
+
+
+@pytest.mark.parametrize("stage", ["vignette", "grain", "bloom"])
+def test_a_stage_of_the_finish_is_taken_out_by_two_slashes(screen, tmp_path, stage):
+    shutil.copytree(ROOT, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "finish.frag"
+    text = re.sub(rf"^(.*{stage}.*)$", r"// \1", file.read_text(), flags=re.MULTILINE)
+    save(file, text, 1)
+    assert text.count("\n// #include") + text.count("\n//     c =") == 2
+    Shaders(screen.ctx, tmp_path).load("finish", "picture", "glow")
 
 
 def test_an_error_is_named_before_a_warning_above_it(screen, tmp_path):
     save(tmp_path / "a.frag", "void main() {\n    float lost;\n    colour = vec4(lost);\n    colour += nothing;\n}\n", 1)
     with pytest.raises(ValueError, match="line 4.*nothing"):
         Shaders(screen.ctx, tmp_path).load("a")
-
 
 
 def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_path):
@@ -134,6 +163,71 @@ def test_a_saved_file_is_seen_and_a_fault_keeps_the_last_good_one(screen, tmp_pa
     save(file, RED, 5)
     shaders.check(5.0)
     assert drawn(screen, shaders) == (255, 0, 0) and not shaders.messages
+
+
+BRANCHED = RED.replace("}", "#ifdef HAS_GLOW\n    colour.b = 1.0;\n#endif\n}")
+
+
+@pytest.mark.parametrize("first", [(), ("glow",)])
+def test_programs_of_one_name_change_together_or_not_at_all(screen, tmp_path, first):
+    """Whether a texture is passed changes with every dream: two shaders in turn would flash."""
+    glow = screen.ctx.texture((1, 1), 4, bytes(4))
+    save(tmp_path / "a.frag", BRANCHED, 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    for keys in (first, () if first else ("glow",)):
+        shaders.load("a", *keys)
+
+    def both():
+        return drawn(screen, shaders), drawn(screen, shaders, glow=glow)
+
+    assert both() == ((255, 0, 0), (255, 0, 255))
+    green = BRANCHED.replace("1.0, 0.0, 0.0", "0.0, 1.0, 0.0")
+    save(tmp_path / "a.frag", green.replace("colour.b", "color.b"), 2)
+    for now in (1.0, 2.0):
+        shaders.check(now)
+        assert both() == ((255, 0, 0), (255, 0, 255))
+    assert shaders.faults == 1 and len(shaders.messages) == 1 and "line 5" in shaders.messages[0]
+    save(tmp_path / "a.frag", green, 3)
+    shaders.check(3.0)
+    assert both() == ((0, 255, 0), (0, 255, 255)) and not shaders.messages
+
+
+def test_a_fault_is_compiled_once_until_something_is_saved_again(screen, tmp_path, monkeypatch):
+    """Also where it kept files from being read that have changed too: each try holds a frame up."""
+    lines = '#include "one.glsl"\n#include "two.glsl"\n'
+    save(tmp_path / "a.frag", lines + RED, 1)
+    save(tmp_path / "one.glsl", "", 1)
+    save(tmp_path / "two.glsl", "", 1)
+    shaders, tries = Shaders(screen.ctx, tmp_path), []
+    shaders.load("a")
+    compiled = shaders._compile
+    monkeypatch.setattr(shaders, "_compile", lambda *given: (tries.append(1), compiled(*given))[1])
+    save(tmp_path / "two.glsl", "// changed\n", 2)
+    (tmp_path / "one.glsl").unlink()
+    for now in range(1, 5):
+        shaders.check(float(now))
+    assert len(tries) == 1 and "one.glsl" in shaders.messages[0]
+    save(tmp_path / "one.glsl", "", 1)  # as it was
+    shaders.check(5.0)
+    assert len(tries) == 2 and not shaders.messages
+
+
+def test_many_faults_are_one_line(screen, tmp_path):
+    """Such as all files of a folder that was on a stick: the HUD has room for three."""
+    names = [f"a{number}" for number in range(10)]
+    shaders = Shaders(screen.ctx, tmp_path)
+    for name in names:
+        save(tmp_path / f"{name}.frag", RED, 1)
+        shaders.load(name)
+    for number, left in enumerate((10, 2, 1, 0), 1):
+        for name in names:
+            (tmp_path / f"{name}.frag").unlink(missing_ok=True)
+        for name in names[left:]:
+            save(tmp_path / f"{name}.frag", RED, number)
+        shaders.check(2.0 * number)
+        shown, more = shaders.messages, f" and {left - 1} more"
+        assert len(shown) == (left > 0)
+        assert not shown or ("a0.frag" in shown[0] and shown[0].endswith(more) == (left > 1))
 
 
 def test_a_program_that_was_replaced_is_released(screen, tmp_path):
@@ -173,6 +267,52 @@ def test_a_texture_that_is_passed_is_known_to_the_program(screen, tmp_path):
     glow = screen.ctx.texture((1, 1), 4, bytes([0, 0, 255, 255]))
     assert drawn(screen, shaders) == (255, 0, 0)
     assert drawn(screen, shaders, glow=glow) == (0, 0, 255)
+
+
+PICTURED = """#include "params"
+uniform sampler2D u_picture;
+
+void main() { colour = texture(u_picture, uv); }
+"""
+
+
+@pytest.mark.parametrize("declared, drawn_with, words", [
+    ("uniform float u_post_chroma_mix;", "u_post_chroma_mix", 'nothing fills u_post_chroma_mix; #include "params" has all rows'),
+    ("uniform vec3 u_mine[2];", "u_mine[1].x", "nothing fills u_mine"),
+    ("uniform sampler2D u_previous;", "texture(u_previous, uv).r", "read u_picture, or it inside #ifdef HAS_PREVIOUS")])
+def test_what_nobody_fills_keeps_the_last_good_shader(screen, tmp_path, declared, drawn_with, words):
+    """It would be black, or another picture, without a word; what is declared and not used is none of our business."""
+    picture = screen.ctx.texture((1, 1), 4, bytes((255, 0, 0, 255)))
+    save(tmp_path / "a.frag", PICTURED.replace("\n\n", f"\n{declared}\n\n"), 1)
+    shaders = Shaders(screen.ctx, tmp_path)
+    assert drawn(screen, shaders, picture=picture) == (255, 0, 0)
+    save(tmp_path / "a.frag", PICTURED.replace("\n\n", f"\n{declared}\n\n").replace("colour =", f"colour = {drawn_with} *"), 2)
+    shaders.check(1.0)
+    assert drawn(screen, shaders, picture=picture) == (255, 0, 0)
+    assert f"{tmp_path / 'a.frag'}: " in shaders.messages[0] and words in shaders.messages[0]
+
+
+def test_a_uniform_with_a_value_of_its_own_is_a_constant(screen, tmp_path):
+    save(tmp_path / "a.frag", "uniform vec2 mine = vec2(0.0, 1.0);\nvoid main() { colour = vec4(mine, mine); }\n", 1)
+    assert drawn(screen, Shaders(screen.ctx, tmp_path)) == (0, 255, 0)
+
+
+def test_what_a_driver_lists_of_its_own_is_no_fault():
+    def uniform(kind):
+        each = object.__new__(type("Nought", (moderngl.Uniform,), {"read": lambda self: bytes(4)}))
+        each.gl_type, each.array_length = kind, 1
+        return each
+
+    assert _unfilled({"gl_DepthRange.near": uniform(0x1406), "u_picture[0]": uniform(SAMPLER_2D), "uv": object()}, ["picture"]) == ""
+    assert "u_nope" in _unfilled({"u_picture": uniform(SAMPLER_2D), "u_nope[0]": uniform(0x1406)}, ["picture"])
+
+
+@pytest.mark.parametrize("kind", ["isampler2D", "sampler2DShadow", "samplerCube"])
+def test_a_picture_of_another_kind_is_refused(screen, tmp_path, kind):
+    at = {"isampler2D": "uv", "sampler2DShadow": "vec3(uv, 0.0)", "samplerCube": "vec3(uv, 0.0)"}[kind]
+    save(tmp_path / "a.frag", PICTURED.replace("sampler2D", kind).replace("texture(u_picture, uv)", f"vec4(texture(u_picture, {at}))"), 1)
+    with pytest.raises(ValueError, match="a.frag: u_picture must be a sampler2D"):
+        Shaders(screen.ctx, tmp_path).load("a", "picture")
 
 
 def test_a_picture_declared_as_something_else_keeps_the_last_good_shader(screen, tmp_path):

@@ -13,6 +13,7 @@ from .shader import HEADER, TRIANGLE
 
 LINEAR = (moderngl.LINEAR, moderngl.LINEAR)
 NEAREST = (moderngl.NEAREST, moderngl.NEAREST)
+LINES = 360  # of a picture that looks are made with; what has a size of its own keeps it on a larger one
 KEEP_RATE = 30.0  # keep-shares (echo, trails) are per 1/30 s, whatever the frame rate
 
 _STRETCHED = HEADER + "in vec2 uv;\nout vec4 colour;\nuniform sampler2D picture;\nvoid main() { colour = texture(picture, uv); }\n"
@@ -33,6 +34,19 @@ def neutral(values):
 def keep(share, dt):
     """Share that stays after `dt` seconds of what loses `1 - share` per 1/30 s."""
     return share ** (dt * KEEP_RATE) if share > 0.0 else 0.0
+
+
+def of_lines(size, lines):
+    """Another size in px of the same shape, with so many lines; never a larger one."""
+    share = min(lines / size[1], 1.0)
+    return tuple(max(round(side * share), 1) for side in size)
+
+
+def halves(size):
+    """The sizes in px on the way down from `size` to LINES, each half of the one before."""
+    while size[1] > LINES:
+        size = tuple(max(side // 2, 1) for side in size)
+        yield size
 
 
 class Target:
@@ -67,12 +81,16 @@ class Stretch:
 
 
 class Stage:
-    """What the passes of one frame share: programs, dreams, two spare pictures, the glow, the values."""
+    """What the passes of one frame share: programs, dreams, two spare pictures, the glow, the values.
 
-    def __init__(self, ctx, size, shaders, upload):
-        self.ctx, self.size, self.shaders, self.upload = ctx, size, shaders, upload
+    `stretch` is a Stretch. The glow is a quarter of LINES high, so that it is as wide on every screen.
+    """
+
+    def __init__(self, ctx, size, shaders, upload, stretch):
+        self.ctx, self.size, self.shaders, self.upload, self.stretch = ctx, size, shaders, upload, stretch
         self._spare = (Target(ctx, size), Target(ctx, size))
-        self.glow = tuple(Target(ctx, tuple(max(side // 4, 1) for side in size)) for _ in range(2))
+        self._halves = [Target(ctx, half) for half in halves(size)]
+        self.glow = tuple(Target(ctx, of_lines(size, LINES // 4)) for _ in range(2))
         self.values, self.host, self.frozen, self.screen = {}, {}, False, None
 
     def draw(self, name, picture, filtered):
@@ -82,8 +100,16 @@ class Stage:
         self.shaders.run(name, target.buffer, picture=picture)
         return target.texture
 
+    def halved(self, picture):
+        """The picture (a texture) halved until it has no more than LINES: a small light counts wherever it stands."""
+        for half in self._halves:
+            self.stretch(picture, half)
+            self.shaders.wait()
+            picture = half.texture
+        return picture
+
     def release(self):
-        for target in self._spare + self.glow:
+        for target in (*self._spare, *self._halves, *self.glow):
             target.release()
 
 
@@ -105,8 +131,8 @@ class Pass:
     def draw(self, stage, picture):
         return stage.draw(self.name, picture, self.filtered)
 
-    def resize(self, stage, stretch):
-        """Another size of picture: what is remembered is drawn into it by `stretch`, a Stretch."""
+    def resize(self, stage):
+        """Another size of picture: what is remembered is stretched to it."""
 
     def forget(self):
         """Drop what was remembered, because the show changes."""
@@ -138,11 +164,11 @@ class Memory(Pass):
         """Textures of this draw; one that would not show is left out."""
         return {"picture": picture} | ({"history": history} if self.remembers else {})
 
-    def resize(self, stage, stretch):
+    def resize(self, stage):
         if not self._targets:
             return
         before, self._targets = self._targets, [Target(stage.ctx, stage.size, "f2") for _ in range(2)]
-        stretch(before[0].texture, self._targets[0])
+        stage.stretch(before[0].texture, self._targets[0])
         for target in before:
             target.release()
 
@@ -171,15 +197,16 @@ class Feedback(Memory):
 
 @dataclass
 class Glow(Pass):
-    """The bloom: bright places at a quarter of the size, blurred twice; `Finish` lays them over."""
+    """The bloom: bright places in a small picture, blurred twice; `Finish` lays them over."""
 
     def shaders(self):
         return [(name, "picture") for name in ("glow", "blur_x", "blur_y")]
 
     def draw(self, stage, picture):
         first, second = stage.glow
-        picture.filter = LINEAR
-        stage.shaders.run("glow", first.buffer, picture=picture)
+        small = stage.halved(picture)
+        small.filter = LINEAR
+        stage.shaders.run("glow", first.buffer, picture=small)
         for _ in range(2):
             stage.shaders.run("blur_x", second.buffer, picture=first.texture)
             stage.shaders.run("blur_y", first.buffer, picture=second.texture)

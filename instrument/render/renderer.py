@@ -3,11 +3,12 @@
 import math
 
 from ..motion import Journey, Place
-from .passes import NEUTRAL, Stage, Stretch, keep, neutral, recipe
+from .passes import LINES, NEUTRAL, Memory, Stage, Stretch, keep, neutral, recipe
 from .shader import Shaders, Uniforms
 from .upload import Upload
 
 LONGEST_FADE = 0.25  # s
+LAP = 997.0  # s; the glitch counts its throws modulo 997, so that it goes on over the end of a lap
 
 
 class Renderer:
@@ -26,7 +27,8 @@ class Renderer:
         for each in self.passes:
             for which in each.shaders():
                 self._shaders.load(*which)
-        self._stage, self._stretch = Stage(ctx, size, self._shaders, self.upload), Stretch(ctx)
+        self._stretch = Stretch(ctx)
+        self._stage = Stage(ctx, size, self._shaders, self.upload, self._stretch)
         self._start = None
         self._drawn = self.journey.here  # at the last frame that was not held
         self._held = None  # what the last frame before a freeze was drawn with
@@ -46,11 +48,16 @@ class Renderer:
             return
         screen = self._ctx.fbo
         self._stage.release()
-        self._stage = Stage(self._ctx, size, self._shaders, self.upload)
+        self._stage = Stage(self._ctx, size, self._shaders, self.upload, self._stretch)
         self._ctx.disable(self._ctx.BLEND)
         for each in self.passes:
-            each.resize(self._stage, self._stretch)
+            each.resize(self._stage)
         screen.use()
+
+    def forget(self):
+        """Drop what all passes remember: an own shader may have left there what is no number, and mixes would keep it for ever."""
+        for each in self.passes:
+            each.forget()
 
     def draw(self, values, frame, now, dt, motion, extras=()):
         """Draw into the framebuffer bound when called, and leave it bound.
@@ -61,7 +68,7 @@ class Renderer:
         """
         screen = self._ctx.fbo
         self._start = now if self._start is None else self._start
-        self._shaders.check(now)
+        self._check_shaders(now)
         frozen = bool(values["show.freeze"]) and self._fader.landed  # there has to be something to hold
         self.journey.advance(motion, now, not frozen)
         self._fader.put(frame, self.upload, frozen, self.journey)
@@ -71,6 +78,12 @@ class Renderer:
             self._drawn = self.journey.here
         self._paint(screen, values, frozen)
         screen.use()
+
+    def _check_shaders(self, now):
+        """Take up what was saved; another shader of a memory begins with none, as do the ones that remember what it drew."""
+        remembering = {each.name for each in self.passes if isinstance(each, Memory)}
+        if remembering.intersection(self._shaders.check(now)):
+            self.forget()
 
     def _paint(self, screen, values, frozen):
         held, host, motions = self._held
@@ -90,19 +103,19 @@ class Renderer:
 
     def _shape(self):
         width, height = self.size
-        return {"width": width, "height": height, "aspect": width / height}
+        return {"width": width, "height": height, "aspect": width / height, "line": max(height / LINES, 1.0)}
 
     def _host(self, values, now, dt, extras):
+        time = now - self._start
         return {
-            **extras, **self._shape(), "fade": self._fader.share(self.journey), "time": now - self._start, "dt": dt,
+            **extras, **self._shape(), "fade": self._fader.share(self.journey), "time": time, "lap": time % LAP, "dt": dt,
             "keep_echo": keep(values["zoom.echo"], dt), "keep_trails": keep(values["post.trails"], dt),
             "hue_cos": math.cos(math.radians(values["post.hue"])),
             "hue_sin": math.sin(math.radians(values["post.hue"])),
         }
 
     def release(self):
-        for each in self.passes:
-            each.forget()
+        self.forget()
         for part in (self._stage, self._stretch, self._shaders, self._uniforms, self.upload):
             part.release()
 

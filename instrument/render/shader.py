@@ -19,7 +19,9 @@ from .software import is_software, waiter
 
 HOST = (
     "width", "height", "aspect",  # of the picture: px, px, width / height
+    "line",  # px of one of the 360 lines that looks are made with; at least 1
     "time", "dt",  # s; time starts at 0 with the renderer
+    "lap",  # s of the time, from 0 again every 997: for what is thrown anew in each frame, as 32 bits of a week would repeat it
     "fade",  # share of the newest dream beside the previous one
     "keep_echo", "keep_trails",  # share of the last frame that stays in this one
     "gain", "dither",  # brightness after blackout; 1 where the last 8 bits need dither
@@ -38,10 +40,13 @@ void main() {
 }
 """
 GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_VertexID
-_INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*(?://.*|/\*.*\*/\s*)?$')
+_INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*$')
+_MEANT = re.compile(r"#\s*include\b")
+_COMMENT = re.compile(r'("[^"\n]*")|//[^\n]*|/\*.*?\*/', re.DOTALL)  # what is quoted is none
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
 _FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
+SAMPLER_2D = 0x8B5E  # as OpenGL numbers the types of uniforms
 END = "// the end: NVIDIA's compiler refuses a #line that nothing follows\n"
 
 
@@ -71,45 +76,53 @@ class Shaders:
 
     def __init__(self, ctx, folder):
         self._ctx, self._folder = ctx, Path(folder)
-        self._programs = {}  # (name, *texture keys) -> (program, vertex array)
-        self._seen = {}  # the same -> {file: mtime}
-        self._faults = {}  # the same -> one line
+        self._programs = {}  # (name, *texture keys) -> (program, vertex array, vertices)
+        self._seen = {}  # name -> {file: mtime}, of the oldest of its programs
+        self._faults = {}  # name -> one line
         self._next_check = 0.0
         self._wait = waiter(ctx) if is_software(ctx) else None
         self.faults = 0  # reloads that failed since start
 
     def load(self, name, *keys):
         """Compile a program for these textures; ValueError with file and line if it has a fault."""
+        seen = {}
+        made = self._make(name, keys, seen)
+        self._release(self._programs.get((name, *keys)))
+        self._programs[name, *keys] = made
+        self._seen[name] = {**seen, **self._seen.get(name, {})}
+
+    def _make(self, name, keys, seen):
+        """(program, vertex array, vertices) from the files as they are; `seen` {file: mtime} takes in what was read."""
         files = []  # index -> (path, mtime), as lines are numbered
         try:
             program = self._compile(name, keys, files)
-        except (moderngl.Error, KeyError) as error:  # KeyError: an #include that only moderngl takes for one
+        except moderngl.Error as error:
             raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
         finally:
-            self._seen[name, *keys] = {self._folder / file: saved for file, saved in reversed(files) if file != "params"}
-        for unit, key in enumerate(keys):
-            self._place(program, name, key, unit)
-        vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
-        self._release(self._programs.get((name, *keys)))
-        self._programs[name, *keys] = program, self._ctx.vertex_array(program, []), vertices
+            for file, saved in files:
+                if file != "params":
+                    seen.setdefault(self._folder / file, saved)
+        return self._connect(program, name, keys)
 
-    def _place(self, program, name, key, unit):
-        """Tell a program at which unit its texture `key` is; ValueError if what it calls so is no texture."""
-        try:
+    def _connect(self, program, name, keys):
+        """Tell a program which of its textures is where; ValueError if it reads what nobody fills."""
+        fault = _unfilled(program, keys)
+        if fault:
+            program.release()
+            raise ValueError(f"{self._folder / name}.frag: {fault}")
+        for unit, key in enumerate(keys):
             if "u_" + key in program:
                 program["u_" + key].value = unit
-        except Exception:  # moderngl raises what the type of the uniform brings about
-            program.release()
-            raise ValueError(f"{self._folder / name}.frag: u_{key} must be a sampler2D: it is the picture to read") from None
+        vertices = GRID if (self._folder / f"{name}.vert").exists() else 3
+        return program, self._ctx.vertex_array(program, []), vertices
 
     def check(self, now):
-        """Once a second, compile again what was saved since; a fault keeps the last good program."""
+        """Once a second, compile again what was saved since; a fault keeps the last good program. The names that changed."""
         if now < self._next_check:
-            return
+            return []
         self._next_check = now + 1.0
-        for which, seen in list(self._seen.items()):
-            if any(_saved(path) != mtime for path, mtime in seen.items()):
-                self._reload(which)
+        saved = [name for name, seen in self._seen.items() if any(_saved(path) != mtime for path, mtime in seen.items())]
+        return [name for name in saved if self._reload(name)]
 
     def run(self, name, target, **textures):
         """Draw `name` into the framebuffer `target`, with textures as `u_<keyword>`."""
@@ -121,13 +134,19 @@ class Shaders:
             texture.use(unit)
         _, array, vertices = self._programs[which]
         array.render(moderngl.TRIANGLES, vertices=vertices)
+        self.wait()
+
+    def wait(self):
+        """Where the processor draws: until all is drawn. The next call would wait for that too, but hold up the dream."""
         if self._wait:
-            self._wait()  # the next call would wait for this picture too, but hold up the dream
+            self._wait()
 
     @property
     def messages(self):
-        """What is wrong with files saved since the start; empty when all is well."""
-        return [f"{fault} (fault {self.faults}, last good one drawn)" for fault in dict.fromkeys(self._faults.values())]
+        """What is wrong with files saved since the start, in one line however many there are; empty when all is well."""
+        faults = list(dict.fromkeys(self._faults.values()))
+        more = f" and {len(faults) - 1} more" if faults[1:] else ""
+        return [f"{first} (fault {self.faults}, last good one drawn){more}" for first in faults[:1]]
 
     def release(self):
         for made in self._programs.values():
@@ -139,13 +158,30 @@ class Shaders:
         for part in made[:2] if made else ():
             part.release()
 
-    def _reload(self, which):
+    def _reload(self, name):
+        """Compile all programs of a name anew; whether they were replaced: all or none, else each dream that fades in would
+        change the shader."""
+        made, seen = {}, {}
         try:
-            self.load(*which)
-            self._faults.pop(which, None)
+            for which in [each for each in self._programs if each[0] == name]:
+                made[which] = self._make(name, which[1:], seen)
         except ValueError as fault:
-            self.faults += str(fault) not in self._faults.values()  # two programs may share the faulty file
-            self._faults[which] = str(fault)
+            dropped = made.values()
+            self._refuse(name, str(fault), seen)
+        else:
+            dropped = [self._programs[which] for which in made]
+            self._programs.update(made)
+            self._seen[name] = seen
+            self._faults.pop(name, None)
+        for each in dropped:
+            self._release(each)
+        return name not in self._faults
+
+    def _refuse(self, name, fault, seen):
+        """Note a fault; the next try comes when a file is saved again, also one that the fault kept from being read."""
+        self.faults += fault not in self._faults.values()  # two names may share the faulty file
+        self._faults[name] = fault
+        self._seen[name] = {path: _saved(path) for path in self._seen[name]} | seen
 
     def _compile(self, name, keys, files):
         start = HEADER + "".join(f"#define HAS_{key.upper()}\n" for key in keys)
@@ -159,6 +195,29 @@ class Shaders:
         return program
 
 
+def _unfilled(program, keys):
+    """What is wrong with the uniforms of a program that is passed textures `keys`, in one line; "" if nothing.
+
+    What nobody fills would be 0 without a word, and a texture that nobody passes another one.
+    """
+    pictures = ["u_" + key for key in keys]
+    for name, uniform in _uniforms(program).items():
+        sampler = uniform.gl_type == SAMPLER_2D
+        if name in pictures and not (sampler and uniform.array_length == 1):
+            return f"{name} must be a sampler2D: it is the picture to read"
+        if name not in pictures and sampler:
+            return f"no picture is passed as {name}; read {' or '.join(pictures) or 'none'}, or it inside #ifdef HAS_{name[2:].upper()}"
+        if name not in pictures and not any(uniform.read()):  # `uniform float mine = 0.5;` has a value
+            return f'nothing fills {name}; #include "params" has all rows and the sound'
+    return ""
+
+
+def _uniforms(program):
+    """{name: uniform} of a program, without blocks; some drivers list their own too, and an array by its first."""
+    return {name.removesuffix("[0]"): program[name] for name in program
+            if isinstance(program[name], moderngl.Uniform) and not name.startswith("gl_")}
+
+
 def _expand(folder, file, files, seen):
     """The text of `file` with its includes (each once); lines are numbered by the index in `files`."""
     files.append((file, _saved(folder / file)))  # before it is read: what is saved from now on is to be read once more
@@ -167,8 +226,10 @@ def _expand(folder, file, files, seen):
     if file == "params":
         return f"#line {index * _FILE + 1}\n{BLOCK}"
     lines = [f"#line {index * _FILE + 1}"]
-    for number, line in enumerate(_read(folder / file), 1):
+    for number, line in enumerate(_code(_read(folder / file)), 1):
         include = _INCLUDE.match(line)
+        if not include and _MEANT.search(line):
+            raise ValueError(f'{folder / file}, line {number}: an #include has a line of its own: #include "FILE"')
         if not include:
             lines.append(line)
             continue
@@ -178,9 +239,14 @@ def _expand(folder, file, files, seen):
     return "\n".join(lines) + "\n"
 
 
+def _code(text):
+    """The lines of a text, empty where there were comments: moderngl would look for an #include in them too."""
+    return _COMMENT.sub(lambda found: found[1] or " " + "\n" * found[0].count("\n"), text).split("\n")
+
+
 def _read(path):
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: shader cannot be read ({getattr(error, 'strerror', None) or error}); "
                          "put the file there or correct the #include") from None
