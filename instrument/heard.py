@@ -25,12 +25,17 @@ class Heard:
         self.events = []  # (time, class, probability) of every new known top class
         self._said = None
 
-    def update(self, features, dt):
-        """Take the newest features (a mapping, or None where none came) and move the weights on by dt."""
+    def update(self, features, dt, hold=False):
+        """Take the newest features (a mapping, or None where none came) and move the weights on by dt.
+
+        `hold`: the top class is kept (`hear.hold`), so it is what is dreamt of, however the shares of the classes move on.
+        """
         self.features = features or {}
-        known = self.features.get("known", 0.0)
-        wanted = {name.removeprefix(CLASS): value * known for name, value in self.features.items()
-                  if name.startswith(CLASS)}
+        known, top = self.features.get("known", 0.0), self.features.get("top.name", "")
+        if hold and top:
+            wanted = {top: max(known, self.weights.get(top, 0.0))}  # held in silence, too
+        else:
+            wanted = {name.removeprefix(CLASS): value * known for name, value in self.features.items() if name.startswith(CLASS)}
         for name in {**self.weights, **wanted}:  # a set's order is another one in each process, and sums with it
             old, new = self.weights.get(name, 0.0), wanted.get(name, 0.0)
             # In silence the last dream fades slowly; a new sound takes over at once.

@@ -82,6 +82,14 @@ def test_an_osc_knob_turns_a_row(show):
     play(show, lambda: show.values["post.hue"] == 180)
 
 
+@pytest.mark.parametrize("hold, dreamt", [(1.0, "siren"), (0.0, "drilling")])
+def test_the_show_dreams_of_what_is_held(show, monkeypatch, hold, dreamt):
+    monkeypatch.setattr(show._watch, "update", lambda *_: {"class.drilling": 1.0, "known": 1.0, "top.name": "siren", "top.prob": 0.0})
+    show.control.apply({"hear.hold": hold})
+    play(show, lambda: show.heard.weights.get(dreamt, 0.0) > 0.9)
+    show.control.apply({"hear.hold": 0.0})
+
+
 def test_a_preset_is_recalled_by_name_and_by_number(show):
     tell("/hs/preset/load", "galaxy")
     play(show, lambda: show.deck.name == "galaxy" and show.values["zoom.mode"] == 6)

@@ -14,9 +14,9 @@ HORN = {"class.dog": 0.1, "class.horn": 0.9, "known": 1.0, "top.name": "horn", "
 SILENCE = {**DOG, "known": 0.0}
 
 
-def hear(heard, features, seconds):
+def hear(heard, features, seconds, hold=False):
     for _ in range(int(seconds * 30)):
-        heard.update(features, 1 / 30)
+        heard.update(features, 1 / 30, hold)
 
 
 def test_the_dream_follows_what_is_heard():
@@ -42,6 +42,25 @@ def test_a_dream_outlives_its_sound_but_not_for_ever():
     hear(heard, SILENCE, 120)
     assert heard.weights["dog"] < 0.01
     assert set(heard.dreamt(["dog", "horn"], 0.0)) == {"dog"} and set(heard.dreamt(["dog", "horn"], 16.0)) == {"horn"}
+
+
+def test_what_is_held_is_dreamt_of_whatever_else_sounds():
+    """`hear.hold` keeps the top class, while the shares of the classes move on to the new sound."""
+    heard, held = Heard(), {**HORN, "top.name": "dog", "top.prob": 0.1}
+    hear(heard, DOG, 2)
+    for features in (held, {**held, "known": 0.0}, held):
+        hear(heard, features, 60, hold=True)
+        assert heard.dreamt(["horn", "dog"], 0.0) == {"dog": pytest.approx(1.0, abs=0.1)}
+    hear(heard, HORN, 2)
+    assert heard.weights["horn"] > 0.85 and heard.weights["dog"] < 0.15
+
+
+def test_hold_in_a_silence_dreams_of_nothing_new_until_something_sounds():
+    heard = Heard()
+    hear(heard, SILENCE, 5, hold=True)
+    assert heard.dreamt([], 0.0) == {"dog": 0.0}
+    hear(heard, DOG, 2, hold=True)
+    assert heard.weights["dog"] > 0.9
 
 
 def test_a_sound_is_news_only_once_its_name_has_come():
