@@ -13,6 +13,7 @@ GONE = 1e-3  # weight below which a class that is heard of no more is forgotten
 DEAF = 2.0  # s without a tick of `listen` after which there is nothing to hear
 FIRST = 60.0  # s without a first word of `listen` after which that is said; to load torch may take half of it
 AGAIN = 15.0  # s that a `listen` has to come up before it is started once more
+HAIR = 1e-6  # by which the same probability may differ in two messages
 HITCH = 0.25  # s that one frame counts at most: while the show itself stands still, nothing is received either
 
 
@@ -56,9 +57,12 @@ class Heard:
         return self.events[-1][1:]
 
     def _leads(self):
-        """Whether no class is likelier than the top one: one that is about to give way is no news."""
+        """Whether no class is likelier than the top one: one that is about to give way is no news. Nor is a name that comes
+        behind its number, for the number is that of another class until then."""
         prob = self.features.get("top.prob", 0.0)
-        return all(value <= prob + 1e-6 for name, value in self.features.items() if name.startswith(CLASS))
+        shares = {name.removeprefix(CLASS): value for name, value in self.features.items() if name.startswith(CLASS)}
+        named = shares.get(self.features["top.name"], prob)
+        return abs(named - prob) <= HAIR and all(value <= prob + HAIR for value in shares.values())
 
     def dreamt(self, classes, now):
         """Class weights for the dream: what is heard, or in a long silence one class after the other."""

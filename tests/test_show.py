@@ -80,6 +80,17 @@ def test_a_class_that_is_about_to_give_way_is_no_news():
     assert heard.news(0.1) == ("fan", 0.9)
 
 
+def test_the_name_of_the_sound_before_is_no_news():
+    """Behind a silence the numbers of a new sound come a packet before its name."""
+    heard = Heard()
+    for features in (DOG, SILENCE, {**HORN, "top.name": "dog"}):
+        heard.update(features, 0.02)
+        heard.news(0.0)
+    assert [name for _, name, _ in heard.events] == ["dog"]
+    heard.update(HORN, 0.02)
+    assert heard.news(0.1) == ("horn", 0.9)
+
+
 def test_news_comes_once_for_each_new_sound():
     heard, told = Heard(), []
     for now, features in enumerate([DOG, DOG, HORN, SILENCE, HORN]):
