@@ -177,11 +177,25 @@ def test_packets_stay_below_the_limit_whatever_the_classes(ear, count):
     assert ("/wek/outputs" in addresses) == (0 < count < 300)
 
 
-@pytest.mark.parametrize("event", EVENTS)
-def test_an_event_leaves_at_once_as_its_own_packet(ear, event):
+def test_an_onset_leaves_at_once_as_its_own_packet(ear):
     with Sender([ear.address], CLASSES) as sender:
-        sender.publish({event: 1, "known": 0.5})
-        assert ear.messages() == [("/hs/" + event.replace(".", "/"), [1])]
+        sender.publish({"onset": 1, "known": 0.5})
+        assert ear.messages() == [("/hs/onset", [1])]
+
+
+def test_who_is_told_that_the_top_class_has_changed_knows_it_already(ear):
+    """A callback on the event reads name and number."""
+    with Sender([ear.address], CLASSES) as sender:
+        sender.send({"top.name": "bark", "top.index": 1}, 0.0)
+        sender.publish({"top.changed": 1, "top.name": "siren", "top.index": 3})
+        sender.tick(0.1), sender.tick(0.2), sender.publish({"onset": 1})
+        told = []
+        while not told or told[-1][0] != "/hs/onset":
+            told += ear.messages()
+    addresses = [address for address, _ in told]
+    assert addresses.count("/hs/top/changed") == 1
+    before = dict(told[:addresses.index("/hs/top/changed")])
+    assert before["/hs/top/name"] == ["siren"] and before["/hs/top/index"] == [3]
 
 
 def test_a_text_is_sent_when_it_changes_and_every_second(ear):

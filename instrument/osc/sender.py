@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 
-from ..features import BY_NAME, EVENTS, FEATURES, RAW, class_feature
+from ..features import AT_ONCE, BEHIND, BY_NAME, EVENTS, FEATURES, RAW, class_feature
 from .wire import FULL, HEADER, PACKET, as_float, as_int, bundles, encode, resolve, send
 
 REFRESH = 1.0  # seconds between two sendings of what has not changed
@@ -44,8 +44,9 @@ class Template:
 class Sender:
     """Publishes features to any number of targets [(host, port)]. Any thread may call `publish`.
 
-    `publish` keeps continuous values for the next `tick` and sends events at once; `tick` sends one
-    bundle of everything continuous. `wek` adds the probabilities as /wek/outputs, as Wekinator does.
+    `publish` keeps continuous values for the next `tick` and sends an event that hurries at once; `tick` sends one
+    bundle of everything continuous, and behind it the events that speak of that. `wek` adds the probabilities as
+    /wek/outputs, as Wekinator does.
     """
 
     def __init__(self, targets, classes=(), wek=False):
@@ -72,10 +73,8 @@ class Sender:
         self._template, self._frame = template, 0
 
     def publish(self, values):
-        """Take {feature name: value}; events leave at once."""
-        for name in EVENTS:
-            if values.get(name):
-                self._send(self._events[name])
+        """Take {feature name: value}; the event that hurries leaves at once."""
+        self._tell_events(values, AT_ONCE)
         with self._lock:
             self._waiting.update(values)
 
@@ -92,6 +91,12 @@ class Sender:
         for packet in template.packets:
             self._send(packet)
         self._tick_texts(values, now)
+        self._tell_events(values, BEHIND)
+
+    def _tell_events(self, values, when):
+        for name, message in self._events.items():
+            if BY_NAME[name].event == when and values.get(name):
+                self._send(message)
 
     def send(self, values, now):
         """`publish` and `tick` in one."""
