@@ -234,6 +234,40 @@ def test_before_the_first_decision_there_is_no_top_class(ear):
         assert dict(ear.messages())["/hs/top/index"] == [-1]
 
 
+KNOWN = {"class.bark": 0.25, "class.siren": 0.75, "top.index": 1, "top.prob": 0.75, "known": 1.0, "raw": [0.25, 0.75],
+         "audio.level": 0.5, "beat.bpm": 120.0}
+TOLD = {f"/hs/{name.replace('.', '/')}": value if name == "raw" else [value] for name, value in KNOWN.items()}
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+@pytest.mark.parametrize("classes, differs", [
+    (("bark", "siren", "clap"), {"/hs/raw": [0.25, 0.75, 0.0], "/hs/class/clap": [0.0]}),
+    (("clap", "siren", "bark"), {"/hs/raw": [0.0, 0.75, 0.25]}),
+    (("siren",), {"/hs/top/index": [0], "/hs/raw": [0.75], "/hs/class/bark": None}),
+    (("bark", "clap"), {"/hs/top/index": [-1], "/hs/top/prob": [0.0], "/hs/known": [0.0], "/hs/raw": [0.0, 0.0],
+                        "/hs/class/siren": None}),
+])
+def test_a_lesson_makes_nobody_deaf(ear, classes, differs, ticked):
+    """What was heard of the classes that stay stands until the next decision, though these may have other numbers."""
+    with Sender([ear.address], ("bark", "siren")) as sender:
+        sender.publish(KNOWN)
+        if ticked:
+            sender.tick(0.0), ear.packet(), ear.packet()
+        sender.rename(classes)
+        sender.tick(0.1)
+        told = dict(ear.messages())
+    assert told["/hs/frame"] == [1]
+    assert {address: told.get(address) for address in (TOLD | differs)} == TOLD | differs
+
+
+def test_a_class_that_was_forgotten_and_is_taught_again_begins_at_nothing(ear):
+    with Sender([ear.address], ("bark", "siren")) as sender:
+        sender.publish(KNOWN)
+        sender.rename(("siren",)), sender.rename(("bark", "siren"))
+        sender.tick(0.1)
+        assert dict(ear.messages())["/hs/class/bark"] == [0.0]
+
+
 def test_every_target_gets_everything():
     with Ear() as one, Ear() as two, Sender([one.address, two.address], CLASSES) as sender:
         sender.send(published(), 0.0)
