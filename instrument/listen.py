@@ -65,6 +65,7 @@ class ListenOptions:
     wek: bool = False
     ring: str | None = None
     parent: int | None = None
+    steered: int | None = None  # the port from which the show sends, whose ear it is
     eager: bool = False  # do not let a file wait for the network
     taught: str | None = None  # folder for classes taught here; where it is there already, it goes on from it
     values: dict = field(default_factory=dict)
@@ -184,7 +185,7 @@ class Listener:
         options = self.options
         try:
             return Receiver(options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
-                            command=self._command, commands=ASKED, host=options.host, notice=self._note)
+                            command=self._command, commands=ASKED, host=options.host, notice=self._note, only=options.steered)
         except OSError as problem:
             if not options.parent:
                 raise
