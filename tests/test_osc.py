@@ -23,7 +23,7 @@ from instrument.osc.controllers import HAND
 from instrument.osc.ear import ALONE, MOST
 from instrument.osc.pattern import matcher
 from instrument.osc.presses import SAME, STREAM
-from instrument.osc.wire import HEADER, PACKET, bundles, encode, returning
+from instrument.osc.wire import HEADER, PACKET, bundles, encode, padded, returning
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
 CLASSES = tuple(f"class_{i}" for i in range(10))
@@ -409,6 +409,32 @@ def test_garbage_is_counted_and_harms_nobody(seen, packet):
     seen.receiver.receive(packet, PEER)
     seen("/hs/post/hue", 5.0)
     assert seen.receiver.refused == 1 and seen.edits == [{"post.hue": 5.0}]
+
+
+def typed(address, tags, data=b""):
+    return padded(address) + padded("," + tags) + data
+
+
+@pytest.mark.parametrize("tags", ["c", "fc", "S", "\x80", "i]c"])
+def test_a_type_that_is_not_read_is_said_with_its_address_and_a_cure(seen, caplog, tags):
+    """Not by python-osc, which warns at each, names nobody and reads what follows from its bytes."""
+    for number in range(120):
+        seen.receiver.receive(typed("/hs/post/hue", tags, b"\0\0\0A" * 4), PEER, number / 60)
+    assert seen.edits == [] and seen.receiver.refused == 120 and caplog.records == []
+    assert seen.receiver.reason.startswith("/hs/post/hue: type '") and seen.receiver.reason.endswith("send a number")
+    assert len(seen.told) == 1
+
+
+def test_what_is_no_message_in_a_bundle_is_said_without_a_warning(seen, caplog):
+    seen.receiver.receive(HEADER + (8).to_bytes(4, "big") + b"tap\0,\0\0\0", PEER)
+    assert seen.receiver.refused == 1 and caplog.records == []
+
+
+def test_an_impulse_is_a_press_and_no_number(seen):
+    seen.receiver.receive(typed("/hs/tap", "I"), PEER)
+    assert seen.commands == [("tap", None)]
+    seen.receiver.receive(typed("/hs/dream/octaves", "I"), PEER)
+    assert seen.edits == [] and "takes one number" in seen.receiver.reason
 
 
 @pytest.mark.parametrize("size", [-4, -8, -(2**31), 5, 2**31 - 1])

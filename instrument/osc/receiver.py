@@ -12,7 +12,7 @@ from .ear import Ear, is_feature
 from .pattern import PATTERN, matcher
 from .presses import NUMBERED, Presses
 from .sender import WEKINATOR
-from .wire import FULL, SENT, bind, bundles, decoded, encode, returning, send, sent
+from .wire import FULL, SENT, Foreign, bind, bundles, decoded, encode, returning, send, sent
 
 LINE = 640  # characters of a reason: the labels of the longest row fit
 CLOSES = 1.0  # s after which a thread that nothing wakes sees that it is to end
@@ -189,6 +189,8 @@ class Receiver:
         self._say_kept(self._now)
         try:
             found = decoded(data)
+        except Foreign as problem:
+            return self._refuse(str(problem))
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
             return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {str(problem)[:SENT]}")
         heard = False
