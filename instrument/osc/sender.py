@@ -63,7 +63,7 @@ class Sender:
 
     def __init__(self, targets, classes=(), wek=False):
         self.targets = [resolve(target) for target in targets]
-        self.lost = {}  # (address, port) of a target: why it could not be reached
+        self.lost = {}  # (address, port) of a target: why what was sent last did not reach it
         self._wek = wek
         self._lock = threading.Lock()
         self._waiting = {}
@@ -144,6 +144,7 @@ class Sender:
         for target in self.targets:
             try:
                 send(self._socket, packet, target)
+                self.lost.pop(target, None)
             except OSError as problem:
                 if problem.errno not in FULL:
                     self.lost[target] = problem.strerror or str(problem)
