@@ -356,6 +356,20 @@ def test_a_device_that_comes_back_is_waited_for_too():
         assert jack.closed == source.reopened == 1 and not source.note
 
 
+def test_a_device_that_is_gone_after_a_night_costs_no_night_of_zeros():
+    """While the machine sleeps some clocks run on."""
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        source.tick(0.1)
+        jack.plugged, written = False, []
+        source.ring.write = lambda block, write=source.ring.write: (written.append(len(block)), write(block))
+        for look in range(5):
+            source.tick(30_000 + look / 10)
+        assert sum(written[:1]) == source.ring.capacity and written[1:] == pytest.approx([100] * len(written[1:]), abs=1)
+        assert len(written) > 1 and not source.ring.read(0)[0].any()
+
+
 def test_silence_takes_as_long_as_it_lasts_however_often_it_is_looked_after():
     jack = Jack()
     with microphone(jack) as source:
