@@ -133,6 +133,28 @@ def test_what_is_sent_to_a_port_of_ours_comes_back():
     assert returning(targets, "192.168.0.5", [10001])[-1] == "192.168.0.5:10001"
 
 
+def own_address():
+    """What this machine is called in its network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("no network here")
+        return asking.getsockname()[0]
+
+
+def test_what_is_sent_to_our_address_in_the_network_comes_back_where_all_is_received():
+    assert returning([(own_address(), 10001), ("no.such.host.invalid", 10001), ("a..b", 10001)], "0.0.0.0", [10001]) == [
+        f"{own_address()}:10001"]
+    assert returning([(own_address(), 10001)], "127.0.0.1", [10001]) == []
+
+
+def test_a_show_does_not_answer_itself():
+    with Receiver(0, submit=lambda edits: None, host="0.0.0.0") as receiver:
+        receiver.receive(encode("/hs/query", receiver.port), (own_address(), 50000))
+        assert not len(receiver.controllers) and "is the port of this show" in receiver.reason
+
+
 # sending
 
 def example(row):

@@ -150,4 +150,19 @@ def sent(arguments):
 
 def returning(targets, host, ports):
     """Those of `targets` (host, port) that are one of our own `ports` on `host`: what is sent there comes back."""
-    return [f"{name}:{port}" for name, port in targets if port in ports and name in ("127.0.0.1", "localhost", host)]
+    return [f"{name}:{port}" for name, port in targets if port in ports and _arrives(name, host)]
+
+
+def _arrives(name, host):
+    """Whether what is sent to `name` comes to who receives on `host`: on all addresses, by each that this machine has."""
+    return name in ("127.0.0.1", "localhost", host) or host == "0.0.0.0" and _is_own(name)
+
+
+def _is_own(name):
+    """Whether it is an address of this machine: no other can be bound."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((name, 0))
+        except (OSError, UnicodeError):  # another's, or no name at all: that is for whoever sends there
+            return False
+    return True
