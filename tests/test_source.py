@@ -235,6 +235,27 @@ def test_player_waits_then_plays_in_order_and_skips_when_far_behind():
     assert np.allclose(out[0], stereo[1000 - ahead])
 
 
+@pytest.mark.parametrize("outputs", [0, 1])
+def test_a_loudspeaker_that_does_not_play_at_this_rate_is_said(tmp_path, monkeypatch, outputs):
+    """Where there is none nobody misses it."""
+    sounddevice = pytest.importorskip("sounddevice")
+
+    def ask(kind=None):
+        if not outputs:
+            raise sounddevice.PortAudioError("Error querying device -1")
+        return {"index": 0}
+
+    def fail(**asked):
+        raise sounddevice.PortAudioError("Invalid sample rate")
+
+    monkeypatch.setattr(sounddevice, "query_devices", ask)
+    monkeypatch.setattr(sounddevice, "check_output_settings", fail)
+    monkeypatch.setattr(sounddevice, "OutputStream", fail)
+    soundfile.write(tmp_path / "a.wav", np.zeros(800), 8000)
+    with open_source(str(tmp_path / "a.wav"), aloud=True) as source:
+        assert ("no output at 8000 Hz (Invalid sample rate)" in source.note and "--mute" in source.note) == bool(outputs)
+
+
 def test_player_is_silent_when_starved_and_clips():
     player, out = Player(1000, 1), np.ones((70, 1), np.float32)
     player.put(np.full((100, 1), 2.0, np.float32))
