@@ -17,6 +17,7 @@ TAP_PAUSE = 2.0  # s; a longer pause begins a new series of taps
 BOUNCE = 0.15  # s; nobody taps 400 beats a minute
 BEGUN = 1.0  # s in which ticks must come after a start
 LOST = 2.0  # s without a word after which MIDI clock or the sound no longer count
+NEAR, GLIDE = 0.1, 0.2  # beats off that are the same beat, told early or late; the share of them made up for at a time
 SLOWEST, FASTEST = 10.0, 1000.0  # beats a minute; what is told beyond is no tempo
 
 
@@ -33,7 +34,7 @@ class Clock:
         self._leader, self._led = None, -math.inf  # the port whose clock is followed, and its last word
         self._messages = queue.SimpleQueue()
         self._heard = -math.inf
-        self._sound_period = 0.0
+        self._sound_period, self._told = 0.0, None  # s; the phase that the sound told last
         self._period = 0.0  # s per beat; 0 unknown
         self._anchor = (0.0, 0.0)  # (beats, time)
         self.source = ""  # "tap", "midi", "sound" or ""
@@ -163,7 +164,14 @@ class Clock:
             self._anchor = (numbers[-1] / TICKS, start)
 
     def _follow(self, period, phase, now):
+        """Run on, and take up a phase when it is told: until the next packet it is that of a moment ago."""
         beats = self.beats(now)
-        if phase is not None and 0 <= phase <= 1:  # not a number is neither
-            beats = round(beats - phase) + phase
+        if phase is not None and 0 <= phase <= 1 and phase != self._told:  # not a number is neither
+            self._told = phase
+            beats += self._correction(beats, phase)
         self._period, self._anchor = period, (beats, now)
+
+    def _correction(self, beats, phase):
+        """By how much the beat moves: at once where it is another, else it glides there and never goes back."""
+        error = (phase - beats + 0.5) % 1 - 0.5
+        return error if abs(error) >= NEAR else max(GLIDE * error, (self._anchor[0] - beats) / 2)

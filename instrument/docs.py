@@ -104,7 +104,7 @@ def published():
     classes = Feature(CLASS + "<name>", "f", "0..1", "Smoothed probability of a class; one address for each.")
     rows = [
         (code(row.address), row.kind + ("..." + row.kind if row is RAW else ""), row.unit,
-         row.doc + (" Event: sent at once, as 1." if row.event else ""))
+         row.doc + (f" Event: sent {row.event}, as 1." if row.event else ""))
         for row in (classes, RAW, *FEATURES)
     ]
     return table(("address", "type", "range or unit", "what it says"), rows)

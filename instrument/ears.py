@@ -29,8 +29,8 @@ class Ears:
         if not options.no_listen:
             _check_ports(options)
             self.ring_name = f"hearsee-{os.getpid()}"
-            self.child = Supervisor(_arguments(options, self.ring_name, taught))
             self.remote = Remote(("127.0.0.1", _port(options)))
+            self.child = Supervisor([*_arguments(options, self.ring_name, taught), "--steered", str(self.remote.bind())])
 
     def __enter__(self):
         with ExitStack() as stack:  # an impatient second Ctrl-C ends the wait for `listen`, and nothing is left behind all the same

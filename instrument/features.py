@@ -4,16 +4,18 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+AT_ONCE, BEHIND = "at once", "behind the numbers and names that have changed"  # when an event is sent
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One published value: OSC type `kind` ("f", "i" or "s"); an event is sent when it happens, as 1."""
+    """One published value: OSC type `kind` ("f", "i" or "s"); an `event` is sent as 1 when it happens: AT_ONCE, or BEHIND."""
 
     name: str
     kind: str
     unit: str
     doc: str
-    event: bool = False
+    event: str = ""
 
     @property
     def address(self):
@@ -25,7 +27,7 @@ FEATURES = (
     Feature("top.index", "i", "", "Number of the top class; -1 before the first decision."),
     Feature("top.prob", "f", "0..1", "Smoothed probability of the top class."),
     Feature("top.name", "s", "", "Name of the top class."),
-    Feature("top.changed", "i", "", "The top class has changed.", event=True),
+    Feature("top.changed", "i", "", "The top class has changed.", BEHIND),
     Feature("known", "f", "0..1", "1 a known class, 0 silence or unknown."),
     Feature("audio.level", "f", "0..1", "Loudness of the last 20 ms (RMS)."),
     Feature("audio.peak", "f", "0..1", "Peak of the last 20 ms."),
@@ -37,7 +39,7 @@ FEATURES = (
     Feature("audio.pulse", "f", "0..1", "1 at an onset, falling by half every 100 ms."),
     Feature("audio.source", "s", "", "What is listened to, and what is wrong with it."),
     Feature("audio.spec", "s", "", "The same as `--audio` would have to name it."),
-    Feature("onset", "f", "", "A sound begins.", event=True),
+    Feature("onset", "f", "", "A sound begins.", AT_ONCE),
     Feature("beat.bpm", "f", "1/min", "Tempo; 0 while unknown."),
     Feature("beat.phase", "f", "0..1", "Position within the beat."),
     Feature("teach.note", "s", "", "The news of teaching: a class and its examples, or what went wrong; and which weights hear, "

@@ -13,6 +13,7 @@ GONE = 1e-3  # weight below which a class that is heard of no more is forgotten
 DEAF = 2.0  # s without a tick of `listen` after which there is nothing to hear
 FIRST = 60.0  # s without a first word of `listen` after which that is said; to load torch may take half of it
 AGAIN = 15.0  # s that a `listen` has to come up before it is started once more
+HAIR = 1e-6  # by which the same probability may differ in two messages
 HITCH = 0.25  # s that one frame counts at most: while the show itself stands still, nothing is received either
 
 
@@ -25,12 +26,17 @@ class Heard:
         self.events = []  # (time, class, probability) of every new known top class
         self._said = None
 
-    def update(self, features, dt):
-        """Take the newest features (a mapping, or None where none came) and move the weights on by dt."""
+    def update(self, features, dt, hold=False):
+        """Take the newest features (a mapping, or None where none came) and move the weights on by dt.
+
+        `hold`: the top class is kept (`hear.hold`), so it is what is dreamt of, however the shares of the classes move on.
+        """
         self.features = features or {}
-        known = self.features.get("known", 0.0)
-        wanted = {name.removeprefix(CLASS): value * known for name, value in self.features.items()
-                  if name.startswith(CLASS)}
+        known, top = self.features.get("known", 0.0), self.features.get("top.name", "")
+        if hold and top:
+            wanted = {top: max(known, self.weights.get(top, 0.0))}  # held in silence, too
+        else:
+            wanted = {name.removeprefix(CLASS): value * known for name, value in self.features.items() if name.startswith(CLASS)}
         for name in {**self.weights, **wanted}:  # a set's order is another one in each process, and sums with it
             old, new = self.weights.get(name, 0.0), wanted.get(name, 0.0)
             # In silence the last dream fades slowly; a new sound takes over at once.
@@ -51,9 +57,12 @@ class Heard:
         return self.events[-1][1:]
 
     def _leads(self):
-        """Whether no class is likelier than the top one: one that is about to give way is no news."""
+        """Whether no class is likelier than the top one: one that is about to give way is no news. Nor is a name that comes
+        behind its number, for the number is that of another class until then."""
         prob = self.features.get("top.prob", 0.0)
-        return all(value <= prob + 1e-6 for name, value in self.features.items() if name.startswith(CLASS))
+        shares = {name.removeprefix(CLASS): value for name, value in self.features.items() if name.startswith(CLASS)}
+        named = shares.get(self.features["top.name"], prob)
+        return abs(named - prob) <= HAIR and all(value <= prob + HAIR for value in shares.values())
 
     def dreamt(self, classes, now):
         """Class weights for the dream: what is heard, or in a long silence one class after the other."""

@@ -39,6 +39,7 @@ from .ticks import fine_ticks
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
 PATIENCE = 0.5  # seconds between two looks at the parent
+BACK = 3.0  # seconds in which a target of OSC must be reached to count as reached again
 STUCK = 2.0  # seconds without a look at the sound after which whoever gives it hangs
 WAITING = 1000  # lines that wait for a reader; more are left out
 HAIR = 0.1  # s by which the clock of a file system may be behind
@@ -65,6 +66,7 @@ class ListenOptions:
     wek: bool = False
     ring: str | None = None
     parent: int | None = None
+    steered: int | None = None  # the port from which the show sends, whose ear it is
     eager: bool = False  # do not let a file wait for the network
     taught: str | None = None  # folder for classes taught here; where it is there already, it goes on from it
     values: dict = field(default_factory=dict)
@@ -184,7 +186,7 @@ class Listener:
         options = self.options
         try:
             return Receiver(options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
-                            command=self._command, commands=ASKED, host=options.host, notice=self._note)
+                            command=self._command, commands=ASKED, host=options.host, notice=self._note, only=options.steered)
         except OSError as problem:
             if not options.parent:
                 raise
@@ -260,7 +262,7 @@ class Listener:
             self.engine.decide()
 
     def _tick(self):
-        due, told, still = time.perf_counter(), set(), Still(STUCK / TICK)
+        due, reach, still = time.perf_counter(), Reach(), Still(STUCK / TICK)
         while not self._done.wait(max(due - time.perf_counter(), 0.0)):
             now = time.perf_counter()
             hangs = still.at(self._rounds)
@@ -268,18 +270,11 @@ class Listener:
                 self._note(f"{self.source.name} does not answer: start the sound server anew, or plug the device in once more")
             if still.news or not hangs:  # deaf: whoever counts the ticks must see it
                 self.sender.tick(now)
-                self._tell_lost(told)
+                for line in reach.news(dict(self.sender.lost), now):
+                    self._note(line)
             self.receiver.echo(self.engine.values, now)
             due = max(due + TICK, now)  # a late tick is not made up for
         self.sender.tick(time.perf_counter())
-
-    def _tell_lost(self, told):
-        """Say once of each target of OSC that nothing reaches it."""
-        new = {target: why for target, why in list(self.sender.lost.items()) if target not in told}  # other threads send, too
-        if new:
-            told.update(new)
-            lost = ", ".join(f"{host}:{port} ({why})" for (host, port), why in new.items())
-            self._note(f"OSC does not reach {lost}: see to the network, or give another --target")
 
     def _bring_network(self):
         self._take(network := Network(*self._load()))
@@ -421,6 +416,24 @@ class Still:
         self._number = number
         self.news = self._most < self._looks <= self._most + 1
         return self._looks > self._most
+
+
+class Reach:
+    """Which targets OSC does not reach; time is passed in (s). A network that comes and goes is not news each time: what was lost
+    is back when it has been for BACK seconds."""
+
+    def __init__(self):
+        self._lost = {}  # target -> when it was out of reach last
+
+    def news(self, lost, now):
+        """Lines to say, of {(host, port): why} that are out of reach now."""
+        new = [f"{host}:{port} ({why})" for (host, port), why in lost.items() if (host, port) not in self._lost]
+        self._lost |= dict.fromkeys(lost, now)
+        back = [target for target, then in self._lost.items() if now - then >= BACK]
+        for target in back:
+            del self._lost[target]
+        lines = [f"OSC does not reach {', '.join(new)}: see to the network, or give another --target"] * bool(new)
+        return lines + [f"OSC reaches {', '.join(f'{host}:{port}' for host, port in back)} again"] * bool(back)
 
 
 def _blame(work, error):

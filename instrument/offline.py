@@ -121,7 +121,7 @@ class Take:
 
     def _hear(self, now):
         """The modulated values of this moment."""
-        self.heard.update(self._features(now), now - self._now)
+        self.heard.update(self._features(now), now - self._now, self.values["hear.hold"])
         self._clock.update(now, self.heard.features)
         self._now = now
         features = {**self.heard.features, **self._clock.features(now)}
@@ -239,7 +239,7 @@ def opening(sound, model, values=DEFAULTS):
     hearing, heard = Hearing(sound, model, values), Heard()
     for tick in range(int(IDLE * TICKS)):
         now = tick / TICKS
-        heard.update(hearing.features(now), 1 / TICKS)
+        heard.update(hearing.features(now), 1 / TICKS, values["hear.hold"])
         heard.news(now)
         if heard.events and now > heard.events[0][0] + SURE:
             break

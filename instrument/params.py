@@ -141,7 +141,7 @@ ROWS = (
     Param("hear.doubt", 500.0, 0.0, 5000.0, "ms", "lin", 77,
           "How long a lead below twice the margin has to last to count; twice that, what goes on unknown."),
     Param("hear.window", 1, 0, 3, "", "step", 72, "Seconds of sound per decision.", ("0.5", "1", "2", "4")),
-    Param("hear.hold", 0, 0, 1, "", "step", 73, "Keep the present top class.", SWITCH, "h"),
+    Param("hear.hold", 0, 0, 1, "", "step", 73, "Keep the present top class, and dream of it; /hs/class/* move on.", SWITCH, "h"),
     Param("hear.temperature", 1.0, 0.25, 8.0, "", "exp", 74, "Softens the probabilities of the classes among themselves."),
     Param("hear.unknown", 0.8, 0.0, 1.0, "", "lin", 75, "Less sure than this that it is one of its classes, and a sound is unknown."),
     Param("dream.octaves", 2, 1, 6, "", "step", 14, "Scales dreamed per step, coarse to fine."),

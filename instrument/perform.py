@@ -347,7 +347,7 @@ class Show:
         self._pass_on_notice()
         self.control.frame(lambda name, argument: self._carry_out(name, argument, now))
         self.deck.update(now, self.values)
-        self.heard.update(self._watch.update(self.features.peek(), dt), dt)
+        self.heard.update(self._watch.update(self.features.peek(), dt), dt, self.values["hear.hold"])
         self.clock.update(now, self.heard.features)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)

@@ -1,6 +1,7 @@
 """The beat clock, with time passed in by hand."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -238,6 +239,42 @@ def test_a_sound_whose_phase_is_told_a_little_early_or_late_loses_no_beat():
         now = 10 + frame / 60
         clock.update(now, {"beat.bpm": 120.0, "beat.phase": (now * 2 + draw.gauss(0, 0.02)) % 1})
         assert clock.beats(now) == pytest.approx(2 * frame / 60, abs=0.15)
+
+
+@pytest.mark.parametrize("bpm", [52, 120, 196])
+@pytest.mark.parametrize("fps", [25, 30, 60, 75, 144])
+def test_the_beat_of_the_sound_moves_on_evenly_at_every_frame_rate(fps, bpm):
+    """It is told 60 times a second, whenever frames are drawn, and with what the packets are late."""
+    clock, draw, beats = Clock(), random.Random(1), []
+    for frame in range(fps * 10):
+        told = int(frame / fps * 60 + draw.uniform(0, 0.1)) / 60
+        clock.update(10 + frame / fps, {"beat.bpm": float(bpm), "beat.phase": (told * bpm / 60) % 1})
+        beats.append(clock.beats(10 + frame / fps))
+    steps = [(after - before) * fps * 60 / bpm for before, after in pairwise(beats[2 * fps:])]
+    assert 0.75 < min(steps) and max(steps) < 1.25
+    assert abs((beats[-1] - (len(beats) - 1) / fps * bpm / 60 + 0.5) % 1 - 0.5) < 0.1
+
+
+def test_a_beat_told_late_is_glided_to_and_never_goes_back():
+    clock, beats = Clock(), []
+    for frame in range(288):
+        now = 10 + frame / 144
+        clock.update(now, {"beat.bpm": 50.0, "beat.phase": ((now - 0.1 * (frame > 144)) * 50 / 60) % 1})
+        beats.append(clock.beats(now))
+    assert all(after > before for before, after in pairwise(beats))
+    assert beats[-1] % 1 == pytest.approx((now - 0.1) * 50 / 60 % 1, abs=0.01)
+
+
+def test_a_beat_that_was_tapped_gives_way_to_the_one_told():
+    clock, sound = Clock(), lambda now: {"beat.bpm": 120.0, "beat.phase": (now * 2) % 1}
+    clock.update(10.0, sound(10.0))
+    for tap in (10.2, 10.7, 11.2):
+        clock.tap(tap)
+        clock.update(tap, sound(tap))
+    assert clock.source == "tap" and clock.phase(11.2) == pytest.approx(0)
+    clock.forget()
+    clock.update(11.3, sound(11.3))
+    assert clock.source == "sound" and clock.phase(11.3) == pytest.approx(0.6)
 
 
 def test_the_beat_goes_on_while_the_sound_has_no_tempo():

@@ -1,9 +1,13 @@
 """The `listen` that a show keeps running beside it, without starting one."""
 
+import queue
+
 import pytest
 
-from instrument.ears import Ears
-from instrument.params import DEFAULTS
+from instrument.ears import HEAR, Ears
+from instrument.osc import Receiver
+from instrument.osc.wire import encode
+from instrument.params import BY_NAME, DEFAULTS
 from instrument.perform import PerformOptions
 
 
@@ -36,6 +40,20 @@ def test_what_was_named_stays_as_named(options, spec):
     before = list(found.child._argv)
     found.settle(spec)
     assert found.child._argv == before
+
+
+def test_the_ear_of_a_show_is_steered_by_its_show_alone():
+    """The rows of the show are sent again and again: of another they would last a second at most."""
+    show, got, said = ears(), queue.SimpleQueue(), []
+    with Receiver(0, submit=got.put, rows=[BY_NAME[name] for name in HEAR], notice=said.append,
+                  only=int(argument(show, "--steered"))) as ear:
+        show.remote._target = ("127.0.0.1", ear.port)
+        ear.receive(encode("/hs/hear/gain", 12.0), ("127.0.0.1", 9), 0.0)
+        ear.receive(encode("/hs/n/hear/*", 1.0), ("127.0.0.1", 9), 9.0)
+        assert got.empty() and len(said) == 2 and all(f"send it to the show (port {ear.port - 1})" in line for line in said)
+        show.remote.submit({"hear.gain": 6.0})
+        assert got.get(timeout=10) == {"hear.gain": 6.0}
+    show.remote.close()
 
 
 def test_another_model_is_heard_with_after_a_restart_too():

@@ -1,5 +1,6 @@
 """`listen` with a network of one line on real files and sockets, and the supervisor with tiny children."""
 
+import errno
 import json
 import os
 import queue
@@ -22,8 +23,8 @@ from instrument.audio.engine import DECISION
 from instrument.audio.ring import _path as ring_path
 from instrument.audio.source import open_source
 from instrument.heard import DEAF, FIRST, Watch, quiet
-from instrument.listen import Listener, ListenOptions, Network, Still, run
-from instrument.osc import Receiver, Remote
+from instrument.listen import Listener, ListenOptions, Network, Reach, Still, run
+from instrument.osc import Receiver, Remote, Sender
 from instrument.osc.wire import encode
 from instrument.parent import Parent
 from instrument.supervisor import Supervisor
@@ -141,6 +142,24 @@ def test_still_counts_looks_in_a_row():
     still = Still(2)
     assert [(still.at(number), still.news) for number in (1, 1, 1, 1, 1, 2, 2)] == [
         (False, False)] * 3 + [(True, True), (True, False)] + [(False, False)] * 2
+
+
+def test_a_network_that_goes_is_told_each_time_and_that_it_is_back_too(monkeypatch):
+    down, told, reach = [], [], Reach()
+
+    def send(sock, packet, target):
+        if down:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr("instrument.osc.sender.send", send)
+    with Sender([("127.0.0.1", 9)]) as sender:
+        for tick in range(60 * 60):
+            second = tick / 60
+            down[:] = [True] * (5 < second < 10 or 20 < second < 30 and tick % 90 < 45 or 40 < second < 45)
+            sender.tick(second)
+            told += [(round(second), line) for line in reach.news(dict(sender.lost), second)]
+    gone = "OSC does not reach 127.0.0.1:9 (Network is unreachable): see to the network, or give another --target"
+    assert told == [(5, gone), (13, back := "OSC reaches 127.0.0.1:9 again"), (20, gone), (32, back), (40, gone), (48, back)]
 
 
 def test_hear_rows_arrive_while_listening(clip, free_port):

@@ -224,6 +224,15 @@ def test_a_take_begins_with_what_was_heard_before(offline):
     assert np.abs(idle - first(idle=["bell", "rain"], before=1.0)).mean() > 0.5
 
 
+@pytest.mark.parametrize("hold, dreamt", [(1.0, "bell"), (0.0, "hum")])
+def test_a_take_dreams_of_what_is_held(offline, hold, dreamt):
+    bell, hum = ({**script({name: 0.9})(0.0), "top.name": "bell"} for name in ("bell", "hum"))
+    with offline.take({**CALM, "hear.hold": hold}, lambda now: bell if now < 1 else hum) as take:
+        for now in np.arange(0, 5, 0.05):
+            take._hear(now)
+        assert max(take.heard.weights, key=take.heard.weights.get) == dreamt
+
+
 def test_a_take_dreams_on_the_spectrogram_it_is_given(offline):
     def last(level):
         look = lambda now, gain: np.full((128, 256, 4), level, np.uint8)

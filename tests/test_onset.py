@@ -174,6 +174,35 @@ def test_noise_has_no_tempo():
     assert last(noise(44100, 10), 44100)["beat.bpm"] == 0.0
 
 
+def single(kind, rate=44100):
+    """One sound in a quiet room: 6 s before it, 8 s behind it."""
+    count = int(rate * 1.2)
+    at = np.arange(count) / rate
+    swell = {"cry": np.sin(np.pi * at / 1.2) ** 2,
+             "sneeze": np.exp(-((at - 0.5) / 0.25) ** 2) + np.exp(-((at - 0.9) / 0.1) ** 2)}[kind]
+    sound = 0.3 * swell * np.random.default_rng(4).standard_normal(count)
+    samples = noise(rate, 15.2, 1e-4)
+    samples[6 * rate: 6 * rate + count] += sound
+    return samples
+
+
+@pytest.mark.parametrize("kind", ["cry", "sneeze"])
+def test_one_sound_is_no_beat(kind):
+    assert {values["beat.bpm"] for _, values in run(single(kind), 44100)} == {0.0}
+
+
+@pytest.mark.parametrize("snr", [30, 9])
+@pytest.mark.parametrize("shares", [(0, 0.5), (0, 0.67), (0, 0.25, 0.5, 0.75)])
+def test_music_in_a_room_with_people_keeps_its_tempo(shares, snr):
+    """Straight, swung and in sixteenths, with echoes of half a second, and a crowd."""
+    rate, beat = 44100, 0.5
+    samples = sum((0.4 if share else 1.0) * bursts(np.arange(0.3 + share * beat, 14, beat), rate, 14.2) for share in shares)
+    samples = sum(0.7 ** n * np.roll(samples, n * rate // 23) for n in range(12))
+    samples += noise(rate, 14.2, float(np.sqrt(np.mean(samples**2))) * 10 ** (-snr / 20))
+    told = [values["beat.bpm"] for at, values in run(samples, rate) if at > 9]
+    assert told == pytest.approx([120.0] * len(told), rel=0.01)
+
+
 def test_the_size_of_the_blocks_changes_nothing():
     samples = bursts([0.2, 0.7], 44100, 1.0)
     for block in (17, 90, 441, 4410):

@@ -23,7 +23,7 @@ from instrument.osc.controllers import HAND
 from instrument.osc.ear import ALONE, MOST
 from instrument.osc.pattern import matcher
 from instrument.osc.presses import SAME, STREAM
-from instrument.osc.wire import HEADER, PACKET, bundles, encode, returning
+from instrument.osc.wire import HEADER, PACKET, bundles, encode, padded, returning
 from instrument.params import BY_NAME, COMMANDS, DEFAULTS, PARAMS
 
 CLASSES = tuple(f"class_{i}" for i in range(10))
@@ -133,6 +133,28 @@ def test_what_is_sent_to_a_port_of_ours_comes_back():
     assert returning(targets, "192.168.0.5", [10001])[-1] == "192.168.0.5:10001"
 
 
+def own_address():
+    """What this machine is called in its network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("no network here")
+        return asking.getsockname()[0]
+
+
+def test_what_is_sent_to_our_address_in_the_network_comes_back_where_all_is_received():
+    assert returning([(own_address(), 10001), ("no.such.host.invalid", 10001), ("a..b", 10001)], "0.0.0.0", [10001]) == [
+        f"{own_address()}:10001"]
+    assert returning([(own_address(), 10001)], "127.0.0.1", [10001]) == []
+
+
+def test_a_show_does_not_answer_itself():
+    with Receiver(0, submit=lambda edits: None, host="0.0.0.0") as receiver:
+        receiver.receive(encode("/hs/query", receiver.port), (own_address(), 50000))
+        assert not len(receiver.controllers) and "is the port of this show" in receiver.reason
+
+
 # sending
 
 def example(row):
@@ -177,11 +199,25 @@ def test_packets_stay_below_the_limit_whatever_the_classes(ear, count):
     assert ("/wek/outputs" in addresses) == (0 < count < 300)
 
 
-@pytest.mark.parametrize("event", EVENTS)
-def test_an_event_leaves_at_once_as_its_own_packet(ear, event):
+def test_an_onset_leaves_at_once_as_its_own_packet(ear):
     with Sender([ear.address], CLASSES) as sender:
-        sender.publish({event: 1, "known": 0.5})
-        assert ear.messages() == [("/hs/" + event.replace(".", "/"), [1])]
+        sender.publish({"onset": 1, "known": 0.5})
+        assert ear.messages() == [("/hs/onset", [1])]
+
+
+def test_who_is_told_that_the_top_class_has_changed_knows_it_already(ear):
+    """A callback on the event reads name and number."""
+    with Sender([ear.address], CLASSES) as sender:
+        sender.send({"top.name": "bark", "top.index": 1}, 0.0)
+        sender.publish({"top.changed": 1, "top.name": "siren", "top.index": 3})
+        sender.tick(0.1), sender.tick(0.2), sender.publish({"onset": 1})
+        told = []
+        while not told or told[-1][0] != "/hs/onset":
+            told += ear.messages()
+    addresses = [address for address, _ in told]
+    assert addresses.count("/hs/top/changed") == 1
+    before = dict(told[:addresses.index("/hs/top/changed")])
+    assert before["/hs/top/name"] == ["siren"] and before["/hs/top/index"] == [3]
 
 
 def test_a_text_is_sent_when_it_changes_and_every_second(ear):
@@ -218,6 +254,40 @@ def test_before_the_first_decision_there_is_no_top_class(ear):
     with Sender([ear.address]) as sender:
         sender.tick(0.0)
         assert dict(ear.messages())["/hs/top/index"] == [-1]
+
+
+KNOWN = {"class.bark": 0.25, "class.siren": 0.75, "top.index": 1, "top.prob": 0.75, "known": 1.0, "raw": [0.25, 0.75],
+         "audio.level": 0.5, "beat.bpm": 120.0}
+TOLD = {f"/hs/{name.replace('.', '/')}": value if name == "raw" else [value] for name, value in KNOWN.items()}
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+@pytest.mark.parametrize("classes, differs", [
+    (("bark", "siren", "clap"), {"/hs/raw": [0.25, 0.75, 0.0], "/hs/class/clap": [0.0]}),
+    (("clap", "siren", "bark"), {"/hs/raw": [0.0, 0.75, 0.25]}),
+    (("siren",), {"/hs/top/index": [0], "/hs/raw": [0.75], "/hs/class/bark": None}),
+    (("bark", "clap"), {"/hs/top/index": [-1], "/hs/top/prob": [0.0], "/hs/known": [0.0], "/hs/raw": [0.0, 0.0],
+                        "/hs/class/siren": None}),
+])
+def test_a_lesson_makes_nobody_deaf(ear, classes, differs, ticked):
+    """What was heard of the classes that stay stands until the next decision, though these may have other numbers."""
+    with Sender([ear.address], ("bark", "siren")) as sender:
+        sender.publish(KNOWN)
+        if ticked:
+            sender.tick(0.0), ear.packet(), ear.packet()
+        sender.rename(classes)
+        sender.tick(0.1)
+        told = dict(ear.messages())
+    assert told["/hs/frame"] == [1]
+    assert {address: told.get(address) for address in (TOLD | differs)} == TOLD | differs
+
+
+def test_a_class_that_was_forgotten_and_is_taught_again_begins_at_nothing(ear):
+    with Sender([ear.address], ("bark", "siren")) as sender:
+        sender.publish(KNOWN)
+        sender.rename(("siren",)), sender.rename(("bark", "siren"))
+        sender.tick(0.1)
+        assert dict(ear.messages())["/hs/class/bark"] == [0.0]
 
 
 def test_every_target_gets_everything():
@@ -361,6 +431,32 @@ def test_garbage_is_counted_and_harms_nobody(seen, packet):
     seen.receiver.receive(packet, PEER)
     seen("/hs/post/hue", 5.0)
     assert seen.receiver.refused == 1 and seen.edits == [{"post.hue": 5.0}]
+
+
+def typed(address, tags, data=b""):
+    return padded(address) + padded("," + tags) + data
+
+
+@pytest.mark.parametrize("tags", ["c", "fc", "S", "\x80", "i]c"])
+def test_a_type_that_is_not_read_is_said_with_its_address_and_a_cure(seen, caplog, tags):
+    """Not by python-osc, which warns at each, names nobody and reads what follows from its bytes."""
+    for number in range(120):
+        seen.receiver.receive(typed("/hs/post/hue", tags, b"\0\0\0A" * 4), PEER, number / 60)
+    assert seen.edits == [] and seen.receiver.refused == 120 and caplog.records == []
+    assert seen.receiver.reason.startswith("/hs/post/hue: type '") and seen.receiver.reason.endswith("send a number")
+    assert len(seen.told) == 1
+
+
+def test_what_is_no_message_in_a_bundle_is_said_without_a_warning(seen, caplog):
+    seen.receiver.receive(HEADER + (8).to_bytes(4, "big") + b"tap\0,\0\0\0", PEER)
+    assert seen.receiver.refused == 1 and caplog.records == []
+
+
+def test_an_impulse_is_a_press_and_no_number(seen):
+    seen.receiver.receive(typed("/hs/tap", "I"), PEER)
+    assert seen.commands == [("tap", None)]
+    seen.receiver.receive(typed("/hs/dream/octaves", "I"), PEER)
+    assert seen.edits == [] and "takes one number" in seen.receiver.reason
 
 
 @pytest.mark.parametrize("size", [-4, -8, -(2**31), 5, 2**31 - 1])

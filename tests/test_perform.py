@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from helpers import port_pair
 from instrument.cursor import turned
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote
-from instrument.osc.wire import bundles, encode
+from instrument.osc.wire import bundles, decoded, encode
 from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, UNBEGUN, PerformOptions, Show, perform
 from instrument.render.passes import Memory
@@ -81,6 +82,31 @@ def test_an_osc_knob_turns_a_row(show):
     play(show, lambda: show.values["dream.octaves"] == 5)
     tell("/hs/n/post/hue", 1.0)
     play(show, lambda: show.values["post.hue"] == 180)
+
+
+@pytest.mark.parametrize("hold, dreamt", [(1.0, "siren"), (0.0, "drilling")])
+def test_the_show_dreams_of_what_is_held(show, monkeypatch, hold, dreamt):
+    monkeypatch.setattr(show._watch, "update", lambda *_: {"class.drilling": 1.0, "known": 1.0, "top.name": "siren", "top.prob": 0.0})
+    show.control.apply({"hear.hold": hold})
+    play(show, lambda: show.heard.weights.get(dreamt, 0.0) > 0.9)
+    show.control.apply({"hear.hold": 0.0})
+
+
+def test_who_turns_the_ear_of_the_show_is_told_to_turn_the_show(show):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(encode("/hs/hear/gain", 12.0), ("127.0.0.1", PORT + 1))
+        play(show, lambda: f"send it to the show (port {PORT})" in show.heard.features.get("teach.note", ""))
+        tell("/hs/hear/gain", 3.0)
+        stranger.settimeout(10)
+        while dict(asked(stranger)).get("/hs/hear/gain") != [3.0]:
+            play(show, lambda: True)
+    tell("/hs/hear/gain", 0.0)
+
+
+def asked(stranger):
+    """What the ear of the show answers to a query."""
+    stranger.sendto(encode("/hs/query"), ("127.0.0.1", PORT + 1))
+    return [(message.address, message.params) for message in decoded(stranger.recv(65536))]
 
 
 def test_a_preset_is_recalled_by_name_and_by_number(show):

@@ -14,9 +14,9 @@ HORN = {"class.dog": 0.1, "class.horn": 0.9, "known": 1.0, "top.name": "horn", "
 SILENCE = {**DOG, "known": 0.0}
 
 
-def hear(heard, features, seconds):
+def hear(heard, features, seconds, hold=False):
     for _ in range(int(seconds * 30)):
-        heard.update(features, 1 / 30)
+        heard.update(features, 1 / 30, hold)
 
 
 def test_the_dream_follows_what_is_heard():
@@ -44,6 +44,25 @@ def test_a_dream_outlives_its_sound_but_not_for_ever():
     assert set(heard.dreamt(["dog", "horn"], 0.0)) == {"dog"} and set(heard.dreamt(["dog", "horn"], 16.0)) == {"horn"}
 
 
+def test_what_is_held_is_dreamt_of_whatever_else_sounds():
+    """`hear.hold` keeps the top class, while the shares of the classes move on to the new sound."""
+    heard, held = Heard(), {**HORN, "top.name": "dog", "top.prob": 0.1}
+    hear(heard, DOG, 2)
+    for features in (held, {**held, "known": 0.0}, held):
+        hear(heard, features, 60, hold=True)
+        assert heard.dreamt(["horn", "dog"], 0.0) == {"dog": pytest.approx(1.0, abs=0.1)}
+    hear(heard, HORN, 2)
+    assert heard.weights["horn"] > 0.85 and heard.weights["dog"] < 0.15
+
+
+def test_hold_in_a_silence_dreams_of_nothing_new_until_something_sounds():
+    heard = Heard()
+    hear(heard, SILENCE, 5, hold=True)
+    assert heard.dreamt([], 0.0) == {"dog": 0.0}
+    hear(heard, DOG, 2, hold=True)
+    assert heard.weights["dog"] > 0.9
+
+
 def test_a_sound_is_news_only_once_its_name_has_come():
     """Numbers and names are messages of their own: a packet may be known before it is named."""
     heard = Heard()
@@ -59,6 +78,17 @@ def test_a_class_that_is_about_to_give_way_is_no_news():
     assert heard.news(0.0) is None
     heard.update({"known": 1.0, "top.name": "fan", "top.prob": 0.9, "class.drill": 0.04, "class.fan": 0.9}, 0.05)
     assert heard.news(0.1) == ("fan", 0.9)
+
+
+def test_the_name_of_the_sound_before_is_no_news():
+    """Behind a silence the numbers of a new sound come a packet before its name."""
+    heard = Heard()
+    for features in (DOG, SILENCE, {**HORN, "top.name": "dog"}):
+        heard.update(features, 0.02)
+        heard.news(0.0)
+    assert [name for _, name, _ in heard.events] == ["dog"]
+    heard.update(HORN, 0.02)
+    assert heard.news(0.1) == ("horn", 0.9)
 
 
 def test_news_comes_once_for_each_new_sound():

@@ -235,6 +235,27 @@ def test_player_waits_then_plays_in_order_and_skips_when_far_behind():
     assert np.allclose(out[0], stereo[1000 - ahead])
 
 
+@pytest.mark.parametrize("outputs", [0, 1])
+def test_a_loudspeaker_that_does_not_play_at_this_rate_is_said(tmp_path, monkeypatch, outputs):
+    """Where there is none nobody misses it."""
+    sounddevice = pytest.importorskip("sounddevice")
+
+    def ask(kind=None):
+        if not outputs:
+            raise sounddevice.PortAudioError("Error querying device -1")
+        return {"index": 0}
+
+    def fail(**asked):
+        raise sounddevice.PortAudioError("Invalid sample rate")
+
+    monkeypatch.setattr(sounddevice, "query_devices", ask)
+    monkeypatch.setattr(sounddevice, "check_output_settings", fail)
+    monkeypatch.setattr(sounddevice, "OutputStream", fail)
+    soundfile.write(tmp_path / "a.wav", np.zeros(800), 8000)
+    with open_source(str(tmp_path / "a.wav"), aloud=True) as source:
+        assert ("no output at 8000 Hz (Invalid sample rate)" in source.note and "--mute" in source.note) == bool(outputs)
+
+
 def test_player_is_silent_when_starved_and_clips():
     player, out = Player(1000, 1), np.ones((70, 1), np.float32)
     player.put(np.full((100, 1), 2.0, np.float32))
@@ -354,6 +375,20 @@ def test_a_device_that_comes_back_is_waited_for_too():
         jack.heard(np.ones(10, np.float32), False)
         source.tick(3.2)
         assert jack.closed == source.reopened == 1 and not source.note
+
+
+def test_a_device_that_is_gone_after_a_night_costs_no_night_of_zeros():
+    """While the machine sleeps some clocks run on."""
+    jack = Jack()
+    with microphone(jack) as source:
+        jack.heard(np.ones(10, np.float32), False)
+        source.tick(0.1)
+        jack.plugged, written = False, []
+        source.ring.write = lambda block, write=source.ring.write: (written.append(len(block)), write(block))
+        for look in range(5):
+            source.tick(30_000 + look / 10)
+        assert sum(written[:1]) == source.ring.capacity and written[1:] == pytest.approx([100] * len(written[1:]), abs=1)
+        assert len(written) > 1 and not source.ring.read(0)[0].any()
 
 
 def test_silence_takes_as_long_as_it_lasts_however_often_it_is_looked_after():

@@ -5,7 +5,7 @@ rate of the source on windows of about 21 ms every 5 ms, so an onset is known wi
 Onsets: positive spectral flux in decibels over logarithmic bands, two windows apart (after Boeck
 and Widmer, "Maximum Filter Vibrato Suppression for Onset Detection", DAFx 2013), against the
 running median. Tempo: autocorrelation of that flux with a preference for 130 beats a minute
-(after Ellis, "Beat Tracking by Dynamic Programming", 2007).
+(after Ellis, "Beat Tracking by Dynamic Programming", 2007), where it has a peak: one sound alone has a slope.
 """
 
 import math
@@ -27,6 +27,7 @@ TEMPI = (50.0, 200.0)
 LIVELY = 0.25  # dB squared: a flux of less variance has no beat
 ALIKE = 0.94  # of its repetition: that other lags repeat as much (off-beats 0.95 and more, triplets mostly less)
 STEADY = 0.2  # least share of the flux that must repeat for a tempo to count
+STANDS = 0.15  # by which the repetition after a beat, and after two, must stand out of what repeats between the beats
 
 
 def decibels(power):
@@ -203,7 +204,15 @@ def best_lag(flux, step):
     smooth = np.convolve(repeat, (0.25, 0.5, 0.25), "same")
     lag = int(lags[np.argmax((smooth[lags] + 0.5 * smooth[2 * lags]) * prior)])
     lag = _without_dots(smooth, lag, lags[0])
-    return float(_summit(smooth, lag)) if smooth[lag] > STEADY else None
+    if smooth[lag] <= STEADY or min(_standing(smooth, lag), _standing(smooth, 2 * lag)) <= STANDS:
+        return None
+    return float(_summit(smooth, lag))
+
+
+def _standing(curve, lag):
+    """By how much the curve stands out of the valleys on both sides: a single sound repeats after all short times alike."""
+    half = lag // 2
+    return curve[lag] - max(curve[lag - half: lag].min(), curve[lag: lag + half + 1].min())
 
 
 def _without_dots(curve, lag, least):

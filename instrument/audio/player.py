@@ -23,8 +23,9 @@ class Player:
             self._stream = sounddevice.OutputStream(samplerate=self.rate, channels=len(self._rings), dtype="float32",
                                                     latency="high", callback=self._fill)
             self._stream.start()
-        except sounddevice.PortAudioError as error:
-            raise OSError(f"not played aloud: {str(error).splitlines()[0]}") from None
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise OSError(f"not played aloud: no output at {self.rate} Hz ({str(error).splitlines()[0]}); choose another one in the "
+                          "sound settings of the desktop, or say --mute") from None
         return self
 
     def __exit__(self, *_):
@@ -55,14 +56,14 @@ class Player:
 
 
 def open_player(rate, channels):
-    """A player, or None where nothing can play at this rate."""
+    """A player, or None where there is no loudspeaker at all; one that does not play at this rate says so when it begins."""
     try:
         import sounddevice
     except OSError:  # no PortAudio
         return None
     try:
-        sounddevice.check_output_settings(channels=min(channels, 2), samplerate=rate, dtype="float32")
-    except (sounddevice.PortAudioError, ValueError):  # no output, or not at this rate
+        sounddevice.query_devices(kind="output")
+    except (sounddevice.PortAudioError, ValueError):
         return None
     return Player(rate, channels)
 

@@ -55,6 +55,11 @@ class Ring:
         return int(self._header[_RATE])
 
     @property
+    def capacity(self):
+        """Samples that are kept."""
+        return self._samples.size
+
+    @property
     def written(self):
         """Samples written since the ring was made."""
         return int(self._header[_WRITTEN])

@@ -150,7 +150,8 @@ class Microphone(Source):
     def _silence(self, now):
         count = int((now - self._silent_to) * self.rate)
         self._silent_to += count / self.rate
-        self.ring.write(np.zeros(max(0, count), np.float32))  # wakes nobody: `read` would spin
+        kept = min(max(0, count), self.ring.capacity)  # of hours that the machine slept the rest would be memory and nothing else
+        self.ring.write(np.zeros(kept, np.float32))  # wakes nobody: `read` would spin
 
     def _retry(self, now):
         if now - self._tried < RETRY:

@@ -124,6 +124,8 @@ def listen_flags(command):
     command.add_argument("--taught", metavar="FOLDER", help="keep classes taught here; go on from it if it is there "
                          "(default: a new folder in .hearsee/models of your home folder)")
     command.add_argument("--parent", type=whole(1), metavar="PID", help="end when this process is gone")
+    command.add_argument("--steered", type=port, metavar="PORT", help="take the hear. rows only from whoever sends from this port: "
+                         "a show says so to its own `listen`")
     row_flags(command, "start values of the table; OSC turns them too", [row for row in PARAMS if row.group == "hear"])
 
 

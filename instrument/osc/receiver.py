@@ -12,7 +12,7 @@ from .ear import Ear, is_feature
 from .pattern import PATTERN, matcher
 from .presses import NUMBERED, Presses
 from .sender import WEKINATOR
-from .wire import FULL, SENT, bind, bundles, decoded, encode, returning, send, sent
+from .wire import FULL, SENT, Foreign, bind, bundles, decoded, encode, returning, send, sent
 
 LINE = 640  # characters of a reason: the labels of the longest row fit
 CLOSES = 1.0  # s after which a thread that nothing wakes sees that it is to end
@@ -37,10 +37,13 @@ class Receiver:
     A controller registers by /hs/query or /hs/ping; a number with it is the port it listens on, else
     answers go where the message came from. `refused` counts, `reason` says why the last one was, and
     `notice(reason)` is told, of the same every AGAIN seconds and at most every NEWS seconds: then of the newest.
+
+    `only`: the port of a show that sends its rows again and again, so that of no one else they would last. That show receives on
+    the port before this one.
     """
 
     def __init__(self, port, on_features=None, submit=None, command=None, values=dict,
-                 rows=PARAMS, commands=COMMANDS, host="127.0.0.1", notice=lambda reason: None):
+                 rows=PARAMS, commands=COMMANDS, host="127.0.0.1", notice=lambda reason: None, only=None):
         self.refused, self.reason = 0, ""
         self.controllers = Controllers()
         self._notice, self._noticed = notice, ("", -math.inf)
@@ -49,7 +52,7 @@ class Receiver:
         self._is_cue = False  # whether a command is in it: then its values are meant, whatever was told
         self._presses, self._ear = Presses(), Ear(self._tell_of_rival)
         self._on_features, self._submit, self._command, self._values = on_features, submit, command, values
-        self._rows = tuple(rows) if submit else ()
+        self._rows, self._only = tuple(rows) if submit else (), only
         self._methods = self._make_methods(commands if command else ())
         self._open(host, port)
         self._closing = False
@@ -77,6 +80,8 @@ class Receiver:
 
     def _setter(self, row, address, legal, shown, labels=()):
         def edit(arguments, sender):
+            if self._only not in (None, sender[1]):
+                raise ValueError(f"this is the ear of a show, which turns it back: send it to the show (port {self.port - 1})")
             given = arguments[0] if len(arguments) == 1 else None
             if labels and isinstance(given, str):
                 given = row.parse(given)
@@ -184,6 +189,8 @@ class Receiver:
         self._say_kept(self._now)
         try:
             found = decoded(data)
+        except Foreign as problem:
+            return self._refuse(str(problem))
         except Exception as problem:  # the parser raises many kinds; no packet may end the thread
             return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {str(problem)[:SENT]}")
         heard = False

@@ -24,6 +24,11 @@ class Remote:
         self._socket, self._asking = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         self._asking.connect(self._target)  # so that a closed port is told at once
 
+    def bind(self):
+        """The port that all is sent from, from now on: a program on this machine knows by it who steers it."""
+        self._socket.bind(("127.0.0.1", 0))
+        return self._socket.getsockname()[1]
+
     def submit(self, edits):
         """Send {row name: value}."""
         for packet in bundles([encode(ROWS[name].address, float(value)) for name, value in edits.items()]):

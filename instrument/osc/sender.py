@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 
-from ..features import BY_NAME, EVENTS, FEATURES, RAW, class_feature
+from ..features import AT_ONCE, BEHIND, BY_NAME, CLASS, EVENTS, FEATURES, RAW, class_feature
 from .wire import FULL, HEADER, PACKET, as_float, as_int, bundles, encode, resolve, send
 
 REFRESH = 1.0  # seconds between two sendings of what has not changed
@@ -41,19 +41,33 @@ class Template:
                 struct.pack_into(form, packet, offset, *map(as_float, value))
 
 
+def carried(said, before, classes):
+    """What was `said` of the classes `before`, {feature name: number}, as it holds for these: some are gone, the others may
+    have other numbers. Where the top class is gone nothing is known."""
+    at = said.get("top.index", -1)
+    top = before[at] if 0 <= at < len(before) else None
+    shares = dict(zip(before, said.get("raw", ()), strict=False))
+    stays = {name: value for name, value in said.items() if not name.startswith(CLASS) or name.removeprefix(CLASS) in classes}
+    if top not in classes:
+        return {name: value for name, value in stays.items() if name not in ("top.index", "top.prob", "known", "raw")}
+    return stays | {"top.index": classes.index(top), "raw": [shares.get(name, 0.0) for name in classes]}
+
+
 class Sender:
     """Publishes features to any number of targets [(host, port)]. Any thread may call `publish`.
 
-    `publish` keeps continuous values for the next `tick` and sends events at once; `tick` sends one
-    bundle of everything continuous. `wek` adds the probabilities as /wek/outputs, as Wekinator does.
+    `publish` keeps continuous values for the next `tick` and sends an event that hurries at once; `tick` sends one
+    bundle of everything continuous, and behind it the events that speak of that. `wek` adds the probabilities as
+    /wek/outputs, as Wekinator does.
     """
 
     def __init__(self, targets, classes=(), wek=False):
         self.targets = [resolve(target) for target in targets]
-        self.lost = {}  # (address, port) of a target: why it could not be reached
+        self.lost = {}  # (address, port) of a target: why what was sent last did not reach it
         self._wek = wek
         self._lock = threading.Lock()
         self._waiting = {}
+        self._said, self._classes = {}, ()  # the newest number of every feature; the classes that these speak of
         self._texts = {row.name: encode(row.address, "") for row in FEATURES if row.kind == "s"}
         self._events = {name: encode(BY_NAME[name].address, 1.0 if BY_NAME[name].kind == "f" else 1)
                         for name in EVENTS}
@@ -64,18 +78,32 @@ class Sender:
         self.rename(classes)
 
     def rename(self, classes):
-        """Publish these classes from the next tick on; frames begin again, so that receivers forget the old ones."""
+        """Publish these classes from the next tick on; frames begin again, so that receivers forget the old ones. What was said
+        of those that stay stands until the next decision."""
+        classes = tuple(classes)
         plain = [row for row in FEATURES if not row.event and row.kind != "s"]
         lists = [("raw", RAW.address, len(classes))] + [("raw", WEKINATOR, len(classes))] * self._wek
         template = Template(plain + [class_feature(name) for name in classes], lists)
         template.patch("top.index", -1)
-        self._template, self._frame = template, 0
+        with self._lock:
+            waiting = self._numbers(self._waiting)  # they speak of the old ones, too
+            self._waiting = {name: value for name, value in self._waiting.items() if name not in waiting}
+            said, self._said = carried(self._said | waiting, self._classes, classes), {}
+            self._say(said, template)
+            self._template, self._frame, self._classes = template, 0, classes
+
+    def _numbers(self, values):
+        return {name: value for name, value in values.items() if name not in self._texts and name not in self._events}
+
+    def _say(self, values, template):
+        numbers = self._numbers(values)
+        self._said |= numbers
+        for name, value in numbers.items():
+            template.patch(name, value)
 
     def publish(self, values):
-        """Take {feature name: value}; events leave at once."""
-        for name in EVENTS:
-            if values.get(name):
-                self._send(self._events[name])
+        """Take {feature name: value}; the event that hurries leaves at once."""
+        self._tell_events(values, AT_ONCE)
         with self._lock:
             self._waiting.update(values)
 
@@ -83,15 +111,19 @@ class Sender:
         """Send the newest value of every feature; texts when they changed, and every REFRESH seconds."""
         with self._lock:
             values, self._waiting = self._waiting, {}
-        self._frame = (self._frame + 1) & 0x7FFFFFFF
-        template = self._template
-        for name, value in values.items():
-            if name not in self._texts:
-                template.patch(name, value)
-        template.patch("frame", self._frame)
+            self._frame = (self._frame + 1) & 0x7FFFFFFF
+            template = self._template
+            self._say(values, template)
+            template.patch("frame", self._frame)
         for packet in template.packets:
             self._send(packet)
         self._tick_texts(values, now)
+        self._tell_events(values, BEHIND)
+
+    def _tell_events(self, values, when):
+        for name, message in self._events.items():
+            if BY_NAME[name].event == when and values.get(name):
+                self._send(message)
 
     def send(self, values, now):
         """`publish` and `tick` in one."""
@@ -112,6 +144,7 @@ class Sender:
         for target in self.targets:
             try:
                 send(self._socket, packet, target)
+                self.lost.pop(target, None)
             except OSError as problem:
                 if problem.errno not in FULL:
                     self.lost[target] = problem.strerror or str(problem)

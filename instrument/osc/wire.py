@@ -16,29 +16,55 @@ BUNDLE = b"#bundle\0"
 HEADER = BUNDLE + struct.pack(">Q", 1)  # time tag 1: immediately
 NESTED = 8  # bundles in bundles
 FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # no room: the next tick says it all again
+TYPES = ",ihfdsbrmtTFN[]"  # those of OSC that python-osc reads
 SENT = 80  # characters of what was sent that a reason repeats
+
+
+class Foreign(ValueError):
+    """A message of OSC with an argument of a kind that is not read."""
 
 
 def decoded(packet):
     """The OSC messages in a packet, bundles opened, with `address` and `params`; whatever it cannot be read for is raised."""
-    _walk(packet)
-    return [timed.message for timed in OscPacket(packet).messages]
+    packet = bytearray(packet)
+    for begin, end in _messages(packet, 0, len(packet)):
+        _read_types(packet, begin, end)
+    return [timed.message for timed in OscPacket(bytes(packet)).messages]
 
 
-def _walk(packet, depth=0):
-    """ValueError where a bundle does not hold what it says: python-osc follows a size below 0 back, for ever."""
-    if not packet.startswith(BUNDLE):
+def _messages(packet, begin, end, depth=0):
+    """(begin, end) of each message. ValueError where a bundle does not hold what it says: python-osc follows a size below 0
+    back, for ever."""
+    if packet.startswith(b"/", begin, end):
+        yield begin, end
         return
+    if not packet.startswith(BUNDLE, begin, end):
+        raise ValueError("begins neither with / nor with #bundle")
     if depth > NESTED:
         raise ValueError(f"more than {NESTED} bundles in one another")
-    at = len(HEADER)
-    while at < len(packet):
+    at = begin + len(HEADER)
+    while at < end:
         (size,) = struct.unpack_from(">i", packet, at)
         at += 4
-        if not 0 <= size <= len(packet) - at:
-            raise ValueError(f"a part of {size} bytes where {len(packet) - at} are left")
-        _walk(packet[at:at + size], depth + 1)
+        if not 0 <= size <= end - at:
+            raise ValueError(f"a part of {size} bytes where {end - at} are left")
+        yield from _messages(packet, at, at + size, depth + 1)
         at += size
+
+
+def _read_types(packet, begin, end):
+    """Foreign where an argument is of a type that python-osc does not know: it would warn, without saying of what, and read the
+    next one from its bytes. An impulse (I) becomes nothing (N): a press."""
+    address = packet.find(b"\0", begin, end)
+    at = begin + (address - begin) // 4 * 4 + 4
+    last = packet.find(b"\0", at, end)
+    if address < 0 or last < 0 or not packet.startswith(b",", at):
+        return
+    packet[at:last] = types = packet[at:last].replace(b"I", b"N")
+    strange = next((tag for tag in types.decode("latin-1") if tag not in TYPES), None)
+    if strange:
+        raise Foreign(f"{packet[begin:address].decode('utf-8', 'replace')[:60]}: type {strange!r} is none of those read here "
+                      "(i, f, d, h, s, T, F): send a number")
 
 
 def encode(address, *arguments):
@@ -124,4 +150,19 @@ def sent(arguments):
 
 def returning(targets, host, ports):
     """Those of `targets` (host, port) that are one of our own `ports` on `host`: what is sent there comes back."""
-    return [f"{name}:{port}" for name, port in targets if port in ports and name in ("127.0.0.1", "localhost", host)]
+    return [f"{name}:{port}" for name, port in targets if port in ports and _arrives(name, host)]
+
+
+def _arrives(name, host):
+    """Whether what is sent to `name` comes to who receives on `host`: on all addresses, by each that this machine has."""
+    return name in ("127.0.0.1", "localhost", host) or host == "0.0.0.0" and _is_own(name)
+
+
+def _is_own(name):
+    """Whether it is an address of this machine: no other can be bound."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((name, 0))
+        except (OSError, UnicodeError):  # another's, or no name at all: that is for whoever sends there
+            return False
+    return True
