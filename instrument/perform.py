@@ -45,6 +45,7 @@ EAR = 15.0  # s that a short show waits for the first word of `listen`
 ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these stretched
 SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
+USUAL = 60.0  # frames a second that every player plays; Windows calls a monitor of 59.94 Hz one of 59
 REPORT = 5.0  # s between two printed lines of rates
 UNBEGUN = "nothing recorded: it was ended before it began"
 DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
@@ -291,7 +292,7 @@ class Show:
     @property
     def _recorded(self):
         """Frames a second of a recording: those that are shown, but of a fast monitor no more than others play."""
-        return self._fps or min(self.screen.rate, 60.0)
+        return self._fps or (USUAL if self.screen.rate > USUAL - 2 else self.screen.rate)
 
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
