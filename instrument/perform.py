@@ -170,7 +170,7 @@ class Show:
             self.say(f"a preset that cannot be recalled: {fault}")
         self._open_hands(stack)
         self.ears = stack.enter_context(Ears(self.options, self._taught, self.say))
-        self._watch = Watch(self.ears.child, self.say)
+        self.watch = Watch(self.ears.child, self.say)
         self.teaching = self._school(self.classes)
         stack.callback(lambda: self.teaching.close())  # another may have taken its place by then
         self._open_eyes(stack)
@@ -348,7 +348,7 @@ class Show:
         self._pass_on_notice()
         self.control.frame(lambda name, argument: self._carry_out(name, argument, now))
         self.deck.update(now, self.values)
-        self.heard.update(self._watch.update(self.features.peek(), dt), dt)
+        self.heard.update(self.watch.update(self.features.peek(), dt), dt)
         self.clock.update(now, self.heard.features)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)

@@ -333,6 +333,11 @@ def test_the_hud_says_what_is_switched_on(show):
     assert show.dash.states() == show.rates.notes()
 
 
+def test_the_hud_says_as_long_as_it_lasts_that_listen_is_silent(show, monkeypatch):
+    monkeypatch.setattr(show.watch, "_lost", True)
+    assert "no word of `listen`" in show.dash.panel(time.perf_counter(), None).messages
+
+
 def test_r_brings_another_dream_and_tells_its_seed(show):
     seeds = lambda: {text for text in show.messages.fresh(time.perf_counter()) if "a fresh dream, dream.seed" in text}
     before = seeds()
