@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from .params import BY_NAME, DEFAULTS
-from .presets import LOOK, Glide, label, read
+from .presets import LOOK, Glide, read
 
 LEAST_MORPH = 2.0  # s; what `preset.morph` takes where show.morph is shorter
 # What a panic brings back. How loud the room is, what the machine can, and whether the stage is dark, it leaves.
@@ -17,20 +17,25 @@ class Deck:
     """
 
     def __init__(self, bank, control, clock, notice=print):
-        self.bank, self.path, self.message = bank, None, ""
+        self.bank, self.preset, self.message = bank, None, ""  # preset: the one in play, None before the first
         self._control, self._clock, self._notice = control, clock, notice
         self._writer = ThreadPoolExecutor(1, "presets")  # one after the other: each takes the next number
-        self._saving = []  # (what is to become of it, the preset that was in play)
-        self._saved = None  # the last one that was
+        self._saving = []  # (what is to become of it, the path of the preset that was in play)
+        self._saved = None  # path of the last one that was
         self._waiting = None  # (due, Preset, seconds)
         self._glide = None
-        self._before = None  # (path, values) of the look before the last recall or panic
+        self._before = None  # (preset, values) of the look before the last recall or panic
         self._numbered = None, 0  # (path, its number): to look it up means to read folders
 
     @property
+    def path(self):
+        """File of the preset in play, None before the first."""
+        return self.preset and self.preset.path
+
+    @property
     def name(self):
-        """Name of the preset in play, "" before the first."""
-        return label(self.path) if self.path else ""
+        """Title of the preset in play, "" before the first."""
+        return self.preset.title if self.preset else ""
 
     @property
     def number(self):
@@ -43,12 +48,16 @@ class Deck:
         """Carry out one of the preset commands; ValueError or OSError in one line, and nothing has changed."""
         self.message = ""
         if name == "preset.save":
-            self._saving.append((self._writer.submit(self.bank.save, values, argument if isinstance(argument, str) else ""), self.path))
+            self._saving.append((self._writer.submit(self._save, values, argument if isinstance(argument, str) else ""), self.path))
             self._glide = None  # what was saved stays
         elif name == "preset.back":
             self._go_back(values)
         else:
             self._recall(name, argument, now, values)
+
+    def _save(self, values, name):
+        """The preset that was saved. The writer's thread."""
+        return read(self.bank.save(values, name))
 
     def _recall(self, name, argument, now, values):
         self._wait_for_saved()  # it may be the one that is asked for
@@ -60,23 +69,23 @@ class Deck:
         self._waiting = due, preset, seconds
         if due > now and not self.message:
             unit = BY_NAME["show.quantise"].text(values["show.quantise"])
-            self.message = f"{label(preset.path)} comes with the {unit}, in {due - now:.1f} s"
+            self.message = f"{preset.title} comes with the {unit}, in {due - now:.1f} s"
 
     def _go_back(self, values):
         if self._waiting:  # not yet played: to go back is to leave all as it is
-            self.message = f"{label(self._waiting[1].path)} called off"
+            self.message = f"{self._waiting[1].title} called off"
             self._waiting = None
             return
         if self._before is None:
             raise ValueError("nothing to go back to: no preset was recalled and no panic pressed yet")
-        path, look = self._before
+        preset, look = self._before
         self._keep(values)
-        self._glide, self.path = None, path
+        self._glide, self.preset = None, preset
         self._control.apply(look)
 
     def _keep(self, values):
         """Remember the look as it is, or as it was about to be, to go back to."""
-        self._before = self.path, {**_look(values), **(self._glide.end if self._glide else {})}
+        self._before = self.preset, {**_look(values), **(self._glide.end if self._glide else {})}
 
     def _leave(self, values, coming):
         """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before. Nor
@@ -131,17 +140,17 @@ class Deck:
 
     def _see_saved(self, saving, before):
         try:
-            path = saving.result()
+            preset = saving.result()
         except (OSError, ValueError) as mistake:
             return self._notice(str(mistake))
         if self.path in (before, self._saved):  # nothing was recalled meanwhile
-            self.path = self._saved = path
-        self._notice(f"saved {path}")
+            self.preset, self._saved = preset, preset.path
+        self._notice(f"saved {preset.path}")
 
     def _begin(self, preset, seconds, now, values):
         if not (self._glide and preset.path == self.path):  # pressed twice: the look of before is the one before the first
             self._leave(values, preset.values)
-        self._glide, self.path = None, preset.path
+        self._glide, self.preset = None, preset
         if seconds <= 0:
             self._control.apply(preset.values)
         else:
@@ -151,7 +160,7 @@ class Deck:
     def panic(self, values):
         """The look to its defaults at once; whatever was on its way is forgotten."""
         self._leave(values, DEFAULTS)
-        self._waiting = self._glide = self.path = None
+        self._waiting = self._glide = self.preset = None
         self._control.apply(CALM)
 
 

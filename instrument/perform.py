@@ -158,7 +158,7 @@ class Show:
         self._load_eyes()
         self.screen, self.options = self._open_screen(options, stack)
         if first:
-            self.deck.path = first.path
+            self.deck.preset = first
             self.control.apply({**first.values, **options.values})
         self.features = Latest()
         self.messages = Messages()

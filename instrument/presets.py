@@ -25,6 +25,7 @@ LOOK = tuple(row for row in PARAMS
 # Of these what a file does not name is at its default. Its seed it need not name: another one is a dream that begins anew.
 _PLAIN = {row.name: row.default for row in LOOK if row.name != "dream.seed"}
 LONGEST = 60  # letters of a file name
+NUMBERED = re.compile(r"look \d+")  # a title that S wrote when none was shown: the file may well have another name by now
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def read(path):
     path = Path(path)
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows may begin a text with a mark
-        title, note = tree.pop("title", label(path)), tree.pop("note", "")
+        title, note = _title(tree.pop("title", "")) or label(path), tree.pop("note", "")
         rows = list(_flat(tree))
     except FileNotFoundError:
         raise FileNotFoundError(f"no preset file {path}") from None
@@ -52,7 +53,21 @@ def read(path):
         named = dict(_parsed(name, value) for name, value in rows)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return Preset(path, str(title), str(note), {**_PLAIN, **named})
+    return Preset(path, title, str(note), {**_PLAIN, **named})
+
+
+def _title(written):
+    """A title as it is shown, on one line; "" where nobody gave one."""
+    title = " ".join(str(written).split())
+    return "" if NUMBERED.fullmatch(title) else title
+
+
+def titled(path):
+    """The title of the preset in a file, or where that cannot be read the file's name."""
+    try:
+        return read(path).title
+    except (ValueError, OSError):
+        return label(path)
 
 
 def _fault(path):
@@ -84,9 +99,9 @@ def save(path, values, title="", note=""):
     import tomlkit
 
     document = tomlkit.document()
-    document["title"] = title or label(path)
-    if note:
-        document["note"] = note
+    for key, text in (("title", title), ("note", note)):
+        if text:
+            document[key] = text
     for row in LOOK:
         value = row.clamp(values.get(row.name, row.default))
         if value != row.default or row.name in _PLAIN:
@@ -136,9 +151,10 @@ class Bank:
         return [label(path) for path in self.paths()]
 
     def find(self, key):
-        """Path of a preset by number (from 1), or by name, which may be a number that none has; ValueError says what there is."""
+        """Path of a preset by number (from 1), or by name or title, which may be a number that none has; ValueError says what there
+        is. What no file is called may be a title: only then the files are read."""
         number = _number(key)
-        named = number is None or number > len(self.paths()) and _slug(str(key)) in map(_slug, self.names())
+        named = number is None or number > len(self.paths()) and self._called(str(key))
         return self._named(str(key)) if named else self._numbered(number)
 
     def load(self, key):
@@ -170,18 +186,20 @@ class Bank:
         folder = self.folders[-1]
         used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
         number = max(used, default=0) + 1
-        path = folder / f"{number:02d}-{self._free(_slug(name) or f'look-{number}')}.toml"
+        again = self._again(_slug(name) or f"look-{number}")
+        path = folder / f"{number:02d}-{_slug(name) or f'look-{number}'}{again.replace(' ', '-')}.toml"
         try:
-            save(path, values, name)
+            save(path, values, name and name + again)
         except OSError as error:
             raise OSError(f"{path}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
                           "--presets") from None
         return path
 
-    def _free(self, name):
+    def _again(self, name):
+        """What makes a file's name one that no other has: "" or " 2", " 3" and so on."""
         taken = {_slug(other) for other in self.names()}
-        tries = [name, *(f"{name}-{count}" for count in range(2, len(taken) + 3))]
-        return next(wanted for wanted in tries if wanted not in taken)
+        tries = ["", *(f" {count}" for count in range(2, len(taken) + 3))]
+        return next(again for again in tries if name + again.replace(" ", "-") not in taken)
 
     def _numbered(self, number):
         paths = self.paths()
@@ -191,19 +209,22 @@ class Bank:
         return paths[number - 1]
 
     def _named(self, name):
-        for spell in (_as_typed, _slug):
-            paths = self._by_name(spell)
-            if spell(name) and spell(name) in paths:
-                return paths[spell(name)]
+        if path := self._called(name):
+            return path
         names = [_slug(known) for known in self.names()]
         near = get_close_matches(_slug(name), names, 3, 0.5)
         cure = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}"
         raise ValueError(f"no preset {name!r} in {self._where()}: {cure}")
 
-    def _by_name(self, spell):
-        """{name: path}: of one name the user's own, and of those the first."""
+    def _called(self, name):
+        """Path of the preset of a name, else of a title, or None."""
         paths = [path for folder in self.folders for path in sorted(sorted(_files(folder)), key=_order)[::-1]]
-        return {spell(text(path)): path for text in (label, _stem) for path in paths}
+        for texts in ((label, _stem), (titled,)):
+            named = [(text(path), path) for text in texts for path in paths]  # of one name the user's own, and of those the first
+            for spell in (_as_typed, _slug):
+                if spell(name) and (path := {spell(text): path for text, path in named}.get(spell(name))):
+                    return path
+        return None
 
     def _where(self):
         return ", ".join(map(str, self.folders))

@@ -84,7 +84,7 @@ def test_an_osc_knob_turns_a_row(show):
 
 def test_a_preset_is_recalled_by_name_and_by_number(show):
     tell("/hs/preset/load", "galaxy")
-    play(show, lambda: show.deck.name == "galaxy" and show.values["zoom.mode"] == 6)
+    play(show, lambda: show.deck.name == "Galaxy" and show.values["zoom.mode"] == 6)
     tell("/hs/preset/load", 1)
     play(show, lambda: show.deck.number == 1)
 

@@ -59,13 +59,27 @@ def test_what_cannot_be_recalled_is_known_before_it_is_called_for(tmp_path):
 def test_labels_are_words_and_the_room_is_no_part_of_a_look(tmp_path):
     save(tmp_path / "02-my-look.toml", {**DEFAULTS, "zoom.mode": MODES.index("spiral"), "hear.gain": 12.0})
     text = (tmp_path / "02-my-look.toml").read_text()
-    assert text.startswith('title = "my look"\n') and '[zoom]\n' in text and 'mode = "spiral"\n' in text
+    assert "title" not in text and '[zoom]\n' in text and 'mode = "spiral"\n' in text
     assert "gain" not in text and "seed" not in text
 
 
 def test_title_and_note_are_kept(tmp_path):
     save(tmp_path / "a.toml", DEFAULTS, "Red", "for the encore")
     assert (read(tmp_path / "a.toml").title, read(tmp_path / "a.toml").note) == ("Red", "for the encore")
+
+
+def test_what_has_no_title_is_called_as_its_file_is_wherever_that_is_moved(tmp_path):
+    path = Bank([tmp_path]).save(DEFAULTS)
+    assert read(path).title == "look 1"
+    assert read(path.rename(tmp_path / "01-opener.toml")).title == "opener"
+    for written in ("look 13", "", " "):  # the first is what S wrote once
+        (tmp_path / "02-encore.toml").write_text(f'title = "{written}"\n')
+        assert read(tmp_path / "02-encore.toml").title == "encore"
+
+
+def test_a_title_is_one_line(tmp_path):
+    (tmp_path / "a.toml").write_text('title = """Opener:\n  the sea"""\n')
+    assert read(tmp_path / "a.toml").title == "Opener: the sea"
 
 
 @pytest.mark.parametrize("name", ["12-red-tunnel", "12_red tunnel", "12 red-tunnel", "red-tunnel"])
@@ -210,6 +224,23 @@ def test_names_of_all_scripts_are_told_apart(tmp_path, names):
 def test_a_name_of_another_script_is_kept_as_the_title(bank):
     path = bank.save(DEFAULTS, "夜の海")
     assert path.name.isascii() and read(path).title == "夜の海" and bank.find("夜の海") == path
+
+
+def test_a_title_recalls_its_preset_unless_a_file_has_that_name(tmp_path):
+    for stem, title in (("40-a", "Opener: the sea"), ("41-b", "c"), ("42-c", "2026")):
+        (tmp_path / f"{stem}.toml").write_text(f'title = "{title}"\n')
+    (tmp_path / "43-broken.toml").write_text("[dream")
+    bank = Bank([SHIPPED, tmp_path])
+    for key, stem in (("Opener: the sea", "40-a"), ("opener the SEA", "40-a"), ("a", "40-a"), ("c", "42-c"), ("2026", "42-c"),
+                      ("broken", "43-broken"), ("Kaleidoscope", "02-kaleidoscope")):
+        assert bank.find(key).stem == stem
+    with pytest.raises(ValueError, match="no preset"):
+        bank.find("the river")
+
+
+def test_what_is_saved_under_a_name_in_use_has_its_number_in_the_title_too(bank):
+    assert [read(bank.save(DEFAULTS, "夜 の海")).title for _ in range(3)] == ["夜 の海", "夜 の海 2", "夜 の海 3"]
+    assert bank.find("夜 の海 2") == bank.paths()[4]
 
 
 def test_a_folder_given_twice_is_one(tmp_path):

@@ -103,6 +103,20 @@ def test_a_preset_is_there_on_the_next_frame(deck):
     assert values_after(deck, 0.0)["zoom.speed"] == 2.0 and deck.name == "fast" and deck.number == 2
 
 
+def test_a_preset_is_shown_by_its_title(deck, tmp_path):
+    (tmp_path / "40-a.toml").write_text('title = "Opener: the sea"\n')
+    for key in ("a", "Opener: the sea"):
+        deck.ask("preset.load", key, 0.0, DEFAULTS)
+        values_after(deck, 0.0)
+        assert deck.name == "Opener: the sea" and deck.number == 3
+    save_now(deck, "夜の海", 0.0, DEFAULTS)
+    assert deck.name == "夜の海"
+    deck.ask("preset.load", "fast", 1.0, DEFAULTS)
+    deck.update(1.0, DEFAULTS)
+    deck.ask("preset.back", None, 1.0, DEFAULTS)
+    assert deck.name == "夜の海"
+
+
 def test_a_preset_glides_in(deck):
     deck.ask("preset.load", "slow", 0.0, DEFAULTS)
     values_after(deck, 0.0)
