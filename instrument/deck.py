@@ -24,7 +24,8 @@ class Deck:
         self._saved = None  # path of the last one that was
         self._waiting = None  # (due, Preset, seconds)
         self._glide = None
-        self._before = None  # (preset, values) of the look before the last recall or panic
+        # (preset, values) before the last recall or panic: of the look, and of what else that preset has set
+        self._before = None
         self._numbered = None, 0  # (path, its number): to look it up means to read folders
 
     @property
@@ -79,20 +80,25 @@ class Deck:
         if self._before is None:
             raise ValueError("nothing to go back to: no preset was recalled and no panic pressed yet")
         preset, look = self._before
-        self._keep(values)
+        self._keep(values, look)
         self._glide, self.preset = None, preset
         self._control.apply(look)
 
-    def _keep(self, values):
-        """Remember the look as it is, or as it was about to be, to go back to."""
-        self._before = self.preset, {**_look(values), **(self._glide.end if self._glide else {})}
+    def _keep(self, values, coming):
+        """Remember the look and all rows of `coming` as they are, or as they were about to be, to go back to."""
+        kept = {name: values[name] for name in (*_look(values), *coming)}
+        self._before = self.preset, {**kept, **(self._glide.end if self._glide else {})}
 
     def _leave(self, values, coming):
-        """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before. Nor
-        within the same frame, in which the values are still those of before."""
-        changes = any(values[row.name] != coming.get(row.name, values[row.name]) for row in LOOK)
-        if changes and not (self._before and self._before[1] == _look(values)):
-            self._keep(values)
+        """Remember what is there, unless it is the coming one already: pressing again must not lose the one before. Nor
+        within the same frame, in which the values are still those of before: then only what else is to change."""
+        if all(values[name] == value for name, value in coming.items()):
+            return
+        preset, before = self._before or (None, {})
+        if before and all(values[name] == value for name, value in before.items()):
+            self._before = preset, {name: values[name] for name in (*before, *coming)}
+        else:
+            self._keep(values, coming)
 
     def _wanted(self, name, argument):
         if name in ("preset.next", "preset.previous"):
@@ -159,7 +165,7 @@ class Deck:
 
     def panic(self, values):
         """The look to its defaults at once; whatever was on its way is forgotten."""
-        self._leave(values, DEFAULTS)
+        self._leave(values, _look(DEFAULTS))
         self._waiting = self._glide = self.preset = None
         self._control.apply(CALM)
 

@@ -220,6 +220,60 @@ def test_the_look_before_a_recall_or_a_panic_comes_back(deck):
     assert values_after(deck, 3.0) == recalled
 
 
+ROOM = {"hear.gain": 12.0, "dream.size": 1024.0, "show.master": 0.25, "show.quantise": 2.0}
+
+
+@pytest.fixture
+def room(deck, tmp_path):
+    """A preset that sets the room too, another that sets nothing else, and the values before them."""
+    rows = "".join(f'"{name}" = {value}\n' for name, value in ROOM.items() if name != "show.quantise") + '"show.quantise" = "bar"\n'
+    (tmp_path / "05-room.toml").write_text(rows + '"zoom.speed" = 1.5\n')
+    (tmp_path / "06-only-room.toml").write_text(rows)
+    deck._control.submit({"hear.gain": 3.0, "post.hue": 33.0})
+    return deck._control.frame()
+
+
+@pytest.mark.parametrize("glide", [0.0, 4.0])
+@pytest.mark.parametrize("until", [0.0, 2.0, 9.0])
+def test_what_a_preset_has_set_beyond_the_look_goes_back_and_forth_with_it(deck, room, glide, until):
+    deck._control.submit({"show.morph": glide})
+    before = deck._control.frame()
+    press(deck, "room", 0.0)
+    values_after(deck, until)
+    preset = {**ROOM, "zoom.speed": 1.5}
+    for now, wanted in ((10.0, before), (11.0, preset), (12.0, before)):
+        deck.ask("preset.back", None, now, deck._control.frame())
+        values = values_after(deck, now)
+        assert {name: values[name] for name in preset} == {name: wanted[name] for name in preset}
+    assert deck.name == ""
+
+
+def test_a_preset_that_sets_the_room_alone_can_be_left(deck, room):
+    deck._control.apply(deck.bank.load("only room").values | {name: room[name] for name in ROOM})
+    before = press(deck, "only room", 0.0)
+    assert before["hear.gain"] == 12.0
+    deck.ask("preset.back", None, 1.0, before)
+    assert {name: values_after(deck, 1.0)[name] for name in ROOM} == {name: room[name] for name in ROOM}
+
+
+def test_what_the_next_preset_leaves_alone_stays_on_the_way_back(deck, room):
+    press(deck, "room", 0.0)
+    deck._control.submit({"show.quantise": 0.0})
+    press(deck, "fast", 1.0)
+    deck._control.submit({"hear.gain": 7.0})  # by hand: no preset's business
+    deck.ask("preset.back", None, 2.0, deck._control.frame())
+    values = values_after(deck, 2.0)
+    assert (values["hear.gain"], values["zoom.speed"], deck.name) == (7.0, 1.5, "room")
+
+
+def test_of_two_presets_in_one_frame_both_are_left(deck, room):
+    for name in ("fast", "room"):
+        deck._begin(deck.bank.load(name), 0.0, 0.0, room)
+    deck.ask("preset.back", None, 1.0, deck._control.frame())
+    values = values_after(deck, 1.0)
+    assert values == room and deck.name == ""
+
+
 def press(deck, what, now):
     if what == "panic":
         deck.panic(deck._control.frame())
