@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from .lastlook import LastLook
 from .params import BY_NAME, DEFAULTS
 from .presets import LOOK, Glide, read
 
@@ -13,13 +14,15 @@ CALM = {row.name: row.default for row in LOOK} | {"show.freeze": 0.0, "show.mast
 class Deck:
     """Recalls presets of `bank` into `control`. Main thread; time is passed in (s).
 
-    `notice(text)` is told, in one line, where a preset was saved, or why not: no frame waits for a disk.
+    `notice(text)` is told, in one line, where a preset was saved, or why not: no frame waits for a disk. `keep`: the look as it
+    is goes into the file `bank.last`.
     """
 
-    def __init__(self, bank, control, clock, notice=print):
+    def __init__(self, bank, control, clock, notice=print, keep=False):
         self.bank, self.preset, self.message = bank, None, ""  # preset: the one in play, None before the first
         self._control, self._clock, self._notice = control, clock, notice
         self._writer = ThreadPoolExecutor(1, "presets")  # one after the other: each takes the next number
+        self._last = LastLook(bank.last, self._writer.submit, notice) if keep else None
         self._saving = []  # (what is to become of it, the path of the preset that was in play)
         self._saved = None  # path of the last one that was
         self._waiting = None  # (due, Preset, seconds)
@@ -44,6 +47,11 @@ class Deck:
         if self._numbered[0] != self.path:
             self._numbered = self.path, self.bank.number(self.path) if self.path else 0
         return self._numbered[1]
+
+    @property
+    def left(self):
+        """The look that the show before left, a preset, or None."""
+        return self._last and self._last.left
 
     def ask(self, name, argument, now, values):
         """Carry out one of the preset commands; ValueError or OSError in one line, and nothing has changed."""
@@ -107,7 +115,8 @@ class Deck:
             return self._beside(1)
         if argument in (None, ""):
             raise ValueError(f"{name} needs a preset's number or name")
-        return read(self.bank.find(argument))
+        path = self.bank.find(argument)
+        return self.left if self.left and path == self.left.path else read(path)  # the file has the look of this show by now
 
     def _beside(self, step):
         """The next preset that can be read, so that a broken one does not bar the way; it is said."""
@@ -134,10 +143,14 @@ class Deck:
             self._control.apply(self._glide.step(now, values))
             if self._glide.done(now):
                 self._glide = None
+        if self._last:
+            self._last.update(now, self._control.values)
 
     def close(self):
         """Wait until all is saved, and say so."""
         self._wait_for_saved()
+        if self._last:
+            self._last.close(self._control.values)
         self._writer.shutdown()
 
     def _wait_for_saved(self):

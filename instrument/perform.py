@@ -74,6 +74,7 @@ class PerformOptions:
     monitor: str | None = None
     preset: str | None = None
     presets: str | None = None
+    keep: bool = True  # the look as it last was, for the next show
     shaders: str | None = None
     dream_threads: int | None = None
     network: str | None = None
@@ -151,7 +152,7 @@ class Show:
         self.control = Control(options.values)
         self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
         self.bank = open_bank(options.presets, new=True)
-        self.deck = Deck(self.bank, self.control, self.clock, self.say)
+        self.deck = Deck(self.bank, self.control, self.clock, self.say, options.keep)
         stack.callback(self._save_presets)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
@@ -166,6 +167,8 @@ class Show:
         self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
+        if self.deck.left and any(self.values[name] != value for name, value in self.deck.left.values.items()):
+            self.say("the look that the last show ended with is kept: --preset last begins with it, /hs/preset/load last recalls it")
         for fault in self.bank.faults().values():  # now, not when it is called for on stage
             self.say(f"a preset that cannot be recalled: {fault}")
         self._open_hands(stack)

@@ -24,6 +24,7 @@ LOOK = tuple(row for row in PARAMS
 
 # Of these what a file does not name is at its default. Its seed it need not name: another one is a dream that begins anew.
 _PLAIN = {row.name: row.default for row in LOOK if row.name != "dream.seed"}
+OWN, LAST = Path(".hearsee") / "presets", Path(".hearsee") / "last.toml"  # in the home folder
 LONGEST = 60  # letters of a file name
 NUMBERED = re.compile(r"look \d+")  # a title that S wrote when none was shown: the file may well have another name by now
 
@@ -137,9 +138,11 @@ class Bank:
     counted from 1 in the order of the numbers that file names begin with.
 
     Of the same number the user's comes first: a file that begins with 01 is on the first key.
+    `last`: the file with the look as it last was, "last" where no preset has that name; None: there is none.
     """
 
-    def __init__(self, folders):
+    def __init__(self, folders, last=None):
+        self.last = last
         folders = {Path(folder).resolve(): Path(folder) for folder in reversed(folders)}  # one given twice is the user's
         self.folders = list(folders.values())[::-1]
 
@@ -224,7 +227,7 @@ class Bank:
             for spell in (_as_typed, _slug):
                 if spell(name) and (path := {spell(text): path for text, path in named}.get(spell(name))):
                     return path
-        return None
+        return self.last if self.last and _slug(name) == LAST.stem and self.last.exists() else None
 
     def _where(self):
         return ", ".join(map(str, self.folders))
@@ -235,13 +238,13 @@ def open_bank(folder=None, new=False):
 
     OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
     """
-    own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
+    own = Path(folder) if folder else Path.home() / OWN
     # A drive of Windows that is not plugged in has nothing that exists.
     there = next((path for path in (own, *own.absolute().parents) if path.exists()), None)
     if folder and not (there and there.is_dir() and (new or there == own)):
         raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
                       "(*.toml), such as `hearsee perform` makes when you press S")
-    return Bank([ROOT / "presets", own])
+    return Bank([ROOT / "presets", own], Path.home() / LAST)
 
 
 def _files(folder):

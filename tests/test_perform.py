@@ -21,11 +21,13 @@ import torch
 from helpers import port_pair
 
 from instrument.cursor import turned
+from instrument.lastlook import EVERY
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote
 from instrument.osc.wire import bundles, encode
 from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, UNBEGUN, PerformOptions, Show, perform
+from instrument.presets import LAST, read
 from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
 
@@ -336,6 +338,15 @@ def test_the_hud_says_what_is_switched_on(show):
 def test_the_hud_says_as_long_as_it_lasts_that_listen_is_silent(show, monkeypatch):
     monkeypatch.setattr(show.watch, "_lost", True)
     assert "no word of `listen`" in show.dash.panel(time.perf_counter(), None).messages
+
+
+def test_the_look_is_kept_in_the_home_folder(show):
+    show.control.submit({"post.hue": 21.0})
+    play(show, lambda: show.values["post.hue"] == 21.0)
+    show.deck.update(time.perf_counter() + 2 * EVERY, show.values)
+    show.deck._writer.submit(int).result()
+    assert read(Path.home() / LAST).values["post.hue"] == 21.0
+    show.control.submit({"post.hue": 0.0})
 
 
 def test_r_brings_another_dream_and_tells_its_seed(show):

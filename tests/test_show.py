@@ -7,7 +7,7 @@ from instrument.control import Control
 from instrument.deck import Deck
 from instrument.heard import Heard
 from instrument.params import DEFAULTS
-from instrument.presets import Bank, save
+from instrument.presets import Bank, read, save
 
 DOG = {"class.dog": 0.9, "class.horn": 0.1, "known": 1.0, "top.name": "dog", "top.prob": 0.9}
 HORN = {"class.dog": 0.1, "class.horn": 0.9, "known": 1.0, "top.name": "horn", "top.prob": 0.9}
@@ -160,6 +160,89 @@ def test_next_and_previous_go_round(deck):
         deck.ask(name, None, 0.0, DEFAULTS)
         values_after(deck, 0.0)
         assert deck.name == wanted
+
+
+@pytest.fixture
+def show(tmp_path):
+    """A function that begins a show, as a deck, in the same home folder as the one before; `told` is what it says."""
+    def begin():
+        told = []
+        deck = Deck(Bank([tmp_path / "presets"], tmp_path / "last.toml"), Control(), Clock(), told.append, keep=True)
+        deck.told = told
+        return deck
+
+    return begin
+
+
+def turn(deck, values, seconds):
+    """Turn knobs at the first of these seconds."""
+    for now in seconds:
+        values_after(deck, now)
+        deck._control.submit(values)
+        values = {}
+    deck._writer.submit(int).result()  # behind all that is being saved
+
+
+TURNED = {"post.hue": 77.0, "post.mirror": 5.0, "zoom.speed": -0.4}
+
+
+def test_what_was_turned_is_there_after_a_crash(show):
+    turn(show(), TURNED, range(30))  # and it is gone without another word
+    after = show()
+    assert after.left.values.items() >= TURNED.items()
+    after.ask("preset.load", "last", 0.0, DEFAULTS)
+    assert values_after(after, 0.0).items() >= TURNED.items() and after.name == "last" and after.number == 0
+
+
+def test_a_crash_costs_the_last_seconds_only_and_the_end_nothing(show):
+    deck = show()
+    turn(deck, TURNED, range(30))
+    turn(deck, {"post.hue": 78.0}, range(30, 32))
+    assert read(deck.bank.last).values["post.hue"] == 77.0
+    deck.close()
+    assert read(deck.bank.last).values["post.hue"] == 78.0 and deck.told == []
+
+
+def test_a_show_that_is_only_begun_leaves_the_look_of_the_last_one(show):
+    first = show()
+    turn(first, TURNED, range(30))
+    first.close()
+    begun = show()
+    turn(begun, {}, range(100))
+    begun.close()
+    assert show().left.values.items() >= TURNED.items()
+
+
+def test_the_last_look_is_that_of_the_show_before_as_long_as_this_one_lasts(show):
+    turn(show(), TURNED, range(30))
+    now = show()
+    turn(now, {"post.hue": -20.0}, range(30))
+    now.ask("preset.load", "last", 40.0, now._control.values)
+    assert values_after(now, 40.0)["post.hue"] == 77.0
+
+
+def test_a_preset_may_be_called_last(show):
+    turn(show(), TURNED, range(30))
+    deck = show()
+    path = deck.bank.save({**DEFAULTS, "post.hue": 11.0}, "last")
+    assert deck.bank.find("last") == path
+
+
+def test_a_look_that_cannot_be_kept_is_said_once_and_is_kept_when_there_is_room(show, tmp_path):
+    deck = show()
+    (tmp_path / "last.toml.part").mkdir()  # as a disk that takes nothing
+    turn(deck, TURNED, range(100))
+    assert len(deck.told) == 1 and "last.toml: the look is not kept" in deck.told[0] and "\n" not in deck.told[0]
+    (tmp_path / "last.toml.part").rmdir()
+    turn(deck, {}, range(100, 120))
+    assert show().left.values.items() >= TURNED.items() and len(deck.told) == 1
+
+
+def test_a_broken_last_look_is_none(show, tmp_path):
+    (tmp_path / "last.toml").write_text("[dream")
+    assert show().left is None
+    with pytest.raises(ValueError, match="last.toml"):
+        show().ask("preset.load", "last", 0.0, DEFAULTS)
 
 
 def test_a_preset_waits_for_the_beat(deck):
