@@ -10,12 +10,14 @@ import math
 import re
 import tomllib
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
 
 from .features import in_ascii
-from .files import ROOT, write_whole
+from .files import ROOT, held, write_whole
 from .params import BY_NAME, PARAMS, SLOTS, SWITCH, found
 
 LOOK = tuple(row for row in PARAMS
@@ -25,6 +27,7 @@ LOOK = tuple(row for row in PARAMS
 # Of these what a file does not name is at its default. Its seed it need not name: another one is a dream that begins anew.
 _PLAIN = {row.name: row.default for row in LOOK if row.name != "dream.seed"}
 OWN, LAST = Path(".hearsee") / "presets", Path(".hearsee") / "last.toml"  # in the home folder
+PATIENCE = 5.0  # s that a preset waits until another show has saved one
 LONGEST = 60  # letters of a file name
 NUMBERED = re.compile(r"look \d+")  # a title that S wrote when none was shown: the file may well have another name by now
 
@@ -184,19 +187,37 @@ class Bank:
     def save(self, values, name=""):
         """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten.
 
-        OSError in one line where it cannot be written.
+        Of two shows that save into one folder at once the second waits for the first. OSError in one line where it cannot be
+        written.
         """
         folder = self.folders[-1]
-        used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
-        number = max(used, default=0) + 1
-        again = self._again(_slug(name) or f"look-{number}")
-        path = folder / f"{number:02d}-{_slug(name) or f'look-{number}'}{again.replace(' ', '-')}.toml"
         try:
-            save(path, values, name and name + again)
+            folder.mkdir(parents=True, exist_ok=True)
+            with held(folder / ".saving", PATIENCE):
+                return self._save(folder, values, name)
         except OSError as error:
-            raise OSError(f"{path}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
+            raise OSError(f"{folder}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
                           "--presets") from None
+
+    def _save(self, folder, values, name):
+        path, title = self._claimed(folder, name)
+        try:
+            save(path, values, title)
+        except OSError:
+            path.unlink()
+            raise
         return path
+
+    def _claimed(self, folder, name):
+        """(a new and empty file, its title): on a disk without locks another show may take the same name a moment before."""
+        used = [number for number in map(_order, self.paths()) if number < math.inf]
+        for number in count(max(used, default=0) + 1):
+            plain = _slug(name) or f"look-{number}"
+            again = self._again(plain)
+            path = folder / f"{number:02d}-{plain}{again.replace(' ', '-')}.toml"
+            with suppress(FileExistsError):
+                open(path, "x").close()
+                return path, name and name + again
 
     def _again(self, name):
         """What makes a file's name one that no other has: "" or " 2", " 3" and so on."""

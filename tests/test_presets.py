@@ -2,10 +2,13 @@
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+from helpers import full_disk
 
 from instrument import files
 from instrument.modulation import modulate
@@ -191,6 +194,38 @@ def test_saving_never_overwrites(bank):
     assert len(set(bank.paths())) == 7
     assert bank.load("red").values == look(chance(1))
     assert bank.number(paths[0]) == 4
+
+
+def test_shows_that_save_into_one_folder_at_once_take_neither_number_nor_name_of_each_other(bank):
+    banks = [bank, Bank(bank.folders)]
+    with ThreadPoolExecutor(2) as shows:
+        saved = [path for paths in shows.map(lambda each: [each.save(chance(1), "look") for _ in range(12)], banks) for path in paths]
+    numbers, names = zip(*(path.stem.split("-", 1) for path in saved))
+    assert len(set(numbers)) == len(set(names)) == 24 == len({read(path).title for path in saved})
+    assert not list(bank.folders[-1].glob(".*"))
+
+
+def test_on_a_disk_without_locks_no_show_overwrites_what_another_saves_meanwhile(bank, monkeypatch):
+    """The other one saves after this one has chosen its number and name."""
+    monkeypatch.setattr("instrument.presets.held", lambda *_: nullcontext(True))
+    other, chosen, paths = Bank(bank.folders), bank._again, []
+
+    def again(name):
+        found = chosen(name)
+        if not paths:
+            paths.append(other.save({**DEFAULTS, "post.hue": 7.0}, "look"))
+        return found
+
+    bank._again = again
+    mine = bank.save({**DEFAULTS, "post.hue": 8.0}, "look")
+    assert read(paths[0]).values["post.hue"] == 7.0 and read(mine).values["post.hue"] == 8.0
+    assert [path.name for path in (*paths, mine)] == ["04-look.toml", "05-look-2.toml"]
+
+
+def test_a_preset_that_cannot_be_written_leaves_no_file(bank):
+    with full_disk(100), pytest.raises(OSError, match="preset not saved"):
+        bank.save(chance(1), "look")
+    assert not list(bank.folders[-1].iterdir())
 
 
 def test_what_is_saved_comes_behind_the_highest_number(bank):

@@ -175,12 +175,12 @@ def show(tmp_path):
 
 
 def turn(deck, values, seconds):
-    """Turn knobs at the first of these seconds."""
+    """Turn knobs at the first of these seconds; the disk keeps up."""
     for now in seconds:
         values_after(deck, now)
         deck._control.submit(values)
+        deck._writer.submit(int).result()  # behind all that is being saved
         values = {}
-    deck._writer.submit(int).result()  # behind all that is being saved
 
 
 TURNED = {"post.hue": 77.0, "post.mirror": 5.0, "zoom.speed": -0.4}
