@@ -85,10 +85,11 @@ class Dash:
         return [*show.messages.fresh(now)[-MESSAGES:], *arrows, *self.states(), *show.renderer.messages]
 
     def states(self):
-        """Lines about what lasts: rows that are switched on, a recording, what the governor overrode, dreams that fail."""
+        """Lines about what lasts: a `listen` that is silent, rows that are switched on, a recording, what the governor overrode,
+        dreams that fail."""
         show = self._show
         on = [row.name.partition(".")[2] for row in SWITCHES if show.values[row.name]] + ["recording"] * show.video.running
-        return [text for text in (", ".join(on), *show.rates.notes()) if text]
+        return [text for text in (show.watch.state, ", ".join(on), *show.rates.notes()) if text]
 
     def _page(self, now):
         """The rows round the one that the player's fingers are on, for a while after they were."""

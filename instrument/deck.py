@@ -2,8 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from .lastlook import LastLook
 from .params import BY_NAME, DEFAULTS
-from .presets import LOOK, Glide, label, read
+from .presets import LOOK, Glide, read
 
 LEAST_MORPH = 2.0  # s; what `preset.morph` takes where show.morph is shorter
 # What a panic brings back. How loud the room is, what the machine can, and whether the stage is dark, it leaves.
@@ -13,24 +14,32 @@ CALM = {row.name: row.default for row in LOOK} | {"show.freeze": 0.0, "show.mast
 class Deck:
     """Recalls presets of `bank` into `control`. Main thread; time is passed in (s).
 
-    `notice(text)` is told, in one line, where a preset was saved, or why not: no frame waits for a disk.
+    `notice(text)` is told, in one line, where a preset was saved, or why not: no frame waits for a disk. `keep`: the look as it
+    is goes into the file `bank.last`.
     """
 
-    def __init__(self, bank, control, clock, notice=print):
-        self.bank, self.path, self.message = bank, None, ""
+    def __init__(self, bank, control, clock, notice=print, keep=False):
+        self.bank, self.preset, self.message = bank, None, ""  # preset: the one in play, None before the first
         self._control, self._clock, self._notice = control, clock, notice
         self._writer = ThreadPoolExecutor(1, "presets")  # one after the other: each takes the next number
-        self._saving = []  # (what is to become of it, the preset that was in play)
-        self._saved = None  # the last one that was
+        self._last = LastLook(bank.last, self._writer.submit, notice) if keep else None
+        self._saving = []  # (what is to become of it, the path of the preset that was in play)
+        self._saved = None  # path of the last one that was
         self._waiting = None  # (due, Preset, seconds)
         self._glide = None
-        self._before = None  # (path, values) of the look before the last recall or panic
+        # (preset, values) before the last recall or panic: of the look, and of what else that preset has set
+        self._before = None
         self._numbered = None, 0  # (path, its number): to look it up means to read folders
 
     @property
+    def path(self):
+        """File of the preset in play, None before the first."""
+        return self.preset and self.preset.path
+
+    @property
     def name(self):
-        """Name of the preset in play, "" before the first."""
-        return label(self.path) if self.path else ""
+        """Title of the preset in play, "" before the first."""
+        return self.preset.title if self.preset else ""
 
     @property
     def number(self):
@@ -39,16 +48,25 @@ class Deck:
             self._numbered = self.path, self.bank.number(self.path) if self.path else 0
         return self._numbered[1]
 
+    @property
+    def left(self):
+        """The look that the show before left, a preset, or None."""
+        return self._last and self._last.left
+
     def ask(self, name, argument, now, values):
         """Carry out one of the preset commands; ValueError or OSError in one line, and nothing has changed."""
         self.message = ""
         if name == "preset.save":
-            self._saving.append((self._writer.submit(self.bank.save, values, argument if isinstance(argument, str) else ""), self.path))
+            self._saving.append((self._writer.submit(self._save, values, argument if isinstance(argument, str) else ""), self.path))
             self._glide = None  # what was saved stays
         elif name == "preset.back":
             self._go_back(values)
         else:
             self._recall(name, argument, now, values)
+
+    def _save(self, values, name):
+        """The preset that was saved. The writer's thread."""
+        return read(self.bank.save(values, name))
 
     def _recall(self, name, argument, now, values):
         self._wait_for_saved()  # it may be the one that is asked for
@@ -60,30 +78,35 @@ class Deck:
         self._waiting = due, preset, seconds
         if due > now and not self.message:
             unit = BY_NAME["show.quantise"].text(values["show.quantise"])
-            self.message = f"{label(preset.path)} comes with the {unit}, in {due - now:.1f} s"
+            self.message = f"{preset.title} comes with the {unit}, in {due - now:.1f} s"
 
     def _go_back(self, values):
         if self._waiting:  # not yet played: to go back is to leave all as it is
-            self.message = f"{label(self._waiting[1].path)} called off"
+            self.message = f"{self._waiting[1].title} called off"
             self._waiting = None
             return
         if self._before is None:
             raise ValueError("nothing to go back to: no preset was recalled and no panic pressed yet")
-        path, look = self._before
-        self._keep(values)
-        self._glide, self.path = None, path
+        preset, look = self._before
+        self._keep(values, look)
+        self._glide, self.preset = None, preset
         self._control.apply(look)
 
-    def _keep(self, values):
-        """Remember the look as it is, or as it was about to be, to go back to."""
-        self._before = self.path, {**_look(values), **(self._glide.end if self._glide else {})}
+    def _keep(self, values, coming):
+        """Remember the look and all rows of `coming` as they are, or as they were about to be, to go back to."""
+        kept = {name: values[name] for name in (*_look(values), *coming)}
+        self._before = self.preset, {**kept, **(self._glide.end if self._glide else {})}
 
     def _leave(self, values, coming):
-        """Remember the look as it is, unless it is the coming one already: pressing again must not lose the one before. Nor
-        within the same frame, in which the values are still those of before."""
-        changes = any(values[row.name] != coming.get(row.name, values[row.name]) for row in LOOK)
-        if changes and not (self._before and self._before[1] == _look(values)):
-            self._keep(values)
+        """Remember what is there, unless it is the coming one already: pressing again must not lose the one before. Nor
+        within the same frame, in which the values are still those of before: then only what else is to change."""
+        if all(values[name] == value for name, value in coming.items()):
+            return
+        preset, before = self._before or (None, {})
+        if before and all(values[name] == value for name, value in before.items()):
+            self._before = preset, {name: values[name] for name in (*before, *coming)}
+        else:
+            self._keep(values, coming)
 
     def _wanted(self, name, argument):
         if name in ("preset.next", "preset.previous"):
@@ -92,7 +115,8 @@ class Deck:
             return self._beside(1)
         if argument in (None, ""):
             raise ValueError(f"{name} needs a preset's number or name")
-        return read(self.bank.find(argument))
+        path = self.bank.find(argument)
+        return self.left if self.left and path == self.left.path else read(path)  # the file has the look of this show by now
 
     def _beside(self, step):
         """The next preset that can be read, so that a broken one does not bar the way; it is said."""
@@ -119,10 +143,14 @@ class Deck:
             self._control.apply(self._glide.step(now, values))
             if self._glide.done(now):
                 self._glide = None
+        if self._last:
+            self._last.update(now, self._control.values)
 
     def close(self):
         """Wait until all is saved, and say so."""
         self._wait_for_saved()
+        if self._last:
+            self._last.close(self._control.values)
         self._writer.shutdown()
 
     def _wait_for_saved(self):
@@ -131,17 +159,17 @@ class Deck:
 
     def _see_saved(self, saving, before):
         try:
-            path = saving.result()
+            preset = saving.result()
         except (OSError, ValueError) as mistake:
             return self._notice(str(mistake))
         if self.path in (before, self._saved):  # nothing was recalled meanwhile
-            self.path = self._saved = path
-        self._notice(f"saved {path}")
+            self.preset, self._saved = preset, preset.path
+        self._notice(f"saved {preset.path}")
 
     def _begin(self, preset, seconds, now, values):
         if not (self._glide and preset.path == self.path):  # pressed twice: the look of before is the one before the first
             self._leave(values, preset.values)
-        self._glide, self.path = None, preset.path
+        self._glide, self.preset = None, preset
         if seconds <= 0:
             self._control.apply(preset.values)
         else:
@@ -150,8 +178,8 @@ class Deck:
 
     def panic(self, values):
         """The look to its defaults at once; whatever was on its way is forgotten."""
-        self._leave(values, DEFAULTS)
-        self._waiting = self._glide = self.path = None
+        self._leave(values, _look(DEFAULTS))
+        self._waiting = self._glide = self.preset = None
         self._control.apply(CALM)
 
 

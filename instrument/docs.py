@@ -95,7 +95,7 @@ def keys():
 def looks():
     """The presets that ship, by number, with the note each has; those a player saved here have none."""
     found = [presets.read(path) for path in presets.Bank([ROOT / "presets"]).paths()]
-    rows = [(number, presets.label(look.path), look.note) for number, look in enumerate(found, 1) if look.note]
+    rows = [(number, look.title, look.note) for number, look in enumerate(found, 1) if look.note]
     return table(("", "preset", "look"), rows)
 
 

@@ -106,6 +106,12 @@ class Watch:
             self._deaf()
         return quiet(features) if self._silent >= DEAF else features
 
+    @property
+    def state(self):
+        """What lasts, in a line: "" while `listen` is heard, has said all that it had to say, or is not expected."""
+        never = self._ears and self._tick is None and self._waited >= FIRST
+        return "no word of `listen`" * bool(self._lost or never)
+
     def _excused(self, features):
         """Silent because its file has ended, or, before it publishes classes,
         because loading torch holds its threads."""
@@ -148,6 +154,7 @@ class Watch:
 
 
 def quiet(features):
-    """The features with all levels at 0, nothing known and no beat: what was last received no longer sounds."""
+    """The features with all levels at 0, nothing known, no beat and no rates: what was last received no longer sounds, nor is
+    anything decided."""
     silent = {name: 0.0 for name in features if name == "known" or name.startswith("audio.")}
-    return {name: value for name, value in features.items() if not name.startswith("beat.")} | silent
+    return {name: value for name, value in features.items() if not name.startswith(("beat.", "stat."))} | silent

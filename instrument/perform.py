@@ -45,6 +45,7 @@ EAR = 15.0  # s that a short show waits for the first word of `listen`
 ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these stretched
 SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
+USUAL = 60.0  # frames a second that every player plays; Windows calls a monitor of 59.94 Hz one of 59
 REPORT = 5.0  # s between two printed lines of rates
 UNBEGUN = "nothing recorded: it was ended before it began"
 DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
@@ -73,6 +74,7 @@ class PerformOptions:
     monitor: str | None = None
     preset: str | None = None
     presets: str | None = None
+    keep: bool = True  # the look as it last was, for the next show
     shaders: str | None = None
     dream_threads: int | None = None
     network: str | None = None
@@ -150,14 +152,14 @@ class Show:
         self.control = Control(options.values)
         self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
         self.bank = open_bank(options.presets, new=True)
-        self.deck = Deck(self.bank, self.control, self.clock, self.say)
+        self.deck = Deck(self.bank, self.control, self.clock, self.say, options.keep)
         stack.callback(self._save_presets)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
         self._load_eyes()
         self.screen, self.options = self._open_screen(options, stack)
         if first:
-            self.deck.path = first.path
+            self.deck.preset = first
             self.control.apply({**first.values, **options.values})
         self.features = Latest()
         self.messages = Messages()
@@ -165,11 +167,13 @@ class Show:
         self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
+        if self.deck.left and any(self.values[name] != value for name, value in self.deck.left.values.items()):
+            self.say("the look that the last show ended with is kept: --preset last begins with it, /hs/preset/load last recalls it")
         for fault in self.bank.faults().values():  # now, not when it is called for on stage
             self.say(f"a preset that cannot be recalled: {fault}")
         self._open_hands(stack)
         self.ears = stack.enter_context(Ears(self.options, self._taught, self.say))
-        self._watch = Watch(self.ears.child, self.say)
+        self.watch = Watch(self.ears.child, self.say)
         self.teaching = self._school(self.classes)
         stack.callback(lambda: self.teaching.close())  # another may have taken its place by then
         self._open_eyes(stack)
@@ -291,7 +295,7 @@ class Show:
     @property
     def _recorded(self):
         """Frames a second of a recording: those that are shown, but of a fast monitor no more than others play."""
-        return self._fps or min(self.screen.rate, 60.0)
+        return self._fps or (USUAL if self.screen.rate > USUAL - 2 else self.screen.rate)
 
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
@@ -347,7 +351,7 @@ class Show:
         self._pass_on_notice()
         self.control.frame(lambda name, argument: self._carry_out(name, argument, now))
         self.deck.update(now, self.values)
-        self.heard.update(self._watch.update(self.features.peek(), dt), dt, self.values["hear.hold"])
+        self.heard.update(self.watch.update(self.features.peek(), dt), dt, self.values["hear.hold"])
         self.clock.update(now, self.heard.features)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)

@@ -10,12 +10,14 @@ import math
 import re
 import tomllib
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
 
 from .features import in_ascii
-from .files import ROOT, write_whole
+from .files import ROOT, held, write_whole
 from .params import BY_NAME, PARAMS, SLOTS, SWITCH, found
 
 LOOK = tuple(row for row in PARAMS
@@ -24,7 +26,10 @@ LOOK = tuple(row for row in PARAMS
 
 # Of these what a file does not name is at its default. Its seed it need not name: another one is a dream that begins anew.
 _PLAIN = {row.name: row.default for row in LOOK if row.name != "dream.seed"}
+OWN, LAST = Path(".hearsee") / "presets", Path(".hearsee") / "last.toml"  # in the home folder
+PATIENCE = 5.0  # s that a preset waits until another show has saved one
 LONGEST = 60  # letters of a file name
+NUMBERED = re.compile(r"look \d+")  # a title that S wrote when none was shown: the file may well have another name by now
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def read(path):
     path = Path(path)
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows may begin a text with a mark
-        title, note = tree.pop("title", label(path)), tree.pop("note", "")
+        title, note = _title(tree.pop("title", "")) or label(path), tree.pop("note", "")
         rows = list(_flat(tree))
     except FileNotFoundError:
         raise FileNotFoundError(f"no preset file {path}") from None
@@ -52,7 +57,21 @@ def read(path):
         named = dict(_parsed(name, value) for name, value in rows)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return Preset(path, str(title), str(note), {**_PLAIN, **named})
+    return Preset(path, title, str(note), {**_PLAIN, **named})
+
+
+def _title(written):
+    """A title as it is shown, on one line; "" where nobody gave one."""
+    title = " ".join(str(written).split())
+    return "" if NUMBERED.fullmatch(title) else title
+
+
+def titled(path):
+    """The title of the preset in a file, or where that cannot be read the file's name."""
+    try:
+        return read(path).title
+    except (ValueError, OSError):
+        return label(path)
 
 
 def _fault(path):
@@ -84,9 +103,9 @@ def save(path, values, title="", note=""):
     import tomlkit
 
     document = tomlkit.document()
-    document["title"] = title or label(path)
-    if note:
-        document["note"] = note
+    for key, text in (("title", title), ("note", note)):
+        if text:
+            document[key] = text
     for row in LOOK:
         value = row.clamp(values.get(row.name, row.default))
         if value != row.default or row.name in _PLAIN:
@@ -122,9 +141,11 @@ class Bank:
     counted from 1 in the order of the numbers that file names begin with.
 
     Of the same number the user's comes first: a file that begins with 01 is on the first key.
+    `last`: the file with the look as it last was, "last" where no preset has that name; None: there is none.
     """
 
-    def __init__(self, folders):
+    def __init__(self, folders, last=None):
+        self.last = last
         folders = {Path(folder).resolve(): Path(folder) for folder in reversed(folders)}  # one given twice is the user's
         self.folders = list(folders.values())[::-1]
 
@@ -136,9 +157,10 @@ class Bank:
         return [label(path) for path in self.paths()]
 
     def find(self, key):
-        """Path of a preset by number (from 1), or by name, which may be a number that none has; ValueError says what there is."""
+        """Path of a preset by number (from 1), or by name or title, which may be a number that none has; ValueError says what there
+        is. What no file is called may be a title: only then the files are read."""
         number = _number(key)
-        named = number is None or number > len(self.paths()) and _slug(str(key)) in map(_slug, self.names())
+        named = number is None or number > len(self.paths()) and self._called(str(key))
         return self._named(str(key)) if named else self._numbered(number)
 
     def load(self, key):
@@ -165,23 +187,43 @@ class Bank:
     def save(self, values, name=""):
         """Save as a new file of the user's folder under a free number and name; the path. Nothing is overwritten.
 
-        OSError in one line where it cannot be written.
+        Of two shows that save into one folder at once the second waits for the first. OSError in one line where it cannot be
+        written.
         """
         folder = self.folders[-1]
-        used = [int(found[1]) for path in self.paths() if (found := re.match(r"(\d+)", path.name))]
-        number = max(used, default=0) + 1
-        path = folder / f"{number:02d}-{self._free(_slug(name) or f'look-{number}')}.toml"
         try:
-            save(path, values, name)
+            folder.mkdir(parents=True, exist_ok=True)
+            with held(folder / ".saving", PATIENCE):
+                return self._save(folder, values, name)
         except OSError as error:
-            raise OSError(f"{path}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
+            raise OSError(f"{folder}: preset not saved ({error.strerror or error}); choose a folder that can be written by "
                           "--presets") from None
+
+    def _save(self, folder, values, name):
+        path, title = self._claimed(folder, name)
+        try:
+            save(path, values, title)
+        except OSError:
+            path.unlink()
+            raise
         return path
 
-    def _free(self, name):
+    def _claimed(self, folder, name):
+        """(a new and empty file, its title): on a disk without locks another show may take the same name a moment before."""
+        used = [number for number in map(_order, self.paths()) if number < math.inf]
+        for number in count(max(used, default=0) + 1):
+            plain = _slug(name) or f"look-{number}"
+            again = self._again(plain)
+            path = folder / f"{number:02d}-{plain}{again.replace(' ', '-')}.toml"
+            with suppress(FileExistsError):
+                open(path, "x").close()
+                return path, name and name + again
+
+    def _again(self, name):
+        """What makes a file's name one that no other has: "" or " 2", " 3" and so on."""
         taken = {_slug(other) for other in self.names()}
-        tries = [name, *(f"{name}-{count}" for count in range(2, len(taken) + 3))]
-        return next(wanted for wanted in tries if wanted not in taken)
+        tries = ["", *(f" {count}" for count in range(2, len(taken) + 3))]
+        return next(again for again in tries if name + again.replace(" ", "-") not in taken)
 
     def _numbered(self, number):
         paths = self.paths()
@@ -191,19 +233,22 @@ class Bank:
         return paths[number - 1]
 
     def _named(self, name):
-        for spell in (_as_typed, _slug):
-            paths = self._by_name(spell)
-            if spell(name) and spell(name) in paths:
-                return paths[spell(name)]
+        if path := self._called(name):
+            return path
         names = [_slug(known) for known in self.names()]
         near = get_close_matches(_slug(name), names, 3, 0.5)
         cure = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}"
         raise ValueError(f"no preset {name!r} in {self._where()}: {cure}")
 
-    def _by_name(self, spell):
-        """{name: path}: of one name the user's own, and of those the first."""
+    def _called(self, name):
+        """Path of the preset of a name, else of a title, or None."""
         paths = [path for folder in self.folders for path in sorted(sorted(_files(folder)), key=_order)[::-1]]
-        return {spell(text(path)): path for text in (label, _stem) for path in paths}
+        for texts in ((label, _stem), (titled,)):
+            named = [(text(path), path) for text in texts for path in paths]  # of one name the user's own, and of those the first
+            for spell in (_as_typed, _slug):
+                if spell(name) and (path := {spell(text): path for text, path in named}.get(spell(name))):
+                    return path
+        return self.last if self.last and _slug(name) == LAST.stem and self.last.exists() else None
 
     def _where(self):
         return ", ".join(map(str, self.folders))
@@ -214,13 +259,13 @@ def open_bank(folder=None, new=False):
 
     OSError in one line where `folder` is none; a `new` one need not be there: the first preset that is saved makes it.
     """
-    own = Path(folder) if folder else Path.home() / ".hearsee" / "presets"
+    own = Path(folder) if folder else Path.home() / OWN
     # A drive of Windows that is not plugged in has nothing that exists.
     there = next((path for path in (own, *own.absolute().parents) if path.exists()), None)
     if folder and not (there and there.is_dir() and (new or there == own)):
         raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
                       "(*.toml), such as `hearsee perform` makes when you press S")
-    return Bank([ROOT / "presets", own])
+    return Bank([ROOT / "presets", own], Path.home() / LAST)
 
 
 def _files(folder):

@@ -31,9 +31,9 @@ class Rates:
 
     def lines(self, features):
         """Two lines for the HUD."""
-        latency = features.get("stat.latency_ms", 0.0)
+        latency = f"   {features['stat.latency_ms']:.0f} ms" if "stat.latency_ms" in features else ""
         return (f"{self.frame_rate:.0f} fps   {self.dream_rate:.1f} dreams/s",
-                f"{features.get('stat.hops_per_s', 0.0):.0f} decisions/s   {latency:.0f} ms")
+                f"{features.get('stat.hops_per_s', 0.0):.0f} decisions/s{latency}")
 
     @property
     def frame_rate(self):

@@ -256,6 +256,16 @@ def test_a_preset_folder_that_is_not_there_yet_is_said_and_made_by_the_first_pre
     assert path.parent == folder and open_bank(str(folder)).names()[-1] == "mine"
 
 
+def test_presets_are_listed_by_their_titles(tmp_path, capfd):
+    (tmp_path / "40-a.toml").write_text('title = "夜の海"\n', encoding="utf-8")
+    (tmp_path / "41-red-tunnel.toml").write_text('title = "Red tunnel"\n')
+    (tmp_path / "42-torn.toml").write_text("[dream")
+    with pytest.raises(SystemExit, match="1"):
+        main(["presets", "--presets", str(tmp_path)])
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines[-3:-1]] == ["夜の海  (a)", "Red tunnel"] and "torn  cannot be recalled" in lines[-1]
+
+
 @pytest.mark.parametrize("letter", ("\x04", "\x1a"))
 def test_the_key_that_ends_teaching_elsewhere_ends_it_here_too(monkeypatch, letter):
     """Ctrl-D is a letter to Windows, and the next Enter would begin an example."""

@@ -250,6 +250,17 @@ def test_a_page_is_all_in_the_picture_whatever_its_shape(hud, screen, size):
     assert not page[: panel[0] + 1, : panel[1] + 1].any()
 
 
+@pytest.mark.parametrize("size", ((1280, 720), (640, 360), (1280, 256), (3840, 1080)))
+def test_no_message_runs_below_the_page_beside_the_panel(hud, screen, size):
+    def picture(message, page):
+        return narrow(screen, hud, Panel(bars=BARS, page=page, messages=message), size)
+
+    page, long = Page(BY_NAME["mod.1.source"], DEFAULTS, ("a note",)), ("the disk is full: " + "make room " * 40,)
+    covered = (picture((), page) != picture((), None)).any(2)
+    assert covered.any() and (picture(long, page)[covered] == picture((), page)[covered]).all()
+    assert (picture(long, page) != picture((long[0] + "now",), page)).any()
+
+
 @pytest.mark.parametrize("size", SHAPES)
 def test_names_of_any_length_stay_in_the_panel_and_off_the_bars(hud, screen, size):
     def picture(name):

@@ -27,6 +27,7 @@ from instrument.listen import Listener, ListenOptions, Network, Reach, Still, ru
 from instrument.osc import Receiver, Remote, Sender
 from instrument.osc.wire import encode
 from instrument.parent import Parent
+from instrument.rates import Rates
 from instrument.supervisor import Supervisor
 
 CLASSES = ("low", "high")
@@ -345,7 +346,8 @@ def test_only_the_end_of_the_sound_is_an_end_by_itself(free_port, which):
 
 # the watch
 
-HEARD = {"known": 1.0, "audio.level": 0.5, "audio.pulse": 0.5, "beat.phase": 0.25, "top.name": "bark", "class.bark": 0.9}
+HEARD = {"known": 1.0, "audio.level": 0.5, "audio.pulse": 0.5, "beat.phase": 0.25, "top.name": "bark", "class.bark": 0.9,
+         "stat.hops_per_s": 21.0, "stat.latency_ms": 43.0}
 
 
 class Ears:
@@ -455,6 +457,31 @@ def test_a_listen_elsewhere_that_falls_silent_is_said():
     passing(10, 51, False)
     passing(1, 52)
     assert [text.split(":")[0] for text in told] == ["no word of `listen` for 2 s", "`listen` is heard again"]
+
+
+@pytest.mark.parametrize("ears", [Ears, lambda: None], ids=["its own", "elsewhere"])
+def test_as_long_as_listen_is_silent_that_stands_there_and_no_rate_does(ears):
+    watch, _, passing = watched(ears())
+    rates = Rates()
+    assert watch.state == "" and "21 decisions/s   43 ms" in rates.lines(passing(10, 1))
+    for _ in range(3):
+        assert "0 decisions/s" in rates.lines(passing(20, 500, False)) and watch.state == "no word of `listen`"
+    assert "21 decisions/s   43 ms" in rates.lines(passing(1, 501)) and watch.state == ""
+
+
+def test_what_was_never_expected_or_has_ended_is_not_missed():
+    for ears, missed in ((Ears(), True), (None, False)):
+        watch, _, _ = watched(ears)
+        for _ in range(int(FIRST * 10)):
+            assert watch.state == ""
+            watch.update(None, 0.1)
+        watch.update(None, 0.1)
+        assert bool(watch.state) == missed
+    watch, _, passing = watched(ears := Ears())
+    passing(1, 1)
+    ears.ended = True
+    passing(60, 50, False)
+    assert watch.state == ""
 
 
 def test_quiet_takes_nothing_but_the_sound():

@@ -22,11 +22,13 @@ import torch
 from helpers import port_pair
 
 from instrument.cursor import turned
+from instrument.lastlook import EVERY
 from instrument.model.card import DEFAULT
 from instrument.osc import Remote
 from instrument.osc.wire import bundles, decoded, encode
 from instrument.params import COMMANDS
 from instrument.perform import HOPELESS, SURE, UNBEGUN, PerformOptions, Show, perform
+from instrument.presets import LAST, read
 from instrument.render.passes import Memory
 from instrument.render.record import Recorder
 from instrument.signals import BROKEN_OFF
@@ -86,7 +88,7 @@ def test_an_osc_knob_turns_a_row(show):
 
 @pytest.mark.parametrize("hold, dreamt", [(1.0, "siren"), (0.0, "drilling")])
 def test_the_show_dreams_of_what_is_held(show, monkeypatch, hold, dreamt):
-    monkeypatch.setattr(show._watch, "update", lambda *_: {"class.drilling": 1.0, "known": 1.0, "top.name": "siren", "top.prob": 0.0})
+    monkeypatch.setattr(show.watch, "update", lambda *_: {"class.drilling": 1.0, "known": 1.0, "top.name": "siren", "top.prob": 0.0})
     show.control.apply({"hear.hold": hold})
     play(show, lambda: show.heard.weights.get(dreamt, 0.0) > 0.9)
     show.control.apply({"hear.hold": 0.0})
@@ -111,7 +113,7 @@ def asked(stranger):
 
 def test_a_preset_is_recalled_by_name_and_by_number(show):
     tell("/hs/preset/load", "galaxy")
-    play(show, lambda: show.deck.name == "galaxy" and show.values["zoom.mode"] == 6)
+    play(show, lambda: show.deck.name == "Galaxy" and show.values["zoom.mode"] == 6)
     tell("/hs/preset/load", 1)
     play(show, lambda: show.deck.number == 1)
 
@@ -366,6 +368,20 @@ def test_the_hud_says_what_is_switched_on(show):
     show.control.submit({"show.blackout": 0.0, "hear.hold": 0.0})
     play(show, lambda: not show.values["show.blackout"])
     assert show.dash.states() == show.rates.notes()
+
+
+def test_the_hud_says_as_long_as_it_lasts_that_listen_is_silent(show, monkeypatch):
+    monkeypatch.setattr(show.watch, "_lost", True)
+    assert "no word of `listen`" in show.dash.panel(time.perf_counter(), None).messages
+
+
+def test_the_look_is_kept_in_the_home_folder(show):
+    show.control.submit({"post.hue": 21.0})
+    play(show, lambda: show.values["post.hue"] == 21.0)
+    show.deck.update(time.perf_counter() + 2 * EVERY, show.values)
+    show.deck._writer.submit(int).result()
+    assert read(Path.home() / LAST).values["post.hue"] == 21.0
+    show.control.submit({"post.hue": 0.0})
 
 
 def test_r_brings_another_dream_and_tells_its_seed(show):

@@ -2,10 +2,13 @@
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+from helpers import full_disk
 
 from instrument import files
 from instrument.modulation import modulate
@@ -59,13 +62,27 @@ def test_what_cannot_be_recalled_is_known_before_it_is_called_for(tmp_path):
 def test_labels_are_words_and_the_room_is_no_part_of_a_look(tmp_path):
     save(tmp_path / "02-my-look.toml", {**DEFAULTS, "zoom.mode": MODES.index("spiral"), "hear.gain": 12.0})
     text = (tmp_path / "02-my-look.toml").read_text()
-    assert text.startswith('title = "my look"\n') and '[zoom]\n' in text and 'mode = "spiral"\n' in text
+    assert "title" not in text and '[zoom]\n' in text and 'mode = "spiral"\n' in text
     assert "gain" not in text and "seed" not in text
 
 
 def test_title_and_note_are_kept(tmp_path):
     save(tmp_path / "a.toml", DEFAULTS, "Red", "for the encore")
     assert (read(tmp_path / "a.toml").title, read(tmp_path / "a.toml").note) == ("Red", "for the encore")
+
+
+def test_what_has_no_title_is_called_as_its_file_is_wherever_that_is_moved(tmp_path):
+    path = Bank([tmp_path]).save(DEFAULTS)
+    assert read(path).title == "look 1"
+    assert read(path.rename(tmp_path / "01-opener.toml")).title == "opener"
+    for written in ("look 13", "", " "):  # the first is what S wrote once
+        (tmp_path / "02-encore.toml").write_text(f'title = "{written}"\n')
+        assert read(tmp_path / "02-encore.toml").title == "encore"
+
+
+def test_a_title_is_one_line(tmp_path):
+    (tmp_path / "a.toml").write_text('title = """Opener:\n  the sea"""\n')
+    assert read(tmp_path / "a.toml").title == "Opener: the sea"
 
 
 @pytest.mark.parametrize("name", ["12-red-tunnel", "12_red tunnel", "12 red-tunnel", "red-tunnel"])
@@ -179,6 +196,38 @@ def test_saving_never_overwrites(bank):
     assert bank.number(paths[0]) == 4
 
 
+def test_shows_that_save_into_one_folder_at_once_take_neither_number_nor_name_of_each_other(bank):
+    banks = [bank, Bank(bank.folders)]
+    with ThreadPoolExecutor(2) as shows:
+        saved = [path for paths in shows.map(lambda each: [each.save(chance(1), "look") for _ in range(12)], banks) for path in paths]
+    numbers, names = zip(*(path.stem.split("-", 1) for path in saved))
+    assert len(set(numbers)) == len(set(names)) == 24 == len({read(path).title for path in saved})
+    assert not list(bank.folders[-1].glob(".*"))
+
+
+def test_on_a_disk_without_locks_no_show_overwrites_what_another_saves_meanwhile(bank, monkeypatch):
+    """The other one saves after this one has chosen its number and name."""
+    monkeypatch.setattr("instrument.presets.held", lambda *_: nullcontext(True))
+    other, chosen, paths = Bank(bank.folders), bank._again, []
+
+    def again(name):
+        found = chosen(name)
+        if not paths:
+            paths.append(other.save({**DEFAULTS, "post.hue": 7.0}, "look"))
+        return found
+
+    bank._again = again
+    mine = bank.save({**DEFAULTS, "post.hue": 8.0}, "look")
+    assert read(paths[0]).values["post.hue"] == 7.0 and read(mine).values["post.hue"] == 8.0
+    assert [path.name for path in (*paths, mine)] == ["04-look.toml", "05-look-2.toml"]
+
+
+def test_a_preset_that_cannot_be_written_leaves_no_file(bank):
+    with full_disk(100), pytest.raises(OSError, match="preset not saved"):
+        bank.save(chance(1), "look")
+    assert not list(bank.folders[-1].iterdir())
+
+
 def test_what_is_saved_comes_behind_the_highest_number(bank):
     save(bank.folders[-1] / "40-late.toml", chance(1))
     assert bank.save(chance(2), "latest").name == "41-latest.toml"
@@ -210,6 +259,23 @@ def test_names_of_all_scripts_are_told_apart(tmp_path, names):
 def test_a_name_of_another_script_is_kept_as_the_title(bank):
     path = bank.save(DEFAULTS, "夜の海")
     assert path.name.isascii() and read(path).title == "夜の海" and bank.find("夜の海") == path
+
+
+def test_a_title_recalls_its_preset_unless_a_file_has_that_name(tmp_path):
+    for stem, title in (("40-a", "Opener: the sea"), ("41-b", "c"), ("42-c", "2026")):
+        (tmp_path / f"{stem}.toml").write_text(f'title = "{title}"\n')
+    (tmp_path / "43-broken.toml").write_text("[dream")
+    bank = Bank([SHIPPED, tmp_path])
+    for key, stem in (("Opener: the sea", "40-a"), ("opener the SEA", "40-a"), ("a", "40-a"), ("c", "42-c"), ("2026", "42-c"),
+                      ("broken", "43-broken"), ("Kaleidoscope", "02-kaleidoscope")):
+        assert bank.find(key).stem == stem
+    with pytest.raises(ValueError, match="no preset"):
+        bank.find("the river")
+
+
+def test_what_is_saved_under_a_name_in_use_has_its_number_in_the_title_too(bank):
+    assert [read(bank.save(DEFAULTS, "夜 の海")).title for _ in range(3)] == ["夜 の海", "夜 の海 2", "夜 の海 3"]
+    assert bank.find("夜 の海 2") == bank.paths()[4]
 
 
 def test_a_folder_given_twice_is_one(tmp_path):

@@ -23,7 +23,7 @@ from instrument.audio.files import open_sound
 from instrument.audio.ring import Ring, _path
 from instrument.console import Messages
 from instrument.perform import Show
-from instrument.render.record import Recorder, prepare, screenshot
+from instrument.render.record import NEXT, Recorder, number_at, prepare, screenshot
 from instrument.signals import as_before, ended_in_order
 from instrument.video import Track, Video
 
@@ -102,6 +102,24 @@ def test_the_video_follows_the_clock(screen, tmp_path):
 def test_a_show_of_more_pictures_a_second_than_its_video_is_recorded_at_its_speed(screen, tmp_path):
     record(screen, tmp_path / "quick.mp4", np.arange(60) / 60)
     assert len(frames(tmp_path / "quick.mp4")) == 31
+
+
+@pytest.mark.parametrize("rate, jitter", [(59.94, 0.0), (59.94, 0.001), (60.0, 0.001), (60.02, 0.001), (120.0, 0.001), (144.0, 0.001)])
+def test_a_monitor_of_nearly_the_rate_is_recorded_without_judder(rate, jitter):
+    """In 40 s as many pictures are repeated or left out as the rates differ by, and each is less than one picture off its time."""
+    clock, numbers = random.Random(1), [-1]
+    for shown in range(int(40 * rate)):
+        at = 60 * (shown / rate + clock.gauss(0, jitter) * (shown > 0))
+        if (number := number_at(at, numbers[-1])) > numbers[-1]:
+            assert abs(number - at) <= NEXT
+            numbers.append(number)
+    repeated, left_out = numbers[-1] + 2 - len(numbers), int(40 * rate) + 1 - len(numbers)
+    assert repeated <= max(40 * (60 - rate), 0) + 1 and left_out <= max(40 * (rate - 60), 0) + 1
+
+
+@pytest.mark.parametrize("monitor, recorded", [(30.0, 30.0), (50.0, 50.0), (59.0, 60.0), (60.0, 60.0), (144.0, 60.0)])
+def test_a_recording_has_the_rate_of_the_monitor_and_no_more_than_others_play(monitor, recorded):
+    assert Show._recorded.fget(SimpleNamespace(_fps=0.0, screen=SimpleNamespace(rate=monitor))) == recorded
 
 
 def test_sound_is_what_it_was_when_it_was_given(screen, tmp_path):

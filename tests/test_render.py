@@ -25,7 +25,7 @@ from instrument.render.passes import keep, neutral
 from instrument.render.renderer import LAP, Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
-from instrument.render.window import EGL_CUDA_DEVICE, Window, _cuda_device, _egl_extension, _key_name, _present
+from instrument.render.window import EGL_CUDA_DEVICE, Window, _cuda_device, _egl_extension, _for_us, _key_name, _present
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64
@@ -780,6 +780,25 @@ def test_keys_are_named_by_what_they_print_and_digits_by_their_place(key, printe
     assert _key_name(keyboard, getattr(glfw, key), 0) == name
 
 
+@pytest.mark.parametrize("name", ["p", "s", "c", "1", "left", "tab", "f1", "enter", "escape"])
+def test_a_key_that_is_pressed_with_ctrl_alt_super_or_cmd_is_not_for_the_show(name):
+    glfw = pytest.importorskip("glfw")
+    for locked in (0, glfw.MOD_SHIFT, glfw.MOD_CAPS_LOCK | glfw.MOD_NUM_LOCK):
+        assert _for_us(glfw, name, locked)
+        assert not any(_for_us(glfw, name, locked | held) for held in (glfw.MOD_CONTROL, glfw.MOD_SUPER, glfw.MOD_CONTROL | glfw.MOD_SUPER))
+        assert _for_us(glfw, name, locked | glfw.MOD_ALT) == (name == "enter")
+
+
+@pytest.mark.parametrize("system, name, kept", [
+    ("win32", "-", True), ("win32", "+", True), ("win32", "left", False), ("win32", "delete", False), ("win32", "x", False),
+    ("linux", "t", False), ("darwin", "p", False)])
+def test_what_altgr_prints_on_windows_is_for_the_show(monkeypatch, system, name, kept):
+    glfw = pytest.importorskip("glfw")
+    monkeypatch.setattr(sys, "platform", system)
+    assert _for_us(glfw, name, glfw.MOD_CONTROL | glfw.MOD_ALT) == kept
+    assert not _for_us(glfw, name, glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER)
+
+
 WINDOW = """
 import sys
 import numpy as np
@@ -801,6 +820,10 @@ for key in (glfw.KEY_DOWN, glfw.KEY_EQUAL, glfw.KEY_KP_SUBTRACT, glfw.KEY_B, glf
     for action in (glfw.PRESS, glfw.REPEAT, glfw.RELEASE):  # only what may repeat does so while it is held
         screen._key(handle, key, glfw.get_key_scancode(key), action, 0)
 assert screen.begin() == ["down", "down", "+", "+", "-", "-", "b", "t", "t up"]
+for key in (glfw.KEY_P, glfw.KEY_EQUAL, glfw.KEY_T):
+    for action in (glfw.PRESS, glfw.REPEAT, glfw.RELEASE):  # what began before Ctrl was held still ends
+        screen._key(handle, key, glfw.get_key_scancode(key), action, glfw.MOD_CONTROL)
+assert screen.begin() == ["t up"]
 glfw.set_window_size(handle, 400, 300)
 while screen.size != (400, 300):
     screen.begin()

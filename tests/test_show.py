@@ -7,7 +7,7 @@ from instrument.control import Control
 from instrument.deck import Deck
 from instrument.heard import Heard
 from instrument.params import DEFAULTS
-from instrument.presets import Bank, save
+from instrument.presets import Bank, read, save
 
 DOG = {"class.dog": 0.9, "class.horn": 0.1, "known": 1.0, "top.name": "dog", "top.prob": 0.9}
 HORN = {"class.dog": 0.1, "class.horn": 0.9, "known": 1.0, "top.name": "horn", "top.prob": 0.9}
@@ -133,6 +133,20 @@ def test_a_preset_is_there_on_the_next_frame(deck):
     assert values_after(deck, 0.0)["zoom.speed"] == 2.0 and deck.name == "fast" and deck.number == 2
 
 
+def test_a_preset_is_shown_by_its_title(deck, tmp_path):
+    (tmp_path / "40-a.toml").write_text('title = "Opener: the sea"\n')
+    for key in ("a", "Opener: the sea"):
+        deck.ask("preset.load", key, 0.0, DEFAULTS)
+        values_after(deck, 0.0)
+        assert deck.name == "Opener: the sea" and deck.number == 3
+    save_now(deck, "夜の海", 0.0, DEFAULTS)
+    assert deck.name == "夜の海"
+    deck.ask("preset.load", "fast", 1.0, DEFAULTS)
+    deck.update(1.0, DEFAULTS)
+    deck.ask("preset.back", None, 1.0, DEFAULTS)
+    assert deck.name == "夜の海"
+
+
 def test_a_preset_glides_in(deck):
     deck.ask("preset.load", "slow", 0.0, DEFAULTS)
     values_after(deck, 0.0)
@@ -176,6 +190,89 @@ def test_next_and_previous_go_round(deck):
         deck.ask(name, None, 0.0, DEFAULTS)
         values_after(deck, 0.0)
         assert deck.name == wanted
+
+
+@pytest.fixture
+def show(tmp_path):
+    """A function that begins a show, as a deck, in the same home folder as the one before; `told` is what it says."""
+    def begin():
+        told = []
+        deck = Deck(Bank([tmp_path / "presets"], tmp_path / "last.toml"), Control(), Clock(), told.append, keep=True)
+        deck.told = told
+        return deck
+
+    return begin
+
+
+def turn(deck, values, seconds):
+    """Turn knobs at the first of these seconds; the disk keeps up."""
+    for now in seconds:
+        values_after(deck, now)
+        deck._control.submit(values)
+        deck._writer.submit(int).result()  # behind all that is being saved
+        values = {}
+
+
+TURNED = {"post.hue": 77.0, "post.mirror": 5.0, "zoom.speed": -0.4}
+
+
+def test_what_was_turned_is_there_after_a_crash(show):
+    turn(show(), TURNED, range(30))  # and it is gone without another word
+    after = show()
+    assert after.left.values.items() >= TURNED.items()
+    after.ask("preset.load", "last", 0.0, DEFAULTS)
+    assert values_after(after, 0.0).items() >= TURNED.items() and after.name == "last" and after.number == 0
+
+
+def test_a_crash_costs_the_last_seconds_only_and_the_end_nothing(show):
+    deck = show()
+    turn(deck, TURNED, range(30))
+    turn(deck, {"post.hue": 78.0}, range(30, 32))
+    assert read(deck.bank.last).values["post.hue"] == 77.0
+    deck.close()
+    assert read(deck.bank.last).values["post.hue"] == 78.0 and deck.told == []
+
+
+def test_a_show_that_is_only_begun_leaves_the_look_of_the_last_one(show):
+    first = show()
+    turn(first, TURNED, range(30))
+    first.close()
+    begun = show()
+    turn(begun, {}, range(100))
+    begun.close()
+    assert show().left.values.items() >= TURNED.items()
+
+
+def test_the_last_look_is_that_of_the_show_before_as_long_as_this_one_lasts(show):
+    turn(show(), TURNED, range(30))
+    now = show()
+    turn(now, {"post.hue": -20.0}, range(30))
+    now.ask("preset.load", "last", 40.0, now._control.values)
+    assert values_after(now, 40.0)["post.hue"] == 77.0
+
+
+def test_a_preset_may_be_called_last(show):
+    turn(show(), TURNED, range(30))
+    deck = show()
+    path = deck.bank.save({**DEFAULTS, "post.hue": 11.0}, "last")
+    assert deck.bank.find("last") == path
+
+
+def test_a_look_that_cannot_be_kept_is_said_once_and_is_kept_when_there_is_room(show, tmp_path):
+    deck = show()
+    (tmp_path / "last.toml.part").mkdir()  # as a disk that takes nothing
+    turn(deck, TURNED, range(100))
+    assert len(deck.told) == 1 and "last.toml: the look is not kept" in deck.told[0] and "\n" not in deck.told[0]
+    (tmp_path / "last.toml.part").rmdir()
+    turn(deck, {}, range(100, 120))
+    assert show().left.values.items() >= TURNED.items() and len(deck.told) == 1
+
+
+def test_a_broken_last_look_is_none(show, tmp_path):
+    (tmp_path / "last.toml").write_text("[dream")
+    assert show().left is None
+    with pytest.raises(ValueError, match="last.toml"):
+        show().ask("preset.load", "last", 0.0, DEFAULTS)
 
 
 def test_a_preset_waits_for_the_beat(deck):
@@ -234,6 +331,60 @@ def test_the_look_before_a_recall_or_a_panic_comes_back(deck):
     deck.panic(recalled)
     deck.ask("preset.back", None, 3.0, values_after(deck, 3.0))
     assert values_after(deck, 3.0) == recalled
+
+
+ROOM = {"hear.gain": 12.0, "dream.size": 1024.0, "show.master": 0.25, "show.quantise": 2.0}
+
+
+@pytest.fixture
+def room(deck, tmp_path):
+    """A preset that sets the room too, another that sets nothing else, and the values before them."""
+    rows = "".join(f'"{name}" = {value}\n' for name, value in ROOM.items() if name != "show.quantise") + '"show.quantise" = "bar"\n'
+    (tmp_path / "05-room.toml").write_text(rows + '"zoom.speed" = 1.5\n')
+    (tmp_path / "06-only-room.toml").write_text(rows)
+    deck._control.submit({"hear.gain": 3.0, "post.hue": 33.0})
+    return deck._control.frame()
+
+
+@pytest.mark.parametrize("glide", [0.0, 4.0])
+@pytest.mark.parametrize("until", [0.0, 2.0, 9.0])
+def test_what_a_preset_has_set_beyond_the_look_goes_back_and_forth_with_it(deck, room, glide, until):
+    deck._control.submit({"show.morph": glide})
+    before = deck._control.frame()
+    press(deck, "room", 0.0)
+    values_after(deck, until)
+    preset = {**ROOM, "zoom.speed": 1.5}
+    for now, wanted in ((10.0, before), (11.0, preset), (12.0, before)):
+        deck.ask("preset.back", None, now, deck._control.frame())
+        values = values_after(deck, now)
+        assert {name: values[name] for name in preset} == {name: wanted[name] for name in preset}
+    assert deck.name == ""
+
+
+def test_a_preset_that_sets_the_room_alone_can_be_left(deck, room):
+    deck._control.apply(deck.bank.load("only room").values | {name: room[name] for name in ROOM})
+    before = press(deck, "only room", 0.0)
+    assert before["hear.gain"] == 12.0
+    deck.ask("preset.back", None, 1.0, before)
+    assert {name: values_after(deck, 1.0)[name] for name in ROOM} == {name: room[name] for name in ROOM}
+
+
+def test_what_the_next_preset_leaves_alone_stays_on_the_way_back(deck, room):
+    press(deck, "room", 0.0)
+    deck._control.submit({"show.quantise": 0.0})
+    press(deck, "fast", 1.0)
+    deck._control.submit({"hear.gain": 7.0})  # by hand: no preset's business
+    deck.ask("preset.back", None, 2.0, deck._control.frame())
+    values = values_after(deck, 2.0)
+    assert (values["hear.gain"], values["zoom.speed"], deck.name) == (7.0, 1.5, "room")
+
+
+def test_of_two_presets_in_one_frame_both_are_left(deck, room):
+    for name in ("fast", "room"):
+        deck._begin(deck.bank.load(name), 0.0, 0.0, room)
+    deck.ask("preset.back", None, 1.0, deck._control.frame())
+    values = values_after(deck, 1.0)
+    assert values == room and deck.name == ""
 
 
 def press(deck, what, now):

@@ -62,7 +62,7 @@ def show(options):
     from ..perform import PerformOptions
     from .show import show_rows
 
-    return show_rows(PerformOptions(audio="demo", headless=True, size=options.size, fps=options.fps, no_hud=True, port=10081,
+    return show_rows(PerformOptions(audio="demo", headless=True, size=options.size, fps=options.fps, no_hud=True, keep=False, port=10081,
                                     target=[], model=options.model, network=options.network), options.seconds)
 
 

@@ -24,12 +24,14 @@ def presets_flags(command):
 
 
 def run_presets(options):
-    from ..presets import open_bank
+    from ..presets import label, open_bank, titled
 
     bank = open_bank(options.presets)
     faults = bank.faults()
-    for number, (path, name) in enumerate(zip(bank.paths(), bank.names(), strict=True), 1):
-        print(f"{number:3} {name}" + (f"  cannot be recalled: {faults[path]}" if path in faults else ""))
+    for number, path in enumerate(bank.paths(), 1):
+        title, name = titled(path), label(path)
+        called = f"  ({name})" if title.casefold() != name.casefold() else ""  # what it is recalled by, too
+        print(f"{number:3} {title}{called}" + (f"  cannot be recalled: {faults[path]}" if path in faults else ""))
     return int(bool(faults))
 
 

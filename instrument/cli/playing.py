@@ -46,7 +46,8 @@ def _dream_flags(group):
 
 
 def _desk_flags(group):
-    group.add_argument("--preset", metavar="NAME|N", help="begin with this preset")
+    group.add_argument("--preset", metavar="NAME|N", help="begin with this preset; last: with the look that the last show "
+                       "ended with, also by a crash")
     group.add_argument("--presets", metavar="FOLDER", help="your presets, and where S saves; made when it is "
                        "not there (default: .hearsee/presets in your home folder)")
     group.add_argument("--shaders", metavar="FOLDER", help="your copy of shaders/; edits take effect at once")

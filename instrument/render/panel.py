@@ -67,7 +67,8 @@ def draw_panel(paint, panel, size):
     height = _height(panel)
     x, y = 18, size[1] / paint.scale - 18 - height
     paint.box(x, y, width, height, DARK, 8)
-    top = _messages(paint, panel.messages, (x, y - 6, size[0] / paint.scale - 2 * x))
+    page = PAGE + 18 if panel.page and _beside(paint, size) else 0  # which would lie over the ends of long messages
+    top = _messages(paint, panel.messages, (x, y - 6, size[0] / paint.scale - 2 * x - page))
     _title(paint, panel, x + pad, y + 10)
     _bars(paint, panel, x + pad, y + 66, width - 2 * pad, row)
     bottom = y + 72 + row * len(panel.bars)
@@ -134,11 +135,16 @@ def _sound(paint, texture, area):
     paint.image(x + pad, y + pad, width - 2 * pad, height - 2 * pad, texture, 4)
 
 
+def _beside(paint, size):
+    """Whether a picture is wide enough for a page beside the panel."""
+    return size[0] / paint.scale >= PANEL + PAGE + 3 * 18
+
+
 def draw_page_over(paint, page, size, below):
     """At the upper right of the picture: beside the panel, or above what begins `below` where it is too narrow for both."""
     width, height = (side / paint.scale for side in size)
     room = height - 2 * 18
-    if width < PANEL + PAGE + 3 * 18:
+    if not _beside(paint, size):
         room = max(min(room, below - 2 * 18), room / 2)  # a page that is too small to be read helps nobody
     area = (18, 18, width - 2 * 18, room)
     brush = paint.within(area, PAGE, _page_height(paint, page))

@@ -32,6 +32,7 @@ except ImportError:
 
 PENDING = 12  # frames that may wait for the encoder before new ones are dropped
 SOUND = 600.0  # s of sound that may wait for it before new one is left out: 115 MB at 48 kHz
+NEXT = 0.75  # pictures by which one may be early or late and still follow the last one
 QUICK = {"preset": "veryfast", "crf": "20"}  # options of x264 beside a show
 FINE = {"preset": "slow", "crf": "16"}  # where nobody waits
 CHANNELS = 8  # of AAC; sound of more is mixed into one
@@ -154,7 +155,7 @@ class Recorder:
     def frame(self, framebuffer, now):
         """Record what the framebuffer shows at `now` (s); the first one is the start of the video."""
         self.started = now if self.started is None else self.started
-        number = int((now - self.started) * self.fps + 0.5)
+        number = number_at((now - self.started) * self.fps, self._last)
         if number <= self._last:
             return
         self._last = number
@@ -252,6 +253,13 @@ class Recorder:
             action(*arguments)
         except Exception as error:  # noqa: BLE001 - a full disk must not end the show; whoever calls looks
             self.error = self.error or _reason(error)
+
+
+def number_at(at, last):
+    """Which picture of the video, after number `last`, is the one that is shown `at` (in pictures): the next, unless the clock is
+    clearly elsewhere. A monitor of nearly the same rate is now and then half a picture off: only to round would then repeat one
+    and leave the next out, by turns, for seconds."""
+    return last + 1 if abs(at - (last + 1)) < NEXT else int(at + 0.5)
 
 
 def add_video(file, size, fps):

@@ -233,7 +233,7 @@ class Window:
         name = _key_name(self._glfw, key, scancode)
         if action == self._glfw.RELEASE:
             self._keys += [name + UP] * (name in _HELD)
-        elif name and (action == self._glfw.PRESS or name in _REPEATING):
+        elif name and (action == self._glfw.PRESS or name in _REPEATING) and _for_us(self._glfw, name, mods):
             self._keys.append(name)
 
     def _measure(self):
@@ -444,6 +444,15 @@ def _key_name(glfw, key, scancode):
         return chr(key).lower()  # Greek, Cyrillic, Hebrew: none of its letters is a command
     # French keyboards print digits with Shift only: there the place counts, unless what is printed does something.
     return chr(key) if glfw.KEY_0 <= key <= glfw.KEY_9 and printed not in _USED else printed
+
+
+def _for_us(glfw, name, mods):
+    """Whether a key is pressed for the show, with these others held: Ctrl+C, Alt+Tab and Cmd+P are meant for another program or
+    done by habit. Alt+Enter is full screen elsewhere too; and Windows calls AltGr, with which some keyboards print, Ctrl and Alt."""
+    control, alt, system = (bool(mods & each) for each in (glfw.MOD_CONTROL, glfw.MOD_ALT, glfw.MOD_SUPER))
+    if control and alt and not system:
+        return sys.platform == "win32" and len(name) == 1 and name in _USED
+    return not control and not system and (not alt or name == "enter")
 
 
 def _present(glfw):
