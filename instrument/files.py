@@ -49,11 +49,16 @@ def brought_back(folder):
     return folder
 
 
+def part_of(path):
+    """What `write_whole` fills before it becomes the file `path`."""
+    return path.with_name(path.name + ".part")
+
+
 def write_whole(path, content):
     """Put a text or bytes into `path`: after a crash or a full disk the old file is still there, complete."""
     path, content = Path(path), content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     try:
         with open(part, "wb") as out:
             out.write(content)

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from .features import in_ascii
-from .files import ROOT, held, write_whole
+from .files import ROOT, held, part_of, write_whole
 from .params import BY_NAME, PARAMS, SLOTS, SWITCH, found
 
 LOOK = tuple(row for row in PARAMS
@@ -201,23 +201,22 @@ class Bank:
 
     def _save(self, folder, values, name):
         path, title = self._claimed(folder, name)
-        try:
-            save(path, values, title)
-        except OSError:
-            path.unlink()
-            raise
+        save(path, values, title)
         return path
 
     def _claimed(self, folder, name):
-        """(a new and empty file, its title): on a disk without locks another show may take the same name a moment before."""
+        """(a path that no file has, its title), of which the part is made: on a disk without locks another show may take the same
+        name a moment before, and nobody is to see a preset that is not filled yet."""
         used = [number for number in map(_order, self.paths()) if number < math.inf]
         for number in count(max(used, default=0) + 1):
             plain = _slug(name) or f"look-{number}"
             again = self._again(plain)
             path = folder / f"{number:02d}-{plain}{again.replace(' ', '-')}.toml"
             with suppress(FileExistsError):
-                open(path, "x").close()
-                return path, name and name + again
+                open(part_of(path), "x").close()
+                if not path.exists():
+                    return path, name and name + again
+                part_of(path).unlink()
 
     def _again(self, name):
         """What makes a file's name one that no other has: "" or " 2", " 3" and so on."""

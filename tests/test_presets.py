@@ -222,6 +222,13 @@ def test_on_a_disk_without_locks_no_show_overwrites_what_another_saves_meanwhile
     assert [path.name for path in (*paths, mine)] == ["04-look.toml", "05-look-2.toml"]
 
 
+def test_nobody_sees_a_preset_that_is_not_filled_yet(bank, monkeypatch):
+    there, seen = bank.paths(), []
+    monkeypatch.setattr("instrument.presets.save", lambda *_: seen.append(bank.paths()))
+    bank.save(DEFAULTS, "look")
+    assert seen == [there]
+
+
 def test_a_preset_that_cannot_be_written_leaves_no_file(bank):
     with full_disk(100), pytest.raises(OSError, match="preset not saved"):
         bank.save(chance(1), "look")
