@@ -11,10 +11,11 @@ import pytest
 import soundfile
 import torch
 from test_dream import small_eye
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
 from instrument.audio.frontend import FrontEnd
-from instrument.bench import calm, cuda, hear, looks, show, soak, table2
+from instrument.bench import calm, ceiling, cuda, hear, looks, show, soak, table2
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
 from instrument.bench.peer import Peer, _now, _pair, peer_rows
@@ -428,6 +429,25 @@ def test_a_step_has_work_and_a_least_time(dreamer):
     work = Work.of(steps)
     least, most = ceilings.least(work, torch.float32)
     assert work.operations > 1e5 and work.bytes > 1e5 and 0 < least < 1 and most in ("operations", "bytes")
+
+
+@pytest.mark.parametrize("quick", ("aten.mm.default", "aten.convolution.default"))
+@pytest.mark.parametrize("precision", (torch.float32, torch.bfloat16))
+def test_the_ceiling_of_a_processor_is_that_of_the_quicker_of_a_product_and_the_same_as_a_convolution(monkeypatch, quick, precision):
+    class Played(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            taken.append(1.0 if str(function) == quick else 2.0)
+            return function(*args, **kwargs or {})
+
+    def seconds(action, device):
+        taken.clear()
+        with Played():
+            action()
+        return sum(taken)
+
+    taken = []
+    monkeypatch.setattr(ceiling, "_seconds", seconds)
+    assert Ceilings(64, "cpu", (precision,)).rate[precision] == 2 * 64**3
 
 
 def test_the_share_is_that_of_the_work_even_where_steps_are_replayed(dreamer, monkeypatch):
