@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.cli import main
@@ -941,6 +941,29 @@ def test_the_senses_have_statistics_of_their_own():
     net.use("sound")(torch.randn(4, 3, 64, 64) + 3)
     sound, picture = (net.stem[1].norms[sense].running_mean for sense in ("sound", "picture"))
     assert sound.abs().max() > 0 and picture.abs().max() == 0
+
+
+def weighed(folder, **tensors):
+    """Other tensors into the weights of a model."""
+    path = folder / "weights.safetensors"
+    save_file({**load_file(str(path)), **tensors}, str(path))
+
+
+@pytest.mark.parametrize("value", (math.nan, math.inf))
+def test_weights_that_are_no_numbers_are_not_opened(saved, tmp_path, value):
+    folder = shutil.copytree(saved, tmp_path / "odd")
+    weighed(folder, **{"heads.sound.bias": torch.tensor([0.0, value, 0.0])})
+    with pytest.raises(ValueError, match="weights.safetensors: heads.sound.bias is not finite: restore it or choose another --model"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("value", (math.nan, 70000.0))
+def test_weights_that_16_bits_cannot_hold_are_not_saved(saved, tmp_path, value):
+    net, folder = load_model(saved).net, shutil.copytree(saved, tmp_path / "odd")
+    net.heads["sound"].bias.data[1] = value
+    with pytest.raises(ValueError, match="odd is left as it is: heads.sound.bias is not finite in 16-bit floats"):
+        save_model(folder, net, {"classes": ["hum", "whistle"]})
+    assert load_model(folder).classes == ["hum", "whistle"]
 
 
 @pytest.mark.parametrize("damage, said", [

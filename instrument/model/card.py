@@ -135,6 +135,8 @@ def load_model(folder=DEFAULT):
     try:
         state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
         _check_count(folder, card["classes"], state.get("heads.sound.weight"))
+        if broken := _not_finite(state):
+            raise ValueError(f"{path}: {broken} is not finite: restore it or choose another --model")
         net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1), front_end=_front_end(card))
         net.load_state_dict(state)  # PyTorch itself begins to count batches anew, where a file says nothing of them
     except FileNotFoundError:
@@ -151,6 +153,11 @@ def _check_count(folder, classes, head):
     if head is not None and len(head) != len(classes) + 1:
         raise ValueError(f"{folder / 'card.json'} names {len(classes)} classes, and the weights know {len(head) - 1}: put the names "
                          "back, or choose another --model")
+
+
+def _not_finite(state):
+    """Name of a tensor with numbers that are none, "" where there is none: of such weights every answer is nothing."""
+    return next((name for name, tensor in state.items() if not tensor.isfinite().all()), "")
 
 
 def _read_card(path):
@@ -210,10 +217,12 @@ def _can_hear(card):
 
 
 def save_model(folder, net, card):
-    """Write weights (16-bit floats: half the size, the same answers) and card into `folder`."""
+    """Write weights (16-bit floats: half the size, the same answers) and card into `folder`; ValueError where they can't be told so."""
     folder = Path(folder)
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
     state = {name: tensor.half() if tensor.is_floating_point() else tensor
              for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+    if broken := _not_finite(state):
+        raise ValueError(f"{folder} is left as it is: {broken} is not finite in 16-bit floats, which end at 65504; learn anew")
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, str(folder / "weights.safetensors"))
     (folder / "card.json").write_text(json.dumps({**card, "front_end": asdict(net.front_end), "stretch": net.stretch}, indent=1) + "\n")
