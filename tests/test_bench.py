@@ -18,7 +18,7 @@ from instrument.audio.frontend import FrontEnd
 from instrument.bench import calm, ceiling, cuda, hear, looks, show, soak, table2
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
-from instrument.bench.peer import Peer, _now, _pair, peer_rows
+from instrument.bench.peer import Ours, Peer, _now, _pair, peer_rows
 from instrument.bench.report import markdown, write
 from instrument.bench.run import BENCHES, VERDICTS, _few_of_each, bench
 from instrument.bench.upload import upload_rows
@@ -188,6 +188,35 @@ def test_nothing_is_timed_before_it_is_recorded():
     peer = SimpleNamespace(start=lambda size: 0, step=lambda picture, layer: done.append("peer"))
     _pair(peer, ours, 64, 1, 1)
     assert done == ["warm"] + ["peer", "ours"] * 3
+
+
+def ours(eye, pictures):
+    each = Ours(eye, 32, 3)
+    return each, each.step, lambda: each._dreamer
+
+
+def steps(eye, pictures):
+    each = Steps(eye, pictures, 32, SMALL, play=Plain())
+    return each, each, lambda: each.dreamer
+
+
+@pytest.mark.parametrize("kind", (ours, steps))
+def test_each_step_that_is_timed_leaves_another_picture(dreamer, kind):
+    each, step, _ = kind(small_eye(), dreamer.pictures)
+    step()
+    for _ in range(3):
+        before = each._last
+        step()
+        assert each._last.number == before.number + 1 and not torch.equal(each._last.picture, before.picture)
+
+
+@pytest.mark.parametrize("kind", (ours, steps))
+def test_a_step_that_does_nothing_is_not_timed(dreamer, kind, monkeypatch):
+    _, step, dreams = kind(small_eye(), dreamer.pictures)
+    step()
+    monkeypatch.setattr(dreams(), "step", lambda last, scene: last)
+    with pytest.raises(RuntimeError, match="does not go on"):
+        step()
 
 
 def test_a_folder_without_the_peer_is_explained(tmp_path):
@@ -479,7 +508,7 @@ def test_what_is_timed_waits_for_its_own_stream_alone(dreamer, monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(synchronize=lambda: waited.append(1)))
     steps = Steps(small_eye(), dreamer.pictures, 32, SMALL, play=Plain())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    steps.dreamer = SimpleNamespace(device=torch.device("cuda"), step=lambda *_: None)
+    steps.dreamer = SimpleNamespace(device=torch.device("cuda"), step=lambda *_: object())
     steps()
     _now()
     assert waited == [1, 1]
