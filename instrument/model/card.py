@@ -33,7 +33,7 @@ class Model:
 
     def __init__(self, folder, net, card):
         self.folder, self.net, self.card = Path(folder), net, card
-        self.taught = load_taught(folder, card.get("taught", ()))
+        self.taught = load_taught(folder, card.get("taught", ()), len(card["classes"]))
         self._ear = None
 
     @property
