@@ -33,6 +33,7 @@ from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import DEFAULT, MARKS, Model, find_model, load_model, pictures_in, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
+from instrument.model.zoo import list_models
 
 RATE = FrontEnd().rate
 pytestmark = pytest.mark.usefixtures("brief_training")
@@ -969,6 +970,7 @@ def test_weights_that_16_bits_cannot_hold_are_not_saved(saved, tmp_path, value):
 @pytest.mark.parametrize("damage, said", [
     (lambda f: (f / "card.json").unlink(), "card.json is missing"),
     (lambda f: (f / "card.json").write_text("{"), "not JSON"),
+    (lambda f: ((f / "card.json").unlink(), (f / "card.json").mkdir()), "card.json can't be read"),
     (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
     (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "names 3 classes, and the weights know 2"),
@@ -983,6 +985,13 @@ def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):
     with pytest.raises(ValueError, match=said) as error:
         load_model(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_card_that_cannot_be_read_takes_no_other_model_from_the_list(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "whole")
+    (tmp_path / "broken" / "card.json").mkdir(parents=True)
+    told = list(list_models(tmp_path))
+    assert "card.json can't be read" in told[0] and "2 classes: hum, whistle" in told[1]
 
 
 def test_evaluate_reads_real_files(saved, plain):

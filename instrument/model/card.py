@@ -166,6 +166,8 @@ def _read_card(path):
     except FileNotFoundError:
         raise ValueError(f"no model in {path.parent}: card.json is missing; `hearsee models list` shows what "
                          "there is") from None
+    except OSError as error:
+        raise ValueError(f"{path} can't be read ({error.strerror}): restore it or choose another --model") from None
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
     if not isinstance(card, dict) or not card.get("classes") or not _are_names(card["classes"]):
