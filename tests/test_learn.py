@@ -33,7 +33,7 @@ from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import DEFAULT, MARKS, Model, find_model, load_model, pictures_in, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
-from instrument.model.zoo import list_models
+from instrument.model.zoo import list_models, show
 
 RATE = FrontEnd().rate
 pytestmark = pytest.mark.usefixtures("brief_training")
@@ -971,6 +971,8 @@ def test_weights_that_16_bits_cannot_hold_are_not_saved(saved, tmp_path, value):
     (lambda f: (f / "card.json").unlink(), "card.json is missing"),
     (lambda f: (f / "card.json").write_text("{"), "not JSON"),
     (lambda f: ((f / "card.json").unlink(), (f / "card.json").mkdir()), "card.json can't be read"),
+    (lambda f: (f / "card.json").write_text("[" * 100_000), "not JSON"),
+    (lambda f: weighed(f, **{"heads.sound.weight": torch.tensor(1.0)}), "damaged or of another"),
     (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
     (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "names 3 classes, and the weights know 2"),
@@ -992,6 +994,11 @@ def test_a_card_that_cannot_be_read_takes_no_other_model_from_the_list(saved, tm
     (tmp_path / "broken" / "card.json").mkdir(parents=True)
     told = list(list_models(tmp_path))
     assert "card.json can't be read" in told[0] and "2 classes: hum, whistle" in told[1]
+
+
+def test_a_card_is_shown_whatever_a_player_wrote_into_it(saved, tmp_path):
+    folder = carded(saved, tmp_path / "odd", trained={"a": [{"b": 1}, 2], "c": [{"d": 3}], "e": []})
+    assert {"    a: {'b': 1}, 2", "      d: 3", "    e: "} <= set(show(str(folder)))
 
 
 def test_evaluate_reads_real_files(saved, plain):

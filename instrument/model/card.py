@@ -150,7 +150,7 @@ def load_model(folder=DEFAULT):
 
 def _check_count(folder, classes, head):
     """ValueError where the weights answer for more or fewer classes than the card names."""
-    if head is not None and len(head) != len(classes) + 1:
+    if head is not None and head.ndim == 2 and len(head) != len(classes) + 1:
         raise ValueError(f"{folder / 'card.json'} names {len(classes)} classes, and the weights know {len(head) - 1}: put the names "
                          "back, or choose another --model")
 
@@ -168,7 +168,7 @@ def _read_card(path):
                          "there is") from None
     except OSError as error:
         raise ValueError(f"{path} can't be read ({error.strerror}): restore it or choose another --model") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of a file of brackets
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
     if not isinstance(card, dict) or not card.get("classes") or not _are_names(card["classes"]):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
