@@ -301,6 +301,15 @@ def test_figures_as_a_table_and_as_json(tmp_path):
     assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
 
 
+def test_figures_that_are_no_numbers_are_legal_json(tmp_path):
+    def refused(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    write(tmp_path / "f.json", "soak", [{"nearest": math.inf, "apart": -math.inf, "ms": math.nan, "n": 1}], more=({"x": math.nan},))
+    found = json.loads((tmp_path / "f.json").read_text(), parse_constant=refused)
+    assert found["rows"] == [{"nearest": None, "apart": None, "ms": None, "n": 1}] and found["more"] == [{"x": None}]
+
+
 @pytest.mark.parametrize("count, bells, horns", [(3, [0, 1], [0, 2, 4]), (2, [0, 1], [0, 3]), (9, [0, 1], [0, 1, 2, 3, 4, 5])])
 def test_no_clip_is_taken_twice_and_few_are_spread_over_all(count, bells, horns):
     clips = [SimpleNamespace(label=label, at=at) for label, many in (("bell", 2), ("horn", 6)) for at in range(many)]
