@@ -301,6 +301,18 @@ def test_figures_as_a_table_and_as_json(tmp_path):
     assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
 
 
+def test_every_table_that_is_printed_is_in_the_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "siren").mkdir()
+    soundfile.write(tmp_path / "siren" / "a.wav", 0.3 * np.sin(np.arange(22050)), 22050)
+    monkeypatch.setattr(hear, "answered_right", lambda model, clips: clips)
+    monkeypatch.setattr(hear, "hear_rows", lambda *_: [{"renderer": "none", "clips": 1}])
+    monkeypatch.setattr(hear, "stage_rows", lambda *_: [{"stage": "network", "ms": 2.5}])
+    bench(parser().parse_args(["bench", "hear", "--data", str(tmp_path), "--json", str(tmp_path / "f.json")]))
+    found, said = json.loads((tmp_path / "f.json").read_text()), capsys.readouterr().out
+    for name, table in (("rows", [{"renderer": "none", "clips": 1}]), ("stages", [{"stage": "network", "ms": 2.5}])):
+        assert found[name] == table and markdown(table) in said
+
+
 def test_figures_that_are_no_numbers_are_legal_json(tmp_path):
     def refused(word):
         raise AssertionError(f"{word} is no JSON")
