@@ -116,6 +116,16 @@ def test_a_soak_has_a_row_a_minute(dreamer):
         assert row["lost"] == 0 and row["moved"] > 0 and row["nearest"] > 0
 
 
+def test_a_soak_in_which_every_step_fails_says_how_many_are_lost(dreamer, monkeypatch):
+    def fail(past, scene):
+        raise ValueError("odd")
+
+    monkeypatch.setattr(dreamer, "step", fail)
+    rows = soak.soak_rows(dreamer, ["a", "b"], 1 / 30, {**SMALL, "dream.rate": 2.0})
+    assert rows[0]["lost"] == 4 and soak.verdict(rows) == "no picture at all: 4 steps lost"
+    assert soak.verdict([row(), *rows]).endswith("4 steps lost")
+
+
 def test_a_picture_that_comes_back_is_found():
     dice = np.random.default_rng(0)
     pictures = [dice.integers(0, 256, (36, 64, 3), np.uint8) for _ in range(30)]
