@@ -53,6 +53,14 @@ def test_a_vision_transformer_looks_at_every_pixel_of_any_size(vit, size):
     assert (pull.abs().sum(1) > 0).all()
 
 
+@pytest.mark.parametrize("patch", (14, 16, 32))
+def test_the_strides_of_a_vision_transformer_are_its_patches(patch):
+    """Whatever they are, and the smallest picture has two of them a side."""
+    eye = eye_of(VisionTransformer(4 * patch, patch, 4, 2, 32, 64, num_classes=5))
+    assert eye.strides == (patch,) * 4 and eye.smallest == 2 * patch
+    assert eye.activations(torch.rand(1, 3, eye.smallest, eye.smallest), 4)[-1].shape[2:] == (2, 2)
+
+
 def test_a_guide_pulls_places_only(vit):
     """What is the same all over a picture is nothing special about it."""
     eye, shown = eye_of(vit), {"a": torch.rand(3, 64, 96)}

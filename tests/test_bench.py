@@ -11,13 +11,14 @@ import pytest
 import soundfile
 import torch
 from test_dream import small_eye
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.models import resnet50  # before OpenGL: its triton crashes where Mesa's LLVM was loaded first
 
 from instrument.audio.frontend import FrontEnd
-from instrument.bench import calm, cuda, hear, looks, show, soak, table2
+from instrument.bench import calm, ceiling, cuda, hear, looks, show, soak, table2
 from instrument.bench.ceiling import Ceilings, Work, label, name_of
 from instrument.bench.dream import Steps, dream_rows, record
-from instrument.bench.peer import Peer, _now, _pair, peer_rows
+from instrument.bench.peer import Ours, Peer, _now, _pair, peer_rows
 from instrument.bench.report import markdown, write
 from instrument.bench.run import BENCHES, VERDICTS, _few_of_each, bench
 from instrument.bench.upload import upload_rows
@@ -115,6 +116,16 @@ def test_a_soak_has_a_row_a_minute(dreamer):
         assert row["lost"] == 0 and row["moved"] > 0 and row["nearest"] > 0
 
 
+def test_a_soak_in_which_every_step_fails_says_how_many_are_lost(dreamer, monkeypatch):
+    def fail(past, scene):
+        raise ValueError("odd")
+
+    monkeypatch.setattr(dreamer, "step", fail)
+    rows = soak.soak_rows(dreamer, ["a", "b"], 1 / 30, {**SMALL, "dream.rate": 2.0})
+    assert rows[0]["lost"] == 4 and soak.verdict(rows) == "no picture at all: 4 steps lost"
+    assert soak.verdict([row(), *rows]).endswith("4 steps lost")
+
+
 def test_a_picture_that_comes_back_is_found():
     dice = np.random.default_rng(0)
     pictures = [dice.integers(0, 256, (36, 64, 3), np.uint8) for _ in range(30)]
@@ -187,6 +198,35 @@ def test_nothing_is_timed_before_it_is_recorded():
     peer = SimpleNamespace(start=lambda size: 0, step=lambda picture, layer: done.append("peer"))
     _pair(peer, ours, 64, 1, 1)
     assert done == ["warm"] + ["peer", "ours"] * 3
+
+
+def ours(eye, pictures):
+    each = Ours(eye, 32, 3)
+    return each, each.step, lambda: each._dreamer
+
+
+def steps(eye, pictures):
+    each = Steps(eye, pictures, 32, SMALL, play=Plain())
+    return each, each, lambda: each.dreamer
+
+
+@pytest.mark.parametrize("kind", (ours, steps))
+def test_each_step_that_is_timed_leaves_another_picture(dreamer, kind):
+    each, step, _ = kind(small_eye(), dreamer.pictures)
+    step()
+    for _ in range(3):
+        before = each._last
+        step()
+        assert each._last.number == before.number + 1 and not torch.equal(each._last.picture, before.picture)
+
+
+@pytest.mark.parametrize("kind", (ours, steps))
+def test_a_step_that_does_nothing_is_not_timed(dreamer, kind, monkeypatch):
+    _, step, dreams = kind(small_eye(), dreamer.pictures)
+    step()
+    monkeypatch.setattr(dreams(), "step", lambda last, scene: last)
+    with pytest.raises(RuntimeError, match="does not go on"):
+        step()
 
 
 def test_a_folder_without_the_peer_is_explained(tmp_path):
@@ -269,6 +309,27 @@ def test_figures_as_a_table_and_as_json(tmp_path):
     assert markdown(rows).splitlines() == ["| size | ms |", "|---|---|", "| 200 | 12.3 |", "| 400 | 50 |"]
     write(tmp_path / "f.json", "dream", rows)
     assert json.loads((tmp_path / "f.json").read_text())["rows"] == rows
+
+
+def test_every_table_that_is_printed_is_in_the_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "siren").mkdir()
+    soundfile.write(tmp_path / "siren" / "a.wav", 0.3 * np.sin(np.arange(22050)), 22050)
+    monkeypatch.setattr(hear, "answered_right", lambda model, clips: clips)
+    monkeypatch.setattr(hear, "hear_rows", lambda *_: [{"renderer": "none", "clips": 1}])
+    monkeypatch.setattr(hear, "stage_rows", lambda *_: [{"stage": "network", "ms": 2.5}])
+    bench(parser().parse_args(["bench", "hear", "--data", str(tmp_path), "--json", str(tmp_path / "f.json")]))
+    found, said = json.loads((tmp_path / "f.json").read_text()), capsys.readouterr().out
+    for name, table in (("rows", [{"renderer": "none", "clips": 1}]), ("stages", [{"stage": "network", "ms": 2.5}])):
+        assert found[name] == table and markdown(table) in said
+
+
+def test_figures_that_are_no_numbers_are_legal_json(tmp_path):
+    def refused(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    write(tmp_path / "f.json", "soak", [{"nearest": math.inf, "apart": -math.inf, "ms": math.nan, "n": 1}], more=({"x": math.nan},))
+    found = json.loads((tmp_path / "f.json").read_text(), parse_constant=refused)
+    assert found["rows"] == [{"nearest": None, "apart": None, "ms": None, "n": 1}] and found["more"] == [{"x": None}]
 
 
 @pytest.mark.parametrize("count, bells, horns", [(3, [0, 1], [0, 2, 4]), (2, [0, 1], [0, 3]), (9, [0, 1], [0, 1, 2, 3, 4, 5])])
@@ -430,6 +491,25 @@ def test_a_step_has_work_and_a_least_time(dreamer):
     assert work.operations > 1e5 and work.bytes > 1e5 and 0 < least < 1 and most in ("operations", "bytes")
 
 
+@pytest.mark.parametrize("quick", ("aten.mm.default", "aten.convolution.default"))
+@pytest.mark.parametrize("precision", (torch.float32, torch.bfloat16))
+def test_the_ceiling_of_a_processor_is_that_of_the_quicker_of_a_product_and_the_same_as_a_convolution(monkeypatch, quick, precision):
+    class Played(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            taken.append(1.0 if str(function) == quick else 2.0)
+            return function(*args, **kwargs or {})
+
+    def seconds(action, device):
+        taken.clear()
+        with Played():
+            action()
+        return sum(taken)
+
+    taken = []
+    monkeypatch.setattr(ceiling, "_seconds", seconds)
+    assert Ceilings(64, "cpu", (precision,)).rate[precision] == 2 * 64**3
+
+
 def test_the_share_is_that_of_the_work_even_where_steps_are_replayed(dreamer, monkeypatch):
     """A replay hides what it does: here it does nothing."""
     class Replayed(Plain):
@@ -459,7 +539,7 @@ def test_what_is_timed_waits_for_its_own_stream_alone(dreamer, monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(synchronize=lambda: waited.append(1)))
     steps = Steps(small_eye(), dreamer.pictures, 32, SMALL, play=Plain())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    steps.dreamer = SimpleNamespace(device=torch.device("cuda"), step=lambda *_: None)
+    steps.dreamer = SimpleNamespace(device=torch.device("cuda"), step=lambda *_: object())
     steps()
     _now()
     assert waited == [1, 1]

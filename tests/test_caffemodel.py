@@ -138,6 +138,7 @@ def test_it_dreams(tmp_path, weights):
 @pytest.mark.parametrize("change, words", [
     (lambda w: [w.pop(f"inception_4c/5x5.{part}") for part in ("weight", "bias")], "no inception_4c/5x5.weight"),
     (lambda w: w.update({"conv2/3x3.bias": torch.zeros(7)}), r"conv2/3x3.bias is \(7,\), expected \(192,\)"),
+    (lambda w: w.update({"conv2/3x3.bias": torch.full((192,), torch.nan)}), "conv2/3x3.bias is not finite"),
 ])
 def test_another_network_is_told_from_googlenet(tmp_path, weights, change, words):
     changed = dict(weights)

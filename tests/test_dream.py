@@ -78,7 +78,7 @@ def gradient(eye, picture, wanted, side=32, guides=None, shift=(0, 0)):
     """`step.gradient` of a pull, all at once."""
     terms = objective.terms(wanted)
     names = [name for name, _ in wanted.classes] if terms.guided else []
-    together = guides.together(names, side, terms.stages) if guides else ((),) * 4
+    together = guides.together(names, [side], terms.stages)[0] if guides else ((),) * 4
     goal = objective.goal(eye.answers, wanted.classes, eye.logits_count, eye.dtype, "cpu")
     return whole(step.gradient(eye, picture, terms, step.Aims(objective.strengths(wanted), together, goal), shift))
 
@@ -306,7 +306,7 @@ def test_guides_of_recorded_steps_have_one_shape_whatever_their_pictures(eye, na
     shapes = ((40, 60), (60, 40), (40, 40), (33, 90), (50, 30), (64, 64), (40, 50), (70, 40))
     shown = {name: torch.rand(3, *shape) for name, shape in zip(names, shapes, strict=False)}
     guides = objective.Guides(eye, shown, even=True)
-    found, again = (guides.together(names, 48, (True,) * 4) for _ in range(2))
+    (found,), (again,) = (guides.together(names, [48], (True,) * 4) for _ in range(2))
     assert all(len({guide.match.shape for guide in stage}) == 1 for stage in found)
     assert all(sum(len(guide.match) for guide in stage) <= objective.POSITIONS + len(names) for stage in found)
     assert all(one.match.data_ptr() == other.match.data_ptr() for stage, later in zip(found, again, strict=True)
@@ -332,6 +332,23 @@ def test_a_guide_is_seen_as_large_as_the_picture_shows_it(eye, shape):
 def test_guides_are_looked_at_once(eye):
     guides = objective.Guides(eye, pictures())
     assert guides.at("a", 32, 3) is guides.at("a", 33, 2)
+
+
+@pytest.mark.parametrize("even", (False, True))
+def test_guides_have_their_room_and_those_of_the_next_step_more_than_that_if_need_be(eye, monkeypatch, even):
+    guides, looks, look = objective.Guides(eye, pictures(), even), [], objective.Guides._look
+    monkeypatch.setattr(objective.Guides, "_look", lambda *asked: looks.append(asked[1:]) or look(*asked))
+    guides.together("ab", [32, 48], (True,) * 4)
+    one_step = sum(seen.nbytes for seen in guides._kept.values())
+    for room, most in ((2.5 * one_step, 2.5 * one_step), (0, 2 * one_step)):
+        monkeypatch.setattr(objective, "ROOM", room)
+        for side in range(32, 208, 16):
+            guides.together("a", [side], (True,) * 4)
+        assert sum(seen.nbytes for seen in guides._kept.values()) <= most
+        guides.together("ab", [32, 48], (True,) * 4)
+        looks.clear()
+        guides.together("ab", [32, 48], (True,) * 4)
+        assert not looks
 
 
 # --- one step
@@ -1288,6 +1305,16 @@ def test_what_is_kept_for_later_can_be_forgotten_and_the_dream_goes_on(dreamer):
     assert dreamer._guides._kept and dreamer.forget()
     assert not dreamer._guides._kept and not dreamer.forget()
     assert torch.equal(dreamer.step(last, later).picture, wanted)
+
+
+def test_what_is_forgotten_goes_back_to_the_system_where_its_library_can_do_so(dreamer, monkeypatch):
+    given = []
+    for library in (SimpleNamespace(malloc_trim=given.append), SimpleNamespace()):
+        monkeypatch.setattr("ctypes.CDLL", lambda name, library=library: library)
+        dreamer.forget()
+    monkeypatch.setattr("ctypes.CDLL", lambda name: open(""))
+    dreamer.forget()
+    assert given == [0]
 
 
 @pytest.mark.parametrize("fault", SHORT, ids=("torch", "driver", "cuBLAS", "processor"))

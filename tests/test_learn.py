@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from instrument.audio.frontend import LONG, FrontEnd, log_mel
 from instrument.cli import main
@@ -33,6 +33,7 @@ from instrument.learn.tutor import to_teacher_rate
 from instrument.model.card import DEFAULT, MARKS, Model, find_model, load_model, pictures_in, save_model
 from instrument.model.net import STRETCH, HearSee, folded
 from instrument.model.sound import as_picture
+from instrument.model.zoo import list_models, show
 
 RATE = FrontEnd().rate
 pytestmark = pytest.mark.usefixtures("brief_training")
@@ -943,9 +944,35 @@ def test_the_senses_have_statistics_of_their_own():
     assert sound.abs().max() > 0 and picture.abs().max() == 0
 
 
+def weighed(folder, **tensors):
+    """Other tensors into the weights of a model."""
+    path = folder / "weights.safetensors"
+    save_file({**load_file(str(path)), **tensors}, str(path))
+
+
+@pytest.mark.parametrize("value", (math.nan, math.inf))
+def test_weights_that_are_no_numbers_are_not_opened(saved, tmp_path, value):
+    folder = shutil.copytree(saved, tmp_path / "odd")
+    weighed(folder, **{"heads.sound.bias": torch.tensor([0.0, value, 0.0])})
+    with pytest.raises(ValueError, match="weights.safetensors: heads.sound.bias is not finite: restore it or choose another --model"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("value", (math.nan, 70000.0))
+def test_weights_that_16_bits_cannot_hold_are_not_saved(saved, tmp_path, value):
+    net, folder = load_model(saved).net, shutil.copytree(saved, tmp_path / "odd")
+    net.heads["sound"].bias.data[1] = value
+    with pytest.raises(ValueError, match="odd is left as it is: heads.sound.bias is not finite in 16-bit floats"):
+        save_model(folder, net, {"classes": ["hum", "whistle"]})
+    assert load_model(folder).classes == ["hum", "whistle"]
+
+
 @pytest.mark.parametrize("damage, said", [
     (lambda f: (f / "card.json").unlink(), "card.json is missing"),
     (lambda f: (f / "card.json").write_text("{"), "not JSON"),
+    (lambda f: ((f / "card.json").unlink(), (f / "card.json").mkdir()), "card.json can't be read"),
+    (lambda f: (f / "card.json").write_text("[" * 100_000), "not JSON"),
+    (lambda f: weighed(f, **{"heads.sound.weight": torch.tensor(1.0)}), "damaged or of another"),
     (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda f: (f / "weights.safetensors").write_bytes(b"nonsense"), "damaged"),
     (lambda f: (f / "card.json").write_text(json.dumps({"classes": ["a", "b", "c"]})), "names 3 classes, and the weights know 2"),
@@ -960,6 +987,18 @@ def test_a_damaged_model_is_one_clear_line(saved, tmp_path, damage, said):
     with pytest.raises(ValueError, match=said) as error:
         load_model(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_card_that_cannot_be_read_takes_no_other_model_from_the_list(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "whole")
+    (tmp_path / "broken" / "card.json").mkdir(parents=True)
+    told = list(list_models(tmp_path))
+    assert "card.json can't be read" in told[0] and "2 classes: hum, whistle" in told[1]
+
+
+def test_a_card_is_shown_whatever_a_player_wrote_into_it(saved, tmp_path):
+    folder = carded(saved, tmp_path / "odd", trained={"a": [{"b": 1}, 2], "c": [{"d": 3}], "e": []})
+    assert {"    a: {'b': 1}, 2", "      d: 3", "    e: "} <= set(show(str(folder)))
 
 
 def test_evaluate_reads_real_files(saved, plain):

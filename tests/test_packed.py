@@ -1,13 +1,18 @@
 """Convolutions whose weights are laid out once: the same answers, the same gradients."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from instrument.bench.ceiling import Work
 from instrument.model import packed as module
+from instrument.model.card import load_model
 from instrument.model.classifiers import torchvision_eye
-from instrument.model.packed import KEPT, Packed, fits, kept_by, packed
+from instrument.model.int8 import in_bytes
+from instrument.model.packed import FEWEST, KEPT, Packed, fits, kept_by, packed
+from instrument.model.zoo import open_eye
 
 SHAPES = {"3x3": {"kernel_size": 3, "padding": 1}, "1x1": {"kernel_size": 1}, "5x5 without a border": {"kernel_size": 5},
           "wide": {"kernel_size": 3, "padding": 2, "dilation": 2}, "uneven": {"kernel_size": (1, 3), "padding": (0, 1)}}
@@ -60,6 +65,33 @@ def test_each_size_and_number_of_threads_has_its_layout_and_few_are_kept():
         torch.set_num_threads(threads)
     assert len(ours._ahead.kept) == KEPT
     assert any([each.forget() for each in kept_by(ours)]) and not any(each.forget() for each in kept_by(ours))
+
+
+def convolutions(*channels):
+    return nn.Sequential(*(nn.Conv2d(each, each, 3, padding=1, dtype=torch.bfloat16) for each in channels)).requires_grad_(False)
+
+
+def most(net):
+    return {each.most for each in kept_by(packed(net))}
+
+
+def test_large_convolutions_keep_fewer_layouts_than_small_ones_and_few_in_any_case(monkeypatch):
+    monkeypatch.setattr(module, "is_quicker", lambda: True)
+    monkeypatch.setattr(module, "ROOM", 2 * 2 * 9 * 64**2 * 6)  # bytes: there and back six times, of 64 channels
+    assert [most(convolutions(count)) for count in (32, 64, 512)] == [{KEPT}, {6}, {FEWEST}]
+    assert most(convolutions(64, 64)) == {3}
+
+
+def test_a_copy_keeps_as_many_layouts(monkeypatch):
+    monkeypatch.setattr(module, "is_quicker", lambda: True)
+    monkeypatch.setattr(module, "ROOM", 0)
+    assert {each.most for each in kept_by(copy.deepcopy(packed(convolutions(32))))} == {FEWEST}
+
+
+@pytest.mark.parametrize("lower", (lambda eye: eye.lower(), lambda eye: in_bytes(eye, torch.rand(1, 3, 96, 96))), ids=("bfloat16", "bytes"))
+def test_the_network_that_is_shipped_keeps_the_layouts_of_two_sizes_of_picture(monkeypatch, lower):
+    monkeypatch.setattr(module, "is_quicker", lambda: True)
+    assert most(lower(open_eye(None, load_model()))) == {KEPT}
 
 
 @needs_it

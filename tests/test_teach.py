@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from instrument.audio.frontend import FrontEnd, log_mel
 from instrument.bench.run import bench
@@ -299,6 +299,23 @@ def test_taught_classes_are_those_of_the_card_or_the_model_is_refused(taught, tm
         card.write_text(json.dumps({**told, "taught": names}))
         with pytest.raises(ValueError, match="card.json says .*; a taught class gets another name when it is forgotten"):
             load_model(tmp_path / "taught").taught
+
+
+@pytest.mark.parametrize("name, numbers, said", [
+    ("weight", np.ones((3, AVERAGES // 2), np.float32), r"its weight is \(3, \d+\), expected \(3, \d+\)"),
+    ("weight", np.ones((4, AVERAGES), np.float32), "its weight is"),
+    ("bias", np.ones(2, np.float32), r"its bias is \(2,\), expected \(3,\)"),
+    ("bias", np.full(3, np.nan, np.float32), "its bias is not finite"),
+    ("example/crackle/0", np.ones((2, 7), np.float32), r"its example/crackle/0 is \(2, 7\)"),
+    ("example/crackle/0", np.float32(1), r"its example/crackle/0 is \(\)"),
+    ("lead", np.full(1, np.inf, np.float32), "its lead is not finite")])
+def test_what_was_taught_to_another_network_or_is_damaged_is_one_line(taught, tmp_path, name, numbers, said):
+    taught.save()
+    path = taught.folder / "taught.safetensors"
+    save_file({**load_file(str(path)), name: np.asarray(numbers)}, str(path))
+    with pytest.raises(ValueError, match=rf"taught.safetensors is missing or damaged \({said}.*: restore it or choose another") as error:
+        load_model(path.parent)
+    assert "\n" not in str(error.value)
 
 
 def test_pictures_are_a_file_a_class_or_the_nearest(taught, tmp_path):

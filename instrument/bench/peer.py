@@ -22,7 +22,7 @@ from ..eyes import best_device
 from ..model.classifiers import classifier_eye
 from ..params import DEFAULTS
 from .ceiling import label
-from .dream import OBJECTIVES, record, versions
+from .dream import OBJECTIVES, record, versions, went_on
 
 CONFIG = {"num_gradient_ascent_iterations": 10, "smoothing_coefficient": 0.5, "lr": 0.09, "spatial_shift_size": 32}
 UNUSED = ("cv2", "imageio", "matplotlib", "matplotlib.pyplot")  # the peer imports them, its step does not use them
@@ -97,7 +97,7 @@ class Ours:
 
     def step(self):
         self._now += 0.05
-        self._last = self._dreamer.step(self._last, Scene(self._values, {}, self._now, 1.0))
+        self._last = went_on(self._dreamer, self._last, Scene(self._values, {}, self._now, 1.0))
 
 
 def peer_rows(folder, net, sizes=(200, 400), layers=(1, 2, 3), repeats=15):

@@ -1,6 +1,7 @@
 """Figures as Markdown tables and JSON, with the machine they were measured on."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -42,8 +43,18 @@ def _text(value):
 
 
 def write(path, name, rows, **more):
-    """Write {"bench", "machine", "rows", ...} to a JSON file."""
-    write_whole(path, json.dumps({"bench": name, "machine": machine(), "rows": rows, **more}, indent=1))
+    """Write {"bench", "machine", "rows", ...} to a JSON file; what is no number there is null."""
+    told = _legal({"bench": name, "machine": machine(), "rows": rows, **more})
+    write_whole(path, json.dumps(told, indent=1, allow_nan=False))
+
+
+def _legal(tree):
+    """The same without what JSON has no word for: infinity, and what could not be measured."""
+    if isinstance(tree, dict):
+        return {key: _legal(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_legal(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def median_seconds(action, repeats=7, warm=2):

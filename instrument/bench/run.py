@@ -38,9 +38,9 @@ def hear(options):
     if not right:
         raise ValueError(f"bench hear: none of {len(asked)} clips of the model's classes ({', '.join(model.classes)}) is "
                          "answered right as a whole; give others")
-    print(f"{len(right)} of {len(asked)} clips are answered right as a whole: these are timed\n\n"
-          + markdown(stage_rows(model, right[0][1])) + "\n")
-    return hear_rows(right, model.folder)
+    stages = stage_rows(model, right[0][1])
+    print(f"{len(right)} of {len(asked)} clips are answered right as a whole: these are timed\n\n{markdown(stages)}\n")
+    return hear_rows(right, model.folder), {"stages": stages}
 
 
 def calm(options):
@@ -171,6 +171,7 @@ def teach(options):
     return teach_rows(model, own, new)
 
 
+# Each gives its rows, or (rows, {name: rows of another table that it has printed}).
 BENCHES = {"dream": dream, "table2": table2, "hear": hear, "show": show, "soak": soak, "upload": upload, "calm": calm,
            "peer": peer, "looks": looks, "presets": presets, "knobs": knobs, "cuda": cuda, "teach": teach}
 # Benches whose module of the same name sums up in one line.
@@ -181,12 +182,13 @@ def bench(options):
     """Run the benchmark that `options.name` says."""
     if options.json:
         check_place(options.json)
-    rows = BENCHES[options.name](options)
+    found = BENCHES[options.name](options)
+    rows, more = found if isinstance(found, tuple) else (found, {})
     print(f"{options.name} on {machine()}\n\n{markdown(rows)}")
     if options.name in VERDICTS:
         print(f"\n{import_module(f'.{options.name}', __package__).verdict(rows)}")
     if options.json:
-        write(options.json, options.name, rows)
+        write(options.json, options.name, rows, **more)
 
 
 def _eyes(options):

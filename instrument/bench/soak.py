@@ -105,6 +105,8 @@ def _main_memory(pixels):
 
 def _summary(looks):
     """`mean` and `contrast` (lowest and highest), `clipped` share, typical `moved`, `nearest` earlier picture, `apart`: from any."""
+    if not looks:  # every step has failed
+        return dict.fromkeys(("mean_low", "mean_high", "contrast_low", "contrast_high", "clipped", "moved", "nearest", "apart"), math.nan)
     mean, contrast, clipped, moved, nearest, apart = np.array(looks).T
     return {"mean_low": float(mean.min()), "mean_high": float(mean.max()), "contrast_low": float(contrast.min()),
             "contrast_high": float(contrast.max()), "clipped": float(clipped.mean()),
@@ -126,9 +128,12 @@ def soak_rows(dreamer, classes, minutes, values=DEFAULTS, progress=iter):
 
 def verdict(rows):
     """One line: what stayed in its bounds, and whether a picture came back."""
-    moved, apart = (float(np.median([row[name] for row in rows])) for name in ("moved", "apart"))
-    nearest = min(row["nearest"] for row in rows)
-    faults = [f"{name} leaves {low} to {high}" for name, (low, high) in BOUNDS.items() if _leaves(rows, name, low, high)]
+    seen = [row for row in rows if not math.isnan(row["moved"])]
+    if not seen:
+        return f"no picture at all: {sum(row['lost'] for row in rows)} steps lost"
+    moved, apart = (float(np.median([row[name] for row in seen])) for name in ("moved", "apart"))
+    nearest = min(row["nearest"] for row in seen)
+    faults = [f"{name} leaves {low} to {high}" for name, (low, high) in BOUNDS.items() if _leaves(seen, name, low, high)]
     growth = rows[-1]["memory_mb"] - rows[min(1, len(rows) - 1)]["memory_mb"]
     faults += [f"memory grew by {growth:.0f} MB"] * (growth > GROWTH)
     faults += [f"{sum(row['lost'] for row in rows)} steps lost"] * any(row["lost"] for row in rows)

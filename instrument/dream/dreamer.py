@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 from ..model.compiled import ready
+from ..model.cpu import give_back
 from ..model.joined import joined
 from ..model.packed import kept_by, packed
 from ..motion import Motion, Place, added, between, motion
@@ -131,6 +132,7 @@ class Dreamer:
         """Free the memory of what was prepared, and comes again when it is needed; whether there was any. Between steps."""
         self._views, self._shapes = {}, {}
         found = [self._player.forget(), self._guides.forget(), *(layouts.forget() for layouts in kept_by(self.eye))]
+        give_back()
         return any(found)
 
     def start(self, scene):
@@ -263,7 +265,7 @@ class Dreamer:
 
     def _guiding(self, ascent, wanted):
         names = [name for name, _ in wanted.classes] if ascent.terms.guided else []
-        return tuple(self._guides.together(names, size[0], ascent.terms.stages) for size in ascent.sizes)
+        return self._guides.together(names, [size[0] for size in ascent.sizes], ascent.terms.stages)
 
     def _goal(self, classes):
         eye = self.eye

@@ -22,7 +22,7 @@ FEWEST = 0.02  # lighter classes are left out,
 SHARE = 0.06  # as are those with less of the whole than this,
 SOME = 4  # but so many where no other is left
 LIGHTEST = 1e-3  # a stage with less is not looked at
-CACHED = 96  # (class, size) pairs of guide activations kept
+ROOM = 512e6  # bytes of guides kept: of our network those of ten classes at eight sizes and more
 
 
 class Pull(NamedTuple):
@@ -235,6 +235,11 @@ class Seen(NamedTuple):
     guides: list  # of each stage
     even: dict  # `evened` ones, by stage, stride and count
 
+    @property
+    def nbytes(self):
+        """At the most: even ones may share their parts with the others."""
+        return sum(part.nbytes for guide in (*self.guides, *self.even.values()) for part in guide)
+
 
 class Guides:
     """Activations of the class pictures, kept per class and size."""
@@ -244,7 +249,7 @@ class Guides:
         self._eye = eye
         self._pictures = pictures
         self._is_even = even
-        self._kept = OrderedDict()
+        self._kept, self._has_grown = OrderedDict(), False
 
     def at(self, name, side, deepest):
         """Guides of stages 1..`deepest` for one class at a height of `side` px."""
@@ -256,9 +261,8 @@ class Guides:
         seen = self._kept.get(key)
         if seen is None or seen.picture is not picture or len(seen.guides) < deepest:
             seen = self._kept[key] = Seen(picture, self._look(picture, key[1], deepest), {})
+            self._has_grown = True
         self._kept.move_to_end(key)
-        while len(self._kept) > CACHED:
-            self._kept.popitem(last=False)
         return seen
 
     def forget(self):
@@ -267,18 +271,39 @@ class Guides:
         self._kept.clear()
         return found
 
-    def together(self, names, side, used):
-        """For each stage `used` (True or False): one `Guide` per class, with not too many positions together."""
+    def together(self, names, sides, used):
+        """For each of the heights `sides` in px, and each stage `used` (True or False): one `Guide` per class, with not too many
+        positions together. Those of the next step, too, if it is alike, are kept whatever their size."""
+        found = tuple(self._together(names, side, used) for side in sides)
+        if self._has_grown:
+            self._keep(len(names) * len(sides))
+        return found
+
+    def _together(self, names, side, used):
         deepest = max((stage + 1 for stage, use in enumerate(used) if use), default=0)
         seen = [self._seen(name, side, deepest) for name in names]
         return tuple(tuple(self._shared(seen, stage)) if use and names else () for stage, use in enumerate(used))
+
+    def _keep(self, least):
+        """Those used last: as many as have room, and `least` in any case."""
+        total = sum(seen.nbytes for seen in self._kept.values())
+        while total > ROOM and len(self._kept) > least:
+            total -= self._kept.popitem(last=False)[1].nbytes
+        self._has_grown = False
 
     def _shared(self, seen, stage):
         if not self._is_even:
             return shared([each.guides[stage] for each in seen])
         count = min(most_positions(self._eye.strides[stage]), math.ceil(POSITIONS / len(seen)))
         apart = strides(len(each.guides[stage].match) for each in seen)
-        return [_evened(each, stage, every, count) for each, every in zip(seen, apart, strict=True)]
+        return [self._evened(each, stage, every, count) for each, every in zip(seen, apart, strict=True)]
+
+    def _evened(self, seen, stage, every, count):
+        """`evened`, made once: the same tensors in each step need not be brought to a recording anew."""
+        if (stage, every, count) not in seen.even:
+            seen.even[stage, every, count] = evened(thinned(seen.guides[stage], every), count)
+            self._has_grown = True
+        return seen.even[stage, every, count]
 
     def _look(self, picture, side, deepest):
         ratio = max(side / picture.shape[1], self._eye.smallest / min(picture.shape[1:]))  # as high as it is remembered
@@ -296,13 +321,6 @@ def _prepared(activation, most, beside):
     if beside:
         guide = guide._replace(**{name: F.pad(getattr(guide, name), (0, beside)) for name in ("match", "pull", "scale", "middle")})
     return guide
-
-
-def _evened(seen, stage, every, count):
-    """`evened`, made once: the same tensors in each step need not be brought to a recording anew."""
-    if (stage, every, count) not in seen.even:
-        seen.even[stage, every, count] = evened(thinned(seen.guides[stage], every), count)
-    return seen.even[stage, every, count]
 
 
 def stage_direction(activation, terms, strengths, guides, size, lands=None):

@@ -106,7 +106,8 @@ class Pupil:
         own, card = dict(self.taught.examples or {}), self.folder / "card.json"
         if not card.exists() or not filecmp.cmp(self.folder / WEIGHTS, self.model.folder / WEIGHTS, shallow=False):
             return own
-        there = load_taught(self.folder, json.loads(card.read_text(encoding="utf-8-sig")).get("taught", ())).examples or {}
+        names = json.loads(card.read_text(encoding="utf-8-sig")).get("taught", ())
+        there = load_taught(self.folder, names, len(self.model.card["classes"])).examples or {}
         own = {name: each for name, each in own.items() if name in there or name not in self._seen}
         return own | {name: [*own.get(name, ()), *each[self._seen.get(name, 0):]] for name, each in there.items()}
 

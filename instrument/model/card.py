@@ -33,7 +33,7 @@ class Model:
 
     def __init__(self, folder, net, card):
         self.folder, self.net, self.card = Path(folder), net, card
-        self.taught = load_taught(folder, card.get("taught", ()))
+        self.taught = load_taught(folder, card.get("taught", ()), len(card["classes"]))
         self._ear = None
 
     @property
@@ -135,6 +135,8 @@ def load_model(folder=DEFAULT):
     try:
         state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
         _check_count(folder, card["classes"], state.get("heads.sound.weight"))
+        if broken := _not_finite(state):
+            raise ValueError(f"{path}: {broken} is not finite: restore it or choose another --model")
         net = HearSee(len(card["classes"]), card.get("scenes", 1000), stretch=card.get("stretch", 1), front_end=_front_end(card))
         net.load_state_dict(state)  # PyTorch itself begins to count batches anew, where a file says nothing of them
     except FileNotFoundError:
@@ -148,9 +150,14 @@ def load_model(folder=DEFAULT):
 
 def _check_count(folder, classes, head):
     """ValueError where the weights answer for more or fewer classes than the card names."""
-    if head is not None and len(head) != len(classes) + 1:
+    if head is not None and head.ndim == 2 and len(head) != len(classes) + 1:
         raise ValueError(f"{folder / 'card.json'} names {len(classes)} classes, and the weights know {len(head) - 1}: put the names "
                          "back, or choose another --model")
+
+
+def _not_finite(state):
+    """Name of a tensor with numbers that are none, "" where there is none: of such weights every answer is nothing."""
+    return next((name for name, tensor in state.items() if not tensor.isfinite().all()), "")
 
 
 def _read_card(path):
@@ -159,7 +166,9 @@ def _read_card(path):
     except FileNotFoundError:
         raise ValueError(f"no model in {path.parent}: card.json is missing; `hearsee models list` shows what "
                          "there is") from None
-    except ValueError as error:
+    except OSError as error:
+        raise ValueError(f"{path} can't be read ({error.strerror}): restore it or choose another --model") from None
+    except (ValueError, RecursionError) as error:  # the latter of a file of brackets
         raise ValueError(f"{path} is not JSON ({error}): restore it or choose another --model") from None
     if not isinstance(card, dict) or not card.get("classes") or not _are_names(card["classes"]):
         raise ValueError(f"{path} names no classes: it needs \"classes\": [\"name\", ...]")
@@ -210,10 +219,12 @@ def _can_hear(card):
 
 
 def save_model(folder, net, card):
-    """Write weights (16-bit floats: half the size, the same answers) and card into `folder`."""
+    """Write weights (16-bit floats: half the size, the same answers) and card into `folder`; ValueError where they can't be told so."""
     folder = Path(folder)
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
     state = {name: tensor.half() if tensor.is_floating_point() else tensor
              for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+    if broken := _not_finite(state):
+        raise ValueError(f"{folder} is left as it is: {broken} is not finite in 16-bit floats, which end at 65504; learn anew")
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, str(folder / "weights.safetensors"))
     (folder / "card.json").write_text(json.dumps({**card, "front_end": asdict(net.front_end), "stretch": net.stretch}, indent=1) + "\n")

@@ -8,6 +8,7 @@ one behind the other; gradients flow to the picture only.
 import torch
 from torch import nn
 
+from .attention import Patches
 from .googlenet import RGB_MEAN
 from .net import PICTURE_MEAN, PICTURE_STD, STAGES, folded
 from .stem import pool_first, quicken
@@ -47,14 +48,17 @@ class Eye(nn.Module):
     def _measure(self):
         """Channels and strides as they come out, whatever the network; also of one that does not pad its borders, of which
         one picture alone would not tell the strides."""
+        # Of whole patches: a transformer brings what is none to the nearest size that is.
+        patch = next((module.patch for module in self.stages.modules() if isinstance(module, Patches)), 1)
+        probes = [round(side / patch) * patch for side in PROBES]
         with torch.no_grad():
-            few, many = (self._seen(side) for side in PROBES)
+            few, many = (self._seen(side) for side in probes)
             self.logits_count = self.logits(many[-1]).shape[1]
         self.channels = tuple(output.shape[1] for output in many)
-        grown = PROBES[1] - PROBES[0]
+        grown = probes[1] - probes[0]
         self.strides = tuple(grown // max(1, more.shape[2] - less.shape[2]) for less, more in zip(few, many, strict=True))
-        self.smallest = PROBES[1] - (many[-1].shape[2] - 2) * self.strides[-1]
-        while not self._answers_at(self.smallest) and self.smallest < PROBES[1]:
+        self.smallest = probes[1] - (many[-1].shape[2] - 2) * self.strides[-1]
+        while not self._answers_at(self.smallest) and self.smallest < probes[1]:
             self.smallest += self.strides[-1]
 
     @torch.no_grad()

@@ -142,6 +142,8 @@ def _fitting(weights, name, shape):
     tensor = weights[name]
     if [side for side in tensor.shape if side > 1] != [side for side in shape if side > 1]:
         raise ValueError(f"{name} is {tuple(tensor.shape)}, expected {tuple(shape)}")
+    if not tensor.isfinite().all():
+        raise ValueError(f"{name} is not finite")
     return tensor.reshape(shape)
 
 

@@ -217,7 +217,7 @@ class Weights:
         self._bytes = (weight / self._steps[:, None, None, None]).round().to(torch.int8)
         self._zeros = torch.zeros(len(weight), dtype=torch.int)
         self._bias, self._shape = bias, (stride, padding, [1, 1], 1)
-        self.kept = Layouts()
+        self.kept = Layouts(self._bytes.nbytes)
 
     def __call__(self, x, step, zero, after, attr):
         return operation("onednn.qconv2d_pointwise.default")(x, step, zero, *self._laid(x, step, zero), *after, attr, [], "")

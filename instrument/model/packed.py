@@ -17,6 +17,8 @@ from .cpu import has_bf16, operation
 
 LEAST = 16  # input channels; the first convolution of a network has a faster way of its own (stem.py)
 KEPT = 12  # layouts of one convolution: all octaves of two sizes of picture
+FEWEST = 2  # of one convolution of a large network: the octaves that a picture has as a rule
+ROOM = 512e6  # bytes of all layouts of a network
 
 
 class Packed(nn.Module):
@@ -58,14 +60,15 @@ class Layouts:
     the convolution.
     """
 
-    def __init__(self):
-        self._kept = OrderedDict()
+    def __init__(self, nbytes, most=KEPT):
+        """`nbytes` of each layout; at `most` so many are kept."""
+        self.nbytes, self.most, self._kept = nbytes, most, OrderedDict()
 
     def __len__(self):
         return len(self._kept)
 
     def __deepcopy__(self, _):
-        return Layouts()  # what is laid out cannot be copied, and is laid out again
+        return Layouts(self.nbytes, self.most)  # what is laid out cannot be copied, and is laid out again
 
     def forget(self):
         """Keep none; whether there was any."""
@@ -79,7 +82,7 @@ class Layouts:
         weight = self._kept.get(key)
         if weight is None:
             weight = self._kept[key] = make()
-            while len(self._kept) > KEPT:
+            while len(self._kept) > self.most:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return weight
@@ -90,7 +93,7 @@ class Layout:
 
     def __init__(self, weight, bias, padding, dilation):
         self._weight, self._bias, self._shape = weight, bias, (padding, [1, 1], dilation, 1)
-        self.kept = Layouts()
+        self.kept = Layouts(weight.nbytes)
 
     def __call__(self, x):
         weight = self.kept.of(x.shape, lambda: operation("mkldnn._reorder_convolution_weight.default")(
@@ -104,7 +107,7 @@ class Transposed:
     def __init__(self, weight, stride, padding):
         self._weight, self._stride, self._padding = weight.contiguous(memory_format=torch.channels_last), stride, padding
         self._quick = weight.dtype == torch.bfloat16 and is_quicker()
-        self.kept = Layouts()
+        self.kept = Layouts(weight.nbytes if self._quick else 0)
 
     def __call__(self, grad, sides):
         """The gradient to an input of `sides` (h, w)."""
@@ -121,10 +124,19 @@ class Transposed:
 def packed(net):
     """The same network with a `Packed` for each convolution that fits, where that is quicker; else `net` itself.
 
-    `net` stays as it is, and lends its other weights.
+    `net` stays as it is, and lends its other weights. All layouts have their share of ROOM.
     """
-    if not is_quicker() or next(net.parameters()).device.type != "cpu":
-        return net
+    if is_quicker() and next(net.parameters()).device.type == "cpu":
+        net = _with_packed(net)
+    every = kept_by(net)
+    # As many of each: a picture goes through all of them, and would wait for those that are not there.
+    most = ROOM // max(1, sum(each.nbytes for each in every))
+    for each in every:
+        each.most = max(FEWEST, min(KEPT, int(most)))
+    return net
+
+
+def _with_packed(net):
     net = copy.deepcopy(net, {id(tensor): tensor for tensor in net.parameters()})
     for name, module in list(net.named_modules()):
         if fits(module):

@@ -11,6 +11,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from .net import AVERAGES
+
 FILE = "taught.safetensors"
 
 
@@ -50,8 +52,8 @@ def save_taught(taught, folder):
         save_file({name: np.ascontiguousarray(one) for name, one in numbers.items()}, str(Path(folder) / FILE))
 
 
-def load_taught(folder, names):
-    """The Taught of these names in a model folder; ValueError in one line if its file is missing or damaged."""
+def load_taught(folder, names, own):
+    """The Taught of these names in the folder of a model of `own` classes; ValueError in one line if its file is missing or damaged."""
     if not names:
         return Taught()
     path = Path(folder) / FILE
@@ -62,10 +64,22 @@ def load_taught(folder, names):
         if there != set(names) or len(found["lead"]) != len(names):
             raise KeyError(f"it has {', '.join(sorted(there))} where card.json says {', '.join(names)}; a taught class gets another "
                            "name when it is forgotten and taught anew")
+        _check_numbers(found, own + len(names))
         return Taught(tuple(names), found["weight"], found["bias"], found["lead"], examples)
     except (SafetensorError, KeyError, OSError) as error:
         said = error.args[0] if isinstance(error, KeyError) else error
         raise ValueError(f"{path} is missing or damaged ({said}): restore it or choose another --model") from None
+
+
+def _check_numbers(found, classes):
+    """KeyError that tells of numbers for another count of classes or features, and of those that are none."""
+    shapes = {"weight": (classes, AVERAGES), "bias": (classes,)}
+    for name, numbers in found.items():
+        expected = shapes.get(name, (*numbers.shape[:-1], AVERAGES) if name.startswith("example/") else numbers.shape)
+        if numbers.shape != expected:
+            raise KeyError(f"its {name} is {numbers.shape}, expected {expected}")
+        if not np.isfinite(numbers).all():
+            raise KeyError(f"its {name} is not finite")
 
 
 def _numbered(found, prefix):

@@ -71,7 +71,7 @@ def _told(card, indent="  "):
     """The lines of a card; what has parts of its own with each of them on a line."""
     for key, value in card.items():
         parts = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
-        if any(isinstance(part, dict) for part in parts):
+        if parts and all(isinstance(part, dict) for part in parts):
             yield f"{indent}{key}:"
             for part in parts:
                 yield from _told(part, indent + "  ")
