@@ -149,6 +149,11 @@ def test_what_is_sent_to_our_address_in_the_network_comes_back_where_all_is_rece
     assert returning([(own_address(), 10001)], "127.0.0.1", [10001]) == []
 
 
+def test_what_is_sent_to_many_does_not_count_as_coming_back():
+    """Though their address can be bound on Linux."""
+    assert returning([("239.0.0.1", 10001), ("255.255.255.255", 10001)], "0.0.0.0", [10001]) == []
+
+
 def test_a_show_does_not_answer_itself():
     with Receiver(0, submit=lambda edits: None, host="0.0.0.0") as receiver:
         receiver.receive(encode("/hs/query", receiver.port), (own_address(), 50000))
@@ -445,6 +450,14 @@ def test_a_type_that_is_not_read_is_said_with_its_address_and_a_cure(seen, caplo
     assert seen.edits == [] and seen.receiver.refused == 120 and caplog.records == []
     assert seen.receiver.reason.startswith("/hs/post/hue: type '") and seen.receiver.reason.endswith("send a number")
     assert len(seen.told) == 1
+
+
+@pytest.mark.parametrize("strange", [typed("/mode", "S", b"abc\0"), typed("/hs/post/hue", "b", b"\0\0\1\0"), b"tap\0,\0\0\0", b""])
+def test_what_cannot_be_read_in_a_bundle_costs_nothing_else_of_it(seen, strange):
+    """It may be for somebody else."""
+    parts = (encode("/hs/post/hue", 5.0), strange, encode("/hs/post/trails", 0.5))
+    seen.receiver.receive(HEADER + b"".join(len(part).to_bytes(4, "big") + part for part in parts), PEER)
+    assert seen.edits == [{"post.hue": 5.0}, {"post.trails": 0.5}] and seen.receiver.refused == 1
 
 
 def test_what_is_no_message_in_a_bundle_is_said_without_a_warning(seen, caplog):

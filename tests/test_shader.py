@@ -237,7 +237,7 @@ def test_a_program_that_was_replaced_is_released(screen, tmp_path):
     shaders._compile = lambda *given: made.append(compiled(*given)) or made[-1]
 
     def kept():
-        return [not isinstance(program.mglo, moderngl.InvalidObject) for program in made]
+        return [not isinstance(program.mglo, moderngl.InvalidObject) for program, _ in made]
 
     for time in range(1, 6):
         save(tmp_path / "a.frag", (RED, GREEN)[time % 2], time)
@@ -292,8 +292,17 @@ def test_what_nobody_fills_keeps_the_last_good_shader(screen, tmp_path, declared
     assert f"{tmp_path / 'a.frag'}: " in shaders.messages[0] and words in shaders.messages[0]
 
 
-def test_a_uniform_with_a_value_of_its_own_is_a_constant(screen, tmp_path):
-    save(tmp_path / "a.frag", "uniform vec2 mine = vec2(0.0, 1.0);\nvoid main() { colour = vec4(mine, mine); }\n", 1)
+@pytest.mark.parametrize("declared", ["uniform vec2 mine = vec2(0.0, 1.0);",
+                                      "uniform float a = 0.0;\nuniform vec2 b = vec2(0.0, 1.0);\n#define mine (a + b)",
+                                      "uniform float off = 0.0, on[2] = float[2](0.0, 1.0);\n#define mine vec2(off, on[1])"])
+def test_a_uniform_with_a_value_of_its_own_is_a_constant(screen, tmp_path, declared):
+    """Also one of 0: a switch in a shader of one's own, to be set in the file."""
+    save(tmp_path / "a.frag", f"{declared}\nvoid main() {{ colour = vec4(mine, mine); }}\n", 1)
+    assert drawn(screen, Shaders(screen.ctx, tmp_path)) == (0, 255, 0)
+
+
+def test_a_comment_goes_on_behind_a_backslash(screen, tmp_path):
+    save(tmp_path / "a.frag", "// a hill: /\\\nthis is none of the code, nor is\n".replace("nor is", "// that \\\nthis") + GREEN, 1)
     assert drawn(screen, Shaders(screen.ctx, tmp_path)) == (0, 255, 0)
 
 
@@ -303,8 +312,8 @@ def test_what_a_driver_lists_of_its_own_is_no_fault():
         each.gl_type, each.array_length = kind, 1
         return each
 
-    assert _unfilled({"gl_DepthRange.near": uniform(0x1406), "u_picture[0]": uniform(SAMPLER_2D), "uv": object()}, ["picture"]) == ""
-    assert "u_nope" in _unfilled({"u_picture": uniform(SAMPLER_2D), "u_nope[0]": uniform(0x1406)}, ["picture"])
+    assert _unfilled({"gl_DepthRange.near": uniform(0x1406), "u_picture[0]": uniform(SAMPLER_2D), "uv": object()}, set(), ["picture"]) == ""
+    assert "u_nope" in _unfilled({"u_picture": uniform(SAMPLER_2D), "u_nope[0]": uniform(0x1406)}, {"u_yes"}, ["picture"])
 
 
 @pytest.mark.parametrize("kind", ["isampler2D", "sampler2DShadow", "samplerCube"])

@@ -188,11 +188,9 @@ class Receiver:
         self._now = time.perf_counter() if now is None else now
         self._say_kept(self._now)
         try:
-            found = decoded(data)
-        except Foreign as problem:
-            return self._refuse(str(problem))
-        except Exception as problem:  # the parser raises many kinds; no packet may end the thread
-            return self._refuse(f"packet of {len(data)} bytes from {sender[0]} is not OSC: {str(problem)[:SENT]}")
+            found = decoded(data, lambda problem: self._refuse_unread(problem, data, sender))
+        except Exception as problem:  # no packet may end the thread
+            return self._refuse_unread(problem, data, sender)
         heard = False
         self._is_cue = any(message.address in CALLS for message in found)
         for message in found:
@@ -225,6 +223,10 @@ class Receiver:
             raise ValueError("the pattern matches no address")
         for method in matches:
             method(arguments, sender)
+
+    def _refuse_unread(self, problem, data, sender):
+        text = str(problem)
+        self._refuse(text if isinstance(problem, Foreign) else f"packet of {len(data)} bytes from {sender[0]} is not OSC: {text[:SENT]}")
 
     def _refuse(self, reason):
         self.refused += 1

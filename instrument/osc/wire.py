@@ -4,12 +4,13 @@ Time tags are never waited for (OSC does not synchronise clocks). A packet of ou
 """
 
 import errno
+import ipaddress
 import math
 import socket
 import struct
 import sys
 
-from pythonosc.osc_packet import OscPacket
+from pythonosc.osc_message import OscMessage
 
 PACKET = 1400  # bytes; the payload of a usual network packet is 1472
 BUNDLE = b"#bundle\0"
@@ -24,18 +25,27 @@ class Foreign(ValueError):
     """A message of OSC with an argument of a kind that is not read."""
 
 
-def decoded(packet):
-    """The OSC messages in a packet, bundles opened, with `address` and `params`; whatever it cannot be read for is raised."""
-    packet = bytearray(packet)
-    for begin, end in _messages(packet, 0, len(packet)):
-        _read_types(packet, begin, end)
-    return [timed.message for timed in OscPacket(bytes(packet)).messages]
+def decoded(packet, refuse=None):
+    """The OSC messages in a packet, bundles opened, with `address` and `params`.
+
+    What cannot be read of one message is given to `refuse(error)`, and the others are there: they may be for somebody else. Without
+    `refuse` it is raised, as is a packet that is none.
+    """
+    packet, found = bytearray(packet), []
+    for begin, end in list(_messages(packet, 0, len(packet))):
+        try:
+            _read_types(packet, begin, end)
+            found.append(OscMessage(bytes(packet[begin:end])))
+        except Exception as error:  # the parser raises many kinds
+            if refuse is None:
+                raise
+            refuse(error)
+    return found
 
 
 def _messages(packet, begin, end, depth=0):
-    """(begin, end) of each message. ValueError where a bundle does not hold what it says: python-osc follows a size below 0
-    back, for ever."""
-    if packet.startswith(b"/", begin, end):
+    """(begin, end) of each message, or of what stands in a bundle for one. ValueError where a bundle does not hold what it says."""
+    if packet.startswith(b"/", begin, end) or depth and not packet.startswith(BUNDLE, begin, end):
         yield begin, end
         return
     if not packet.startswith(BUNDLE, begin, end):
@@ -43,7 +53,11 @@ def _messages(packet, begin, end, depth=0):
     if depth > NESTED:
         raise ValueError(f"more than {NESTED} bundles in one another")
     at = begin + len(HEADER)
+    if at > end:
+        raise ValueError(f"a bundle of {end - begin} bytes, which has no time")
     while at < end:
+        if end - at < 4:
+            raise ValueError(f"{end - at} bytes where a size of four should stand")
         (size,) = struct.unpack_from(">i", packet, at)
         at += 4
         if not 0 <= size <= end - at:
@@ -55,6 +69,8 @@ def _messages(packet, begin, end, depth=0):
 def _read_types(packet, begin, end):
     """Foreign where an argument is of a type that python-osc does not know: it would warn, without saying of what, and read the
     next one from its bytes. An impulse (I) becomes nothing (N): a press."""
+    if not packet.startswith(b"/", begin, end):
+        raise ValueError("a part of a bundle that begins neither with / nor with #bundle")
     address = packet.find(b"\0", begin, end)
     at = begin + (address - begin) // 4 * 4 + 4
     last = packet.find(b"\0", at, end)
@@ -159,10 +175,20 @@ def _arrives(name, host):
 
 
 def _is_own(name):
-    """Whether it is an address of this machine: no other can be bound."""
+    """Whether it is an address of this machine: no other can be bound, but for those of everybody."""
+    if _is_for_many(name):
+        return False
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((name, 0))
         except (OSError, UnicodeError):  # another's, or no name at all: that is for whoever sends there
             return False
     return True
+
+
+def _is_for_many(name):
+    try:
+        address = ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255")

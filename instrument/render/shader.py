@@ -42,7 +42,10 @@ void main() {
 GRID = 16 * 9 * 6  # vertices of the grid that a .vert file makes from gl_VertexID
 _INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*$')
 _MEANT = re.compile(r"#\s*include\b")
-_COMMENT = re.compile(r'("[^"\n]*")|//[^\n]*|/\*.*?\*/', re.DOTALL)  # what is quoted is none
+# What is quoted is none; a line that ends in a backslash goes on in the next.
+_COMMENT = re.compile(r'("[^"\n]*")|//(?:\\\n|[^\n])*|/\*.*?\*/', re.DOTALL)
+_DECLARED = re.compile(r"\buniform\b[^;{]*;")
+_BEGUN = re.compile(r"(\w+)\s*(?:\[[^\]]*\])?\s*=")  # a name that is given a value
 # Mesa "0:7(3): error: text", NVIDIA "0(7) : error C1008: text", Apple and Intel "ERROR: 0:7: text".
 _FAULT = re.compile(r"(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error\s*\w*:\s*)?(.+)", re.IGNORECASE)
 _FILE = 100_000  # lines of file n are numbered from n * _FILE: not every driver reports #line's second number
@@ -95,18 +98,18 @@ class Shaders:
         """(program, vertex array, vertices) from the files as they are; `seen` {file: mtime} takes in what was read."""
         files = []  # index -> (path, mtime), as lines are numbered
         try:
-            program = self._compile(name, keys, files)
+            program, begun = self._compile(name, keys, files)
         except moderngl.Error as error:
             raise ValueError(_explain(str(error), files, self._folder / f"{name}.frag")) from None
         finally:
             for file, saved in files:
                 if file != "params":
                     seen.setdefault(self._folder / file, saved)
-        return self._connect(program, name, keys)
+        return self._connect(program, begun, name, keys)
 
-    def _connect(self, program, name, keys):
-        """Tell a program which of its textures is where; ValueError if it reads what nobody fills."""
-        fault = _unfilled(program, keys)
+    def _connect(self, program, begun, name, keys):
+        """Tell a program which of its textures is where; ValueError if it reads what nobody fills, nor is `begun` with a value."""
+        fault = _unfilled(program, begun, keys)
         if fault:
             program.release()
             raise ValueError(f"{self._folder / name}.frag: {fault}")
@@ -192,11 +195,16 @@ class Shaders:
         program = self._ctx.program(vertex_shader=vertex, fragment_shader=fragment)
         if "Params" in program:
             program["Params"].binding = 0
-        return program
+        return program, _begun(vertex) | _begun(fragment)
 
 
-def _unfilled(program, keys):
-    """What is wrong with the uniforms of a program that is passed textures `keys`, in one line; "" if nothing.
+def _begun(text):
+    """Names of the uniforms that begin with a value of their own, as in `uniform float mine = 0.0;`."""
+    return {name for declared in _DECLARED.findall(text) for name in _BEGUN.findall(declared)}
+
+
+def _unfilled(program, begun, keys):
+    """What is wrong with the uniforms of a program that is passed textures `keys`, in one line; "" if nothing. `begun` have a value.
 
     What nobody fills would be 0 without a word, and a texture that nobody passes another one.
     """
@@ -207,7 +215,7 @@ def _unfilled(program, keys):
             return f"{name} must be a sampler2D: it is the picture to read"
         if name not in pictures and sampler:
             return f"no picture is passed as {name}; read {' or '.join(pictures) or 'none'}, or it inside #ifdef HAS_{name[2:].upper()}"
-        if name not in pictures and not any(uniform.read()):  # `uniform float mine = 0.5;` has a value
+        if name not in pictures and name not in begun:
             return f'nothing fills {name}; #include "params" has all rows and the sound'
     return ""
 
