@@ -252,6 +252,7 @@ COMMANDS = (
     Command("midi.forget", "", "Forget what was learned for the row selected, or the row, command or preset named.",
             named=True),
     Command("show.panic", "p", "The look to its defaults, a fresh dream, and no tapped tempo; what belongs to the room stays as it is."),
+    Command("show.calm", "", "As panic, but show.master and show.freeze stay as they are: what all notes off by MIDI is."),
     Command("show.reseed", "r", "A fresh dream with the values as they are, another one where dream.seed is 0."),
     Command("show.screenshot", "c", "Save the picture as PNG."),
     Command("show.record", "v", "Start or stop recording a video."),

@@ -477,7 +477,13 @@ class Show:
         self.clock.tap(now)
 
     def _do_show_panic(self, now):
-        self.deck.panic(self.values)
+        self._panic(pressed=True)
+
+    def _do_show_calm(self, now):
+        self._panic(pressed=False)
+
+    def _panic(self, pressed):
+        self.deck.panic(self.values, pressed)
         self.renderer.forget()
         self.clock.forget()
         self.dream.reseed()

@@ -385,10 +385,10 @@ def test_program_change_recalls_in_its_bank():
 
 
 @pytest.mark.parametrize("number", [120, 123])
-def test_all_off_is_panic(number):
+def test_all_off_is_a_panic_that_nobody_pressed(number):
     rig = Rig()
     rig.cc(number, 0)
-    assert rig.commands == [("show.panic", None)]
+    assert rig.commands == [("show.calm", None)]
 
 
 def test_a_note_fires_once_and_velocity_zero_is_a_release():

@@ -163,7 +163,7 @@ class Mapping:
             bank = self._bank.get(move.channel, 0)
             self._bank[move.channel] = move.value << 7 | bank & 127 if move.number == 0 else bank & ~127 | move.value
         elif move.number in (120, 123):  # all sound off, all notes off
-            self._command("show.panic", None)
+            self._command("show.calm", None)
 
     def _knob(self, binding, move, now):
         row = BY_NAME[binding.row]
