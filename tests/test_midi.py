@@ -1046,7 +1046,17 @@ def test_a_ring_is_left_alone_while_a_finger_turns_it():
     lamps.show(turned, busy=["dream.octaves"])
     assert sent == []
     lamps.show(turned)
-    assert sent == [(0xBA, 9, 13)]
+    assert sent == [(0xBA, 1, 127)]
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
+def test_a_lamp_beside_its_control_is_no_other_control(profile):
+    """What is sent there would turn that one."""
+    for light in profile.lights:
+        kind, channel = ("note" if light.status < 0xA0 else "cc"), light.status % 16 + 1
+        there = [binding for binding in profile.bindings
+                 if binding.channel in (None, channel) and binding.shares(Binding(kind, binding.channel, light.number))]
+        assert there in ([], [light.binding])
 
 
 @pytest.mark.parametrize("port, name", [
