@@ -10,6 +10,7 @@ from dataclasses import dataclass
 MODES = ("centre", "drift", "breathe", "strips", "tunnel", "rotate", "spiral")
 SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top", "bar", "sine", "random")
 SWITCH = ("off", "on")
+ROUNDING = 1e-9  # by which a position may be off for no other reason than that it was computed
 FOLLOWING = object()  # an edit: of a stepped row the value after the one that it has when its turn comes
 
 
@@ -61,9 +62,12 @@ class Param:
         value = min(max(value, self.lo), self.hi)
         return float(math.floor(value + 0.5)) if self.curve == "step" else value
 
-    def at(self, position):
-        """Value at a knob position 0..1."""
+    def at(self, position, grain=0.0):
+        """Value at a knob position 0..1; of a two-sided row exactly 0 within half a `grain`, the smallest step of the knob, which
+        might have no place there."""
         position = min(max(float(position), 0.0), 1.0)
+        if self.lo < 0 < self.hi and abs(position - self.position(0.0)) <= grain / 2 + ROUNDING:
+            return 0.0
         if self.curve == "exp":
             return self.clamp(self.lo * (self.hi / self.lo) ** position)
         return self.clamp(self.lo + (self.hi - self.lo) * position)

@@ -18,7 +18,7 @@ from instrument.midi.devices import AGAIN, POLL
 from instrument.midi.jack import Door
 from instrument.midi.learner import Learner, detect
 from instrument.midi.mapping import Hand, Mapping
-from instrument.midi.moves import Decoder, Move
+from instrument.midi.moves import FULL, Decoder, Move
 from instrument.midi.ports import LATE, MISSED, Ear, Pulse, RtPorts, apart, born, device_name, listed
 from instrument.params import BY_NAME, DEFAULTS, PARAMS, SWITCH
 
@@ -50,6 +50,37 @@ def test_every_row_is_reached_end_to_end_by_its_cc(row):
         rig.cc(row.cc, value)
     assert rig.control.frame()[row.name] == row.hi
     assert rig.cc(row.cc, 0)[row.name] == row.lo
+
+
+TWO_SIDED = [row for row in PARAMS if row.lo < 0 < row.hi]
+
+
+@pytest.mark.parametrize("kind", ("cc", "cc14", "bend"))
+@pytest.mark.parametrize("row", TWO_SIDED, ids=lambda row: row.name)
+def test_a_row_that_goes_to_both_sides_can_be_brought_to_0(row, kind):
+    rig, full = Rig(Binding(kind, None, 0, row=row.name, takeover="jump")), FULL[kind]
+    near = row.position(0.0) * full
+    places = [round(near) + step for step in range(-4, 5)]
+    values = []
+    for place in places:
+        rig.mapping.act(Move(kind, 1, 0, place), 0.0)
+        values.append(rig.control.frame()[row.name])
+    beside = [place for place, value in zip(places, values) if value == 0.0]
+    assert beside == [place for place in places if abs(place - near) <= 0.5] and beside
+    assert values == sorted(values)
+
+
+def test_both_middles_of_a_knob_are_the_middle():
+    rig = Rig(Binding("cc", None, 0, row="zoom.rotate", takeover="jump"))
+    assert [rig.cc(0, value)["zoom.rotate"] == 0.0 for value in (62, 63, 64, 65)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("start", (0.2, 0.4, 0.77, 1.0))
+@pytest.mark.parametrize("row", TWO_SIDED, ids=lambda row: row.name)
+def test_an_encoder_finds_0_wherever_it_begins(row, start):
+    rig = Rig(Binding("cc", None, 0, row=row.name, mode="signed_bit"), values={row.name: row.at(start)})
+    way = 1 if row.at(start) < 0 else 65
+    assert 0.0 in [rig.cc(0, way)[row.name] for _ in range(128)]
 
 
 @pytest.mark.parametrize("row", ABSOLUTE, ids=lambda row: row.name)
@@ -263,11 +294,11 @@ def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
 
 def test_what_a_profile_or_the_player_has_bound_is_no_fine_half():
     rig = Rig(Binding("cc", None, 46, row="post.hue", takeover="jump"), Binding("cc", 2, 47, row="post.grain", takeover="jump"))
-    for value in (127, 0) * 4 + (64,):  # as a half runs over
+    for value in (127, 0) * 4 + (70,):  # as a half runs over
         rig.cc(14, 1), rig.cc(15, 1, channel=1)
         values = rig.cc(46, value)
         values = rig.cc(47, value, channel=1)
-    assert (values["post.hue"], values["post.grain"]) == (BY_NAME["post.hue"].at(64 / 127), BY_NAME["post.grain"].at(64 / 127))
+    assert (values["post.hue"], values["post.grain"]) == (BY_NAME["post.hue"].at(70 / 127), BY_NAME["post.grain"].at(70 / 127))
 
 
 def test_the_halves_of_a_bank_come_in_either_order():

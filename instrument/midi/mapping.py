@@ -24,19 +24,19 @@ class Hand:
         few = row.curve == "step" and row.hi - row.lo <= 32
         self._step = 1 / (3 * (row.hi - row.lo)) if few else 1 / LINE
 
-    def move(self, place, value, now, jump=False):
-        """The row's new value with the control at `place` 0..1, or None while it has not met `value`."""
+    def move(self, place, value, now, jump=False, grain=0.0):
+        """The row's new value with the control at `place` 0..1, in steps of `grain`, or None while it has not met `value`."""
         before, self.place = self.place, place
         if not (self._holds(value, now) or jump or self._meets(before, place, value)):
             return None
-        return self._give(value, self.row.at(place), now)
+        return self._give(value, self.row.at(place, grain), now)
 
     def turn(self, steps, value, now):
         """The row's new value after some steps of an endless encoder."""
         if not self._holds(value, now):
             self.place = self.row.position(value)
         self.place = min(max(self.place + steps * self._step, 0.0), 1.0)
-        return self._give(value, self.row.at(self.place), now)
+        return self._give(value, self.row.at(self.place, self._step), now)
 
     def wanted(self, value):
         """"up" or "down": where to turn to meet `value`; "" if it is held, or stands nobody knows where."""
@@ -175,7 +175,8 @@ class Mapping:
         if binding.mode in RELATIVE:
             new = hand.turn(RELATIVE[binding.mode](move.value), value, now)
         else:
-            new = hand.move(move.value / FULL[move.kind], value, now, binding.takeover == "jump")
+            full = FULL[move.kind]
+            new = hand.move(move.value / full, value, now, binding.takeover == "jump", 1 / full)
         if new is not None:
             self._edit(binding.row, new, now)
 
