@@ -1080,6 +1080,64 @@ def test_a_ring_is_left_alone_while_a_finger_turns_it():
     assert sent == [(0xBA, 1, 127)]
 
 
+class Box:
+    """A box whose endless knobs stand where they were turned or sent."""
+
+    def __init__(self, name):
+        self.profile = next(profile for profile in SHIPPED if name in profile.name)
+        self.rig, self.places = Rig(*self.profile.bindings), {}
+        self.lamps = profiles.Lights(self.profile.lights, self.hear, self.rig.mapping.put)
+        self.rings = [light for light in self.profile.lights if light.ring]
+
+    def hear(self, message):
+        status, number, level = message
+        self.places[status, number] = level
+
+    def show(self, busy=()):
+        self.lamps.show(self.rig.control.frame(), busy=busy)
+
+    def turn(self, light, clicks):
+        place = self.places[light.status, light.number] = self.places[light.status, light.number] + clicks
+        return self.rig.cc(light.number, place, channel=light.status & 15)[light.binding.row]
+
+    def stands(self, light):
+        return self.places[light.status, light.number] / 127
+
+
+@pytest.mark.parametrize("name", ("APC40", "X-Touch"))
+def test_a_knob_that_we_have_moved_goes_on_from_there(name):
+    box = Box(name)
+    assert box.rings and all(light.moves for light in box.rings)
+    for share, clicks in ((0.2, 10), (0.8, -9), (0.2, 10)):  # back to where it was shown before
+        for light in box.rings:
+            row = BY_NAME[light.binding.row]
+            box.rig.control.apply({row.name: row.at(share)})
+            box.show()
+            assert row.at(box.stands(light)) == pytest.approx(row.at(share), abs=(row.hi - row.lo) / 127)
+            assert box.rig.mapping.hints() == {}
+            new = box.turn(light, clicks)
+            assert new == pytest.approx(row.at(box.stands(light)), abs=(row.hi - row.lo) / 100)
+            box.show(busy=[row.name])
+
+
+def test_a_knob_of_a_row_in_steps_gets_on_however_slowly_it_is_turned():
+    box = Box("APC40")
+    box.show()
+    light = next(light for light in box.rings if light.binding.row == "dream.octaves")
+    for _ in range(127 - box.places[light.status, light.number]):
+        octaves = box.turn(light, 1)
+        box.show()
+    assert octaves == 6.0 and box.stands(light) == 1.0
+
+
+def test_a_knob_that_was_learned_for_another_row_is_not_moved_with_its_first_one():
+    box = Box("APC40")
+    light = next(light for light in box.rings if light.binding.row == "dream.octaves")
+    box.rig.mapping.bind([*box.profile.bindings, Binding("cc", 1, light.number, row="post.grain")])
+    box.show()
+    assert (light.status, light.number) not in box.places
+
+
 @pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
 def test_a_lamp_beside_its_control_is_no_other_control(profile):
     """What is sent there would turn that one."""

@@ -201,7 +201,8 @@ class Midi:
         speaker = self._speak(profile, port)
         for data in profile.hello:
             speaker.send(data)
-        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), ear, speaker, since)
+        lights = () if isinstance(speaker, Mute) else profile.lights  # which would count knobs as moved that are not
+        return Device(name, profile, mapping, Lights(lights, speaker.send, mapping.put), ear, speaker, since)
 
     def _clock_of(self, port):
         return self._clock and (lambda kind, when, place: self._clock(kind, when, port, place))

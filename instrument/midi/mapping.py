@@ -19,6 +19,7 @@ class Hand:
     def __init__(self, row):
         self.row = row
         self.place = None  # where the control stands, 0..1
+        self._moved = False  # whether we move it ourselves
         self._given = []  # values given and not yet seen in the row, after the last one seen
         self._gave = 0.0  # when the last one was
         few = row.curve == "step" and row.hi - row.lo <= 32
@@ -38,9 +39,17 @@ class Hand:
         self.place = min(max(self.place + steps * self._step, 0.0), 1.0)
         return self._give(value, self.row.at(self.place, self._step), now)
 
+    def put(self, value, full):
+        """The control, in `full` steps, is to be moved by us to where the row is; False where it stands for `value` already."""
+        if self.place is not None and (self.row.at(self.place, 1 / full) == value or
+                                       round(self.place * full) == round(self.row.position(value) * full)):
+            return False
+        self.place, self._moved = self.row.position(value), True
+        return True
+
     def wanted(self, value):
-        """"up" or "down": where to turn to meet `value`; "" if it is held, or stands nobody knows where."""
-        if self.place is None or self._met(self.place, value):
+        """"up" or "down": where to turn to meet `value`; "" if it is held, stands nobody knows where, or is moved there by us."""
+        if self.place is None or self._moved or self._met(self.place, value):
             return ""
         return "up" if self.place < self.row.position(value) else "down"
 
@@ -139,6 +148,14 @@ class Mapping:
         """The device has gone, and with it whatever was held there."""
         for key in list(self._down):
             self.act(Move(*key, 0), now)
+
+    def put(self, key, row, value):
+        """The control of this key, which goes where it is sent, is to go to where its row is: whether that is to be sent. Not where
+        it stands for `value`, or else turning it slowly through a row in steps would never get on, nor where it plays another row."""
+        binding = self._bound(Move(*key, 0))
+        if binding is None or (binding.row, binding.mode) != (row, "absolute"):
+            return False
+        return self._hands.setdefault((key, row), Hand(BY_NAME[row])).put(value, FULL[key[0]])
 
     def controls(self, target):
         """The controls that play a row, a command or a "preset N"."""
