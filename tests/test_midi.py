@@ -558,7 +558,7 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(3, 127, 127, 127), row="post.hue").mode == "twos_complement"
     pair = [message for value in (3, 2, 1) for message in ccs(5, value) + ccs(37, 9 * value)]
     assert learned(pair, row="post.hue") == Binding("cc14", 1, 5, row="post.hue")
-    note = [("note_on", {"note": 50, "velocity": 9})]
+    note = [("note_on", {"note": 50, "velocity": velocity}) for velocity in (9, 0)]
     assert learned(note, preset=3) == Binding("note", 1, 50, preset=3, mode="press")
     assert learned(ccs(9, 127), command="tap") == Binding("cc", 1, 9, command="tap", mode="press")
     assert learned(ccs(9, 10, 30, 63), command="tap") is None  # not pressed yet
@@ -568,6 +568,49 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
     select = ccs(99, 1) + ccs(98, 2)
     assert learned(select + ccs(6, 5, 6, 7), row="post.hue") == Binding("nrpn", 1, 130, row="post.hue")
+
+
+def notes(number, *velocities):
+    return [("note_on", {"note": number, "velocity": velocity}) for velocity in velocities]
+
+
+def bends(*pitches):
+    return [("pitchwheel", {"pitch": pitch}) for pitch in pitches]
+
+
+@pytest.mark.parametrize("moved, control", [
+    (bends(-192), Binding("bend", 1, 0)), (ccs(71, 60, 61, 62), Binding("cc", 1, 71)),
+    (ccs(99, 1) + ccs(98, 2) + ccs(6, 5, 6, 7), Binding("nrpn", 1, 130)),
+])
+def test_the_touch_of_a_fader_is_no_button(moved, control):
+    assert learned(notes(104, 127) + moved + notes(104, 0), row="post.hue") == replace(control, row="post.hue")
+
+
+def test_a_touch_with_a_move_too_short_to_be_understood_is_nothing_yet():
+    said = notes(104, 127) + ccs(71, 30) + notes(104, 0, 127)
+    assert learned(said, row="post.hue") is None
+    assert learned(said + ccs(71, 31, 32), row="post.hue") == Binding("cc", 1, 71, row="post.hue")
+
+
+@pytest.mark.parametrize("velocities", [(9, 0), (9, 80)])
+def test_a_pad_is_a_button_when_it_is_let_go_or_hit_again(velocities):
+    assert learned(notes(50, velocities[0]), row="post.hue") is None
+    assert learned(notes(50, *velocities), row="post.hue") == Binding("note", 1, 50, row="post.hue", mode="default")
+
+
+@pytest.mark.parametrize("target", [{"command": "tap"}, {"preset": 3}, {"row": "show.blackout"}])
+def test_where_only_a_button_can_be_meant_a_pad_answers_at_once(target):
+    assert learned(notes(50, 9), **target) == Binding("note", 1, 50, **target, mode="press")
+
+
+def test_two_boxes_that_send_the_same_are_not_mixed():
+    midi, ports, *_ = bench()
+    ports.there = ["a", "b"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    for value, device in ((70, "a"), (69, "b"), (68, "a")):
+        midi._receive(midi._devices[device], [0xB0, 3, value], 0.0)
+    assert midi.learning
 
 
 def fine_ccs(number, values):

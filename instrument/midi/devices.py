@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import mido
 
-from .learner import Learner
+from .learner import Search
 from .mapping import Mapping
 from .ports import Mute, RtPorts, born, device_name
 from .profiles import Lights, Own, Profile, choose, shipped
@@ -46,7 +46,7 @@ class Midi:
         self._away = ""  # why there are no ports at all
         self._fault = ""  # what went wrong last
         self._looked = self._lit = -POLL  # when the ports and the lamps were last seen to
-        self._learner = None
+        self._search = None
         self._forgotten = queue.SimpleQueue()  # targets that are to be forgotten
         self._thread, self._going = None, True
         self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
@@ -92,11 +92,11 @@ class Midi:
 
     def learn(self, **target):
         """Bind the next control moved to row=NAME, command=NAME or preset=NUMBER; nothing: give up learning."""
-        self._learner = Learner(**target) if target else None
+        self._search = Search(**target) if target else None
 
     @property
     def learning(self):
-        return self._learner is not None
+        return self._search is not None
 
     def forget(self, target):
         """Forget every control learned for a row, a command or a "preset N"."""
@@ -145,9 +145,9 @@ class Midi:
         except (ValueError, IndexError):  # of another length than its kind has
             self.malformed += 1
             return
-        learner = self._learner
-        if learner and not message.is_realtime and message.type != "songpos":
-            self._learn(learner, device, message, when)
+        search = self._search
+        if search and not message.is_realtime and message.type != "songpos":
+            self._learn(search, device, message, when)
         else:
             device.mapping.receive(message, when)
 
@@ -202,7 +202,7 @@ class Midi:
         for data in profile.hello:
             speaker.send(data)
         lights = () if isinstance(speaker, Mute) else profile.lights  # which would count knobs as moved that are not
-        return Device(name, profile, mapping, Lights(lights, speaker.send, mapping.put), ear, speaker, since)
+        return Device(port, name, profile, mapping, Lights(lights, speaker.send, mapping.put), ear, speaker, since)
 
     def _clock_of(self, port):
         return self._clock and (lambda kind, when, place: self._clock(kind, when, port, place))
@@ -220,12 +220,12 @@ class Midi:
         device.ear.close()
         device.speaker.close()
 
-    def _learn(self, learner, device, message, when):
+    def _learn(self, search, device, message, when):
         for move in device.mapping.moves(message):
             device.mapping.let_go(move, when)
-            binding = learner.hear(move)
+            binding = search.hear(device.port, move)
             if binding:
-                self._learner = None
+                self._search = None
                 self._keep(lambda: self._own.add(device.name, binding))
                 self._notice(f"MIDI: {binding.control} plays {binding.target} now ({binding.mode})")
                 return
@@ -252,6 +252,7 @@ class Midi:
 class Device:
     """What belongs to one open device."""
 
+    port: str
     name: str
     profile: Profile
     mapping: Mapping
