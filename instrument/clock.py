@@ -87,6 +87,10 @@ class Clock:
         grid = BAR if len(self._taps) == 1 else 1
         self._anchor = (round(self.beats(now) / grid) * grid, now)
 
+    def outvotes(self, now):
+        """Whether a MIDI clock is there, and not followed because the tempo was tapped."""
+        return self.source == "tap" and self._ticks_at(now)
+
     def forget(self):
         """Give the tempo back to MIDI clock or the sound."""
         self._taps.clear()
@@ -112,7 +116,7 @@ class Clock:
     def _choose(self, now, phase):
         if self._tap_period:
             self.source = "tap"  # its anchor is the last tap
-        elif len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST:
+        elif self._ticks_at(now):
             self.source = "midi"
             self._follow_midi(now)
         elif self._period and now - self._began < BEGUN and now - self._led < LOST:
@@ -122,6 +126,10 @@ class Clock:
             self._follow(self._sound_period, phase, now)
         else:
             self.source = ""  # the last tempo runs on
+
+    def _ticks_at(self, now):
+        """Whether MIDI clock tells a tempo."""
+        return len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST
 
     def _hear(self, kind, now, port, place):
         if port != self._leader and now - self._led < LOST:

@@ -269,6 +269,7 @@ COMMANDS = (
     Command("show.help", "f1", "Show or hide the keys."),
     Command("show.quit", "escape", "End the show; on the key, the second time within two seconds."),
     Command("tap", "space", "Tap the tempo."),
+    Command("tap.forget", "m", "The tempo tapped counts no more: back to that of MIDI clock or of the sound."),
     Command("teach.start", "t", "An example of the class named, or of the last one, while it is held (at most 30 s) or until once more.",
             named=True, released="teach.release"),
     Command("teach.release", "", f"End the example, unless it began less than {HELD:g} s ago: what letting go of teach.start is."),

@@ -315,6 +315,20 @@ def test_tap_goes_before_midi_before_sound_and_gives_way_when_forgotten():
     assert clock.source == "sound" and clock.bpm == pytest.approx(90)
 
 
+def test_it_is_known_whether_taps_keep_midi_clock_from_being_followed():
+    clock, now = ticked(128)
+    clock.update(now)
+    assert not clock.outvotes(now)
+    for tap in (now, now + 0.9):  # Space, brushed against
+        clock.tap(tap)
+        clock.update(now + 0.9)
+    assert clock.outvotes(now + 0.9) and not clock.outvotes(now + LOST + 0.1)
+    clock.forget()
+    clock.update(now + 1.0)
+    assert not clock.outvotes(now + 1.0) and clock.source == "midi" and clock.bpm == pytest.approx(128)
+    assert not tapped()[0].outvotes(13.0)
+
+
 def test_beats_and_bars_are_waited_for():
     clock, now = tapped(120, 1 + 4)  # the last tap is beat 4: a downbeat
     assert clock.next_beat(now + 0.1) == pytest.approx(now + 0.5)
