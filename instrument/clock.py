@@ -140,7 +140,7 @@ class Clock:
             self._go_on(0, now)
         elif kind == "continue" and self._halted is not None:
             self._go_on(self._halted, now)
-        elif kind == "stop":
+        elif kind == "stop" and self._halted is None:  # pressed again, as to go to the beginning, it keeps the place that is set
             self._halted = self._count
         elif kind == "songpos":
             self._halted = place * TICKS // 4
