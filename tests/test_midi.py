@@ -442,6 +442,39 @@ def test_a_pad_that_teaches_tells_when_it_is_let_go(kind):
     assert rig.commands == [("teach.start", None), ("tap", None), ("teach.release", None)]
 
 
+HOLD = Binding("note", None, 60, row="zoom.speed", mode="hold")
+
+
+def pad(rig, *velocities, note=60):
+    for velocity in velocities:
+        values = rig.send("note_on", note=note, velocity=velocity)
+    return values["zoom.speed"]
+
+
+def test_a_row_that_is_held_goes_back_to_where_it_was():
+    rig = Rig(HOLD, values={"zoom.speed": -0.5})
+    assert pad(rig, 100) == BY_NAME["zoom.speed"].hi and pad(rig, 0) == -0.5
+    assert pad(rig, 100, 90, 0) == -0.5  # hit again before it was let go
+    for velocity in (100, 0):  # both within a frame
+        rig.mapping.receive(mido.Message("note_on", note=60, velocity=velocity), 0.0)
+    assert rig.control.frame()["zoom.speed"] == -0.5
+
+
+def test_what_was_changed_while_it_was_held_stays_changed():
+    rig = Rig(HOLD)
+    pad(rig, 100)
+    rig.control.apply({"zoom.speed": 1.25})
+    assert pad(rig, 0) == 1.25
+
+
+@pytest.mark.parametrize("first, second", [(60, 61), (61, 60)])
+def test_two_pads_that_hold_a_row_leave_it_where_it_was(first, second):
+    rig = Rig(HOLD, replace(HOLD, number=61))
+    pad(rig, 100), pad(rig, 100, note=61)
+    pad(rig, 0, note=first)
+    assert pad(rig, 0, note=second) == DEFAULTS["zoom.speed"]
+
+
 def test_a_pad_that_is_hit_again_while_something_is_learned_is_not_let_go():
     rig = Rig(Binding("note", None, 40, command="teach.start"))
     rig.send("note_on", note=40, velocity=100)

@@ -90,6 +90,7 @@ class Mapping:
         self._decoder, self._pairs = Decoder(), Pairs()
         self._hands = {}  # key of the physical control, row -> Hand
         self._down = {}  # key of the physical control -> value while pressed
+        self._held = {}  # key of a control that holds a row, that row -> the value before
         self._bank = {}  # channel -> bank selected
         self.touched = {}  # row -> when it was last moved from here
         self.bind(bindings)
@@ -222,12 +223,25 @@ class Mapping:
     def _button(self, binding, move, now):
         pressed = self._pressed(move)
         if binding.mode == "hold" and pressed is not None:
-            row = BY_NAME[binding.row]
-            self._edit(row.name, row.hi if pressed else row.lo, now)
+            (self._hold if pressed else self._end_hold)(BY_NAME[binding.row], move.key, now)
         elif pressed:
             self._press(binding, now)
         elif pressed is False and binding.command in RELEASES:
             self._command(RELEASES[binding.command], None)
+
+    def _hold(self, row, key, now):
+        value = self._values()[row.name]
+        if value != row.hi or (key, row.name) not in self._held:  # hit again, it goes back to where it was before the first
+            self._held[key, row.name] = value
+        self._edit(row.name, row.hi, now)
+
+    def _end_hold(self, row, key, now):
+        """Let go: a switch is off, another row goes back to where it was, unless something else has changed it meanwhile."""
+        before = self._held.pop((key, row.name), row.lo)
+        if row.labels == SWITCH:
+            self._edit(row.name, row.lo, now)
+        elif self._values()[row.name] in (row.hi, before):  # before: let go within the frame, and still to be pressed
+            self._edit(row.name, before, now)
 
     def _press(self, binding, now):
         if binding.command:
