@@ -14,7 +14,7 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, profiles
 from instrument.midi.bindings import RELATIVE, Binding, table_bindings
-from instrument.midi.devices import AGAIN, POLL
+from instrument.midi.devices import AGAIN, GIVEN_UP, POLL
 from instrument.midi.jack import Door
 from instrument.midi.learner import Learner, detect
 from instrument.midi.mapping import Hand, Mapping
@@ -478,9 +478,9 @@ def test_two_pads_that_hold_a_row_leave_it_where_it_was(first, second):
 def test_a_pad_that_is_hit_again_while_something_is_learned_is_not_let_go():
     rig = Rig(Binding("note", None, 40, command="teach.start"))
     rig.send("note_on", note=40, velocity=100)
-    rig.mapping.let_go(Move("note", 1, 40, 90), 1.0)
+    rig.mapping.overhear(Move("note", 1, 40, 90), 1.0)
     assert rig.commands == [("teach.start", None)]
-    rig.mapping.let_go(Move("note", 1, 40, 0), 1.0)
+    rig.mapping.overhear(Move("note", 1, 40, 0), 1.0)
     assert rig.commands == [("teach.start", None), ("teach.release", None)]
 
 
@@ -973,6 +973,29 @@ def test_a_knob_that_was_forgotten_or_taken_for_another_row_gives_no_hint():
     midi.forget("post.hue")
     midi.hear()
     assert midi.hints() == others
+
+
+def test_what_waits_for_a_control_gives_up_by_itself():
+    midi, ports, control, _, notices = bench()
+    ports.there = ["box"]
+    midi.round()
+    midi.learn(row="post.hue")
+    for now, waits in ((GIVEN_UP - 0.1, True), (GIVEN_UP, False), (GIVEN_UP + 1, False)):
+        midi._now = lambda now=now: now
+        midi.round()
+        assert midi.learning == waits
+    assert len([notice for notice in notices if "gave up learning" in notice]) == 1
+    ports.play(midi, [0xB0, 48, 64], [0xB0, 48, 127])
+    assert control.frame()["post.hue"] == 180.0
+
+
+def test_a_program_change_plays_while_something_is_learned():
+    midi, ports, _, commands, _ = bench(presets=lambda: 200)
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, [0xC0, 4], [0xB0, 0, 0], [0xB0, 32, 1], [0xC0, 4])
+    assert commands == [("preset.load", 5), ("preset.load", 133)] and midi.learning
 
 
 @pytest.mark.parametrize("meanwhile", ("learning", "unplugged"))

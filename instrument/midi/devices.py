@@ -20,6 +20,8 @@ AGAIN = 5.0  # s between two tries to open a port that another program holds
 LIGHTS = 0.1  # s between two looks at the lamps
 HEAR = 0.002  # s between two looks at what devices have sent
 PATIENCE = 5.0  # s to wait at the end for a driver that does not answer
+GIVEN_UP = 15.0  # s after which nothing is learned any more: until then no box plays
+LEARNABLE = ("control_change", "note_on", "note_off", "pitchwheel")
 FINGER = 0.5  # s after its last move that a finger counts as being on a control
 
 
@@ -91,8 +93,8 @@ class Midi:
         return {row: way for device in list(self._devices.values()) for row, way in device.mapping.hints().items()}
 
     def learn(self, **target):
-        """Bind the next control moved to row=NAME, command=NAME or preset=NUMBER; nothing: give up learning."""
-        self._search = Search(**target) if target else None
+        """Bind the next control moved, within GIVEN_UP, to row=NAME, command=NAME or preset=NUMBER; nothing: give up learning."""
+        self._search = Search(self._now(), **target) if target else None
 
     @property
     def learning(self):
@@ -146,7 +148,7 @@ class Midi:
             self.malformed += 1
             return
         search = self._search
-        if search and not message.is_realtime and message.type != "songpos":
+        if search and message.type in LEARNABLE:
             self._learn(search, device, message, when)
         else:
             device.mapping.receive(message, when)
@@ -175,6 +177,7 @@ class Midi:
             self._fault = str(error)
 
     def _see_to(self, now):
+        self._give_up(now)
         if now - self._looked >= POLL:
             self._looked = now
             self.plug()
@@ -182,6 +185,12 @@ class Midi:
             self._lit = now
             self.show()
         self.hear()
+
+    def _give_up(self, now):
+        search = self._search
+        if search and now - search.since >= GIVEN_UP:
+            self._search = None
+            self._notice(f"MIDI: no control was learned within {GIVEN_UP:.0f} s; gave up learning")
 
     def _find(self, port):
         try:
@@ -222,7 +231,7 @@ class Midi:
 
     def _learn(self, search, device, message, when):
         for move in device.mapping.moves(message):
-            device.mapping.let_go(move, when)
+            device.mapping.overhear(move, when)
             binding = search.hear(device.port, move)
             if binding:
                 self._search = None

@@ -17,8 +17,9 @@ SURE = 6  # messages after which a control that never said the same twice runnin
 class Search:
     """The control, of whatever device, that the player means: `Learner`s side by side, as two boxes may send the same."""
 
-    def __init__(self, **target):
+    def __init__(self, since, **target):
         self._target, self._learners = target, {}
+        self.since = since  # s
         Learner(**target)  # refuses what cannot be learned
 
     def hear(self, port, move):

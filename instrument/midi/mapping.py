@@ -140,10 +140,13 @@ class Mapping:
         else:
             self._knob(binding, move, now)
 
-    def let_go(self, move, now):
-        """Act on a move as far as it is the release of a pad that is held: nothing else will tell of it."""
+    def overhear(self, move, now):
+        """Act on a move that is meant for a `Learner` as far as nothing else will tell of it: the release of a pad that is held, the
+        bank of the next program."""
         if move.key in self._down and not move.value:
             self.act(move, now)
+        elif self._selects(move) and self._bound(move) is None:
+            self._select(move)
 
     def let_all_go(self, now):
         """The device has gone, and with it whatever was held there."""
@@ -175,13 +178,18 @@ class Mapping:
         return binding is not None and (binding.row, binding.mode, binding.takeover) == (row, "absolute", "pickup")
 
     def _standard(self, move):
-        if move.kind != "cc":
-            return
-        if move.number in (0, 32):
-            bank = self._bank.get(move.channel, 0)
-            self._bank[move.channel] = move.value << 7 | bank & 127 if move.number == 0 else bank & ~127 | move.value
-        elif move.number in (120, 123):  # all sound off, all notes off
+        if self._selects(move):
+            self._select(move)
+        elif move.kind == "cc" and move.number in (120, 123):  # all sound off, all notes off
             self._command("show.calm", None)
+
+    def _selects(self, move):
+        return move.kind == "cc" and move.number in (0, 32)
+
+    def _select(self, move):
+        """Take in a half of the number of a bank."""
+        bank = self._bank.get(move.channel, 0)
+        self._bank[move.channel] = move.value << 7 | bank & 127 if move.number == 0 else bank & ~127 | move.value
 
     def _knob(self, binding, move, now):
         row = BY_NAME[binding.row]
