@@ -87,6 +87,10 @@ class Clock:
         grid = BAR if len(self._taps) == 1 else 1
         self._anchor = (round(self.beats(now) / grid) * grid, now)
 
+    def outvotes(self, now):
+        """Whether a MIDI clock is there, and not followed because the tempo was tapped."""
+        return self.source == "tap" and self._ticks_at(now)
+
     def forget(self):
         """Give the tempo back to MIDI clock or the sound."""
         self._taps.clear()
@@ -112,7 +116,7 @@ class Clock:
     def _choose(self, now, phase):
         if self._tap_period:
             self.source = "tap"  # its anchor is the last tap
-        elif len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST:
+        elif self._ticks_at(now):
             self.source = "midi"
             self._follow_midi(now)
         elif self._period and now - self._began < BEGUN and now - self._led < LOST:
@@ -123,6 +127,10 @@ class Clock:
         else:
             self.source = ""  # the last tempo runs on
 
+    def _ticks_at(self, now):
+        """Whether MIDI clock tells a tempo."""
+        return len(self._ticks) > TICKS // 4 and now - self._ticks[-1][1] < LOST
+
     def _hear(self, kind, now, port, place):
         if port != self._leader and now - self._led < LOST:
             return
@@ -132,7 +140,7 @@ class Clock:
             self._go_on(0, now)
         elif kind == "continue" and self._halted is not None:
             self._go_on(self._halted, now)
-        elif kind == "stop":
+        elif kind == "stop" and self._halted is None:  # pressed again, as to go to the beginning, it keeps the place that is set
             self._halted = self._count
         elif kind == "songpos":
             self._halted = place * TICKS // 4

@@ -45,10 +45,12 @@ class Cursor:
 
 
 def turned(row, value, way, held=False):
-    """The value one press (`way` 1 or -1) further: rows in steps one step, of a key that is held as many as make TURNS presses."""
+    """The value one press (`way` 1 or -1) further: rows in steps one step, of a key that is held as many as make TURNS presses;
+    none goes past 0 without stopping there."""
     if row.curve == "step":
         return row.clamp(value + way * (max(round((row.hi - row.lo) / TURNS), 1) if held else 1))
-    return row.at(row.position(value) + way / TURNS)
+    new = row.at(row.position(value) + way / TURNS, grain=1 / TURNS)
+    return new if value * new >= 0 else 0.0
 
 
 def target(argument, row):

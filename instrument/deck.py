@@ -8,7 +8,8 @@ from .presets import LOOK, Glide, read
 
 LEAST_MORPH = 2.0  # s; what `preset.morph` takes where show.morph is shorter
 # What a panic brings back. How loud the room is, what the machine can, and whether the stage is dark, it leaves.
-CALM = {row.name: row.default for row in LOOK} | {"show.freeze": 0.0, "show.master": DEFAULTS["show.master"]}
+CALM = {row.name: float(row.default) for row in LOOK}
+STAGE = {"show.freeze": 0.0, "show.master": DEFAULTS["show.master"]}  # what it brings back besides, where a player has pressed it
 
 
 class Deck:
@@ -176,11 +177,17 @@ class Deck:
             self._control.touched()  # before
             self._glide = Glide(values, preset.values, now, seconds)
 
-    def panic(self, values):
-        """The look to its defaults at once; whatever was on its way is forgotten."""
-        self._leave(values, _look(DEFAULTS))
+    def panic(self, values, pressed=True):
+        """The look to its defaults at once, and the stage, if it was `pressed`; whatever was on its way is forgotten."""
+        coming = {**CALM, **STAGE} if pressed else CALM
+        changed = {name: values[name] for name, value in coming.items() if values[name] != value}
+        if self._before and self.preset is None and not changed.keys() & CALM.keys():
+            preset, before = self._before  # once more: the look before the first one stays, with the stage as it was by now
+            self._before = preset, {**before, **changed}
+        else:
+            self._leave(values, coming)
         self._waiting = self._glide = self.preset = None
-        self._control.apply(CALM)
+        self._control.apply(coming)
 
 
 def _look(values):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 MODES = ("centre", "drift", "breathe", "strips", "tunnel", "rotate", "spiral")
 SOURCES = ("off", "level", "low", "mid", "high", "pulse", "beat", "centroid", "known", "top", "bar", "sine", "random")
 SWITCH = ("off", "on")
+ROUNDING = 1e-9  # by which a position may be off for no other reason than that it was computed
 FOLLOWING = object()  # an edit: of a stepped row the value after the one that it has when its turn comes
 
 
@@ -61,9 +62,12 @@ class Param:
         value = min(max(value, self.lo), self.hi)
         return float(math.floor(value + 0.5)) if self.curve == "step" else value
 
-    def at(self, position):
-        """Value at a knob position 0..1."""
+    def at(self, position, grain=0.0):
+        """Value at a knob position 0..1; of a two-sided row exactly 0 within half a `grain`, the smallest step of the knob, which
+        might have no place there."""
         position = min(max(float(position), 0.0), 1.0)
+        if self.lo < 0 < self.hi and abs(position - self.position(0.0)) <= grain / 2 + ROUNDING:
+            return 0.0
         if self.curve == "exp":
             return self.clamp(self.lo * (self.hi / self.lo) ** position)
         return self.clamp(self.lo + (self.hi - self.lo) * position)
@@ -252,6 +256,7 @@ COMMANDS = (
     Command("midi.forget", "", "Forget what was learned for the row selected, or the row, command or preset named.",
             named=True),
     Command("show.panic", "p", "The look to its defaults, a fresh dream, and no tapped tempo; what belongs to the room stays as it is."),
+    Command("show.calm", "", "As panic, but show.master and show.freeze stay as they are: what all notes off by MIDI is."),
     Command("show.reseed", "r", "A fresh dream with the values as they are, another one where dream.seed is 0."),
     Command("show.screenshot", "c", "Save the picture as PNG."),
     Command("show.record", "v", "Start or stop recording a video."),
@@ -264,6 +269,7 @@ COMMANDS = (
     Command("show.help", "f1", "Show or hide the keys."),
     Command("show.quit", "escape", "End the show; on the key, the second time within two seconds."),
     Command("tap", "space", "Tap the tempo."),
+    Command("tap.forget", "m", "The tempo tapped counts no more: back to that of MIDI clock or of the sound."),
     Command("teach.start", "t", "An example of the class named, or of the last one, while it is held (at most 30 s) or until once more.",
             named=True, released="teach.release"),
     Command("teach.release", "", f"End the example, unless it began less than {HELD:g} s ago: what letting go of teach.start is."),

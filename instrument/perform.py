@@ -51,6 +51,7 @@ UNBEGUN = "nothing recorded: it was ended before it began"
 DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
 KEYS = {row.key: row for row in PARAMS if row.key}
 COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
+KEY_OF = {name: key for key, name in COMMAND_KEYS.items()}
 COMMAND_KEYS |= {command.key + UP: command.released for command in COMMANDS if command.key and command.released}
 
 
@@ -164,6 +165,7 @@ class Show:
         self.features = Latest()
         self.messages = Messages()
         self._notes, self._told = {}, set()
+        self._outvoted = False  # whether MIDI clock was, a frame ago
         self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
@@ -353,6 +355,7 @@ class Show:
         self.deck.update(now, self.values)
         self.heard.update(self.watch.update(self.features.peek(), dt), dt, self.values["hear.hold"])
         self.clock.update(now, self.heard.features)
+        self._tell_of_taps(now)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
@@ -476,8 +479,17 @@ class Show:
     def _do_tap(self, now):
         self.clock.tap(now)
 
+    def _do_tap_forget(self, now):
+        self.clock.forget()
+
     def _do_show_panic(self, now):
-        self.deck.panic(self.values)
+        self._panic(pressed=True)
+
+    def _do_show_calm(self, now):
+        self._panic(pressed=False)
+
+    def _panic(self, pressed):
+        self.deck.panic(self.values, pressed)
         self.renderer.forget()
         self.clock.forget()
         self.dream.reseed()
@@ -520,6 +532,12 @@ class Show:
         for text in faults - self._told:
             log.warning("%s", text)
         self._told = faults
+
+    def _tell_of_taps(self, now):
+        """Say once that MIDI clock is not followed, as Space is brushed against without a look."""
+        before, self._outvoted = self._outvoted, self.clock.outvotes(now)
+        if self._outvoted and not before:
+            self.say(f"the tempo is tapped ({self.clock.bpm:.0f} bpm); {KEY_OF['tap.forget'].upper()} gives it back to MIDI clock")
 
     def _print(self, now):
         self._follow_faults()

@@ -175,6 +175,22 @@ def test_continue_goes_on_where_stop_was_though_the_clock_ticks_on():
     assert clock.beats(now + 0.5) == pytest.approx(7, abs=0.01)
 
 
+@pytest.mark.parametrize("place, beats", [(None, 6), (0, 0), (16, 4)])
+def test_a_second_stop_keeps_the_place_where_continue_goes_on(place, beats):
+    clock = Clock()
+    clock.midi("start", 10.0)
+    now = running(clock, 10.0, 6 * 24)
+    clock.midi("stop", now)
+    if place is not None:
+        clock.midi("songpos", now, place=place)
+    now = running(clock, now, 61)
+    clock.midi("stop", now)
+    now = running(clock, now, 33)
+    clock.midi("continue", now)
+    running(clock, now, 25)
+    assert clock.beats(now + 0.5) == pytest.approx(beats + 1, abs=0.01)
+
+
 def test_start_is_the_first_beat_though_the_same_music_is_heard():
     clock, sound = Clock(), lambda now: {"beat.bpm": 120.0, "beat.phase": (now * 2 + 0.6) % 1}
     clock.update(9.0, sound(9.0))
@@ -313,6 +329,20 @@ def test_tap_goes_before_midi_before_sound_and_gives_way_when_forgotten():
     assert clock.source == "midi" and clock.bpm == pytest.approx(120)
     clock.update(now + 5.0, sound)
     assert clock.source == "sound" and clock.bpm == pytest.approx(90)
+
+
+def test_it_is_known_whether_taps_keep_midi_clock_from_being_followed():
+    clock, now = ticked(128)
+    clock.update(now)
+    assert not clock.outvotes(now)
+    for tap in (now, now + 0.9):  # Space, brushed against
+        clock.tap(tap)
+        clock.update(now + 0.9)
+    assert clock.outvotes(now + 0.9) and not clock.outvotes(now + LOST + 0.1)
+    clock.forget()
+    clock.update(now + 1.0)
+    assert not clock.outvotes(now + 1.0) and clock.source == "midi" and clock.bpm == pytest.approx(128)
+    assert not tapped()[0].outvotes(13.0)
 
 
 def test_beats_and_bars_are_waited_for():

@@ -52,6 +52,17 @@ def test_a_row_is_turned_from_end_to_end_and_not_beyond(row):
         assert all((after - before) * way > 0 for before, after in zip(went, went[1:]))
 
 
+@pytest.mark.parametrize("start", (0.0, 0.2, 0.4, 0.7731, 1.0))
+@pytest.mark.parametrize("row", [row for row in PARAMS if row.lo < 0 < row.hi], ids=lambda row: row.name)
+def test_a_row_that_goes_to_both_sides_stops_at_0(row, start):
+    for value in {row.at(start), row.default} - {0.0}:
+        way, went = (-1 if value > 0 else 1), []
+        for _ in range(TURNS):
+            value = turned(row, value, way)
+            went.append(value)
+        assert 0.0 in went
+
+
 @pytest.mark.parametrize("row", [row for row in PARAMS if row.curve == "step"], ids=lambda row: row.name)
 def test_every_value_of_a_row_in_steps_can_be_reached(row):
     assert turned(row, row.lo, 1) == row.lo + 1 and turned(row, row.hi, -1) == row.hi - 1

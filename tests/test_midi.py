@@ -14,11 +14,11 @@ import pytest
 from instrument.control import Control
 from instrument.midi import Midi, profiles
 from instrument.midi.bindings import RELATIVE, Binding, table_bindings
-from instrument.midi.devices import AGAIN, POLL
+from instrument.midi.devices import AGAIN, GIVEN_UP, POLL
 from instrument.midi.jack import Door
 from instrument.midi.learner import Learner, detect
 from instrument.midi.mapping import Hand, Mapping
-from instrument.midi.moves import Decoder, Move
+from instrument.midi.moves import FULL, Decoder, Move
 from instrument.midi.ports import LATE, MISSED, Ear, Pulse, RtPorts, apart, born, device_name, listed
 from instrument.params import BY_NAME, DEFAULTS, PARAMS, SWITCH
 
@@ -50,6 +50,37 @@ def test_every_row_is_reached_end_to_end_by_its_cc(row):
         rig.cc(row.cc, value)
     assert rig.control.frame()[row.name] == row.hi
     assert rig.cc(row.cc, 0)[row.name] == row.lo
+
+
+TWO_SIDED = [row for row in PARAMS if row.lo < 0 < row.hi]
+
+
+@pytest.mark.parametrize("kind", ("cc", "cc14", "bend"))
+@pytest.mark.parametrize("row", TWO_SIDED, ids=lambda row: row.name)
+def test_a_row_that_goes_to_both_sides_can_be_brought_to_0(row, kind):
+    rig, full = Rig(Binding(kind, None, 0, row=row.name, takeover="jump")), FULL[kind]
+    near = row.position(0.0) * full
+    places = [round(near) + step for step in range(-4, 5)]
+    values = []
+    for place in places:
+        rig.mapping.act(Move(kind, 1, 0, place), 0.0)
+        values.append(rig.control.frame()[row.name])
+    beside = [place for place, value in zip(places, values) if value == 0.0]
+    assert beside == [place for place in places if abs(place - near) <= 0.5] and beside
+    assert values == sorted(values)
+
+
+def test_both_middles_of_a_knob_are_the_middle():
+    rig = Rig(Binding("cc", None, 0, row="zoom.rotate", takeover="jump"))
+    assert [rig.cc(0, value)["zoom.rotate"] == 0.0 for value in (62, 63, 64, 65)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("start", (0.2, 0.4, 0.77, 1.0))
+@pytest.mark.parametrize("row", TWO_SIDED, ids=lambda row: row.name)
+def test_an_encoder_finds_0_wherever_it_begins(row, start):
+    rig = Rig(Binding("cc", None, 0, row=row.name, mode="signed_bit"), values={row.name: row.at(start)})
+    way = 1 if row.at(start) < 0 else 65
+    assert 0.0 in [rig.cc(0, way)[row.name] for _ in range(128)]
 
 
 @pytest.mark.parametrize("row", ABSOLUTE, ids=lambda row: row.name)
@@ -263,11 +294,11 @@ def test_a_knob_that_was_ever_turned_by_itself_is_no_fine_half():
 
 def test_what_a_profile_or_the_player_has_bound_is_no_fine_half():
     rig = Rig(Binding("cc", None, 46, row="post.hue", takeover="jump"), Binding("cc", 2, 47, row="post.grain", takeover="jump"))
-    for value in (127, 0) * 4 + (64,):  # as a half runs over
+    for value in (127, 0) * 4 + (70,):  # as a half runs over
         rig.cc(14, 1), rig.cc(15, 1, channel=1)
         values = rig.cc(46, value)
         values = rig.cc(47, value, channel=1)
-    assert (values["post.hue"], values["post.grain"]) == (BY_NAME["post.hue"].at(64 / 127), BY_NAME["post.grain"].at(64 / 127))
+    assert (values["post.hue"], values["post.grain"]) == (BY_NAME["post.hue"].at(70 / 127), BY_NAME["post.grain"].at(70 / 127))
 
 
 def test_the_halves_of_a_bank_come_in_either_order():
@@ -385,10 +416,10 @@ def test_program_change_recalls_in_its_bank():
 
 
 @pytest.mark.parametrize("number", [120, 123])
-def test_all_off_is_panic(number):
+def test_all_off_is_a_panic_that_nobody_pressed(number):
     rig = Rig()
     rig.cc(number, 0)
-    assert rig.commands == [("show.panic", None)]
+    assert rig.commands == [("show.calm", None)]
 
 
 def test_a_note_fires_once_and_velocity_zero_is_a_release():
@@ -411,12 +442,45 @@ def test_a_pad_that_teaches_tells_when_it_is_let_go(kind):
     assert rig.commands == [("teach.start", None), ("tap", None), ("teach.release", None)]
 
 
+HOLD = Binding("note", None, 60, row="zoom.speed", mode="hold")
+
+
+def pad(rig, *velocities, note=60):
+    for velocity in velocities:
+        values = rig.send("note_on", note=note, velocity=velocity)
+    return values["zoom.speed"]
+
+
+def test_a_row_that_is_held_goes_back_to_where_it_was():
+    rig = Rig(HOLD, values={"zoom.speed": -0.5})
+    assert pad(rig, 100) == BY_NAME["zoom.speed"].hi and pad(rig, 0) == -0.5
+    assert pad(rig, 100, 90, 0) == -0.5  # hit again before it was let go
+    for velocity in (100, 0):  # both within a frame
+        rig.mapping.receive(mido.Message("note_on", note=60, velocity=velocity), 0.0)
+    assert rig.control.frame()["zoom.speed"] == -0.5
+
+
+def test_what_was_changed_while_it_was_held_stays_changed():
+    rig = Rig(HOLD)
+    pad(rig, 100)
+    rig.control.apply({"zoom.speed": 1.25})
+    assert pad(rig, 0) == 1.25
+
+
+@pytest.mark.parametrize("first, second", [(60, 61), (61, 60)])
+def test_two_pads_that_hold_a_row_leave_it_where_it_was(first, second):
+    rig = Rig(HOLD, replace(HOLD, number=61))
+    pad(rig, 100), pad(rig, 100, note=61)
+    pad(rig, 0, note=first)
+    assert pad(rig, 0, note=second) == DEFAULTS["zoom.speed"]
+
+
 def test_a_pad_that_is_hit_again_while_something_is_learned_is_not_let_go():
     rig = Rig(Binding("note", None, 40, command="teach.start"))
     rig.send("note_on", note=40, velocity=100)
-    rig.mapping.let_go(Move("note", 1, 40, 90), 1.0)
+    rig.mapping.overhear(Move("note", 1, 40, 90), 1.0)
     assert rig.commands == [("teach.start", None)]
-    rig.mapping.let_go(Move("note", 1, 40, 0), 1.0)
+    rig.mapping.overhear(Move("note", 1, 40, 0), 1.0)
     assert rig.commands == [("teach.start", None), ("teach.release", None)]
 
 
@@ -527,7 +591,7 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(3, 127, 127, 127), row="post.hue").mode == "twos_complement"
     pair = [message for value in (3, 2, 1) for message in ccs(5, value) + ccs(37, 9 * value)]
     assert learned(pair, row="post.hue") == Binding("cc14", 1, 5, row="post.hue")
-    note = [("note_on", {"note": 50, "velocity": 9})]
+    note = [("note_on", {"note": 50, "velocity": velocity}) for velocity in (9, 0)]
     assert learned(note, preset=3) == Binding("note", 1, 50, preset=3, mode="press")
     assert learned(ccs(9, 127), command="tap") == Binding("cc", 1, 9, command="tap", mode="press")
     assert learned(ccs(9, 10, 30, 63), command="tap") is None  # not pressed yet
@@ -537,6 +601,49 @@ def test_learning_a_knob_an_encoder_a_pair_a_note_and_a_button():
     assert learned(ccs(9, 127, 0), row="dream.octaves").mode == "press"
     select = ccs(99, 1) + ccs(98, 2)
     assert learned(select + ccs(6, 5, 6, 7), row="post.hue") == Binding("nrpn", 1, 130, row="post.hue")
+
+
+def notes(number, *velocities):
+    return [("note_on", {"note": number, "velocity": velocity}) for velocity in velocities]
+
+
+def bends(*pitches):
+    return [("pitchwheel", {"pitch": pitch}) for pitch in pitches]
+
+
+@pytest.mark.parametrize("moved, control", [
+    (bends(-192), Binding("bend", 1, 0)), (ccs(71, 60, 61, 62), Binding("cc", 1, 71)),
+    (ccs(99, 1) + ccs(98, 2) + ccs(6, 5, 6, 7), Binding("nrpn", 1, 130)),
+])
+def test_the_touch_of_a_fader_is_no_button(moved, control):
+    assert learned(notes(104, 127) + moved + notes(104, 0), row="post.hue") == replace(control, row="post.hue")
+
+
+def test_a_touch_with_a_move_too_short_to_be_understood_is_nothing_yet():
+    said = notes(104, 127) + ccs(71, 30) + notes(104, 0, 127)
+    assert learned(said, row="post.hue") is None
+    assert learned(said + ccs(71, 31, 32), row="post.hue") == Binding("cc", 1, 71, row="post.hue")
+
+
+@pytest.mark.parametrize("velocities", [(9, 0), (9, 80)])
+def test_a_pad_is_a_button_when_it_is_let_go_or_hit_again(velocities):
+    assert learned(notes(50, velocities[0]), row="post.hue") is None
+    assert learned(notes(50, *velocities), row="post.hue") == Binding("note", 1, 50, row="post.hue", mode="default")
+
+
+@pytest.mark.parametrize("target", [{"command": "tap"}, {"preset": 3}, {"row": "show.blackout"}])
+def test_where_only_a_button_can_be_meant_a_pad_answers_at_once(target):
+    assert learned(notes(50, 9), **target) == Binding("note", 1, 50, **target, mode="press")
+
+
+def test_two_boxes_that_send_the_same_are_not_mixed():
+    midi, ports, *_ = bench()
+    ports.there = ["a", "b"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    for value, device in ((70, "a"), (69, "b"), (68, "a")):
+        midi._receive(midi._devices[device], [0xB0, 3, value], 0.0)
+    assert midi.learning
 
 
 def fine_ccs(number, values):
@@ -868,6 +975,29 @@ def test_a_knob_that_was_forgotten_or_taken_for_another_row_gives_no_hint():
     assert midi.hints() == others
 
 
+def test_what_waits_for_a_control_gives_up_by_itself():
+    midi, ports, control, _, notices = bench()
+    ports.there = ["box"]
+    midi.round()
+    midi.learn(row="post.hue")
+    for now, waits in ((GIVEN_UP - 0.1, True), (GIVEN_UP, False), (GIVEN_UP + 1, False)):
+        midi._now = lambda now=now: now
+        midi.round()
+        assert midi.learning == waits
+    assert len([notice for notice in notices if "gave up learning" in notice]) == 1
+    ports.play(midi, [0xB0, 48, 64], [0xB0, 48, 127])
+    assert control.frame()["post.hue"] == 180.0
+
+
+def test_a_program_change_plays_while_something_is_learned():
+    midi, ports, _, commands, _ = bench(presets=lambda: 200)
+    ports.there = ["box"]
+    midi.plug()
+    midi.learn(row="post.hue")
+    ports.play(midi, [0xC0, 4], [0xB0, 0, 0], [0xB0, 32, 1], [0xC0, 4])
+    assert commands == [("preset.load", 5), ("preset.load", 133)] and midi.learning
+
+
 @pytest.mark.parametrize("meanwhile", ("learning", "unplugged"))
 def test_a_pad_that_is_held_is_let_go_whatever_happens_meanwhile(tmp_path, meanwhile):
     own = tmp_path / "midi.toml"
@@ -1046,7 +1176,75 @@ def test_a_ring_is_left_alone_while_a_finger_turns_it():
     lamps.show(turned, busy=["dream.octaves"])
     assert sent == []
     lamps.show(turned)
-    assert sent == [(0xBA, 9, 13)]
+    assert sent == [(0xBA, 1, 127)]
+
+
+class Box:
+    """A box whose endless knobs stand where they were turned or sent."""
+
+    def __init__(self, name):
+        self.profile = next(profile for profile in SHIPPED if name in profile.name)
+        self.rig, self.places = Rig(*self.profile.bindings), {}
+        self.lamps = profiles.Lights(self.profile.lights, self.hear, self.rig.mapping.put)
+        self.rings = [light for light in self.profile.lights if light.ring]
+
+    def hear(self, message):
+        status, number, level = message
+        self.places[status, number] = level
+
+    def show(self, busy=()):
+        self.lamps.show(self.rig.control.frame(), busy=busy)
+
+    def turn(self, light, clicks):
+        place = self.places[light.status, light.number] = self.places[light.status, light.number] + clicks
+        return self.rig.cc(light.number, place, channel=light.status & 15)[light.binding.row]
+
+    def stands(self, light):
+        return self.places[light.status, light.number] / 127
+
+
+@pytest.mark.parametrize("name", ("APC40", "X-Touch"))
+def test_a_knob_that_we_have_moved_goes_on_from_there(name):
+    box = Box(name)
+    assert box.rings and all(light.moves for light in box.rings)
+    for share, clicks in ((0.2, 10), (0.8, -9), (0.2, 10)):  # back to where it was shown before
+        for light in box.rings:
+            row = BY_NAME[light.binding.row]
+            box.rig.control.apply({row.name: row.at(share)})
+            box.show()
+            assert row.at(box.stands(light)) == pytest.approx(row.at(share), abs=(row.hi - row.lo) / 127)
+            assert box.rig.mapping.hints() == {}
+            new = box.turn(light, clicks)
+            assert new == pytest.approx(row.at(box.stands(light)), abs=(row.hi - row.lo) / 100)
+            box.show(busy=[row.name])
+
+
+def test_a_knob_of_a_row_in_steps_gets_on_however_slowly_it_is_turned():
+    box = Box("APC40")
+    box.show()
+    light = next(light for light in box.rings if light.binding.row == "dream.octaves")
+    for _ in range(127 - box.places[light.status, light.number]):
+        octaves = box.turn(light, 1)
+        box.show()
+    assert octaves == 6.0 and box.stands(light) == 1.0
+
+
+def test_a_knob_that_was_learned_for_another_row_is_not_moved_with_its_first_one():
+    box = Box("APC40")
+    light = next(light for light in box.rings if light.binding.row == "dream.octaves")
+    box.rig.mapping.bind([*box.profile.bindings, Binding("cc", 1, light.number, row="post.grain")])
+    box.show()
+    assert (light.status, light.number) not in box.places
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda profile: profile.name)
+def test_a_lamp_beside_its_control_is_no_other_control(profile):
+    """What is sent there would turn that one."""
+    for light in profile.lights:
+        kind, channel = ("note" if light.status < 0xA0 else "cc"), light.status % 16 + 1
+        there = [binding for binding in profile.bindings
+                 if binding.channel in (None, channel) and binding.shares(Binding(kind, binding.channel, light.number))]
+        assert there in ([], [light.binding])
 
 
 @pytest.mark.parametrize("port, name", [

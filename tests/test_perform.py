@@ -156,6 +156,23 @@ def test_every_command_is_carried_out(show, command, tmp_path, monkeypatch, capl
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+def test_a_tapped_tempo_that_outvotes_midi_clock_is_said_once_and_given_back_by_its_key(show, monkeypatch):
+    """Without a panic, which would take the look."""
+    said, look = [], show.control.frame()
+    monkeypatch.setattr(show, "say", lambda text: text and said.append(text))
+    begin = time.perf_counter()
+    for number in range(49):
+        show.clock.midi("clock", begin + (number - 48) / 48)
+    for tap in (-0.9, 0.0):
+        show.clock.tap(begin + tap)
+    for _ in range(3):
+        show.frame(begin, 0.01)
+    assert [line for line in said if "tapped" in line] == ["the tempo is tapped (67 bpm); M gives it back to MIDI clock"]
+    show._key("m")
+    show.frame(begin, 0.01)
+    assert show.clock.source == "midi" and show.clock.bpm == pytest.approx(120) and show.control.frame() == look
+
+
 def test_a_panic_leaves_nothing_remembered(show):
     """Whatever an own shader has left there: a look that is put right looks right."""
     memories = [each for each in show.renderer.passes if isinstance(each, Memory)]

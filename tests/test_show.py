@@ -319,6 +319,36 @@ def test_panic_leaves_the_room_and_a_dark_stage_as_they_are(deck):
     assert deck._control.frame() == {**DEFAULTS, **room}
 
 
+def test_a_panic_that_nobody_pressed_leaves_a_stage_that_was_faded_out_dark(deck):
+    deck._control.submit({"zoom.speed": 2.0, "show.freeze": 1.0, "show.master": 0.0})
+    deck.panic(deck._control.frame(), pressed=False)
+    assert deck._control.frame() == {**DEFAULTS, "show.freeze": 1.0, "show.master": 0.0}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("pressed, hue", [(True, DEFAULTS["post.hue"]), (True, 33.0), (False, 33.0)])
+@pytest.mark.parametrize("preset", ["", "slow"])
+def test_all_rows_are_as_before_when_a_panic_is_taken_back(deck, times, pressed, hue, preset):
+    if preset:
+        press(deck, preset, 0.0)
+    deck._control.submit({"post.hue": hue, "show.master": 0.0, "show.freeze": 1.0})
+    mine, name = deck._control.frame(), deck.name
+    for _ in range(times):
+        deck.panic(deck._control.frame(), pressed)
+    deck.ask("preset.back", None, 1.0, deck._control.frame())
+    assert values_after(deck, 1.0) == mine and deck.name == name
+
+
+def test_a_second_panic_brings_the_look_before_the_first_back_with_the_stage_before_the_second(deck):
+    deck._control.submit({"post.hue": 33.0, "show.master": 0.25})
+    mine = deck._control.frame()
+    press(deck, "panic", 0.0)
+    deck._control.submit({"show.freeze": 1.0})
+    press(deck, "panic", 1.0)
+    deck.ask("preset.back", None, 2.0, deck._control.frame())
+    assert values_after(deck, 2.0) == {**mine, "show.freeze": 1.0}
+
+
 def test_the_look_before_a_recall_or_a_panic_comes_back(deck):
     deck._control.submit({"post.hue": 33.0})
     mine = deck._control.frame()

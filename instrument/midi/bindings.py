@@ -12,7 +12,7 @@ RELATIVE = {
     "binary_offset": lambda value: value - 64 if value else 0,
     "twos_complement": lambda value: value if value <= 64 else value - 128,
 }
-# "press" steps a labelled row on or fires, "hold" is on while pressed, "default" puts the row back.
+# "press" steps a labelled row on or fires, "hold" is the highest while pressed, "default" puts the row back.
 MODES = ("absolute", *RELATIVE, "press", "hold", "default")
 TAKEOVER = ("pickup", "jump")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import mido
 
-from .learner import Learner
+from .learner import Search
 from .mapping import Mapping
 from .ports import Mute, RtPorts, born, device_name
 from .profiles import Lights, Own, Profile, choose, shipped
@@ -20,6 +20,8 @@ AGAIN = 5.0  # s between two tries to open a port that another program holds
 LIGHTS = 0.1  # s between two looks at the lamps
 HEAR = 0.002  # s between two looks at what devices have sent
 PATIENCE = 5.0  # s to wait at the end for a driver that does not answer
+GIVEN_UP = 15.0  # s after which nothing is learned any more: until then no box plays
+LEARNABLE = ("control_change", "note_on", "note_off", "pitchwheel")
 FINGER = 0.5  # s after its last move that a finger counts as being on a control
 
 
@@ -46,7 +48,7 @@ class Midi:
         self._away = ""  # why there are no ports at all
         self._fault = ""  # what went wrong last
         self._looked = self._lit = -POLL  # when the ports and the lamps were last seen to
-        self._learner = None
+        self._search = None
         self._forgotten = queue.SimpleQueue()  # targets that are to be forgotten
         self._thread, self._going = None, True
         self.preset = 0  # number of the preset in use, for the lamps; set it from any thread
@@ -91,12 +93,12 @@ class Midi:
         return {row: way for device in list(self._devices.values()) for row, way in device.mapping.hints().items()}
 
     def learn(self, **target):
-        """Bind the next control moved to row=NAME, command=NAME or preset=NUMBER; nothing: give up learning."""
-        self._learner = Learner(**target) if target else None
+        """Bind the next control moved, within GIVEN_UP, to row=NAME, command=NAME or preset=NUMBER; nothing: give up learning."""
+        self._search = Search(self._now(), **target) if target else None
 
     @property
     def learning(self):
-        return self._learner is not None
+        return self._search is not None
 
     def forget(self, target):
         """Forget every control learned for a row, a command or a "preset N"."""
@@ -145,9 +147,9 @@ class Midi:
         except (ValueError, IndexError):  # of another length than its kind has
             self.malformed += 1
             return
-        learner = self._learner
-        if learner and not message.is_realtime and message.type != "songpos":
-            self._learn(learner, device, message, when)
+        search = self._search
+        if search and message.type in LEARNABLE:
+            self._learn(search, device, message, when)
         else:
             device.mapping.receive(message, when)
 
@@ -175,6 +177,7 @@ class Midi:
             self._fault = str(error)
 
     def _see_to(self, now):
+        self._give_up(now)
         if now - self._looked >= POLL:
             self._looked = now
             self.plug()
@@ -182,6 +185,12 @@ class Midi:
             self._lit = now
             self.show()
         self.hear()
+
+    def _give_up(self, now):
+        search = self._search
+        if search and now - search.since >= GIVEN_UP:
+            self._search = None
+            self._notice(f"MIDI: no control was learned within {GIVEN_UP:.0f} s; gave up learning")
 
     def _find(self, port):
         try:
@@ -201,7 +210,8 @@ class Midi:
         speaker = self._speak(profile, port)
         for data in profile.hello:
             speaker.send(data)
-        return Device(name, profile, mapping, Lights(profile.lights, speaker.send), ear, speaker, since)
+        lights = () if isinstance(speaker, Mute) else profile.lights  # which would count knobs as moved that are not
+        return Device(port, name, profile, mapping, Lights(lights, speaker.send, mapping.put), ear, speaker, since)
 
     def _clock_of(self, port):
         return self._clock and (lambda kind, when, place: self._clock(kind, when, port, place))
@@ -219,12 +229,12 @@ class Midi:
         device.ear.close()
         device.speaker.close()
 
-    def _learn(self, learner, device, message, when):
+    def _learn(self, search, device, message, when):
         for move in device.mapping.moves(message):
-            device.mapping.let_go(move, when)
-            binding = learner.hear(move)
+            device.mapping.overhear(move, when)
+            binding = search.hear(device.port, move)
             if binding:
-                self._learner = None
+                self._search = None
                 self._keep(lambda: self._own.add(device.name, binding))
                 self._notice(f"MIDI: {binding.control} plays {binding.target} now ({binding.mode})")
                 return
@@ -251,6 +261,7 @@ class Midi:
 class Device:
     """What belongs to one open device."""
 
+    port: str
     name: str
     profile: Profile
     mapping: Mapping

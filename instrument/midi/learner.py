@@ -14,13 +14,27 @@ LONG = 20  # messages without one of the coarse half after which what may be a f
 SURE = 6  # messages after which a control that never said the same twice running is absolute
 
 
+class Search:
+    """The control, of whatever device, that the player means: `Learner`s side by side, as two boxes may send the same."""
+
+    def __init__(self, since, **target):
+        self._target, self._learners = target, {}
+        self.since = since  # s
+        Learner(**target)  # refuses what cannot be learned
+
+    def hear(self, port, move):
+        """The binding of the device at a port as soon as it is clear, else None."""
+        return self._learners.setdefault(port, Learner(**self._target)).hear(move)
+
+
 class Learner:
-    """Finds the control that the player means for a target: row=..., command=... or preset=... ."""
+    """Finds the control of one device that the player means for a target: row=..., command=... or preset=... ."""
 
     def __init__(self, **target):
         self._target = target
         self._heard = {}  # key of the physical control -> values
         self._last, self._behind = None, set()  # the CC heard last; those that came right behind the one 32 below
+        self._touched = set()  # keys of notes since which nothing was moved: a pad, or a finger on a fader that feels it
         row = BY_NAME.get(target.get("row", ""))
         self._press = "absolute" if row and row.labels != SWITCH else "press"
         self._labelled = bool(row and row.labels)
@@ -33,8 +47,9 @@ class Learner:
         values.append(move.value)
         if move.kind == "cc":
             self._pair(move)
-        if move.kind == "note" and move.value:
-            return self._button(move)
+        if move.kind == "note":
+            return self._note(move)
+        self._touched.clear()
         if move.kind == "bend":
             return self._bind(move, "absolute")
         if move.kind not in ("cc", "nrpn"):
@@ -42,6 +57,17 @@ class Learner:
         if self._press == "press" or values[-2:] == [127, 0] and move.key not in self._behind:
             return self._button(move) if max(values) >= PRESSED else None
         return self._knob(move, values) if len(values) >= 3 else None
+
+    def _note(self, move):
+        """A button at once where only a button can be meant. Else once it is let go or, as some pads never say so, hit again, and
+        nothing was moved meanwhile: the touch of a fader is told by a note too."""
+        if self._press == "press":
+            return self._button(move) if move.value else None
+        if move.key in self._touched:
+            return self._button(move)
+        if move.value:
+            self._touched.add(move.key)
+        return None
 
     def _pair(self, move):
         if self._last == (*move.key[:2], move.number - 32):

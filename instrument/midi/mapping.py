@@ -19,28 +19,37 @@ class Hand:
     def __init__(self, row):
         self.row = row
         self.place = None  # where the control stands, 0..1
+        self._moved = False  # whether we move it ourselves
         self._given = []  # values given and not yet seen in the row, after the last one seen
         self._gave = 0.0  # when the last one was
         few = row.curve == "step" and row.hi - row.lo <= 32
         self._step = 1 / (3 * (row.hi - row.lo)) if few else 1 / LINE
 
-    def move(self, place, value, now, jump=False):
-        """The row's new value with the control at `place` 0..1, or None while it has not met `value`."""
+    def move(self, place, value, now, jump=False, grain=0.0):
+        """The row's new value with the control at `place` 0..1, in steps of `grain`, or None while it has not met `value`."""
         before, self.place = self.place, place
         if not (self._holds(value, now) or jump or self._meets(before, place, value)):
             return None
-        return self._give(value, self.row.at(place), now)
+        return self._give(value, self.row.at(place, grain), now)
 
     def turn(self, steps, value, now):
         """The row's new value after some steps of an endless encoder."""
         if not self._holds(value, now):
             self.place = self.row.position(value)
         self.place = min(max(self.place + steps * self._step, 0.0), 1.0)
-        return self._give(value, self.row.at(self.place), now)
+        return self._give(value, self.row.at(self.place, self._step), now)
+
+    def put(self, value, full):
+        """The control, in `full` steps, is to be moved by us to where the row is; False where it stands for `value` already."""
+        if self.place is not None and (self.row.at(self.place, 1 / full) == value or
+                                       round(self.place * full) == round(self.row.position(value) * full)):
+            return False
+        self.place, self._moved = self.row.position(value), True
+        return True
 
     def wanted(self, value):
-        """"up" or "down": where to turn to meet `value`; "" if it is held, or stands nobody knows where."""
-        if self.place is None or self._met(self.place, value):
+        """"up" or "down": where to turn to meet `value`; "" if it is held, stands nobody knows where, or is moved there by us."""
+        if self.place is None or self._moved or self._met(self.place, value):
             return ""
         return "up" if self.place < self.row.position(value) else "down"
 
@@ -81,6 +90,7 @@ class Mapping:
         self._decoder, self._pairs = Decoder(), Pairs()
         self._hands = {}  # key of the physical control, row -> Hand
         self._down = {}  # key of the physical control -> value while pressed
+        self._held = {}  # key of a control that holds a row, that row -> the value before
         self._bank = {}  # channel -> bank selected
         self.touched = {}  # row -> when it was last moved from here
         self.bind(bindings)
@@ -130,15 +140,26 @@ class Mapping:
         else:
             self._knob(binding, move, now)
 
-    def let_go(self, move, now):
-        """Act on a move as far as it is the release of a pad that is held: nothing else will tell of it."""
+    def overhear(self, move, now):
+        """Act on a move that is meant for a `Learner` as far as nothing else will tell of it: the release of a pad that is held, the
+        bank of the next program."""
         if move.key in self._down and not move.value:
             self.act(move, now)
+        elif self._selects(move) and self._bound(move) is None:
+            self._select(move)
 
     def let_all_go(self, now):
         """The device has gone, and with it whatever was held there."""
         for key in list(self._down):
             self.act(Move(*key, 0), now)
+
+    def put(self, key, row, value):
+        """The control of this key, which goes where it is sent, is to go to where its row is: whether that is to be sent. Not where
+        it stands for `value`, or else turning it slowly through a row in steps would never get on, nor where it plays another row."""
+        binding = self._bound(Move(*key, 0))
+        if binding is None or (binding.row, binding.mode) != (row, "absolute"):
+            return False
+        return self._hands.setdefault((key, row), Hand(BY_NAME[row])).put(value, FULL[key[0]])
 
     def controls(self, target):
         """The controls that play a row, a command or a "preset N"."""
@@ -157,13 +178,18 @@ class Mapping:
         return binding is not None and (binding.row, binding.mode, binding.takeover) == (row, "absolute", "pickup")
 
     def _standard(self, move):
-        if move.kind != "cc":
-            return
-        if move.number in (0, 32):
-            bank = self._bank.get(move.channel, 0)
-            self._bank[move.channel] = move.value << 7 | bank & 127 if move.number == 0 else bank & ~127 | move.value
-        elif move.number in (120, 123):  # all sound off, all notes off
-            self._command("show.panic", None)
+        if self._selects(move):
+            self._select(move)
+        elif move.kind == "cc" and move.number in (120, 123):  # all sound off, all notes off
+            self._command("show.calm", None)
+
+    def _selects(self, move):
+        return move.kind == "cc" and move.number in (0, 32)
+
+    def _select(self, move):
+        """Take in a half of the number of a bank."""
+        bank = self._bank.get(move.channel, 0)
+        self._bank[move.channel] = move.value << 7 | bank & 127 if move.number == 0 else bank & ~127 | move.value
 
     def _knob(self, binding, move, now):
         row = BY_NAME[binding.row]
@@ -175,7 +201,8 @@ class Mapping:
         if binding.mode in RELATIVE:
             new = hand.turn(RELATIVE[binding.mode](move.value), value, now)
         else:
-            new = hand.move(move.value / FULL[move.kind], value, now, binding.takeover == "jump")
+            full = FULL[move.kind]
+            new = hand.move(move.value / full, value, now, binding.takeover == "jump", 1 / full)
         if new is not None:
             self._edit(binding.row, new, now)
 
@@ -204,12 +231,25 @@ class Mapping:
     def _button(self, binding, move, now):
         pressed = self._pressed(move)
         if binding.mode == "hold" and pressed is not None:
-            row = BY_NAME[binding.row]
-            self._edit(row.name, row.hi if pressed else row.lo, now)
+            (self._hold if pressed else self._end_hold)(BY_NAME[binding.row], move.key, now)
         elif pressed:
             self._press(binding, now)
         elif pressed is False and binding.command in RELEASES:
             self._command(RELEASES[binding.command], None)
+
+    def _hold(self, row, key, now):
+        value = self._values()[row.name]
+        if value != row.hi or (key, row.name) not in self._held:  # hit again, it goes back to where it was before the first
+            self._held[key, row.name] = value
+        self._edit(row.name, row.hi, now)
+
+    def _end_hold(self, row, key, now):
+        """Let go: a switch is off, another row goes back to where it was, unless something else has changed it meanwhile."""
+        before = self._held.pop((key, row.name), row.lo)
+        if row.labels == SWITCH:
+            self._edit(row.name, row.lo, now)
+        elif self._values()[row.name] in (row.hi, before):  # before: let go within the frame, and still to be pressed
+            self._edit(row.name, before, now)
 
     def _press(self, binding, now):
         if binding.command:

@@ -28,6 +28,7 @@ from pathlib import Path
 from ..files import write_whole
 from ..params import BY_NAME
 from .bindings import Binding, table_bindings
+from .moves import FULL
 
 FOLDER = Path(__file__).parent / "profiles"
 KEYS = ("name", "ports", "refuse", "table", "hello", "note", "control")
@@ -47,6 +48,13 @@ class Light:
     low: int
     high: int
     ring: bool
+
+    @property
+    def moves(self):
+        """The key of the control that a ring moves as well, being sent what the control itself would say; else None."""
+        key = ("cc", self.status - 0xB0 + 1, self.number)
+        itself = self.binding.mode == "absolute" and self.binding.key in (key, ("cc", None, self.number))
+        return key if self.ring and itself and (self.low, self.high) == (0, FULL["cc"]) else None
 
     def message(self, values, preset):
         """The three bytes that show these values and the number of the preset in use."""
@@ -159,21 +167,27 @@ def choose(port, profiles):
 
 
 class Lights:
-    """Keeps the lamps of one device as the values say, sending only what changes."""
+    """Keeps the lamps of one device as the values say, sending only what changes. put(key, row, value): asked, and so told, before a
+    control is moved: False leaves it where it is."""
 
-    def __init__(self, lights, send):
-        self._lights, self._send = lights, send
+    def __init__(self, lights, send, put=lambda key, row, value: True):
+        self._lights, self._send, self._put = lights, send, put
         self._shown = {}
 
     def show(self, values, preset=PRESET_OFF, busy=()):
         """Show `values` and the preset in use, but leave alone the rings of rows that a finger is on."""
         for light in self._lights:
-            if light.ring and light.binding.row in busy:
-                continue
             status, number, level = light.message(values, preset)
+            if self._is_left(light, values, busy):
+                self._shown.pop((status, number), None)  # the box moves it by itself
+                continue
             if self._shown.get((status, number)) != level:
                 self._shown[status, number] = level
                 self._send((status, number, level))
+
+    def _is_left(self, light, values, busy):
+        row = light.binding.row
+        return light.ring and (row in busy or bool(light.moves) and not self._put(light.moves, row, values[row]))
 
 
 class Own:
