@@ -12,6 +12,9 @@ CALM = {row.name: float(row.default) for row in LOOK}
 STAGE = {"show.freeze": 0.0, "show.master": DEFAULTS["show.master"]}  # what it brings back besides, where a player has pressed it
 
 
+_OF_LOOK = frozenset(row.name for row in LOOK)
+
+
 class Deck:
     """Recalls presets of `bank` into `control`. Main thread; time is passed in (s).
 
@@ -28,9 +31,9 @@ class Deck:
         self._saved = None  # path of the last one that was
         self._waiting = None  # (due, Preset, seconds)
         self._glide = None
-        # (preset, values) before the last recall or panic: of the look, and of what else that preset has set
+        # (preset, values, what was set) before the last recall or panic: values of the look, and of what else was set
         self._before = None
-        self._numbered = None, 0  # (path, its number): to look it up means to read folders
+        self._numbered = None, 0, ""  # (preset, its number, its title): to look them up means to read folders
 
     @property
     def path(self):
@@ -40,14 +43,19 @@ class Deck:
     @property
     def name(self):
         """Title of the preset in play, "" before the first."""
-        return self.preset.title if self.preset else ""
+        return self._looked_up[2]
 
     @property
     def number(self):
         """Number of the preset in play, 0 before the first."""
-        if self._numbered[0] != self.path:
-            self._numbered = self.path, self.bank.number(self.path) if self.path else 0
-        return self._numbered[1]
+        return self._looked_up[1]
+
+    @property
+    def _looked_up(self):
+        if self._numbered[0] is not self.preset:
+            known = (self.bank.number(self.path), self.bank.title(self.path)) if self.preset else (0, "")
+            self._numbered = self.preset, *known
+        return self._numbered
 
     @property
     def left(self):
@@ -79,33 +87,36 @@ class Deck:
         self._waiting = due, preset, seconds
         if due > now and not self.message:
             unit = BY_NAME["show.quantise"].text(values["show.quantise"])
-            self.message = f"{preset.title} comes with the {unit}, in {due - now:.1f} s"
+            self.message = f"{self.bank.title(preset.path)} comes with the {unit}, in {due - now:.1f} s"
 
     def _go_back(self, values):
         if self._waiting:  # not yet played: to go back is to leave all as it is
-            self.message = f"{self._waiting[1].title} called off"
+            self.message = f"{self.bank.title(self._waiting[1].path)} called off"
             self._waiting = None
             return
         if self._before is None:
             raise ValueError("nothing to go back to: no preset was recalled and no panic pressed yet")
-        preset, look = self._before
-        self._keep(values, look)
+        preset, before, came = self._before
+        gliding = self._glide.end if self._glide else {}
+        # What belongs to the room stays as a player has set it since.
+        before = {name: value for name, value in before.items() if name in _OF_LOOK or name in gliding or values[name] == came[name]}
+        self._keep(values, before)
         self._glide, self.preset = None, preset
-        self._control.apply(look)
+        self._control.apply(before)
 
     def _keep(self, values, coming):
         """Remember the look and all rows of `coming` as they are, or as they were about to be, to go back to."""
-        kept = {name: values[name] for name in (*_look(values), *coming)}
-        self._before = self.preset, {**kept, **(self._glide.end if self._glide else {})}
+        kept, gliding = {name: values[name] for name in (*_look(values), *coming)}, self._glide.end if self._glide else {}
+        self._before = self.preset, {**kept, **gliding}, {**{name: values[name] for name in gliding}, **coming}
 
     def _leave(self, values, coming):
         """Remember what is there, unless it is the coming one already: pressing again must not lose the one before. Nor
         within the same frame, in which the values are still those of before: then only what else is to change."""
         if all(values[name] == value for name, value in coming.items()):
             return
-        preset, before = self._before or (None, {})
+        preset, before, came = self._before or (None, {}, {})
         if before and all(values[name] == value for name, value in before.items()):
-            self._before = preset, {name: values[name] for name in (*before, *coming)}
+            self._before = preset, {name: values[name] for name in (*before, *coming)}, {**came, **coming}
         else:
             self._keep(values, coming)
 
@@ -168,7 +179,7 @@ class Deck:
         self._notice(f"saved {preset.path}")
 
     def _begin(self, preset, seconds, now, values):
-        if not (self._glide and preset.path == self.path):  # pressed twice: the look of before is the one before the first
+        if not self._plays(preset, values):  # pressed twice: the look of before is the one before the first
             self._leave(values, preset.values)
         self._glide, self.preset = None, preset
         if seconds <= 0:
@@ -177,13 +188,18 @@ class Deck:
             self._control.touched()  # before
             self._glide = Glide(values, preset.values, now, seconds)
 
+    def _plays(self, preset, values):
+        """Whether the look is that of a preset, or on its way there; the room may be another by now."""
+        look = {name: value for name, value in preset.values.items() if name in _OF_LOOK}
+        return preset.path == self.path and (self._glide or all(values[name] == value for name, value in look.items()))
+
     def panic(self, values, pressed=True):
         """The look to its defaults at once, and the stage, if it was `pressed`; whatever was on its way is forgotten."""
         coming = {**CALM, **STAGE} if pressed else CALM
         changed = {name: values[name] for name, value in coming.items() if values[name] != value}
         if self._before and self.preset is None and not changed.keys() & CALM.keys():
-            preset, before = self._before  # once more: the look before the first one stays, with the stage as it was by now
-            self._before = preset, {**before, **changed}
+            preset, before, came = self._before  # once more: the look before the first one stays, with the stage as it was by now
+            self._before = preset, {**before, **changed}, {**came, **coming}
         else:
             self._leave(values, coming)
         self._waiting = self._glide = self.preset = None

@@ -1,8 +1,23 @@
 """The look as it last was: kept in the home folder while a show goes on, so that a crash costs seconds of it."""
 
+from .files import held
 from .presets import LOOK, read, save
 
 EVERY = 10.0  # s between two savings of a look that changes
+
+
+def hindrance(bank, stack):
+    """Why this show cannot keep its look where `bank` looks for it, in a line; "" where it can: then no other may until `stack` ends."""
+    path = bank.last
+    other = bank.called(path.stem)
+    if other and other != path:
+        return f"the look of this show is not kept in {path}: your preset {other.name} is called so too, rename it"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mine = stack.enter_context(held(path.with_suffix(".in-use")))
+    except OSError:
+        return ""  # said when it is to be saved
+    return "" if mine else f"the look of this show is not kept: another show keeps its own in {path}"
 
 
 class LastLook:
@@ -42,7 +57,7 @@ class LastLook:
         if not fault:
             return
         self._kept = None
-        text = f"{self._path}: the look is not kept for the next show ({getattr(fault, 'strerror', None) or fault}); make room there"
+        text = f"{self._path}: the look is not kept for the next show ({getattr(fault, 'strerror', None) or fault}); see to that folder"
         if text != self._fault:
             self._notice(text)
         self._fault = text

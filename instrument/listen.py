@@ -39,7 +39,7 @@ from .ticks import fine_ticks
 TICK = 1 / 60  # seconds between two bundles
 TAIL = 0.1  # seconds of the silence behind a file that are still analysed
 PATIENCE = 0.5  # seconds between two looks at the parent
-BACK = 3.0  # seconds in which a target of OSC must be reached to count as reached again
+BACK = 30.0  # s; macOS accepts what it sends to a host that is off for some 5 s of every 25
 STUCK = 2.0  # seconds without a look at the sound after which whoever gives it hangs
 WAITING = 1000  # lines that wait for a reader; more are left out
 HAIR = 0.1  # s by which the clock of a file system may be behind

@@ -23,6 +23,7 @@ from .ears import Ears
 from .eyes import Eyes
 from .files import ROOT
 from .heard import Heard, Watch
+from .lastlook import hindrance
 from .latest import Latest
 from .midi import Midi
 from .modulation import modulate, strengths
@@ -153,7 +154,8 @@ class Show:
         self.control = Control(options.values)
         self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
         self.bank = open_bank(options.presets, new=True)
-        self.deck = Deck(self.bank, self.control, self.clock, self.say, options.keep)
+        hindered = options.keep and hindrance(self.bank, stack)
+        self.deck = Deck(self.bank, self.control, self.clock, self.say, options.keep and not hindered)
         stack.callback(self._save_presets)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
         self.options = options
@@ -169,6 +171,8 @@ class Show:
         self._pass_on_notice()
         if options.presets and not self.bank.folders[-1].exists():
             self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
+        if hindered:
+            self.say(hindered)
         if self.deck.left and any(self.values[name] != value for name, value in self.deck.left.values.items()):
             self.say("the look that the last show ended with is kept: --preset last begins with it, /hs/preset/load last recalls it")
         for fault in self.bank.faults().values():  # now, not when it is called for on stage

@@ -8,6 +8,7 @@ unless the file names it, and is not saved.
 
 import math
 import re
+import time
 import tomllib
 import unicodedata
 from contextlib import suppress
@@ -27,7 +28,8 @@ LOOK = tuple(row for row in PARAMS
 # Of these what a file does not name is at its default. Its seed it need not name: another one is a dream that begins anew.
 _PLAIN = {row.name: row.default for row in LOOK if row.name != "dream.seed"}
 OWN, LAST = Path(".hearsee") / "presets", Path(".hearsee") / "last.toml"  # in the home folder
-PATIENCE = 5.0  # s that a preset waits until another show has saved one
+PATIENCE = 0.5  # s that a preset waits until another show has saved one; a recall may wait for it
+OLD = 60.0  # s; nothing takes so long to be written
 LONGEST = 60  # letters of a file name
 NUMBERED = re.compile(r"look \d+")  # a title that S wrote when none was shown: the file may well have another name by now
 
@@ -66,7 +68,7 @@ def _title(written):
     return "" if NUMBERED.fullmatch(title) else title
 
 
-def titled(path):
+def _titled(path):
     """The title of the preset in a file, or where that cannot be read the file's name."""
     try:
         return read(path).title
@@ -146,6 +148,7 @@ class Bank:
 
     def __init__(self, folders, last=None):
         self.last = last
+        self._titles = {}  # path -> (when it was saved, title)
         folders = {Path(folder).resolve(): Path(folder) for folder in reversed(folders)}  # one given twice is the user's
         self.folders = list(folders.values())[::-1]
 
@@ -156,11 +159,27 @@ class Bank:
         """Names in the order of their numbers, without the number in the file name."""
         return [label(path) for path in self.paths()]
 
+    def title(self, path):
+        """What a preset is called on stage: by its title or, where another has that for title or name, by its file's name."""
+        title, name = self._title(path), label(path)
+        others = {_slug(text) for other in self.paths() if other != path for text in (self._title(other), label(other))}
+        return name if _slug(title) in others and _slug(name) else title
+
+    def _title(self, path):
+        """Its title; a file is read once, until it is saved again."""
+        try:
+            saved = path.stat().st_mtime_ns
+        except OSError:
+            return label(path)
+        if self._titles.get(path, (None,))[0] != saved:
+            self._titles[path] = saved, _titled(path)
+        return self._titles[path][1]
+
     def find(self, key):
         """Path of a preset by number (from 1), or by name or title, which may be a number that none has; ValueError says what there
         is. What no file is called may be a title: only then the files are read."""
         number = _number(key)
-        named = number is None or number > len(self.paths()) and self._called(str(key))
+        named = number is None or number > len(self.paths()) and self.called(str(key))
         return self._named(str(key)) if named else self._numbered(number)
 
     def load(self, key):
@@ -200,6 +219,7 @@ class Bank:
                           "--presets") from None
 
     def _save(self, folder, values, name):
+        _clear_parts(folder)
         path, title = self._claimed(folder, name)
         save(path, values, title)
         return path
@@ -232,22 +252,24 @@ class Bank:
         return paths[number - 1]
 
     def _named(self, name):
-        if path := self._called(name):
+        if path := self.called(name):
             return path
         names = [_slug(known) for known in self.names()]
         near = get_close_matches(_slug(name), names, 3, 0.5)
         cure = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}"
         raise ValueError(f"no preset {name!r} in {self._where()}: {cure}")
 
-    def _called(self, name):
-        """Path of the preset of a name, else of a title, or None."""
+    def called(self, name):
+        """Path of the preset of a name, else the look as it last was, else the preset of a title; or None."""
         paths = [path for folder in self.folders for path in sorted(sorted(_files(folder)), key=_order)[::-1]]
-        for texts in ((label, _stem), (titled,)):
+        for texts in ((label, _stem), (self._title,)):
             named = [(text(path), path) for text in texts for path in paths]  # of one name the user's own, and of those the first
             for spell in (_as_typed, _slug):
                 if spell(name) and (path := {spell(text): path for text, path in named}.get(spell(name))):
                     return path
-        return self.last if self.last and _slug(name) == LAST.stem and self.last.exists() else None
+            if self.last and _slug(name) == LAST.stem and self.last.exists():
+                return self.last
+        return None
 
     def _where(self):
         return ", ".join(map(str, self.folders))
@@ -265,6 +287,14 @@ def open_bank(folder=None, new=False):
         raise OSError(f"--presets {folder}: {'not a' if there == own else 'no such'} folder; give one of preset files "
                       "(*.toml), such as `hearsee perform` makes when you press S")
     return Bank([ROOT / "presets", own], Path.home() / LAST)
+
+
+def _clear_parts(folder):
+    """Away with what crashes have left half written, which would keep its number."""
+    for part in folder.glob("*.toml.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > OLD:
+                part.unlink()
 
 
 def _files(folder):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import permutations
@@ -278,6 +279,29 @@ def test_a_title_recalls_its_preset_unless_a_file_has_that_name(tmp_path):
         assert bank.find(key).stem == stem
     with pytest.raises(ValueError, match="no preset"):
         bank.find("the river")
+
+
+def test_of_several_presets_with_one_title_each_is_shown_by_its_file(tmp_path):
+    """Such as a copy, or what was saved twice under a name."""
+    for stem, title in (("02-kaleidoscope", "Kaleidoscope"), ("20-mine", "Kaleidoscope"), ("30-red", "red"), ("31-red-2", "red"),
+                        ("40-sea", "The Sea")):
+        (tmp_path / f"{stem}.toml").write_text(f'title = "{title}"\n')
+    bank = Bank([tmp_path])
+    assert [bank.title(path) for path in bank.paths()] == ["kaleidoscope", "mine", "red", "red 2", "The Sea"]
+    (tmp_path / "20-mine.toml").write_text('title = "Mirrors"\n')
+    os.utime(tmp_path / "20-mine.toml", (1, 1))
+    assert [bank.title(path) for path in bank.paths()][:2] == ["Kaleidoscope", "Mirrors"]
+
+
+def test_what_a_crash_has_left_half_written_keeps_no_number(bank):
+    for age, left in ((0, True), (3600, False)):
+        part = bank.folders[-1] / "04-look.toml.part"
+        bank.folders[-1].mkdir(exist_ok=True)
+        part.touch()
+        os.utime(part, (time.time() - age,) * 2)
+        path = bank.save(DEFAULTS, "look")
+        assert part.exists() == left and path.name.startswith("05" if left else "04")
+        path.unlink()
 
 
 def test_what_is_saved_under_a_name_in_use_has_its_number_in_the_title_too(bank):

@@ -1,11 +1,14 @@
 """The show's own parts: what is heard, presets in play, the news that is printed."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from instrument.clock import Clock
 from instrument.control import Control
 from instrument.deck import Deck
 from instrument.heard import Heard
+from instrument.lastlook import hindrance
 from instrument.params import DEFAULTS
 from instrument.presets import Bank, read, save
 
@@ -251,6 +254,27 @@ def test_the_last_look_is_that_of_the_show_before_as_long_as_this_one_lasts(show
     assert values_after(now, 40.0)["post.hue"] == 77.0
 
 
+def test_of_two_shows_at_once_one_keeps_its_look(tmp_path):
+    bank = Bank([tmp_path / "presets"], tmp_path / ".hearsee" / "last.toml")
+    with ExitStack() as first, ExitStack() as second:
+        assert hindrance(bank, first) == ""
+        assert "another show" in hindrance(bank, second)
+        first.close()
+        assert hindrance(bank, second) == ""
+    assert not list((tmp_path / ".hearsee").iterdir())
+
+
+def test_a_preset_called_last_is_in_the_way_of_the_last_look_and_a_title_is_not(tmp_path):
+    bank = Bank([tmp_path / "presets"], tmp_path / "last.toml")
+    save(bank.last, TURNED)
+    save(tmp_path / "presets" / "01-sea.toml", DEFAULTS, "Last")
+    with ExitStack() as stack:
+        assert hindrance(bank, stack) == "" and bank.find("last") == bank.last
+    save(tmp_path / "presets" / "02-last.toml", DEFAULTS)
+    with ExitStack() as stack:
+        assert "rename it" in hindrance(bank, stack) and bank.find("last") == tmp_path / "presets" / "02-last.toml"
+
+
 def test_a_preset_may_be_called_last(show):
     turn(show(), TURNED, range(30))
     deck = show()
@@ -407,6 +431,22 @@ def test_what_the_next_preset_leaves_alone_stays_on_the_way_back(deck, room):
     deck.ask("preset.back", None, 2.0, deck._control.frame())
     values = values_after(deck, 2.0)
     assert (values["hear.gain"], values["zoom.speed"], deck.name) == (7.0, 1.5, "room")
+
+
+def test_a_preset_pressed_again_for_its_room_still_knows_the_look_before_it(deck, room):
+    press(deck, "room", 0.0)
+    deck._control.submit({"hear.gain": 5.0})
+    assert press(deck, "room", 1.0)["hear.gain"] == 12.0
+    deck.ask("preset.back", None, 2.0, deck._control.frame())
+    values = values_after(deck, 2.0)
+    assert values == room and deck.name == ""
+
+
+def test_what_a_player_has_set_in_the_room_meanwhile_stays_on_the_way_back(deck, room):
+    press(deck, "room", 0.0)
+    deck._control.submit({"hear.gain": -4.0})
+    deck.ask("preset.back", None, 1.0, deck._control.frame())
+    assert values_after(deck, 1.0) == {**room, "hear.gain": -4.0}
 
 
 def test_of_two_presets_in_one_frame_both_are_left(deck, room):

@@ -24,12 +24,12 @@ def presets_flags(command):
 
 
 def run_presets(options):
-    from ..presets import label, open_bank, titled
+    from ..presets import label, open_bank
 
     bank = open_bank(options.presets)
     faults = bank.faults()
     for number, path in enumerate(bank.paths(), 1):
-        title, name = titled(path), label(path)
+        title, name = bank.title(path), label(path)
         called = f"  ({name})" if title.casefold() != name.casefold() else ""  # what it is recalled by, too
         print(f"{number:3} {title}{called}" + (f"  cannot be recalled: {faults[path]}" if path in faults else ""))
     return int(bool(faults))
