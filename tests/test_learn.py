@@ -833,6 +833,13 @@ def test_a_model_comes_back_as_saved(saved):
     assert {tensor.dtype for tensor in load_file(str(saved / "weights.safetensors")).values()} == {torch.float16}  # half the size
 
 
+def test_a_model_keeps_the_hash_of_what_it_has_read(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    loaded = load_model(folder)
+    weighed(folder, **{"heads.sound.bias": torch.ones(3)})
+    assert loaded.weights_hash == load_model(saved).weights_hash != load_model(folder).weights_hash
+
+
 def carded(saved, folder, **fields):
     """A copy of a model with other fields in its card."""
     shutil.copytree(saved, folder)

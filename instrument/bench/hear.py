@@ -261,7 +261,7 @@ def _on_gpu(model, window):
     """The same network on a GPU; nothing where none hears."""
     if not torch.cuda.is_available():
         return {}
-    other = Model(model.folder, model.net, model.card)
+    other = Model(model.folder, model.net, model.card, model.weights_hash)
     other.open_ear("cuda")
     return {"network on 1 s, cuda": lambda turn: other.hear(window)} if other.device == "cuda" else {}
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from ..audio.frontend import LONG, FrontEnd
 from ..features import legal_class
@@ -31,20 +31,17 @@ WINDOWS, HOPS = (256, 512, 1024, 2048, 4096), (128, 256, 512, 1024)  # samples, 
 class Model:
     """A network with its card: names of the classes, answers to sound, pictures to dream of."""
 
-    def __init__(self, folder, net, card):
-        self.folder, self.net, self.card = Path(folder), net, card
-        self.taught = load_taught(folder, card.get("taught", ()), len(card["classes"]))
+    def __init__(self, folder, net, card, weights_hash=""):
+        """`weights_hash`: first 12 digits of the weights' SHA-256, by which it is told that what hears and what is dreamed are the
+        same file."""
+        self.folder, self.net, self.card, self.weights_hash = Path(folder), net, card, weights_hash
+        self.taught = load_taught(folder, card.get("taught", ()), len(card.get("classes", ())))
         self._ear = None
 
     @property
     def classes(self):
         """Its own classes, then those taught."""
         return [*self.card["classes"], *self.taught.names]
-
-    @cached_property
-    def weights_hash(self):
-        """First 12 digits of the weights' SHA-256: what hears and what is dreamed are the same file."""
-        return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()[:12]
 
     @property
     def label(self):
@@ -133,7 +130,8 @@ def load_model(folder=DEFAULT):
     card = _read_card(folder / "card.json")
     path = folder / "weights.safetensors"
     try:
-        state = {name: tensor.float() for name, tensor in load_file(str(path)).items()}
+        content = path.read_bytes()
+        state = {name: tensor.float() for name, tensor in load(content).items()}
         _check_count(folder, card["classes"], state.get("heads.sound.weight"))
         if broken := _not_finite(state):
             raise ValueError(f"{path}: {broken} is not finite: restore it or choose another --model")
@@ -145,7 +143,7 @@ def load_model(folder=DEFAULT):
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path} is damaged or of another network ({reason}): restore it or choose "
                          "another --model") from None
-    return Model(folder, net.eval(), card)
+    return Model(folder, net.eval(), card, hashlib.sha256(content).hexdigest()[:12])
 
 
 def _check_count(folder, classes, head):
