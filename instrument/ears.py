@@ -4,8 +4,9 @@ import os
 from contextlib import ExitStack
 
 from .audio.ring import forget
+from .errors import ear_taken
 from .osc import Remote
-from .osc.wire import returning
+from .osc.wire import bind, returning
 from .params import EAR, PARAMS
 from .supervisor import Supervisor
 
@@ -29,7 +30,8 @@ class Ears:
         if not options.no_listen:
             _check_ports(options)
             self.ring_name = f"hearsee-{os.getpid()}"
-            self.remote = Remote(("127.0.0.1", _port(options)))
+            self._port = _port(options)
+            self.remote = Remote(("127.0.0.1", self._port))
             self.child = Supervisor([*_arguments(options, self.ring_name, taught), "--steered", str(self.remote.bind())])
 
     def __enter__(self):
@@ -37,6 +39,7 @@ class Ears:
             if self.child:
                 stack.callback(forget, self.ring_name)  # a `listen` that had to be killed leaves it
                 stack.callback(self.remote.close)
+                _try_port(self._port)
                 stack.enter_context(self.child)
             self._close = stack.pop_all().close
         return self
@@ -100,6 +103,14 @@ def _check_ports(options):
     if back := returning(options.target, options.host, (options.port, _port(options))):
         raise ValueError(f"--port {options.port}: the show receives there and its `listen` on {_port(options)}, so neither can be "
                          f"where it sends (--target {back[0]}); give another --port or --target")
+
+
+def _try_port(port):
+    """OSError where somebody has the port already: found now, before anything is drawn, and not once `listen` has loaded."""
+    try:
+        bind("127.0.0.1", port).close()
+    except OSError as problem:
+        raise ear_taken(problem) from None
 
 
 def _arguments(options, ring_name, taught):

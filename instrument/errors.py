@@ -40,3 +40,9 @@ def one_line(error):
 def left_out(steps):
     """What a last line says of so many steps that a dream went on without; "" for none."""
     return f"; {steps} dream steps were left out, as a gradient was not finite: another layer or network may do" if steps else ""
+
+
+def ear_taken(problem):
+    """What to say where the port of the show's own `listen` cannot be opened."""
+    return OSError(f"the ear of the show: {problem}. A `hearsee listen` that runs already has it? End that, or start the show with "
+                   "--no-listen, or with another --port (its ear takes the next one)")

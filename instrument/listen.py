@@ -25,6 +25,7 @@ from .audio.source import Paced, open_source
 from .behind import behind
 from .console import aside, complain, tell
 from .control import Control
+from .errors import ear_taken
 from .features import AGAIN, CLASS, FORGOTTEN, LISTENING, REFUSED
 from .files import brought_back
 from .lesson import LESSON, Lesson, meant
@@ -190,8 +191,7 @@ class Listener:
         except OSError as problem:
             if not options.parent:
                 raise
-            raise OSError(f"the ear of the show: {problem}. A `hearsee listen` that runs already has it? End that, or start the "
-                          "show with --no-listen, or with another --port (its ear takes the next one)") from None
+            raise ear_taken(problem) from None
 
     def _start(self, stack, work, end, patience):
         """Do `work` in a thread; on the way out, however early that is, `end()` it and wait."""

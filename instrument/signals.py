@@ -73,7 +73,9 @@ def _console_held():
 
 def leave(status):
     """End the process with this exit status, now that all is closed. A thread that is in the midst of a library, loading a
-    network or waiting for a sound server, would abort Python's own end, or hold it for ever: then it ends without that."""
+    network or waiting for a sound server, would abort Python's own end, or hold it for ever: then it ends without that.
+    A second Ctrl-C is passed over: it would only leave a traceback of what libraries do at the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not any(thread.daemon for thread in threading.enumerate()):
         sys.exit(status)
     with suppress(OSError, ValueError, AttributeError):  # a pipe whose reader has left; none, on Windows

@@ -4,6 +4,8 @@ import io
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 import soundfile
 from helpers import port_pair, udp
 
-from instrument import __version__
+from instrument import __main__, __version__
 from instrument.bench.run import BENCHES
 from instrument.cli import COMMANDS, main, parser
 from instrument.cli.by_ear import _enter
@@ -23,7 +25,7 @@ from instrument.learn.train import Settings
 from instrument.osc import Receiver
 from instrument.params import DEFAULTS, PARAMS
 from instrument.presets import open_bank
-from instrument.signals import ENDS
+from instrument.signals import BROKEN_OFF, ENDS
 
 ROOT = Path(__file__).parents[1]
 PORT = port_pair()
@@ -238,6 +240,25 @@ def test_a_shader_with_a_fault_names_file_and_line(tmp_path, capfd):
     broken = next(path for path in sorted((tmp_path / "s").glob("*.*")) if "void main" in path.read_text())
     broken.write_text(broken.read_text().replace("void main", "oops;\nvoid main"))
     one_line(["--shaders", str(tmp_path / "s")], [broken.name, "line "], capfd)
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_an_end_like_any_other(monkeypatch):
+    class Loading:
+        @property
+        def main(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "instrument.cli", Loading())
+    with pytest.raises(SystemExit) as end:
+        __main__.main()
+    assert end.value.code == BROKEN_OFF
+
+
+def test_ctrl_c_while_the_program_leaves_is_passed_over():
+    program = ("import atexit, signal; from instrument.signals import leave; "
+               "atexit.register(signal.raise_signal, signal.SIGINT); leave(7)")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
 
 
 def test_a_port_in_use(capfd):

@@ -3,6 +3,7 @@
 import queue
 
 import pytest
+from helpers import port_pair
 
 from instrument.ears import HEAR, Ears
 from instrument.osc import Receiver
@@ -69,6 +70,15 @@ def test_it_does_not_send_to_itself(port):
     assert ears(port=port, target=[("192.168.0.9", 10000)]).child
 
 
+def test_a_port_of_the_ear_that_is_taken_is_said_before_anything_starts(monkeypatch):
+    started = []
+    monkeypatch.setattr("instrument.supervisor.Supervisor.__enter__", started.append)
+    port = port_pair()
+    with Receiver(port + 1), pytest.raises(OSError, match=f"^the ear of the show: OSC port {port + 1} .*--no-listen"), ears(port=port):
+        pass
+    assert started == []
+
+
 def test_a_second_ctrl_c_leaves_nothing_behind(monkeypatch):
     def impatient(*_):
         raise KeyboardInterrupt
@@ -78,7 +88,7 @@ def test_a_second_ctrl_c_leaves_nothing_behind(monkeypatch):
     monkeypatch.setattr("instrument.supervisor.Supervisor.__exit__", impatient)
     monkeypatch.setattr("instrument.ears.forget", lambda name: closed.append(name))
     monkeypatch.setattr("instrument.osc.remote.Remote.close", lambda remote: closed.append("remote"))
-    with pytest.raises(KeyboardInterrupt), ears() as found:
+    with pytest.raises(KeyboardInterrupt), ears(port=port_pair()) as found:
         pass
     assert closed == ["remote", found.ring_name]
 

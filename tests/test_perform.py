@@ -140,7 +140,7 @@ def test_an_unknown_preset_is_said_and_the_look_stays(show):
 def test_the_present_look_is_saved(show):
     show.control.submit({"post.hue": 77.0})
     show.control.command("preset.save", "my look")
-    play(show, lambda: "my look" in show.bank.names())
+    play(show, lambda: show.deck.name == "my look")
     assert show.bank.load("my look").values["post.hue"] == 77
 
 
