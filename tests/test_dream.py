@@ -211,6 +211,15 @@ def test_of_many_alike_some_guide():
     assert objective.heard({"a": 0.01}) == {} == objective.heard({})
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_heard_at_all_has_no_part_in_a_faint_mixture(dreamer):
+    """Its share would have no logarithm."""
+    faint = {"a": 0.015, "b": 0.015, "c": 0.0}
+    assert set(objective.heard(faint)) == {"a", "b"}
+    dreamer.learn("c", pictures()["b"])
+    assert dream(dreamer, 2, faint).picture.isfinite().all()
+
+
 def test_the_layer_is_continuous():
     assert objective.stage_weights(3, 1) == (0, 0, 1, 0)
     assert objective.stage_weights(2.4, 1) == pytest.approx((0, 0.6, 0.4, 0))
