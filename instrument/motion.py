@@ -1,7 +1,7 @@
 """The zoom field: one motion, shared by the dream (which carries its picture along) and the renderer
 (which keeps moving between two dreams). Pure functions of values and time.
 
-A point p = (x, y), y in -1..1 upwards and x scaled by the aspect, moves with velocity
+A point p = (x, y), y in -1..1 upwards and x scaled by the aspect of the dream's picture, moves with velocity
 
     q = p - (centre_x, centre_y)
     v = q * (expand + tunnel * |q|) + (-q.y, q.x) * (turn + spiral * (1 - |q|)) + (pan_x + strips * q.x, pan_y)

@@ -9,7 +9,8 @@ void main() {
     vec2 uv = (vec2(cell % 16, cell / 16) + CORNERS[gl_VertexID % 6]) / vec2(16.0, 9.0);
     vec2 p = place(uv);
     newest = unplaced(carried(p, MOTION(u_newest), 1.0));
-    previous = unplaced(carried(p, MOTION(u_previous), 1.0));
+    vec2 wider = vec2(u_field_before / u_field, 1.0);  // than the newest one: it goes on as it was dreamed, too
+    previous = unplaced(carried(p * wider, MOTION(u_previous), 1.0) / wider);
     history = unplaced(carried(p, MOTION(u_motion), 1.0));
     gl_Position = vec4(uv * 2.0 - 1.0, 0.0, 1.0);
 }

@@ -4,7 +4,8 @@ uniform sampler2D u_picture;
 const float TURN = 6.2831853;
 
 void main() {
-    vec2 p = place(uv);
+    vec2 shape = vec2(u_aspect, 1.0);  // of the screen, whatever that of the dream: a kaleidoscope is round
+    vec2 p = (uv * 2.0 - 1.0) * shape;
     if (u_post_mirror < 1.5) {
         p.x = abs(p.x);
     } else {
@@ -13,5 +14,5 @@ void main() {
         angle = abs(mod(angle + 0.5 * segment, segment) - 0.5 * segment);
         p = length(p) * vec2(sin(angle), cos(angle));
     }
-    colour = texture(u_picture, mirrored(unplaced(p)));
+    colour = texture(u_picture, mirrored(p / shape * 0.5 + 0.5));
 }

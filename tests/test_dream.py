@@ -211,6 +211,15 @@ def test_of_many_alike_some_guide():
     assert objective.heard({"a": 0.01}) == {} == objective.heard({})
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_heard_at_all_has_no_part_in_a_faint_mixture(dreamer):
+    """Its share would have no logarithm."""
+    faint = {"a": 0.015, "b": 0.015, "c": 0.0}
+    assert set(objective.heard(faint)) == {"a", "b"}
+    dreamer.learn("c", pictures()["b"])
+    assert dream(dreamer, 2, faint).picture.isfinite().all()
+
+
 def test_the_layer_is_continuous():
     assert objective.stage_weights(3, 1) == (0, 0, 1, 0)
     assert objective.stage_weights(2.4, 1) == pytest.approx((0, 0.6, 0.4, 0))
@@ -1335,6 +1344,36 @@ def test_out_of_memory_gives_up_an_octave_and_goes_on(eye, monkeypatch, fault):
         loop.turn(Scene(wanted, {"a": 1.0}, number / 4, 1.25))
     assert octaves_seen == sorted(octaves_seen, reverse=True) and octaves_seen[-1] == 1
     assert frames.take() is not None and loop.faults == len([count for count in octaves_seen if count > 1]) > 0
+
+
+@pytest.mark.parametrize("where", ("forget", "empty_cache"))
+def test_where_memory_runs_out_and_none_can_be_freed_less_is_dreamed_and_the_show_goes_on(eye, monkeypatch, caplog, where):
+    stage = Stage(dreamer := Dreamer(eye, pictures()))
+    wanted = {"dream.octaves": 3.0, "dream.octave_scale": 1.2}
+    assert stage.play(0.1, **wanted) == ""
+    with monkeypatch.context() as broken:
+        owner = dreamer if where == "forget" else loop_module
+        broken.setattr(owner, where, lambda: (_ for _ in ()).throw(OSError("the driver is gone")))
+        failing(broken, dreamer, MemoryError())
+        said = stage.play(2, **wanted)
+    assert "out of memory, and none could be freed: the driver is gone" in said and caplog.text.count("the driver is gone") == 1
+    seen, step = [], dreamer.step
+    monkeypatch.setattr(dreamer, "step", lambda past, scene: seen.append(scene) or step(past, scene))
+    stage.play(2 * SHOWN, **wanted)
+    assert seen[0].values["dream.octaves"] == 1.0 and stage.rates.dream_rate > 9 and stage.loop.fault == ""
+
+
+@pytest.mark.parametrize("error, words", [(MemoryError(), "out of memory"), (ValueError("odd"), "dream failed: odd")])
+def test_where_nobody_can_tell_how_quick_a_network_is_it_dreams_all_the_same(dreamer, monkeypatch, caplog, error, words):
+    monkeypatch.setattr(dreamer, "pace", lambda: (_ for _ in ()).throw(error))
+    frames = Inbox()
+    with DreamLoop(dreamer, frames, threads=1) as loop:
+        loop.scene.put(Scene(values(), {"a": 1.0}, 0.0, 1.25))
+        assert frames.wait(60) and loop.fault == words
+    other = copy.copy(dreamer)
+    loop.change(other)
+    loop.turn(Scene(values(), {"a": 1.0}, 0.1, 1.25))
+    assert loop._dreamer is other and loop.faults == 0 and caplog.text.count(words) == 1
 
 
 def first_pictures(dreamer, seeds, draw):

@@ -16,9 +16,11 @@ import pytest
 import torch
 from helpers import screen_of, warp
 
+from instrument.dream.loop import rgba
+from instrument.dream.octaves import Shape
 from instrument.motion import NOWHERE, Journey, Motion, added, motion
 from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
-from instrument.perform import ASPECTS
+from instrument.perform import ASPECTS, aspect
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
 from instrument.render.passes import keep, neutral
@@ -259,14 +261,14 @@ def test_the_field_is_the_formula_of_motion(screen, tmp_path):
         "colour = vec4(p, mirrored(unplaced(p))); }\n")
     shaders, uniforms = Shaders(screen.ctx, tmp_path), Uniforms(screen.ctx)
     target = screen.ctx.framebuffer([screen.ctx.texture(SIZE, 4, dtype="f4")])
-    aspect, dt = WIDTH / HEIGHT, 0.06
+    shape, dt = WIDTH / HEIGHT, 0.06
     for mode in range(len(MODES)):
         field = motion({**DEFAULTS, "zoom.mode": mode, "zoom.speed": 1.1, "zoom.rotate": 50.0, "zoom.pan_x": 0.4,
                         "zoom.pan_y": -0.7}, 3.7)
-        uniforms.put({"aspect": aspect, "dt": dt}, {"motion": field}, DEFAULTS)
+        uniforms.put({"field": shape, "dt": dt}, {"motion": field}, DEFAULTS)
         shaders.run("probe", target)
         got = np.frombuffer(target.read(components=4, dtype="f4"), "f4").reshape(HEIGHT, WIDTH, 4)
-        x = ((np.arange(WIDTH) + 0.5) / WIDTH * 2 - 1)[None] * aspect + np.zeros((HEIGHT, 1))
+        x = ((np.arange(WIDTH) + 0.5) / WIDTH * 2 - 1)[None] * shape + np.zeros((HEIGHT, 1))
         y = ((np.arange(HEIGHT) + 0.5) / HEIGHT * 2 - 1)[:, None] + np.zeros((1, WIDTH))
         fromx, fromy = x, y
         for _ in range(12):
@@ -274,7 +276,7 @@ def test_the_field_is_the_formula_of_motion(screen, tmp_path):
             vx, vy = velocity(fromx - vx * dt / 24, fromy - vy * dt / 24, field)
             fromx, fromy = fromx - vx * dt / 12, fromy - vy * dt / 12
         assert np.allclose(got[..., 0], fromx, atol=1e-5) and np.allclose(got[..., 1], fromy, atol=1e-5), MODES[mode]
-        at = (fromx / aspect + 1) / 2, (fromy + 1) / 2
+        at = (fromx / shape + 1) / 2, (fromy + 1) / 2
         for channel in (0, 1):
             folded = np.where(at[channel] < 0, -at[channel], np.where(at[channel] > 1, 2 - at[channel], at[channel]))
             assert np.allclose(got[..., 2 + channel], folded, atol=1e-5), MODES[mode]
@@ -327,6 +329,65 @@ def test_a_dream_carried_by_the_dreamer_lies_on_the_one_carried_by_the_renderer(
     ended = [draw(screen, renderer, values_of(), None, 1.0 + number / 1e4) for number in (1, 2600, 2601)][-1]
     inner = (slice(8, -8), slice(12, -12))
     assert np.abs(begun.astype(int) - ended)[inner].mean() < 2.0
+
+
+def waves(height, width):
+    """A dream (1, 3, h, w) of nearly upright stripes: no two rows are rounded alike."""
+    return (0.5 + 0.4 * torch.sin(0.4 * torch.arange(width) + torch.linspace(0, 3, height)[:, None])).expand(1, 3, -1, -1)
+
+
+def speeds(screen, size, field):
+    """How far (px across) each frame of `waves` carried by a field moves, in the upper half of a screen of `size` (width, height):
+    30 a second, every fourth a new dream."""
+    width, height = size
+    dreamt, shown = waves(*Shape(aspect(*size), 64).size(160)), []
+    renderer, target = Renderer(screen.ctx, size, FOLDER), screen.ctx.framebuffer([screen.ctx.texture(size, 4)])
+    for number in range(20):
+        renderer.journey.advance(field, number / 30)
+        seconds = renderer.journey.here.time
+        pixels = rgba(warp(dreamt, field, seconds)).numpy() if number % 4 == 0 else None
+        target.use()
+        renderer.draw(values_of(), (pixels, renderer.journey.here) if number % 4 == 0 else None, number / 30, 1 / 30, field)
+        shown.append(np.frombuffer(target.read(components=1), np.uint8).reshape(height, width).astype(float))
+    renderer.release()
+    target.color_attachments[0].release()
+    target.release()
+    middle = (slice(5 * height // 8, 7 * height // 8), slice(3 * width // 8, 5 * width // 8))  # rows of OpenGL begin below
+    return [shift(before[middle], after[middle]) for before, after in pairwise(shown)]
+
+
+def shift(before, after):
+    """How far (px across) a picture has moved, by least squares."""
+    steep = np.gradient(before + after, axis=1) / 2
+    return float(((before - after) * steep).sum() / np.square(steep).sum())
+
+
+@pytest.mark.parametrize("size", [(640, 80), (64, 512), (90, 360), (160, 90)])
+@pytest.mark.parametrize("field", [Motion(pan_x=0.2), Motion(turn=0.25)], ids=("pan", "rotate"))
+def test_a_picture_stretched_over_the_screen_moves_on_between_dreams_as_fast_as_they_do(screen, size, field):
+    """On a strip of LEDs or a pillar, of another shape than any dream has."""
+    found = speeds(screen, size, field)
+    assert abs(np.mean(found)) > 0.1 and np.ptp(found) < 0.1
+
+
+def test_a_dream_of_another_shape_does_not_move_the_one_before(screen, renderer):
+    """As when the window is turned: while the newer one fades in, the older one goes on as it was."""
+    pan = Motion(pan_x=20 / HEIGHT)
+    tall = dream(3, (HEIGHT, HEIGHT))
+    draw(screen, renderer, values_of(), (tall, None), 0.0)
+    before = [draw(screen, renderer, values_of(), None, now, field=pan) for now in (0.1, 0.2, 0.3)][-1]
+    after = draw(screen, renderer, values_of(), (dream(1), None), 0.3, field=pan)
+    assert np.abs(after.astype(int) - before).max() <= 1
+
+
+def test_a_kaleidoscope_is_round_whatever_the_shape_of_the_dream(screen):
+    shown = []
+    for width in (HEIGHT // 2, WIDTH):
+        ramp = np.broadcast_to((np.arange(width) + 0.5)[None, :, None] * (255 / width), (HEIGHT, width, 4)).astype(np.uint8)
+        renderer = Renderer(screen.ctx, SIZE, FOLDER)
+        shown.append(draw(screen, renderer, values_of(post__mirror=6.0), (ramp.copy(), None)).astype(int))
+        renderer.release()
+    assert np.abs(shown[0] - shown[1])[:, 8:-8].max() <= 4 < shown[0].std()
 
 
 def blobs():
@@ -548,6 +609,17 @@ def test_a_fault_at_the_start_is_one_line(screen, tmp_path):
     (tmp_path / "shaders" / "chroma.frag").write_text("void main() {\n    oops;\n}\n")
     with pytest.raises(ValueError, match="chroma.frag, line 2: .*oops"):
         Renderer(screen.ctx, SIZE, tmp_path / "shaders")
+
+
+def test_an_own_field_that_knows_the_shape_of_the_screen_only_is_drawn(screen, tmp_path):
+    """One written before there was `u_field`."""
+    shutil.copytree(FOLDER, tmp_path / "shaders")
+    field = tmp_path / "shaders" / "lib" / "field.glsl"
+    field.write_text(field.read_text().replace("u_field", "u_aspect"))
+    renderer = Renderer(screen.ctx, SIZE, tmp_path / "shaders")
+    shown = draw(screen, renderer, values_of(), (dream(1), None), 0.0)
+    assert np.array_equal(shown, dream(1)[..., :3])
+    renderer.release()
 
 
 def test_a_picture_that_moves_by_itself_is_carried_nowhere(screen, renderer):

@@ -92,10 +92,22 @@ class Loop:
             self._trouble.passed()
         except Exception as error:  # the show goes on
             short = lack(error)
-            self._trouble.came(f"out of {short}" if short else self._complaint(error), error)
+            self._trouble.came(self._wrong(error), error)
             self.faults += 1
         if short:  # only now: the error held what is to be freed
+            self._make_do(short)
+
+    def _make_do(self, short):
+        """Memory, of the kind that is `short`, ran out: need less of it, and go on also where that fails."""
+        try:
             self._free()
+        except Exception as error:  # the show goes on
+            self._trouble.came(f"out of {short}, and none could be freed: {one_line(error)}", error)
+
+    def _wrong(self, error):
+        """A line about an error in the thread."""
+        short = lack(error)
+        return f"out of {short}" if short else self._complaint(error)
 
     def _complaint(self, error):
         """A line about a frame that failed."""
@@ -167,8 +179,15 @@ class DreamLoop(Loop):
         if self._threads:
             torch.set_num_threads(self._threads)
         with dream_stream(self._dreamer.device):
-            self._governor.meet(self._dreamer.pace())
+            self._meet(self._dreamer)
             super()._run()
+
+    def _meet(self, dreamer):
+        """Tell the governor how quick a dreamer is; where that cannot be told, its first dream does."""
+        try:
+            self._governor.meet(dreamer.pace())
+        except Exception as error:  # the show goes on
+            self._trouble.came(self._wrong(error), error)
 
     def _turn(self, scene):
         """One dream of a scene, unless the picture is held."""
@@ -206,7 +225,7 @@ class DreamLoop(Loop):
             self._dreamer, self._lost = dreamer, int(dreamer.lost)
             self._governor.meet()  # in any case
             self._teach(dreamer)
-        self._governor.meet(dreamer.pace())
+        self._meet(dreamer)
 
     def _teach(self, dreamer):
         """Give the pictures learnt to another dreamer; one that fails costs neither the dreamer nor the other pictures."""
@@ -236,10 +255,13 @@ class DreamLoop(Loop):
 
     def _free(self):
         """What is kept for later gives way first; where that did not last, some of what is dreamed."""
-        if not self._dreamer.forget() or self._well < LASTS:
-            self._governor.out_of_memory()
-        self._well = 0
-        super()._free()
+        lasted, self._well, found = self._well >= LASTS, 0, False
+        try:
+            found = self._dreamer.forget()
+        finally:  # where nothing can be set free, less is dreamed all the more
+            if not (found and lasted):
+                self._governor.out_of_memory()
+            super()._free()
 
     def make_room(self, seconds):
         """Free what was recorded, for a network that finds too little memory; whether that came within so many seconds. Any

@@ -113,8 +113,8 @@ def heard(classes):
     """The classes {name: weight} that are worth dreaming of: where none stands out of many, some of the first."""
     total = sum(classes.values())
     kept = {name: weight for name, weight in classes.items() if weight >= max(FEWEST, SHARE * total)}
-    first = sorted(classes, key=classes.get, reverse=True)[:SOME] if total > FEWEST and not kept else ()
-    return kept or {name: classes[name] for name in first}
+    some = [name for name, weight in classes.items() if weight > 0] if total > FEWEST and not kept else ()
+    return kept or {name: classes[name] for name in sorted(some, key=classes.get, reverse=True)[:SOME]}
 
 
 def energy(activation):

@@ -103,7 +103,9 @@ class Renderer:
 
     def _shape(self):
         width, height = self.size
-        return {"width": width, "height": height, "aspect": width / height, "line": max(height / LINES, 1.0)}
+        field, before = self._fader.fields(self.upload, width / height)
+        return {"width": width, "height": height, "aspect": width / height, "field": field, "field_before": before,
+                "line": max(height / LINES, 1.0)}
 
     def _host(self, values, now, dt, extras):
         time = now - self._start
@@ -157,6 +159,12 @@ class Fader:
     def share(self, journey):
         """How far the newest dream has come in, 0..1."""
         return 1.0 if self._length <= 0.0 else min((journey.here.time - self._landed) / self._length, 1.0)
+
+    def fields(self, upload, screen):
+        """Width over height of the two newest dreams where they are carried: of what was dreamed, which may be stretched on the
+        screen; of one that nothing carries, and before the first, of the `screen`."""
+        pairs = (upload.newest, self._made), (upload.previous, self._made_before)
+        return [texture.width / texture.height if self.landed and made.way else screen for texture, made in pairs]
 
     def ways(self, journey):
         """The ways of the two newest dreams until now."""

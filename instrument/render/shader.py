@@ -19,6 +19,7 @@ from .software import is_software, waiter
 
 HOST = (
     "width", "height", "aspect",  # of the picture: px, px, width / height
+    "field", "field_before",  # width / height of the two newest dreams, as they are carried: the picture may be one stretched
     "line",  # px of one of the 360 lines that looks are made with; at least 1
     "time", "dt",  # s; time starts at 0 with the renderer
     "lap",  # s of the time, from 0 again every 997: for what is thrown anew in each frame, as 32 bits of a week would repeat it
