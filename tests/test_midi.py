@@ -1179,6 +1179,27 @@ def test_a_ring_is_left_alone_while_a_finger_turns_it():
     assert sent == [(0xBA, 1, 127)]
 
 
+def test_a_lamp_is_lit_again_when_its_pad_is_let_go():
+    """An X-Touch Mini puts it out then."""
+    midi, ports, *_ = bench()
+    ports.there = ["X-TOUCH MINI"]
+    midi.plug()
+    midi.preset = 1
+    midi.show()
+    lamp = (0x90, 0, 1)
+    assert lamp in ports.sent
+    for said in ([0x9A, 8, 127], [0x8A, 8, 0]):
+        ports.sent.clear()
+        ports.play(midi, said)
+        midi.show()
+    assert ports.sent == [lamp]
+
+
+def test_a_button_that_latches_switches_with_each_press_where_it_is_bound_as_absolute():
+    rig = Rig(Binding("cc", None, 20, row="show.blackout"))
+    assert [rig.cc(20, value)["show.blackout"] for value in (127, 0, 127, 0)] == [1.0, 0.0] * 2
+
+
 class Box:
     """A box whose endless knobs stand where they were turned or sent."""
 
@@ -1256,6 +1277,9 @@ def test_a_lamp_beside_its_control_is_no_other_control(profile):
     ("APC40 mkII", "Akai APC40 mk2"),
     ("APC mini mk2 Control", "Akai APC mini mk2"),
     ("APC mini mk2 Notes", "Any controller"),
+    ("APC mini mk2 0", "Akai APC mini mk2"),  # on Windows, where the second port of a box is called so:
+    ("MIDIIN2 (APC mini mk2) 1", "Any controller"),
+    ("MIDIIN2 (Launch Control XL) 1", "Any controller"),
     ("a2j:something else", "Any controller"),
 ])
 def test_profiles_are_found_by_port_name(port, name):

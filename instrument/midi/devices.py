@@ -151,7 +151,9 @@ class Midi:
         if search and message.type in LEARNABLE:
             self._learn(search, device, message, when)
         else:
-            device.mapping.receive(message, when)
+            for move in device.mapping.receive(message, when):
+                if not move.value:
+                    device.lights.let_go(move)
 
     def show(self):
         """Bring all lamps up to date. Midi thread (or a test)."""

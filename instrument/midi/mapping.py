@@ -105,7 +105,7 @@ class Mapping:
         self._hands = {(key, row): hand for (key, row), hand in self._hands.items() if (key[2], row) in played}
 
     def receive(self, message, now):
-        """Act on a mido message that arrived at time `now`."""
+        """Act on a mido message that arrived at time `now`; the moves in it."""
         if message.type in ("clock", "start", "continue", "stop", "songpos"):
             if self._clock:
                 self._clock(message.type, now, getattr(message, "pos", 0))
@@ -113,8 +113,11 @@ class Mapping:
             self._command("preset.load", self._program(message.channel + 1, message.program))
         else:
             self._pairs.hear(message)
-            for move in self._decoder.moves(message):
+            moves = self._decoder.moves(message)
+            for move in moves:
                 self.act(move, now)
+            return moves
+        return []
 
     def _program(self, channel, program):
         """The number of the preset that a program recalls: in the bank that is selected where that has it. Many boxes select

@@ -185,6 +185,12 @@ class Lights:
                 self._shown[status, number] = level
                 self._send((status, number, level))
 
+    def let_go(self, move):
+        """A control was let go: some boxes put its lamp out by themselves then, so it is sent again."""
+        for light in self._lights:
+            if not light.ring and light.binding.key in (move.key, (move.kind, None, move.number)):
+                self._shown.pop((light.status, light.number), None)
+
     def _is_left(self, light, values, busy):
         row = light.binding.row
         return light.ring and (row in busy or bool(light.moves) and not self._put(light.moves, row, values[row]))
