@@ -1558,6 +1558,22 @@ def test_what_lies_outside_comes_in_where_the_way_leads_there(way, comes):
     assert (carried.max() > 0.02) == comes and carried[..., 20:30, 35:45].max() < 0.02
 
 
+@pytest.mark.parametrize("way", (Motion(pan_x=0.1), Motion(pan_y=0.1), Motion(pan_x=-0.1), Motion(pan_y=-0.1)))
+def test_as_much_comes_in_as_lies_outside_whichever_way_a_wide_picture_goes(way):
+    """0.1 of half a height: 3 px of 60, all of each."""
+    black, white = torch.zeros(1, 3, 60, 180), torch.ones(1, 3, 60, 180)
+    assert flow.reveals(way, 3.0)
+    came = flow.along(black, *flow.course(way, 3.0), white)[0, 0]
+    assert float(came.sum()) == pytest.approx(3 * (60 if way.pan_x else 180), rel=0.02)
+
+
+def test_a_bent_way_over_a_wide_picture_is_followed_to_its_sides():
+    """As far as over one that is as high as wide, though they are many half heights from the middle."""
+    picture, _ = places(20, 800)
+    nearly = Motion(tunnel=1e-9)
+    assert torch.allclose(warp(picture, nearly), picture, atol=0.1)
+
+
 def test_what_comes_in_for_long_is_a_picture_and_no_smear():
     picture = octaves.resize(torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)), (100, 150))
     carried, smeared, way = picture, picture, Motion(expand=-0.005, pan_x=0.01)
