@@ -1139,6 +1139,42 @@ def test_where_memory_stays_short_it_is_tried_more_and_more_rarely():
     assert 1 <= tries[-1] <= 2 and tries[0] <= 6
 
 
+def test_the_lateness_of_one_network_does_not_count_against_another():
+    governor = Governor()
+    before = lived(governor, lambda plan, number: 0.12, PATIENCE)[-1]
+    governor.meet()
+    assert lived(governor, lambda plan, number: 0.12, 3) == [before] * 3
+
+
+def test_a_quicker_network_has_more_with_its_third_dream():
+    governor = Governor()
+    lived(governor, lambda plan, number: 2e-6 * plan.work(1.4), 60)
+    known = governor.plan(WANTED)
+    governor.meet()
+    plans = lived(governor, lambda plan, number: 2e-7 * plan.work(1.4), 4)
+    assert plans[3].work(1.4) > known.work(1.4)
+
+
+def test_what_plans_took_with_one_network_says_nothing_of_another():
+    """Else a part of what each takes, whatever the plan, would be expected of one that has none."""
+    governor = Governor()
+    lived(governor, lambda plan, number: 0.06 + 5e-7 * plan.work(1.4), 300)
+    assert governor._measured
+    governor.meet()
+    assert not governor._measured
+
+
+def test_a_step_that_is_tried_is_over_when_the_size_is_turned():
+    """What comes after that is no trial in vain."""
+    governor, plans = Governor(), []
+    while not governor._trial:
+        plans.append(governor.plan(WANTED))
+        governor.spent(0.12 if not governor._rung else 0.08)
+    assert len(plans) < 2 * WAIT
+    governor.plan({**WANTED, "dream.size": 300.0})
+    assert not governor._trial
+
+
 def test_it_does_not_swing():
     """A machine just too slow for the whole wish settles."""
     governor, seen = Governor(), []
@@ -1147,6 +1183,32 @@ def test_it_does_not_swing():
         governor.spent(0.125 * plan.work(1.4) / Plan(3, 2, 256, 256).work(1.4))
         seen.append(plan)
     assert len(set(seen[20:])) == 1
+
+
+def test_what_was_easy_for_another_plan_says_nothing_of_this_one():
+    """A step more is tried after WAIT dreams of one plan with time left, whatever there was before."""
+    governor, seen = Governor(), []
+    for _ in range(WAIT - 20):
+        governor.plan(WANTED)
+        governor.spent(0.2 if not governor._rung else 0.08)
+    low = governor._rung
+    governor._move(low + 1)
+    for _ in range(40):
+        governor.plan(WANTED)
+        governor.spent(0.084)
+        seen.append(governor._rung)
+    assert low and set(seen) == {low + 1}
+
+
+def test_a_trial_in_vain_makes_the_next_one_wait_twice_as_long():
+    governor, seen = Governor(), []
+    for _ in range(16 * WAIT):
+        governor.plan(WANTED)
+        seen.append(governor._rung)
+        governor.spent(0.12 if not governor._rung else 0.08)
+    tries = [number for number, (before, after) in enumerate(pairwise(seen)) if after < before]
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
+    assert len(gaps) >= 2 and all(later > 1.5 * earlier for earlier, later in pairwise(gaps))
 
 
 def test_other_wishes_take_what_was_learnt_along():
