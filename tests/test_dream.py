@@ -469,6 +469,28 @@ def test_a_step_that_is_not_finite_is_dropped():
     assert torch.equal(kept, old) and int(lost) == 1
 
 
+def test_a_roll_takes_the_lands_of_guides_along(eye):
+    """Each guides where it is to, from wherever the network looks."""
+    torch.manual_seed(4)
+    picture, west = torch.rand(1, 3, 32, 64), (torch.arange(64) < 32).float().expand(1, 1, 32, 64)
+    wanted = objective.pull(values(**only("guided"), layer=1), {"a": 0.5, "b": 0.5})
+    terms, guides = objective.terms(wanted), objective.Guides(eye, pictures()).together("ab", [32], (True,) * 4)[0]
+    aims = step.Aims(objective.strengths(wanted), guides, None, torch.cat((west, 1 - west), 1))
+    still, *rolled = (whole(step.gradient(eye, picture, terms, aims, shift)) for shift in ((0, 0), (0, 12), (0, -12)))
+    for other in rolled:
+        near = [torch.cosine_similarity(still[..., 4:28, columns].flatten(), other[..., 4:28, columns].flatten(), 0)
+                for columns in (slice(16, 30), slice(34, 48))]
+        assert min(near) > 0.99
+
+
+def test_contrast_grows_threefold_at_once_and_no_more():
+    """A picture of next to nothing would be all noise."""
+    faint = 0.5 + 0.005 * torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    wanted = torch.tensor(((0.75, 0.0, 0.0), (0.4, 0.1, 0.1)))
+    grown = step.tones(step.tone(faint, wanted, torch.ones(3)))[1] / step.tones(faint)[1]
+    assert grown.max() < 3.05 and grown[0] > 2.9
+
+
 # --- octaves and motion
 
 @pytest.mark.parametrize("size", [16, 31, 64, 160, 333, 1024])
