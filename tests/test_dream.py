@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from instrument.console import SHOWN
-from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
+from instrument.dream import Dreamer, DreamLoop, Scene, change, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
 from instrument.dream.budget import PATIENCE, SLOW, TRUST, WAIT, Governor, Plan, Room, ladder
 from instrument.dream.graphs import Graphs, Plain, whole
@@ -738,14 +738,15 @@ def test_silence_keeps_what_the_picture_is_made_of(dreamer):
 
 
 def test_a_long_pause_is_not_made_up_for(dreamer, monkeypatch):
-    """Neither in how far the picture is dreamed, nor in what is remembered."""
-    last, amounts = dream(dreamer, 3, {"a": 1.0}), []
+    """Neither in how far the picture is dreamed and carried, nor in what is remembered."""
+    last, amounts, ways, course = dream(dreamer, 3, {"a": 1.0}), [], [], flow.course
+    monkeypatch.setattr(flow, "course", lambda way, aspect: ways.append(way) or course(way, aspect))
     monkeypatch.setattr(step, "tone", lambda picture, wanted, share, axes: amounts.append(float(share[0])) or picture)
     for pause in (0.25, 60.0):
         dreamer.step(last, replace(last.scene, now=last.scene.now + pause))
-    assert amounts[0] == amounts[1]
-    lives = [dreamer.go_by(last, replace(last.scene, now=last.scene.now + pause)).memory.copies[0].life for pause in (2.0, 60.0)]
-    assert lives[0] == pytest.approx(lives[1])
+    assert amounts[0] == amounts[1] and ways[0] == pytest.approx(ways[1])
+    copies = [dreamer.go_by(last, replace(last.scene, now=last.scene.now + pause)).memory.copies[0] for pause in (2.0, 60.0)]
+    assert copies[0].life == pytest.approx(copies[1].life) and copies[0].travelled == pytest.approx(copies[1].travelled)
 
 
 def test_a_class_that_is_taught_anew_is_dreamed_anew(eye):
@@ -876,6 +877,101 @@ def test_every_weight_at_zero_only_moves(dreamer):
 
 def test_a_class_without_a_picture_is_left_out(dreamer):
     assert torch.equal(dream(dreamer, 2, {"nobody": 1.0}).picture, dream(dreamer, 2, {}).picture)
+
+
+def planned(dreamer, last, seconds, weights=None, sound=None, **changes):
+    """(dream, Numbers, Parts) of the step that would carry a dream on for so long."""
+    scene = replace(last.scene, now=last.scene.now + seconds, weights=last.scene.weights if weights is None else weights,
+                    spectrogram=sound, values={**last.scene.values, **{f"dream.{name}": float(value) for name, value in changes.items()}})
+    turned, strange = dreamer._turned(dreamer.go_by(last, scene), seconds)
+    return turned, *dreamer._plan(turned, Motion(), seconds, strange)[1:]
+
+
+def test_a_second_climbs_and_returns_as_far_in_however_many_dreams(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0}, **{"return": 0.2})
+    amounts, stays = [], []
+    for rate in (6, 12, 24):
+        _, numbers, _ = planned(dreamer, last, 1 / rate)
+        amounts.append(rate * numbers.climb[0].amount)
+        stays.append((1 - numbers.leak[0]) ** rate)
+    assert amounts == pytest.approx([amounts[0]] * 3) and stays == pytest.approx([0.8**12] * 3)
+
+
+def test_the_dream_is_quieter_the_further_it_has_to_turn(dreamer):
+    """It would grow the ghost of the old picture again."""
+    last = dream(dreamer, 2, {"a": 1.0})
+    amounts = [planned(dreamer, last._replace(made={"a": 1 - far, "b": far}, turning=True), 1 / 12)[1].climb[0].amount
+               for far in (0.0, 0.08, 0.12)]
+    assert amounts[0] > 1.5 * amounts[1] > 2.25 * amounts[2] > 0
+
+
+def test_a_dream_that_no_class_guides_turns_to_none(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0})
+    assert not planned(dreamer, last, 1 / 12, {"b": 1.0}, guided=0)[0].turning
+    assert planned(dreamer, last, 1 / 12, {"b": 1.0}, guided=0.1)[0].turning
+
+
+def test_where_a_picture_turns_first_depends_on_its_own_seed_whatever_was_dreamed_before(dreamer, eye):
+    def turned(dreamer, seed):
+        last = dream(dreamer, 3, {"a": 1.0}, seed=seed)
+        return dreamer.step(last, replace(last.scene, weights={"b": 1.0}, now=last.scene.now + 1 / 12)).picture
+
+    turned(dreamer, 2)
+    assert torch.equal(turned(dreamer, 1), turned(Dreamer(eye, pictures()), 1))
+
+
+SOUND = np.zeros((8, 8, 4), np.uint8) + np.array((255, 0, 51, 255), np.uint8)
+
+
+def test_a_sound_is_returned_to_in_a_look_that_returns_to_no_class(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0}, **{"return": 0.0})
+    assert not planned(dreamer, last, 1 / 12)[1].leak
+    assert planned(dreamer, last, 1 / 12, sound=SOUND, spectrogram=0.5)[1].leak[0] > 0
+
+
+def test_a_sound_takes_of_what_is_seen_what_is_left_by_the_classes_and_shows_in_its_own_colours(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0})
+    shares = [planned(dreamer, last, 1 / 12, {"a": heard}, SOUND, spectrogram=0.5)[1].sound[0] for heard in (0.0, 0.5, 1.0)]
+    assert shares == pytest.approx([1.0, 2 / 3, 0.5])
+    picture, = planned(dreamer, last, 1 / 12, sound=SOUND, spectrogram=0.5)[2].sound
+    assert picture.mean((0, 2, 3)).tolist() == pytest.approx([1.0, 0.0, 0.2])
+
+
+def test_what_is_half_known_has_half_the_tones_of_its_class_and_half_those_of_nature(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0})
+    none, half, all_ = (np.array(planned(dreamer, last, 1 / 12, weights)[1].tones) for weights in ({}, {"a": 0.5}, {"a": 1.0}))
+    assert half == pytest.approx((none + all_) / 2) and np.abs(none - all_).max() > 0.05
+
+
+def test_a_dream_is_looked_at_from_all_sides(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0}, jitter=3)
+    shifts = [shift for number in range(40) for shift in planned(dreamer, last._replace(number=number), 1 / 12)[1].climb[0].shifts]
+    for way in zip(*shifts, strict=True):
+        assert set(way) == set(range(-3, 4))
+
+
+def test_a_picture_comes_to_the_tones_of_a_sound_by_its_share(eye):
+    picture = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    bright, grey = (0.9 + 0.1 * picture,), ((0.5, 0.0, 0.0), (0.36, 0.02, 0.02))
+
+    def brightness(share):
+        numbers = SimpleNamespace(seconds=9.0, tones=grey, sound=change.loudness(share))
+        return float(change.Change(eye, "cpu")._settled(picture, numbers, SimpleNamespace(sound=bright)).mean())
+
+    levels = [brightness(share) for share in (0.0, 0.5, 1.0)]
+    assert levels[0] + 0.1 < levels[1] < levels[2] - 0.1
+
+
+def test_what_is_loud_in_one_colour_shows_from_half_the_share_on():
+    grey, red = torch.full((1, 3, 4, 4), 0.5), torch.tensor((1.0, 0.0, 0.0)).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert torch.allclose(change.sounding(grey, red, change.loudness(0.5)), red)
+    assert torch.allclose(change.sounding(grey, 0 * red, change.loudness(0.5)), 0.75 * grey)  # silence stays clear
+
+
+def test_the_colours_of_a_class_picture_are_kept_to_a_share_of_its_contrast():
+    for contrast, kept in ((0.1, 0.36), (0.4, 0.4), (0.9, 0.42)):
+        spread = change.natural(torch.tensor(((0.7, 0.1, 0.0), (contrast, 0.8, 0.05))))[1]
+        assert spread.tolist() == pytest.approx([kept, change.COLOURFUL * kept, 0.05])
 
 
 # --- the governor
