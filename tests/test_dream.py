@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from instrument.console import SHOWN
-from instrument.dream import Dreamer, DreamLoop, Scene, flow, objective, octaves, step
+from instrument.dream import Dreamer, DreamLoop, Scene, change, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
 from instrument.dream.budget import PATIENCE, SLOW, TRUST, WAIT, Governor, Plan, Room, ladder
 from instrument.dream.graphs import Graphs, Plain, whole
@@ -469,6 +469,28 @@ def test_a_step_that_is_not_finite_is_dropped():
     assert torch.equal(kept, old) and int(lost) == 1
 
 
+def test_a_roll_takes_the_lands_of_guides_along(eye):
+    """Each guides where it is to, from wherever the network looks."""
+    torch.manual_seed(4)
+    picture, west = torch.rand(1, 3, 32, 64), (torch.arange(64) < 32).float().expand(1, 1, 32, 64)
+    wanted = objective.pull(values(**only("guided"), layer=1), {"a": 0.5, "b": 0.5})
+    terms, guides = objective.terms(wanted), objective.Guides(eye, pictures()).together("ab", [32], (True,) * 4)[0]
+    aims = step.Aims(objective.strengths(wanted), guides, None, torch.cat((west, 1 - west), 1))
+    still, *rolled = (whole(step.gradient(eye, picture, terms, aims, shift)) for shift in ((0, 0), (0, 12), (0, -12)))
+    for other in rolled:
+        near = [torch.cosine_similarity(still[..., 4:28, columns].flatten(), other[..., 4:28, columns].flatten(), 0)
+                for columns in (slice(16, 30), slice(34, 48))]
+        assert min(near) > 0.99
+
+
+def test_contrast_grows_threefold_at_once_and_no_more():
+    """A picture of next to nothing would be all noise."""
+    faint = 0.5 + 0.005 * torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    wanted = torch.tensor(((0.75, 0.0, 0.0), (0.4, 0.1, 0.1)))
+    grown = step.tones(step.tone(faint, wanted, torch.ones(3)))[1] / step.tones(faint)[1]
+    assert grown.max() < 3.05 and grown[0] > 2.9
+
+
 # --- octaves and motion
 
 @pytest.mark.parametrize("size", [16, 31, 64, 160, 333, 1024])
@@ -716,14 +738,15 @@ def test_silence_keeps_what_the_picture_is_made_of(dreamer):
 
 
 def test_a_long_pause_is_not_made_up_for(dreamer, monkeypatch):
-    """Neither in how far the picture is dreamed, nor in what is remembered."""
-    last, amounts = dream(dreamer, 3, {"a": 1.0}), []
+    """Neither in how far the picture is dreamed and carried, nor in what is remembered."""
+    last, amounts, ways, course = dream(dreamer, 3, {"a": 1.0}), [], [], flow.course
+    monkeypatch.setattr(flow, "course", lambda way, aspect: ways.append(way) or course(way, aspect))
     monkeypatch.setattr(step, "tone", lambda picture, wanted, share, axes: amounts.append(float(share[0])) or picture)
     for pause in (0.25, 60.0):
         dreamer.step(last, replace(last.scene, now=last.scene.now + pause))
-    assert amounts[0] == amounts[1]
-    lives = [dreamer.go_by(last, replace(last.scene, now=last.scene.now + pause)).memory.copies[0].life for pause in (2.0, 60.0)]
-    assert lives[0] == pytest.approx(lives[1])
+    assert amounts[0] == amounts[1] and ways[0] == pytest.approx(ways[1])
+    copies = [dreamer.go_by(last, replace(last.scene, now=last.scene.now + pause)).memory.copies[0] for pause in (2.0, 60.0)]
+    assert copies[0].life == pytest.approx(copies[1].life) and copies[0].travelled == pytest.approx(copies[1].travelled)
 
 
 def test_a_class_that_is_taught_anew_is_dreamed_anew(eye):
@@ -854,6 +877,101 @@ def test_every_weight_at_zero_only_moves(dreamer):
 
 def test_a_class_without_a_picture_is_left_out(dreamer):
     assert torch.equal(dream(dreamer, 2, {"nobody": 1.0}).picture, dream(dreamer, 2, {}).picture)
+
+
+def planned(dreamer, last, seconds, weights=None, sound=None, **changes):
+    """(dream, Numbers, Parts) of the step that would carry a dream on for so long."""
+    scene = replace(last.scene, now=last.scene.now + seconds, weights=last.scene.weights if weights is None else weights,
+                    spectrogram=sound, values={**last.scene.values, **{f"dream.{name}": float(value) for name, value in changes.items()}})
+    turned, strange = dreamer._turned(dreamer.go_by(last, scene), seconds)
+    return turned, *dreamer._plan(turned, Motion(), seconds, strange)[1:]
+
+
+def test_a_second_climbs_and_returns_as_far_in_however_many_dreams(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0}, **{"return": 0.2})
+    amounts, stays = [], []
+    for rate in (6, 12, 24):
+        _, numbers, _ = planned(dreamer, last, 1 / rate)
+        amounts.append(rate * numbers.climb[0].amount)
+        stays.append((1 - numbers.leak[0]) ** rate)
+    assert amounts == pytest.approx([amounts[0]] * 3) and stays == pytest.approx([0.8**12] * 3)
+
+
+def test_the_dream_is_quieter_the_further_it_has_to_turn(dreamer):
+    """It would grow the ghost of the old picture again."""
+    last = dream(dreamer, 2, {"a": 1.0})
+    amounts = [planned(dreamer, last._replace(made={"a": 1 - far, "b": far}, turning=True), 1 / 12)[1].climb[0].amount
+               for far in (0.0, 0.08, 0.12)]
+    assert amounts[0] > 1.5 * amounts[1] > 2.25 * amounts[2] > 0
+
+
+def test_a_dream_that_no_class_guides_turns_to_none(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0})
+    assert not planned(dreamer, last, 1 / 12, {"b": 1.0}, guided=0)[0].turning
+    assert planned(dreamer, last, 1 / 12, {"b": 1.0}, guided=0.1)[0].turning
+
+
+def test_where_a_picture_turns_first_depends_on_its_own_seed_whatever_was_dreamed_before(dreamer, eye):
+    def turned(dreamer, seed):
+        last = dream(dreamer, 3, {"a": 1.0}, seed=seed)
+        return dreamer.step(last, replace(last.scene, weights={"b": 1.0}, now=last.scene.now + 1 / 12)).picture
+
+    turned(dreamer, 2)
+    assert torch.equal(turned(dreamer, 1), turned(Dreamer(eye, pictures()), 1))
+
+
+SOUND = np.zeros((8, 8, 4), np.uint8) + np.array((255, 0, 51, 255), np.uint8)
+
+
+def test_a_sound_is_returned_to_in_a_look_that_returns_to_no_class(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0}, **{"return": 0.0})
+    assert not planned(dreamer, last, 1 / 12)[1].leak
+    assert planned(dreamer, last, 1 / 12, sound=SOUND, spectrogram=0.5)[1].leak[0] > 0
+
+
+def test_a_sound_takes_of_what_is_seen_what_is_left_by_the_classes_and_shows_in_its_own_colours(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0})
+    shares = [planned(dreamer, last, 1 / 12, {"a": heard}, SOUND, spectrogram=0.5)[1].sound[0] for heard in (0.0, 0.5, 1.0)]
+    assert shares == pytest.approx([1.0, 2 / 3, 0.5])
+    picture, = planned(dreamer, last, 1 / 12, sound=SOUND, spectrogram=0.5)[2].sound
+    assert picture.mean((0, 2, 3)).tolist() == pytest.approx([1.0, 0.0, 0.2])
+
+
+def test_what_is_half_known_has_half_the_tones_of_its_class_and_half_those_of_nature(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0})
+    none, half, all_ = (np.array(planned(dreamer, last, 1 / 12, weights)[1].tones) for weights in ({}, {"a": 0.5}, {"a": 1.0}))
+    assert half == pytest.approx((none + all_) / 2) and np.abs(none - all_).max() > 0.05
+
+
+def test_a_dream_is_looked_at_from_all_sides(dreamer):
+    last = dream(dreamer, 2, {"a": 1.0}, jitter=3)
+    shifts = [shift for number in range(40) for shift in planned(dreamer, last._replace(number=number), 1 / 12)[1].climb[0].shifts]
+    for way in zip(*shifts, strict=True):
+        assert set(way) == set(range(-3, 4))
+
+
+def test_a_picture_comes_to_the_tones_of_a_sound_by_its_share(eye):
+    picture = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    bright, grey = (0.9 + 0.1 * picture,), ((0.5, 0.0, 0.0), (0.36, 0.02, 0.02))
+
+    def brightness(share):
+        numbers = SimpleNamespace(seconds=9.0, tones=grey, sound=change.loudness(share))
+        return float(change.Change(eye, "cpu")._settled(picture, numbers, SimpleNamespace(sound=bright)).mean())
+
+    levels = [brightness(share) for share in (0.0, 0.5, 1.0)]
+    assert levels[0] + 0.1 < levels[1] < levels[2] - 0.1
+
+
+def test_what_is_loud_in_one_colour_shows_from_half_the_share_on():
+    grey, red = torch.full((1, 3, 4, 4), 0.5), torch.tensor((1.0, 0.0, 0.0)).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert torch.allclose(change.sounding(grey, red, change.loudness(0.5)), red)
+    assert torch.allclose(change.sounding(grey, 0 * red, change.loudness(0.5)), 0.75 * grey)  # silence stays clear
+
+
+def test_the_colours_of_a_class_picture_are_kept_to_a_share_of_its_contrast():
+    for contrast, kept in ((0.1, 0.36), (0.4, 0.4), (0.9, 0.42)):
+        spread = change.natural(torch.tensor(((0.7, 0.1, 0.0), (contrast, 0.8, 0.05))))[1]
+        assert spread.tolist() == pytest.approx([kept, change.COLOURFUL * kept, 0.05])
 
 
 # --- the governor
@@ -1139,6 +1257,42 @@ def test_where_memory_stays_short_it_is_tried_more_and_more_rarely():
     assert 1 <= tries[-1] <= 2 and tries[0] <= 6
 
 
+def test_the_lateness_of_one_network_does_not_count_against_another():
+    governor = Governor()
+    before = lived(governor, lambda plan, number: 0.12, PATIENCE)[-1]
+    governor.meet()
+    assert lived(governor, lambda plan, number: 0.12, 3) == [before] * 3
+
+
+def test_a_quicker_network_has_more_with_its_third_dream():
+    governor = Governor()
+    lived(governor, lambda plan, number: 2e-6 * plan.work(1.4), 60)
+    known = governor.plan(WANTED)
+    governor.meet()
+    plans = lived(governor, lambda plan, number: 2e-7 * plan.work(1.4), 4)
+    assert plans[3].work(1.4) > known.work(1.4)
+
+
+def test_what_plans_took_with_one_network_says_nothing_of_another():
+    """Else a part of what each takes, whatever the plan, would be expected of one that has none."""
+    governor = Governor()
+    lived(governor, lambda plan, number: 0.06 + 5e-7 * plan.work(1.4), 300)
+    assert governor._measured
+    governor.meet()
+    assert not governor._measured
+
+
+def test_a_step_that_is_tried_is_over_when_the_size_is_turned():
+    """What comes after that is no trial in vain."""
+    governor, plans = Governor(), []
+    while not governor._trial:
+        plans.append(governor.plan(WANTED))
+        governor.spent(0.12 if not governor._rung else 0.08)
+    assert len(plans) < 2 * WAIT
+    governor.plan({**WANTED, "dream.size": 300.0})
+    assert not governor._trial
+
+
 def test_it_does_not_swing():
     """A machine just too slow for the whole wish settles."""
     governor, seen = Governor(), []
@@ -1147,6 +1301,32 @@ def test_it_does_not_swing():
         governor.spent(0.125 * plan.work(1.4) / Plan(3, 2, 256, 256).work(1.4))
         seen.append(plan)
     assert len(set(seen[20:])) == 1
+
+
+def test_what_was_easy_for_another_plan_says_nothing_of_this_one():
+    """A step more is tried after WAIT dreams of one plan with time left, whatever there was before."""
+    governor, seen = Governor(), []
+    for _ in range(WAIT - 20):
+        governor.plan(WANTED)
+        governor.spent(0.2 if not governor._rung else 0.08)
+    low = governor._rung
+    governor._move(low + 1)
+    for _ in range(40):
+        governor.plan(WANTED)
+        governor.spent(0.084)
+        seen.append(governor._rung)
+    assert low and set(seen) == {low + 1}
+
+
+def test_a_trial_in_vain_makes_the_next_one_wait_twice_as_long():
+    governor, seen = Governor(), []
+    for _ in range(16 * WAIT):
+        governor.plan(WANTED)
+        seen.append(governor._rung)
+        governor.spent(0.12 if not governor._rung else 0.08)
+    tries = [number for number, (before, after) in enumerate(pairwise(seen)) if after < before]
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
+    assert len(gaps) >= 2 and all(later > 1.5 * earlier for earlier, later in pairwise(gaps))
 
 
 def test_other_wishes_take_what_was_learnt_along():
@@ -1556,6 +1736,22 @@ def test_what_lies_outside_comes_in_where_the_way_leads_there(way, comes):
     black, white = torch.zeros(1, 3, 50, 80), torch.ones(1, 3, 50, 80)
     carried = flow.along(black, *flow.course(way, 1.6), white)
     assert (carried.max() > 0.02) == comes and carried[..., 20:30, 35:45].max() < 0.02
+
+
+@pytest.mark.parametrize("way", (Motion(pan_x=0.1), Motion(pan_y=0.1), Motion(pan_x=-0.1), Motion(pan_y=-0.1)))
+def test_as_much_comes_in_as_lies_outside_whichever_way_a_wide_picture_goes(way):
+    """0.1 of half a height: 3 px of 60, all of each."""
+    black, white = torch.zeros(1, 3, 60, 180), torch.ones(1, 3, 60, 180)
+    assert flow.reveals(way, 3.0)
+    came = flow.along(black, *flow.course(way, 3.0), white)[0, 0]
+    assert float(came.sum()) == pytest.approx(3 * (60 if way.pan_x else 180), rel=0.02)
+
+
+def test_a_bent_way_over_a_wide_picture_is_followed_to_its_sides():
+    """As far as over one that is as high as wide, though they are many half heights from the middle."""
+    picture, _ = places(20, 800)
+    nearly = Motion(tunnel=1e-9)
+    assert torch.allclose(warp(picture, nearly), picture, atol=0.1)
 
 
 def test_what_comes_in_for_long_is_a_picture_and_no_smear():

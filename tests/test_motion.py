@@ -114,6 +114,11 @@ def test_what_breathes_is_where_it_was_after_a_breath():
     assert sum(grown) == pytest.approx(0, abs=1e-6) and max(grown) == pytest.approx(0.5, abs=0.01)
 
 
+def test_a_breath_begins_with_a_picture_at_rest_that_grows():
+    starts = [at(1, 0, "breathe", now=now, speed=0.5)[0] for now in (0.0, 0.5, 1.0)]
+    assert starts[0] == 0 < starts[1] < starts[2]
+
+
 def test_strips_run_to_the_sides_and_a_tunnel_is_the_quicker_the_farther_out():
     to_the_side, up = at(1, 0, "strips", speed=0.5)[0], at(0, 1, "strips", speed=0.5)[1]
     assert to_the_side > 4 * up > 0

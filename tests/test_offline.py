@@ -224,6 +224,12 @@ def test_a_take_begins_with_what_was_heard_before(offline):
     assert np.abs(idle - first(idle=["bell", "rain"], before=1.0)).mean() > 0.5
 
 
+def test_a_frozen_take_stands_still(offline):
+    with offline.take({**CALM, "show.freeze": 1.0, "zoom.speed": 1.0, "zoom.rotate": 60.0}, script({"bell": 0.9}), 1) as take:
+        places = [take.draw(now) or take._renderer.journey.here for now in (0.0, 0.3, 0.6, 0.9)]
+    assert len(set(places)) == 1
+
+
 @pytest.mark.parametrize("hold, dreamt", [(1.0, "bell"), (0.0, "hum")])
 def test_a_take_dreams_of_what_is_held(offline, hold, dreamt):
     bell, hum = ({**script({name: 0.9})(0.0), "top.name": "bell"} for name in ("bell", "hum"))

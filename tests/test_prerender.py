@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -31,6 +32,7 @@ from instrument.dream.playback import (
     Pace,
     Playback,
     blend,
+    cut,
     following,
     frame_path,
     open_picture,
@@ -39,13 +41,13 @@ from instrument.dream.playback import (
 from instrument.errors import left_out
 from instrument.eyes import picture_files_of
 from instrument.latest import Latest
-from instrument.loopfiles import LOCK, Settings, keep, ours, write_card
+from instrument.loopfiles import LOCK, Settings, close, folder_of, keep, ours, write_card
 from instrument.loopfiles import made as number_made
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.motion import Journey, Motion, Place
 from instrument.params import DEFAULTS, PARAMS
-from instrument.prerender import _scene, prerender
+from instrument.prerender import _dreamt, _scene, prerender
 
 torch.set_num_threads(1)
 CALM = {"dream.octaves": 1.0, "dream.layer": 1.0}
@@ -85,6 +87,45 @@ def test_a_loop_closes(made):
     frames = [read_picture(frame_path(made / "bell", number)) for number in range(8)]
     steps = [far(before, after) for before, after in pairwise(frames)]
     assert 0 < far(frames[-1], frames[0]) < 1.5 * max(steps)
+
+
+def test_a_loop_begins_with_all_of_its_tail_which_goes_over_into_its_head(tmp_path):
+    """So that the first frame follows the last one as any other does its own."""
+    plain = Settings(out=str(tmp_path), size=(32, 16), frames=40)
+    folder_of(plain, "bell").mkdir()
+    for number in range(plain.frames + plain.fade):
+        keep(plain, "bell", number, np.full((16, 32, 3), 200 if number >= plain.frames else 100, np.uint8))
+    close(plain, "bell")
+    levels = [read_picture(frame_path(tmp_path / "bell", number)).mean() for number in range(plain.fade + 1)]
+    assert plain.fade > 3 and levels == pytest.approx(np.linspace(200, 100, plain.fade + 1), abs=1)
+
+
+class Diary:
+    """A dreamer whose dreams are the moments that they went through."""
+
+    device = "cpu"
+
+    def begin(self, picture, scene):
+        return SimpleNamespace(picture=picture, moments=[scene.now])
+
+    def go_by(self, dream, scene):
+        dream.moments.append(scene.now)
+        return dream
+
+    def step(self, dream, scene):
+        self.dream = self.go_by(dream, scene) if dream else self.begin(torch.zeros(1, 3, 16, 32), scene)
+        return self.dream
+
+
+@pytest.mark.parametrize("begin", (1, 2, 6))
+def test_a_run_that_goes_on_has_gone_through_every_moment_of_one_that_was_not_stopped(tmp_path, begin):
+    """What is remembered ages with each: else the class picture would be seen otherwise from there on."""
+    plain, whole, stopped = Settings(out=str(tmp_path), size=(32, 16), frames=8, fps=10.0), Diary(), Diary()
+    folder_of(plain, "bell").mkdir()
+    for number, picture in enumerate(_dreamt(whole, plain, "bell", 0, 8)):
+        keep(plain, "bell", number, picture)
+    assert len([*_dreamt(stopped, plain, "bell", begin, 8)]) == 8 - begin
+    assert stopped.dream.moments == whole.dream.moments
 
 
 def test_nothing_but_the_loop_stays(made):
@@ -526,6 +567,15 @@ def test_the_pace_is_what_the_machine_can_keep_and_a_hitch_does_not_change_it():
     assert set(strides[:41]) == {1} and strides[60] == 3 and strides[80] == 2 and strides[-1] == 1
 
 
+def test_of_how_long_frames_took_at_another_pace_nothing_is_kept():
+    """Five of the new pace say whether it can be kept, and none of those that led to it."""
+    pace, strides = Pace(), []
+    for took in (*[0.12] * 5, *[0.07] * 5):
+        pace.took(took, 0.05)
+        strides.append(pace.stride)
+    assert strides == [1] * 4 + [3] * 5 + [2]
+
+
 class Slow:
     """Loops whose frames take so many seconds of a clock of ours."""
 
@@ -660,6 +710,33 @@ def test_a_loop_is_cut_to_the_shape_of_the_window(made, aspect, shape):
     frames = Latest()
     Playback(Loops(made), frames).turn(replace(scene({"bell": 1.0}, 0.0), aspect=aspect))
     assert frames.take().pixels.shape == (*shape, 4)
+
+
+def test_a_loop_is_cut_alike_on_both_sides():
+    """Its middle stays in the middle, as it was dreamed."""
+    quarter = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    half = np.concatenate((quarter, quarter[:, ::-1]), 1)
+    picture = Image.fromarray(np.concatenate((half, half[::-1])))
+    for aspect in (2.0, 1.0, 0.5):
+        kept = np.asarray(cut(picture, aspect))
+        assert np.array_equal(kept, kept[::-1, ::-1]) and kept.shape != (60, 80, 3)
+
+
+def test_a_class_of_next_to_nothing_has_no_part_in_a_mixture(made):
+    """As in a live dream, also where all that is heard is faint."""
+    frames = Latest()
+    Playback(Loops(made), frames).turn(scene({"bell": 0.05, "rain": 0.019}, 0.0))
+    assert far(frames.take().pixels[..., :3], read_picture(frame_path(made / "bell", 0))) == 0
+
+
+def test_a_fresh_start_is_another_place_in_the_loop(made):
+    frames, shown = Latest(), set()
+    player = Playback(Loops(made), frames)
+    for _ in range(30):
+        player.reseed()
+        player.turn(scene({"bell": 1.0}, 0.0))
+        shown.add(frames.take().pixels.tobytes())
+    assert len(shown) > 2
 
 
 def test_a_lost_frame_does_not_end_the_show(made, tmp_path):
