@@ -30,7 +30,8 @@ class Clock:
         self._ticks = deque(maxlen=2 * TICKS)  # (number of the tick, time)
         self._began = -math.inf  # when the transport last began or went on
         self._count = 0  # number of the next tick
-        self._halted = None  # number of the tick with which "continue" goes on; None while the transport runs
+        self._halted = None  # number of the tick with which "continue" goes on; None while no place is told
+        self._running = False  # whether the transport is
         self._leader, self._led = None, -math.inf  # the port whose clock is followed, and its last word
         self._messages = queue.SimpleQueue()
         self._heard = -math.inf
@@ -140,8 +141,10 @@ class Clock:
             self._go_on(0, now)
         elif kind == "continue" and self._halted is not None:
             self._go_on(self._halted, now)
-        elif kind == "stop" and self._halted is None:  # pressed again, as to go to the beginning, it keeps the place that is set
-            self._halted = self._count
+        elif kind == "stop":
+            if self._running or self._halted is None:  # pressed again, as to go to the beginning, it keeps the place that is set
+                self._halted = self._count
+            self._running = False
         elif kind == "songpos":
             self._halted = place * TICKS // 4
         elif kind == "clock":
@@ -150,7 +153,7 @@ class Clock:
     def _go_on(self, count, now):
         """The next tick has this number. A tapped beat stays where it is."""
         self._ticks.clear()
-        self._count, self._halted, self._began = count, None, now
+        self._count, self._halted, self._began, self._running = count, None, now, True
         if not self._tap_period:
             self._anchor = (count / TICKS, now)
 

@@ -9,8 +9,8 @@ EVERY = 10.0  # s between two savings of a look that changes
 def hindrance(bank, stack):
     """Why this show cannot keep its look where `bank` looks for it, in a line; "" where it can: then no other may until `stack` ends."""
     path = bank.last
-    other = bank.called(path.stem)
-    if other and other != path:
+    other = next((each for each, name in zip(bank.paths(), bank.names(), strict=True) if name.casefold() == path.stem), None)
+    if other:
         return f"the look of this show is not kept in {path}: your preset {other.name} is called so too, rename it"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -494,7 +494,8 @@ class Show:
 
     def _panic(self, pressed):
         self.deck.panic(self.values, pressed)
-        self.renderer.forget()
+        if pressed or not self.values["show.freeze"]:  # what is held stays as it is
+            self.renderer.forget()
         self.clock.forget()
         self.dream.reseed()
 

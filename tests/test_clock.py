@@ -175,6 +175,19 @@ def test_continue_goes_on_where_stop_was_though_the_clock_ticks_on():
     assert clock.beats(now + 0.5) == pytest.approx(7, abs=0.01)
 
 
+def test_a_song_position_told_while_the_transport_runs_is_no_place_to_go_on_from():
+    clock = Clock()
+    clock.midi("start", 10.0)
+    now = running(clock, 10.0, 24)
+    clock.midi("songpos", now, place=16)
+    now = running(clock, now, 5 * 24)
+    clock.midi("stop", now)
+    now = running(clock, now, 33)
+    clock.midi("continue", now)
+    running(clock, now, 25)
+    assert clock.beats(now + 0.5) == pytest.approx(7, abs=0.01)
+
+
 @pytest.mark.parametrize("place, beats", [(None, 6), (0, 0), (16, 4)])
 def test_a_second_stop_keeps_the_place_where_continue_goes_on(place, beats):
     clock = Clock()

@@ -460,6 +460,14 @@ def test_a_row_that_is_held_goes_back_to_where_it_was():
     assert rig.control.frame()["zoom.speed"] == -0.5
 
 
+def test_a_pad_that_bounces_within_a_frame_holds_no_row_for_good():
+    rig = Rig(HOLD, values={"zoom.speed": -0.5})
+    pad(rig, 100)
+    for velocity in (0, 100):
+        rig.mapping.receive(mido.Message("note_on", note=60, velocity=velocity), 0.0)
+    assert rig.control.frame()["zoom.speed"] == BY_NAME["zoom.speed"].hi and pad(rig, 0) == -0.5
+
+
 def test_what_was_changed_while_it_was_held_stays_changed():
     rig = Rig(HOLD)
     pad(rig, 100)

@@ -294,7 +294,8 @@ def test_what_nobody_fills_keeps_the_last_good_shader(screen, tmp_path, declared
 
 @pytest.mark.parametrize("declared", ["uniform vec2 mine = vec2(0.0, 1.0);",
                                       "uniform float a = 0.0;\nuniform vec2 b = vec2(0.0, 1.0);\n#define mine (a + b)",
-                                      "uniform float off = 0.0, on[2] = float[2](0.0, 1.0);\n#define mine vec2(off, on[1])"])
+                                      "uniform float off = 0.0, on[2] = float[2](0.0, 1.0);\n#define mine vec2(off, on[1])",
+                                      "struct S { float a, b; };\nuniform S s = S(0.0, 1.0);\n#define mine vec2(s.a, s.b)"])
 def test_a_uniform_with_a_value_of_its_own_is_a_constant(screen, tmp_path, declared):
     """Also one of 0: a switch in a shader of one's own, to be set in the file."""
     save(tmp_path / "a.frag", f"{declared}\nvoid main() {{ colour = vec4(mine, mine); }}\n", 1)

@@ -266,8 +266,10 @@ def test_of_two_shows_at_once_one_keeps_its_look(tmp_path):
 
 def test_a_preset_called_last_is_in_the_way_of_the_last_look_and_a_title_is_not(tmp_path):
     bank = Bank([tmp_path / "presets"], tmp_path / "last.toml")
-    save(bank.last, TURNED)
     save(tmp_path / "presets" / "01-sea.toml", DEFAULTS, "Last")
+    with ExitStack() as stack:
+        assert hindrance(bank, stack) == ""
+    save(bank.last, TURNED)
     with ExitStack() as stack:
         assert hindrance(bank, stack) == "" and bank.find("last") == bank.last
     save(tmp_path / "presets" / "02-last.toml", DEFAULTS)

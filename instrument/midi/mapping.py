@@ -91,6 +91,7 @@ class Mapping:
         self._hands = {}  # key of the physical control, row -> Hand
         self._down = {}  # key of the physical control -> value while pressed
         self._held = {}  # key of a control that holds a row, that row -> the value before
+        self._returned = {}  # row -> (the value that it was given back, when), which may still have to reach it
         self._bank = {}  # channel -> bank selected
         self.touched = {}  # row -> when it was last moved from here
         self.bind(bindings)
@@ -242,6 +243,9 @@ class Mapping:
 
     def _hold(self, row, key, now):
         value = self._values()[row.name]
+        returned, then = self._returned.get(row.name, (value, now))
+        if value == row.hi and now - then <= SEEN:  # hit again before it is back: a bounce, a roll
+            value = returned
         if value != row.hi or (key, row.name) not in self._held:  # hit again, it goes back to where it was before the first
             self._held[key, row.name] = value
         self._edit(row.name, row.hi, now)
@@ -252,6 +256,7 @@ class Mapping:
         if row.labels == SWITCH:
             self._edit(row.name, row.lo, now)
         elif self._values()[row.name] in (row.hi, before):  # before: let go within the frame, and still to be pressed
+            self._returned[row.name] = before, now
             self._edit(row.name, before, now)
 
     def _press(self, binding, now):

@@ -17,7 +17,7 @@ from .cpu import has_bf16, operation
 
 LEAST = 16  # input channels; the first convolution of a network has a faster way of its own (stem.py)
 KEPT = 12  # layouts of one convolution: all octaves of two sizes of picture
-FEWEST = 2  # of one convolution of a large network: the octaves that a picture has as a rule
+FEWEST = 4  # of one convolution of a large network: as many octaves, which take turns, so that with one fewer none would be found
 ROOM = 512e6  # bytes of all layouts of a network
 
 

@@ -188,9 +188,9 @@ class Receiver:
         self._now = time.perf_counter() if now is None else now
         self._say_kept(self._now)
         try:
-            found = decoded(data, lambda problem: self._refuse_unread(problem, data, sender))
+            found = decoded(data, lambda problem: self._refuse_unread(problem, "message", sender))
         except Exception as problem:  # no packet may end the thread
-            return self._refuse_unread(problem, data, sender)
+            return self._refuse_unread(problem, f"packet of {len(data)} bytes", sender)
         heard = False
         self._is_cue = any(message.address in CALLS for message in found)
         for message in found:
@@ -224,9 +224,9 @@ class Receiver:
         for method in matches:
             method(arguments, sender)
 
-    def _refuse_unread(self, problem, data, sender):
+    def _refuse_unread(self, problem, what, sender):
         text = str(problem)
-        self._refuse(text if isinstance(problem, Foreign) else f"packet of {len(data)} bytes from {sender[0]} is not OSC: {text[:SENT]}")
+        self._refuse(text if isinstance(problem, Foreign) else f"{what} from {sender[0]} is not OSC: {text[:SENT]}")
 
     def _refuse(self, reason):
         self.refused += 1

@@ -216,7 +216,8 @@ def _unfilled(program, begun, keys):
             return f"{name} must be a sampler2D: it is the picture to read"
         if name not in pictures and sampler:
             return f"no picture is passed as {name}; read {' or '.join(pictures) or 'none'}, or it inside #ifdef HAS_{name[2:].upper()}"
-        if name not in pictures and name not in begun:
+        own = re.split(r"[.\[]", name)[0] in begun or any(uniform.read())  # a struct has its value by the name of the whole
+        if name not in pictures and not own:
             return f'nothing fills {name}; #include "params" has all rows and the sound'
     return ""
 
