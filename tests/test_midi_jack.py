@@ -117,7 +117,7 @@ def test_pads_and_program_changes_recall(server):
         knobs.send(0xC0, 4)
         knobs.send(0xB0, 123, 0)
         heard = [player.commands.get(timeout=WAIT) for _ in range(3)]
-        assert heard == [("preset.load", 3), ("preset.load", 5), ("show.panic", None)]
+        assert heard == [("preset.load", 3), ("preset.load", 5), ("show.calm", None)]
 
 
 def test_devices_come_go_and_come_back(server):
