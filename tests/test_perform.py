@@ -137,6 +137,15 @@ def test_an_unknown_preset_is_said_and_the_look_stays(show):
     assert dict(show.values) == before
 
 
+def test_all_notes_off_leaves_a_held_picture_what_it_remembers(show, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(show.renderer, "forget", lambda: forgotten.append(show.values["show.freeze"]))
+    for freeze in (1.0, 0.0):
+        show.control.apply({"show.freeze": freeze})
+        show._do_show_calm(0.0)
+    assert forgotten == [0.0]
+
+
 def test_the_present_look_is_saved(show):
     show.control.submit({"post.hue": 77.0})
     show.control.command("preset.save", "my look")
