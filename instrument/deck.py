@@ -10,8 +10,6 @@ LEAST_MORPH = 2.0  # s; what `preset.morph` takes where show.morph is shorter
 # What a panic brings back. How loud the room is, what the machine can, and whether the stage is dark, it leaves.
 CALM = {row.name: float(row.default) for row in LOOK}
 STAGE = {"show.freeze": 0.0, "show.master": DEFAULTS["show.master"]}  # what it brings back besides, where a player has pressed it
-
-
 _OF_LOOK = frozenset(row.name for row in LOOK)
 
 
