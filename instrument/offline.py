@@ -23,8 +23,8 @@ from .heard import IDLE, Heard
 from .modulation import modulate, strengths
 from .motion import motion
 from .params import DEFAULTS, checked
-from .perform import aspect
 from .spectrogram import Played
+from .stage import aspect
 
 TICKS = 60  # feature packets a second, as `listen` sends
 SURE = 0.5  # s after a sound is known until the ear no longer changes its mind

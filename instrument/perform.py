@@ -6,17 +6,13 @@ import os
 import random
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
-from .audio.source import is_path
 from .awake import awake
 from .clock import Clock
 from .console import Messages, aside, tell
 from .control import Control
-from .cursor import Cursor, target
-from .dash import COMMANDS as DASH
+from .cursor import Cursor
 from .dash import Dash
 from .deck import Deck
 from .ears import Ears
@@ -28,85 +24,29 @@ from .latest import Latest
 from .midi import Midi
 from .modulation import modulate, strengths
 from .motion import motion
+from .orders import UNBEGUN, Orders
 from .osc import Receiver
-from .params import BY_NAME, COMMANDS, FOLLOWING, PARAMS, SHOW, TOUCHDESIGNER, UP
+from .params import BY_NAME
 from .presets import open_bank
 from .rates import Pace, Rates
 from .signals import BROKEN_OFF, as_before, ended_in_order, undisturbed
 from .spectrogram import Live
+from .stage import DEMO_SECONDS, aspect, open_stage
+from .talk import Talk
 from .teaching import Teaching
 from .ticks import fine_ticks
 from .video import Video
 
 log = logging.getLogger(__name__)
 LEARNED = Path(".hearsee") / "midi.toml"  # in the home folder: what MIDI controls were learned for
-DEMO_SECONDS = 20.0
-FIRST_VIDEO = Path("out") / "first-light.mp4"
 EAR = 15.0  # s that a short show waits for the first word of `listen`
-ASPECTS = (0.25, 4.0)  # of dreams; a window of another shape shows one of these stretched
-SURE = 2.0  # s in which the key that ends the show must be pressed again
 HOPELESS = 5.0  # s of nothing but frames that fail, after which the show ends
 USUAL = 60.0  # frames a second that every player plays; Windows calls a monitor of 59.94 Hz one of 59
-REPORT = 5.0  # s between two printed lines of rates
-UNBEGUN = "nothing recorded: it was ended before it began"
-DIGITS = tuple("123456789")  # not `isdigit`: a French keyboard has a key for ²
-KEYS = {row.key: row for row in PARAMS if row.key}
-COMMAND_KEYS = {command.key: command.name for command in COMMANDS if command.key}
-KEY_OF = {name: key for key, name in COMMAND_KEYS.items()}
-COMMAND_KEYS |= {command.key + UP: command.released for command in COMMANDS if command.key and command.released}
-
-
-@dataclass(frozen=True)
-class PerformOptions:
-    """What `hearsee perform` was asked for; the flags are those of cli/playing.py."""
-
-    audio: str | None = None
-    loop: bool = False
-    channels: tuple = ()  # of the input device or file that are heard; all
-    mute: bool = False
-    model: str | None = None
-    device: str = "auto"  # that `listen` hears on
-    scene_seed: int = 1
-    headless: bool = False
-    record: str | None = None
-    send: list = field(default_factory=list)
-    seconds: float | None = None
-    size: tuple[int, int] | None = None
-    fps: float | None = None
-    monitor: str | None = None
-    preset: str | None = None
-    presets: str | None = None
-    keep: bool = True  # the look as it last was, for the next show
-    shaders: str | None = None
-    dream_threads: int | None = None
-    network: str | None = None
-    pictures: str | None = None
-    dream: str = "live"
-    frames: str | None = None
-    no_listen: bool = False
-    host: str = "127.0.0.1"
-    port: int = SHOW
-    target: list = field(default_factory=lambda: [("127.0.0.1", TOUCHDESIGNER)])
-    midi_api: str = ""
-    no_hud: bool = False
-    hud_window: bool = False
-    values: dict = field(default_factory=dict)
 
 
 def _identity(model):
     """What `listen` hears with: weights may be exchanged where they lie."""
     return model.classes, model.folder, model.weights_hash
-
-
-@lru_cache
-def _is_file(audio):
-    """Whether a sound ends by itself; asked in every frame, looked up once."""
-    return audio not in (None, "auto", "demo", "mic") and is_path(audio)
-
-
-def aspect(width, height):
-    """Width over height of the dream for a picture of so many px."""
-    return min(max(width / height, ASPECTS[0]), ASPECTS[1])
 
 
 def share_cores():
@@ -136,7 +76,7 @@ def perform(options):
             status = BROKEN_OFF
     if show.ears.failed:
         return 2
-    tell(show.summary())
+    tell(show.talk.summary())
     return status
 
 
@@ -151,68 +91,45 @@ class Show:
     """Everything that is open during a performance; `stack` closes it."""
 
     def __init__(self, options, stack):
-        self.control = Control(options.values)
-        self.clock, self.heard, self.cursor = Clock(), Heard(), Cursor()
-        self.bank = open_bank(options.presets, new=True)
-        hindered = options.keep and hindrance(self.bank, stack)
-        self.deck = Deck(self.bank, self.control, self.clock, self.say, options.keep and not hindered)
-        stack.callback(self._save_presets)
+        self.options, self.control, self.messages = options, Control(options.values), Messages()
+        self.clock, self.heard, self.cursor, self.features = Clock(), Heard(), Cursor(), Latest()
+        self.orders, self.talk = Orders(self), Talk(self)
+        self._failing, self._fault = None, ""  # since when frames fail, and why the last one did
+        hindered = self._open_presets(stack)
         first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
-        self.options = options
         self._load_eyes()
-        self.screen, self.options = self._open_screen(options, stack)
+        self.screen, self.options = open_stage(options, stack)
         if first:
             self.deck.preset = first
             self.control.apply({**first.values, **options.values})
-        self.features = Latest()
-        self.messages = Messages()
-        self._notes, self._told = {}, set()
-        self._outvoted = False  # whether MIDI clock was, a frame ago
-        self._pass_on_notice()
-        if options.presets and not self.bank.folders[-1].exists():
-            self.say(f"{options.presets} is not there yet: the first preset that you save makes that folder")
-        if hindered:
-            self.say(hindered)
-        if self.deck.left and any(self.values[name] != value for name, value in self.deck.left.values.items()):
-            self.say("the look that the last show ended with is kept: --preset last begins with it, /hs/preset/load last recalls it")
-        for fault in self.bank.faults().values():  # now, not when it is called for on stage
-            self.say(f"a preset that cannot be recalled: {fault}")
+        self.talk.of_screen()
+        self._tell_of_presets(hindered)
         self._open_hands(stack)
-        self.ears = stack.enter_context(Ears(self.options, self._taught, self.say))
-        self.watch = Watch(self.ears.child, self.say)
-        self.teaching = self._school(self.classes)
-        stack.callback(lambda: self.teaching.close())  # another may have taken its place by then
+        self._open_ears(stack)
         self._open_eyes(stack)
-        self.rates = Rates()
-        self._report_due = REPORT
-        self._quit, self._leaving, self._shot = False, -SURE, False
+        self.rates = Rates()  # from now on
 
     @property
     def values(self):
         """All values of the table as they are now, before modulation. Any thread."""
         return self.control.values
 
-    def _open_screen(self, options, stack):
-        """A window, or without a screen a headless recording; and the options that follow from it."""
-        from .render.window import open_screen
+    def _open_presets(self, stack):
+        """The bank and the deck; why the look is not kept for the next show, where it cannot be."""
+        self.bank = open_bank(self.options.presets, new=True)
+        hindered = self.options.keep and hindrance(self.bank, stack)
+        self.deck = Deck(self.bank, self.control, self.clock, self.say, self.options.keep and not hindered)
+        stack.callback(self._save_presets)
+        return hindered
 
-        size = options.size or ((640, 360) if options.headless else (1280, 720))
-        if options.headless and options.monitor:
-            tell(f"--headless opens no window: nothing is shown on --monitor {options.monitor}")
-        try:
-            screen = open_screen(size, options.headless, monitor=options.monitor, mode=options.monitor and options.size)
-        except OSError as error:
-            if options.headless:
-                raise
-            tell(f"{error}\nno screen: performing headless" + f", not on --monitor {options.monitor}" * bool(options.monitor))
-            unasked = not (options.record or options.send or options.no_listen)  # then a look at what it does is wanted
-            options = replace(options, headless=True)
-            if unasked:
-                limit = options.seconds or (None if _is_file(options.audio) else DEMO_SECONDS)
-                options = replace(options, record=str(FIRST_VIDEO), seconds=limit)
-            screen = open_screen(options.size or (640, 360), True)
-        stack.callback(screen.close)
-        return screen, options
+    def _tell_of_presets(self, hindered):
+        if self.options.presets and not self.bank.folders[-1].exists():
+            self.say(f"{self.options.presets} is not there yet: the first preset that you save makes that folder")
+        self.say(hindered)
+        if self.deck.left and any(self.values[name] != value for name, value in self.deck.left.values.items()):
+            self.say("the look that the last show ended with is kept: --preset last begins with it, /hs/preset/load last recalls it")
+        for fault in self.bank.faults().values():  # now, not when it is called for on stage
+            self.say(f"a preset that cannot be recalled: {fault}")
 
     def _open_hands(self, stack):
         self.receiver = stack.enter_context(Receiver(
@@ -221,8 +138,13 @@ class Show:
         self.midi = stack.enter_context(Midi(
             self.control.submit, self.control.command, lambda: self.values, self.clock.midi,
             presets=lambda: len(self.bank.paths()), api=self.options.midi_api, own=Path.home() / LEARNED, notice=self.say))
-        if self.midi.reason:
-            self.say(self.midi.reason)
+        self.say(self.midi.reason)
+
+    def _open_ears(self, stack):
+        self.ears = stack.enter_context(Ears(self.options, self._taught, self.say))
+        self.watch = Watch(self.ears.child, self.say)
+        self.teaching = self._school(self.classes)
+        stack.callback(lambda: self.teaching.close())  # another may have taken its place by then
 
     def _load_eyes(self):
         from .dream.dreamer import Scene
@@ -299,16 +221,15 @@ class Show:
         return self.options.fps or (30.0 if self.options.headless else 0.0)
 
     @property
-    def _recorded(self):
+    def recorded_fps(self):
         """Frames a second of a recording: those that are shown, but of a fast monitor no more than others play."""
         return self._fps or (USUAL if self.screen.rate > USUAL - 2 else self.screen.rate)
 
     def run(self):
         """Frames until the end; a frame that fails is said and passed over."""
         pace, last = Pace(self._fps), time.perf_counter()
-        self._failing, self._fault = None, ""
         if self.options.record:
-            self.video.start(self.options.record, self._recorded)
+            self.video.start(self.options.record, self.recorded_fps)
         while not self._over(last):
             pace.wait(self.screen)
             now = time.perf_counter()
@@ -331,20 +252,15 @@ class Show:
             self.say(f"a frame failed: {error}")
 
     def _over(self, now):
-        if self._quit or self.screen.closed or self.ears.failed:
+        if self.orders.over or self.screen.closed or self.ears.failed:
             return True
         limit = self.options.seconds
         if limit is None and self.options.headless and self.ears.ended:
             return True
-        if limit is None and self._is_demo():
+        if limit is None and self.options.is_demo:
             limit = DEMO_SECONDS
         began = self.video.began if self.options.record else self.rates.began
         return limit is not None and began is not None and now >= began + limit and not self._waits(now)
-
-    def _is_demo(self):
-        """Whether nobody sees or has asked for more than a first look."""
-        options = self.options
-        return options.headless and not (options.send or options.no_listen or _is_file(options.audio))
 
     def _waits(self, now):
         """Whether `listen` is still on its way up: a show that is over before could not tell that it has no ear."""
@@ -353,13 +269,13 @@ class Show:
     def frame(self, now, dt):
         """One frame: take what came, change what was asked for, draw."""
         for key in self.screen.begin():
-            self._key(key)
-        self._pass_on_notice()
-        self.control.frame(lambda name, argument: self._carry_out(name, argument, now))
+            self.orders.key(key, now)
+        self.talk.of_screen()
+        self.control.frame(lambda name, argument: self.orders.carry_out(name, argument, now))
         self.deck.update(now, self.values)
         self.heard.update(self.watch.update(self.features.peek(), dt), dt, self.values["hear.hold"])
         self.clock.update(now, self.heard.features)
-        self._tell_of_taps(now)
+        self.talk.of_taps(now)
         if self.eyes and (loaded := self.eyes.arrived()):
             self._take_up(loaded)
         self.teaching.follow(self.heard.features)
@@ -369,7 +285,7 @@ class Show:
         self._draw(modulate(self.values, features), strengths(features), now, dt)
         self.receiver.echo(self.values, now)
         self.midi.preset = self.deck.number
-        self._print(now)
+        self.talk.frame(now)
 
     def _draw(self, values, sources, now, dt):
         width, height = size = self.screen.size if all(self.screen.size) else self.renderer.size  # a minimised window has none
@@ -385,81 +301,13 @@ class Show:
         self.renderer.draw(values, picture, now, dt, field, sources)
         self.video.frame(now)
         self.outputs.frame(self.screen.framebuffer)
-        self._take_shot()
         self.dash.draw(now, spectrogram)
         self.screen.present()
-
-    def _take_shot(self):
-        """Save the picture if that was asked for: now, before anything is drawn over it."""
-        wanted, self._shot = self._shot, False
-        if wanted:
-            try:
-                self.video.screenshot()
-            except OSError as mistake:
-                self.say(str(mistake))
 
     def _look(self, values):
         """The picture of the sound; None where nobody looks at it, or `listen` runs on another machine."""
         wanted = values["dream.spectrogram"] or self.dash.shows_sound
         return self._sound.look(values["hear.gain"]) if wanted else None
-
-    def _key(self, key):
-        if key in KEYS:
-            self.control.submit({KEYS[key].name: FOLLOWING})
-        elif COMMAND_KEYS.get(key) == "show.quit" and time.perf_counter() - self._leaving > SURE:
-            self._leaving = time.perf_counter()
-            self.say(f"{key} once more ends the show")
-        elif key in COMMAND_KEYS:
-            self.control.command(COMMAND_KEYS[key])
-        elif key in DIGITS:
-            self.control.command("preset.load", int(key))
-
-    def _carry_out(self, name, argument, now):
-        try:
-            if name.startswith("preset."):
-                self.deck.ask(name, argument, now, self.values)
-                self.deck.update(now, self.values)  # at once: an edit that came behind it is to change it
-                self.say(self.deck.message)
-            elif name.startswith("teach."):
-                self.teaching.carry_out(name, argument)
-            elif name.startswith("row."):
-                self.control.apply(self.cursor.carry_out(name, argument, self.values, now))
-            elif name.startswith("midi."):
-                self._learn(name, argument)
-            elif name in DASH:
-                self.dash.carry_out(name)
-            elif name in ("show.network", "show.model"):
-                self._exchange(name.removeprefix("show."), argument)
-            else:
-                getattr(self, "_do_" + name.replace(".", "_"))(now)
-        except (ValueError, OSError) as mistake:
-            self.say(str(mistake))
-            if name.startswith("teach."):
-                self.receiver.news(str(mistake))
-        except Exception as error:  # the show goes on
-            log.exception("%s failed", name)
-            self.say(f"{name} failed: {error}")
-
-    def _learn(self, name, argument):
-        """Let a MIDI control be learned for the row selected, or for what is named, or forget it."""
-        if self.midi.learning and name == "midi.learn" and not argument:
-            self.midi.learn()
-            return self.say("MIDI: gave up learning")
-        wanted = target(argument, self.cursor.row)
-        what = wanted.get("row") or wanted.get("command") or f"preset {wanted['preset']}"
-        if name == "midi.forget":
-            self.midi.forget(what)
-        elif not self.midi.devices():
-            raise ValueError(f"MIDI: nothing is plugged in that could be learned for {what}")
-        else:
-            self.midi.learn(**wanted)
-            self.say(f"MIDI: move the control that is to play {what} (an endless one slowly to the left)")
-
-    def _exchange(self, what, name):
-        if self.eyes is None:
-            raise ValueError("the loops that are played were dreamed beforehand: no network can take their place")
-        self.eyes.ask(what, name, self.say)
-        self.say(f"{what} {name} is being loaded")
 
     def _take_up(self, loaded):
         """Dream, hear and teach with what was loaded beside the show."""
@@ -480,93 +328,7 @@ class Show:
         self.teaching.go_on(before)
         self.ears.hear_with(model.folder, self._taught)
 
-    def _do_tap(self, now):
-        self.clock.tap(now)
-
-    def _do_tap_forget(self, now):
-        self.clock.forget()
-
-    def _do_show_panic(self, now):
-        self._panic(pressed=True)
-
-    def _do_show_calm(self, now):
-        self._panic(pressed=False)
-
-    def _panic(self, pressed):
-        self.deck.panic(self.values, pressed)
-        if pressed or not self.values["show.freeze"]:  # what is held stays as it is
-            self.renderer.forget()
-        self.clock.forget()
-        self.dream.reseed()
-
-    def _do_show_reseed(self, now):
-        self.dream.reseed()
-
-    def _do_show_screenshot(self, now):
-        self._shot = True
-
-    def _do_show_record(self, now):
-        if self.video.running:
-            path = self.video.finish()
-            self.say(f"finishing {path}" if path else UNBEGUN)
-        else:
-            self.say(f"recording {self.video.start(None, self._recorded)}")
-
-    def _do_show_fullscreen(self, now):
-        self.screen.fullscreen()
-        self.dash.desk.make_room()
-
-    def _do_show_quit(self, now):
-        self._quit = True
-
-    # --- speaking
-
     def say(self, text):
-        """Show a line on the HUD for a while and print it. Any thread."""
+        """Show a line on the HUD for a while and print it; "" is nothing. Any thread."""
         if text:
             self.messages.say(text, time.perf_counter())
-
-    def _pass_on_notice(self):
-        """Say what the screen has to tell, such as a monitor that was unplugged."""
-        self.say(self.screen.notice)
-        self.screen.notice = ""
-
-    def _follow_faults(self):
-        """Log each fault that the HUD goes on showing."""
-        faults = set(self.renderer.messages) | {self.rates.note} - {""}
-        for text in faults - self._told:
-            log.warning("%s", text)
-        self._told = faults
-
-    def _tell_of_taps(self, now):
-        """Say once that MIDI clock is not followed, as Space is brushed against without a look."""
-        before, self._outvoted = self._outvoted, self.clock.outvotes(now)
-        if self._outvoted and not before:
-            self.say(f"the tempo is tapped ({self.clock.bpm:.0f} bpm); {KEY_OF['tap.forget'].upper()} gives it back to MIDI clock")
-
-    def _print(self, now):
-        self._follow_faults()
-        news = self.heard.news(now)
-        for name in ("audio.source", "teach.note"):
-            note = self.heard.features.get(name, "")
-            if note != self._notes.get(name, ""):
-                self._notes[name] = note
-                self.say(note)
-                if name == "teach.note":
-                    self.receiver.news(note)
-        began = self.rates.began
-        if news:
-            tell(f"{now - began:6.1f} s  hears {news[0]} ({news[1]:.2f})")
-        if now - began >= self._report_due:
-            self._report_due += REPORT
-            tell(f"{now - began:6.1f} s  {self.rates.text()}")
-
-    def summary(self):
-        """The last lines: rates, what was heard, where the video is."""
-        heard = ", ".join(dict.fromkeys(name for _, name, _ in self.heard.events)) or "nothing known"
-        lines = [f"{self.rates.text()}; heard {heard}"]
-        if self.ears.restarts:
-            lines.append(f"listen was restarted {self.ears.restarts} times")
-        if self.video.path:
-            lines.append(f"video: {self.video.path}")
-        return "\n".join(lines)

@@ -32,6 +32,7 @@ class Video:
         self._screen, self._ring_name, self._notice, self._over = screen, ring_name, notice, over
         self._ring = self._recorder = self._asked = self._track = None
         self._ending = []  # recorders that finish their files
+        self._shoots = False  # whether the next frame is to be saved as a picture
         self._shots = []  # threads that save screenshots
         self._failure = ""
         self.path = self.began = self._last = None  # the file, times of its first and its last frame
@@ -67,6 +68,8 @@ class Video:
 
     def frame(self, now):
         """Record what the screen shows now, and the sound since the last frame; says what is saved, or fails."""
+        if self._shoots:
+            self._shoot()
         try:
             for recorder in [one for one in self._ending if one.ended]:
                 self._notice(f"saved {self._close(recorder)}")
@@ -159,6 +162,17 @@ class Video:
             self._notice(f"{recorder.path}: the encoder was too slow, so {lost}; a smaller --size or a faster disk helps")
         self.path = recorder.path
         return recorder.path
+
+    def shoot(self):
+        """Save the next frame as a screenshot: what the screen shows then has no HUD over it."""
+        self._shoots = True
+
+    def _shoot(self):
+        self._shoots = False
+        try:
+            self.screenshot()
+        except OSError as mistake:
+            self._notice(str(mistake))
 
     def screenshot(self):
         """Save what the screen shows as PNG, in a thread of its own, which says so; its path. OSError in one line where it cannot

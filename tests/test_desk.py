@@ -10,7 +10,7 @@ import pytest
 from helpers import screen_of
 
 from instrument.cli import parser
-from instrument.perform import PerformOptions
+from instrument.options import PerformOptions
 from instrument.render import window
 from instrument.render.desk import RATE, SHARE, Desk
 from instrument.render.preview import LARGEST, Preview
@@ -350,18 +350,17 @@ def test_the_flag_asks_for_the_desk():
     assert parser().parse_args(["perform", "--hud-window"]).hud_window and not PerformOptions().hud_window
 
 
-def test_a_show_has_its_hud_on_the_desk_or_over_the_picture(display, free_port):
-    """The whole of `perform` in real windows, without an ear."""
-    played(f"port = {free_port}" + """
+SHOW = """
 desk.close()
 screen.close()
 import sys, time
 sys.modules.setdefault("triton", None)
 from contextlib import ExitStack
-from instrument.perform import PerformOptions, Show
+from instrument.options import PerformOptions
+from instrument.perform import Show
 
 def seen():
-    # Where the frame drew anything after the picture was taken, and what the HUD window has.
+    # Whether the frame drew anything after the picture was taken: the HUD.
     before = []
     show.video.frame = lambda now: before.append(pixels(show.screen.framebuffer))
     show.screen.present = lambda: before.append(pixels(show.screen.framebuffer))
@@ -377,41 +376,58 @@ def settle(size):
             break
     show.frame(time.perf_counter(), 0.03)
 
-with ExitStack() as stack:
-    show = Show(PerformOptions(no_listen=True, size=(320, 200), port=port, target=[], hud_window=True,
-                               values={"dream.size": 160.0}), stack)
-    assert show.dash.desk.is_open
-    assert not seen()
-    glfw = show.screen._glfw
-    at_desk = glfw.set_key_callback(show.dash.desk._window._handle, None)
-    at_desk(None, glfw.KEY_F1, 0, glfw.PRESS, 0)
-    assert not seen() and show.dash.help  # the keys are shown at the desk
-    show._key("f1")
-    at_desk(None, glfw.KEY_W, glfw.get_key_scancode(glfw.KEY_W), glfw.PRESS, 0)
-    assert seen() and not show.dash.desk.is_open
-    show._key("w")
-    assert not seen() and show.dash.desk.is_open
+def press(key):
+    show.orders.key(key, time.perf_counter())
+
+def close_desk():
     glfw.set_window_should_close(show.dash.desk._window._handle, True)
-    assert seen() and not show._over(0.0)
-    show.control.command("show.hud_window")
-    assert not seen()
-    show.screen._monitor = None
-    show.screen.fullscreen(True)
-    whole = tuple(glfw.get_video_mode(glfw.get_primary_monitor()).size)
-    settle(whole)
-    glfw.set_window_should_close(show.dash.desk._window._handle, True)
-    show.frame(time.perf_counter(), 0.03)  # what the window covered is drawn by none
-    assert not seen() and not show.dash.on  # the audience sees no HUD because a window went
-    show._key("tab")
-    assert seen()
-    show._key("w")  # there is one monitor only
-    assert seen() and show.screen.is_full and not show.dash.desk.is_open
-    show._key("enter")
-    show._key("w")
-    settle((320, 200))
-    assert not seen() and not show.screen.is_full and show.dash.desk.is_open
-    show._key("enter")  # the picture covers the desk: what it showed must be somewhere
-    settle(whole)
-    assert seen() and show.screen.is_full and not show.dash.desk.is_open
-    assert "one monitor: the picture fills it" in show.messages.fresh(time.perf_counter())[-1]
+
+stack = ExitStack()
+show = Show(PerformOptions(no_listen=True, size=(320, 200), port=port, target=[], hud_window=True, values={"dream.size": 160.0}), stack)
+glfw = show.screen._glfw
+whole = tuple(glfw.get_video_mode(glfw.get_primary_monitor()).size)
+"""
+
+
+def test_a_show_has_its_hud_on_the_desk_or_over_the_picture(display, free_port):
+    """The whole of `perform` in real windows, without an ear."""
+    played(f"port = {free_port}" + SHOW + """
+assert show.dash.desk.is_open and not seen()
+at_desk = glfw.set_key_callback(show.dash.desk._window._handle, None)
+at_desk(None, glfw.KEY_F1, 0, glfw.PRESS, 0)
+assert not seen() and show.dash.help  # the keys are shown at the desk
+press("f1")
+at_desk(None, glfw.KEY_W, glfw.get_key_scancode(glfw.KEY_W), glfw.PRESS, 0)
+assert seen() and not show.dash.desk.is_open
+press("w")
+assert not seen() and show.dash.desk.is_open
+close_desk()
+assert seen() and not show._over(0.0)
+show.control.command("show.hud_window")
+assert not seen()
+stack.close()
+""")
+
+
+def test_on_the_only_monitor_a_full_screen_picture_has_the_hud_unless_its_window_was_closed(display, free_port):
+    played(f"port = {free_port}" + SHOW + """
+show.screen._monitor = None
+show.screen.fullscreen(True)
+settle(whole)
+close_desk()
+show.frame(time.perf_counter(), 0.03)  # what the window covered is drawn by none
+assert not seen() and not show.dash.on  # the audience sees no HUD because a window went
+press("tab")
+assert seen()
+press("w")  # there is one monitor only
+assert seen() and show.screen.is_full and not show.dash.desk.is_open
+press("enter")
+press("w")
+settle((320, 200))
+assert not seen() and not show.screen.is_full and show.dash.desk.is_open
+press("enter")  # the picture covers the desk: what it showed must be somewhere
+settle(whole)
+assert seen() and show.screen.is_full and not show.dash.desk.is_open
+assert "one monitor: the picture fills it" in show.messages.fresh(time.perf_counter())[-1]
+stack.close()
 """)

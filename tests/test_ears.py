@@ -6,10 +6,10 @@ import pytest
 from helpers import port_pair
 
 from instrument.ears import HEAR, Ears
+from instrument.options import PerformOptions
 from instrument.osc import Receiver
 from instrument.osc.wire import encode
 from instrument.params import BY_NAME, DEFAULTS
-from instrument.perform import PerformOptions
 
 
 def ears(said=None, **options):

@@ -19,7 +19,8 @@ from helpers import screen_of
 
 from instrument.cli import main, parser
 from instrument.devices import report
-from instrument.perform import PerformOptions, Show
+from instrument.options import PerformOptions
+from instrument.perform import Show
 from instrument.render import outputs
 from instrument.render.outputs import KINDS, SETTLED, Outputs, here, parse
 

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -24,10 +23,12 @@ from helpers import port_pair
 from instrument.cursor import turned
 from instrument.lastlook import EVERY
 from instrument.model.card import DEFAULT
+from instrument.options import PerformOptions
+from instrument.orders import SURE, UNBEGUN
 from instrument.osc import Remote
 from instrument.osc.wire import bundles, decoded, encode
 from instrument.params import COMMANDS
-from instrument.perform import HOPELESS, SURE, UNBEGUN, PerformOptions, Show, perform
+from instrument.perform import HOPELESS, Show, perform
 from instrument.presets import LAST, read
 from instrument.render.passes import Memory
 from instrument.render.record import Recorder
@@ -142,7 +143,7 @@ def test_all_notes_off_leaves_a_held_picture_what_it_remembers(show, monkeypatch
     monkeypatch.setattr(show.renderer, "forget", lambda: forgotten.append(show.values["show.freeze"]))
     for freeze in (1.0, 0.0):
         show.control.apply({"show.freeze": freeze})
-        show._do_show_calm(0.0)
+        show.orders.carry_out("show.calm", None, 0.0)
     assert forgotten == [0.0]
 
 
@@ -177,7 +178,7 @@ def test_a_tapped_tempo_that_outvotes_midi_clock_is_said_once_and_given_back_by_
     for _ in range(3):
         show.frame(begin, 0.01)
     assert [line for line in said if "tapped" in line] == ["the tempo is tapped (67 bpm); M gives it back to MIDI clock"]
-    show._key("m")
+    show.orders.key("m", time.perf_counter())
     show.frame(begin, 0.01)
     assert show.clock.source == "midi" and show.clock.bpm == pytest.approx(120) and show.control.frame() == look
 
@@ -186,7 +187,7 @@ def test_a_panic_leaves_nothing_remembered(show):
     """Whatever an own shader has left there: a look that is put right looks right."""
     memories = [each for each in show.renderer.passes if isinstance(each, Memory)]
     play(show, lambda: any(each.remembers for each in memories))
-    show._do_show_panic(time.perf_counter())
+    show.orders.carry_out("show.panic", None, time.perf_counter())
     assert not any(each.remembers for each in memories)
 
 
@@ -296,7 +297,7 @@ def test_a_frame_that_fails_is_said_and_the_next_one_drawn(show, monkeypatch):
         draw(*given)
 
     monkeypatch.setattr(show, "_draw", once)
-    show._failing, show._fault = None, ""
+    show._failing = None
     for now in (1.0, 1.1):
         show._pass_over(now, 0.1)
     assert len(drawn) == 2 and show._failing is None
@@ -317,7 +318,7 @@ def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
         raise RuntimeError("the graphics are gone")
 
     monkeypatch.setattr(show, "_draw", never)
-    show._failing, show._fault = None, ""
+    show._failing = None
     for since in (0.0, HOPELESS - 0.1):
         show._pass_over(100.0 + since, 0.1)
     with pytest.raises(RuntimeError, match="graphics are gone"):
@@ -326,7 +327,7 @@ def test_a_show_of_which_no_frame_comes_ends(show, monkeypatch):
 
 def test_a_command_that_fails_in_an_unforeseen_way_is_said(show, monkeypatch):
     monkeypatch.setattr(show.dash, "carry_out", lambda name: 1 / 0)
-    show._carry_out("show.hud", None, 0.0)
+    show.orders.carry_out("show.hud", None, 0.0)
     assert any("show.hud failed" in text for text in show.messages.fresh(time.perf_counter()))
 
 
@@ -356,12 +357,12 @@ def test_another_network_keeps_what_was_taught(show, monkeypatch):
 
 
 def test_the_key_that_ends_the_show_wants_to_be_sure(show, monkeypatch):
-    monkeypatch.setattr(show, "_leaving", -SURE)
+    monkeypatch.setattr(show.orders, "_leaving", -SURE)
     asked = []
     monkeypatch.setattr(show.control, "command", lambda *command: asked.append(command))
-    show._key("escape")
+    show.orders.key("escape", time.perf_counter())
     assert asked == [] and any("ends the show" in text for text in show.messages.fresh(time.perf_counter()))
-    show._key("escape")
+    show.orders.key("escape", time.perf_counter())
     assert asked == [("show.quit",)]
 
 
@@ -369,7 +370,7 @@ def test_a_key_that_counts_how_long_it_is_held_tells_when_it_is_let_go(show, mon
     asked = []
     monkeypatch.setattr(show.control, "command", asked.append)
     for key in ("t", "t up", "b up"):
-        show._key(key)
+        show.orders.key(key, time.perf_counter())
     assert asked == ["teach.start", "teach.release"]
 
 
@@ -377,13 +378,13 @@ def test_keys_reach_every_row_and_the_hud_shows_its_page(show):
     now = time.perf_counter()  # the same all along: the page goes by itself after a while
     for keys in (["pagedown"], ["down"], ["+", "+"]):
         for key in keys:
-            show._key(key)
+            show.orders.key(key, time.perf_counter())
         show.frame(now, 0.03)
     row = show.cursor.row
     page = show.dash.panel(now, None).page
     assert page.row == row and row.group != "dream"
     assert page.values[row.name] == turned(row, turned(row, row.default, 1), 1)
-    show._key("delete")
+    show.orders.key("delete", time.perf_counter())
     play(show, lambda: show.values[row.name] == row.default)
 
 
@@ -413,7 +414,7 @@ def test_the_look_is_kept_in_the_home_folder(show):
 def test_r_brings_another_dream_and_tells_its_seed(show):
     seeds = lambda: {text for text in show.messages.fresh(time.perf_counter()) if "a fresh dream, dream.seed" in text}
     before = seeds()
-    show._key("r")
+    show.orders.key("r", time.perf_counter())
     play(show, lambda: seeds() - before)
 
 
@@ -431,8 +432,8 @@ def test_the_hud_says_that_dreams_fail(show, monkeypatch):
 
 def test_learning_without_a_device_says_so(show, monkeypatch):
     monkeypatch.setattr(show.midi, "devices", lambda: [])
-    show._carry_out("midi.learn", "zoom.speed", 0.0)
-    show._carry_out("midi.learn", "no.row", 0.0)
+    show.orders.carry_out("midi.learn", "zoom.speed", 0.0)
+    show.orders.carry_out("midi.learn", "no.row", 0.0)
     said = show.messages.fresh(time.perf_counter())
     assert any("nothing is plugged in" in text and "zoom.speed" in text for text in said)
     assert any("no parameter 'no.row'" in text for text in said)
@@ -519,5 +520,4 @@ def test_what_was_opened_before_the_first_frame_is_never_looked_through_again(sh
                                          ({"audio": "Scarlett"}, True)])
 def test_only_a_first_look_ends_by_itself(asked, ends):
     """A show without a window may be for another program to see."""
-    show = SimpleNamespace(options=PerformOptions(**{"headless": True, **asked}))
-    assert bool(Show._is_demo(show)) == ends
+    assert PerformOptions(**{"headless": True, **asked}).is_demo == ends

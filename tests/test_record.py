@@ -22,6 +22,7 @@ from PIL import Image
 from instrument.audio.files import open_sound
 from instrument.audio.ring import Ring, _path
 from instrument.console import Messages
+from instrument.orders import Orders
 from instrument.perform import Show
 from instrument.render.record import NEXT, Recorder, number_at, prepare, screenshot
 from instrument.signals import as_before, ended_in_order
@@ -119,7 +120,7 @@ def test_a_monitor_of_nearly_the_rate_is_recorded_without_judder(rate, jitter):
 
 @pytest.mark.parametrize("monitor, recorded", [(30.0, 30.0), (50.0, 50.0), (59.0, 60.0), (60.0, 60.0), (144.0, 60.0)])
 def test_a_recording_has_the_rate_of_the_monitor_and_no_more_than_others_play(monitor, recorded):
-    assert Show._recorded.fget(SimpleNamespace(_fps=0.0, screen=SimpleNamespace(rate=monitor))) == recorded
+    assert Show.recorded_fps.fget(SimpleNamespace(_fps=0.0, screen=SimpleNamespace(rate=monitor))) == recorded
 
 
 def test_sound_is_what_it_was_when_it_was_given(screen, tmp_path):
@@ -739,19 +740,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(screen, readonly, act):
 
 def test_what_the_system_forbids_is_said_on_the_hud(screen, readonly):
     show = Show.__new__(Show)  # without ears and eyes
-    show.messages, show.video = Messages(), Video(screen, None, show.say)
+    show.messages, show.orders, show.video = Messages(), Orders(show), Video(screen, None, show.say)
     show.options = SimpleNamespace(fps=None, headless=True)
     for command, wanted in (("show.record", "cannot record there"), ("show.screenshot", "screenshot not saved")):
-        show._shot = False
-        show._carry_out(command, None, 0.0)
-        show._take_shot()
+        show.orders.carry_out(command, None, 0.0)
+        show.video.frame(0.0)
         assert any(wanted in text for text in said(show))
     Path(".").chmod(0o777)
     show.video.start("show.mp4", 30.0)
     paint(screen, 0.5)
     show.video.frame(0.0)
     Path(".").chmod(0o555)  # the file cannot get its name
-    show._carry_out("show.record", None, 1.0)
+    show.orders.carry_out("show.record", None, 1.0)
     see_off(show.video)
     assert any("complete in show.part.mp4" in text for text in said(show)) and not show.video.running
 

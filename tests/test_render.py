@@ -20,7 +20,6 @@ from instrument.dream.loop import rgba
 from instrument.dream.octaves import Shape
 from instrument.motion import NOWHERE, Journey, Motion, added, motion
 from instrument.params import BY_NAME, DEFAULTS, MODES, ROWS
-from instrument.perform import ASPECTS, aspect
 from instrument.render import NEUTRAL, Renderer
 from instrument.render import upload as upload_module
 from instrument.render.passes import keep, neutral
@@ -28,6 +27,7 @@ from instrument.render.renderer import LAP, Fader
 from instrument.render.shader import Shaders, Uniforms
 from instrument.render.upload import CudaRoute, HostRoute, Upload
 from instrument.render.window import EGL_CUDA_DEVICE, Window, _cuda_device, _egl_extension, _for_us, _key_name, _present
+from instrument.stage import ASPECTS, aspect
 
 FOLDER = Path(__file__).parent.parent / "shaders"
 SIZE = WIDTH, HEIGHT = 96, 64

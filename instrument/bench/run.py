@@ -59,7 +59,7 @@ def calm(options):
 
 def show(options):
     """Frame times of the whole show: untouched, with knobs turned 20 times a second, and network and model exchanged too."""
-    from ..perform import PerformOptions
+    from ..options import PerformOptions
     from .show import show_rows
 
     return show_rows(PerformOptions(audio="demo", headless=True, size=options.size, fps=options.fps, no_hud=True, keep=False, port=10081,

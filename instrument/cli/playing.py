@@ -59,7 +59,8 @@ def _desk_flags(group):
 
 
 def run_perform(options):
-    from ..perform import PerformOptions, perform
+    from ..options import PerformOptions
+    from ..perform import perform
 
     options.dream = _dream(options)
     _check_ears(options)
