@@ -1,5 +1,5 @@
-"""Contact sheets, as small JPEGs: every preset and every class at a few moments, rendered offline; and one dream
-several times over, to see what a precision or what learning does to it.
+"""Contact sheets, as small JPEGs: every preset and every class at a few moments, rendered offline; a minute of real
+recordings around each change; and one dream several times over, to see what a precision or what learning does to it.
 """
 
 from pathlib import Path
@@ -9,7 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .audio.demo import EVENTS, event
 from .audio.demo import RATE as DEMO_RATE
-from .offline import LAPTOP, Offline, script
+from .audio.files import Sound
+from .film import BEFORE
+from .offline import LAPTOP, Hearing, Offline, opening, script
 from .params import DEFAULTS
 
 SIZE, TILE = (640, 360), (320, 180)  # px, rendered and shown
@@ -18,6 +20,9 @@ FPS = 12
 DREAMS = 6.0  # a second: what a laptop holds
 ROWS = 7  # of one sheet
 MARGIN, CAPTION = 6, 22  # px
+MINUTE, EACH = 12, 5.0  # recordings that follow each other, s of each
+AROUND = (-0.1, 0.7, 1.2, 2.0, 4.4)  # s before and after a change that are shown
+WIDE = (1024, 576)  # px of a minute, which is to be seen as on stage
 LARGEST = 400_000  # bytes of one file
 SOUNDS = ("dog_bark", "car_horn", "siren", "street_music")  # of the dreams that are compared
 STEPS = (12, 40)  # after which they are shown
@@ -38,6 +43,49 @@ def gallery(model, presets, folder, seed=1, sound="dog_bark", times=TIMES, size=
             rows = [(name.replace("_", " "), moments(offline, presets[0].values, name, seed, times))
                     for name in model.classes]
             yield from save_sheets(rows, Path(folder), "classes")
+
+
+def minute(model, data, folder, seed=1, each=EACH, around=AROUND, size=WIDE):
+    """Write sheets of a minute of the recordings in `data`, a folder of labelled clips: another class of `model` every `each`
+    seconds, as `hearsee render` would have it with the defaults; a row for each change. Yields their paths.
+
+    ValueError where fewer than two of the classes have clips there.
+    """
+    names, sound = _minute(model.classes, data, seed, each)
+    moments = {(change, more): round((change * each + more) * FPS) for change in range(1, len(names)) for more in around}
+    with Offline(model, size) as offline:
+        shown = _shown(offline, model, sound, seed, set(moments.values()))
+    rows = [(f"{names[change - 1]}, then {names[change]}".replace("_", " "), [shown[moments[change, more]] for more in around])
+            for change in range(1, len(names))]
+    yield from save_sheets(rows, Path(folder), "minute")
+
+
+def _minute(classes, data, seed, each):
+    """(names, Sound) of recordings one after the other, each over and over for its time: every class in turn, no two alike."""
+    from .audio.frontend import FrontEnd
+    from .learn.dataset import find_clips, read, repeat_to
+
+    chance, clips = np.random.default_rng(seed), {}
+    for clip in find_clips(data, classes):
+        clips.setdefault(clip.label, []).append(clip)
+    there = [name for name in classes if name in clips]
+    if len(there) < 2:
+        raise ValueError(f"--data {data} has clips of {', '.join(there) or 'none'} of {', '.join(classes)}: give clips of two at least")
+    order = list(chance.permutation(there))
+    names = [str(order[number % len(order)]) for number in range(MINUTE)]
+    rate = FrontEnd().rate
+    count = round(each * rate)
+    samples = [repeat_to(read(clips[name][chance.integers(len(clips[name]))]), count)[:count, None] for name in names]
+    return names, Sound(Path("minute"), rate, 1, lambda: iter(samples))
+
+
+def _shown(offline, model, sound, seed, wanted):
+    """{number: frame} of the `wanted` frames of a film of a sound."""
+    hearing = Hearing(sound, model)
+    with offline.take({}, hearing.features, seed, look=hearing.look, idle=model.classes, weights=opening(sound, model),
+                      before=BEFORE) as take:
+        drawn = ((number, take.draw(number / FPS)) for number in range(max(wanted) + 1))
+        return {number: take.shot() for number, _ in drawn if number in wanted}
 
 
 def comparison(model, kind, folder, starts=(), steps=STEPS, sounds=SOUNDS):

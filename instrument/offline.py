@@ -107,6 +107,10 @@ class Take:
     def frame(self, now):
         """The picture at `now` (s), uint8 (h, w, 3)."""
         self.draw(now)
+        return self.shot()
+
+    def shot(self):
+        """What was drawn last, uint8 (h, w, 3)."""
         width, height = self._screen.size
         frame = np.frombuffer(self._screen.framebuffer.read(), np.uint8).reshape(height, width, 3)
         return frame[::-1].copy()

@@ -1,10 +1,12 @@
 """Offline: the same seed gives the same frames; and the figures of looks say what they should of made pictures."""
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image
 
@@ -14,7 +16,7 @@ from instrument.audio.files import Sound
 from instrument.bench import looks
 from instrument.bench.presets import apart_rows, look_rows, verdict
 from instrument.features import CLASS, SOURCE_FEATURES
-from instrument.gallery import comparison, gallery, save_small, sheet
+from instrument.gallery import comparison, gallery, minute, save_small, sheet
 from instrument.model.card import load_model, save_model
 from instrument.model.net import HearSee
 from instrument.offline import TICKS, Hearing, Offline, opening, script
@@ -346,6 +348,19 @@ def test_a_gallery_is_written(offline, model, tmp_path):
     assert [path.name for path in paths] == ["presets-1.jpg", "classes-1.jpg"]
     with Image.open(paths[0]) as picture:
         assert picture.width > 2 * 320 and np.asarray(picture).std() > 5
+
+
+def test_a_minute_of_recordings_is_shown_around_each_change(offline, model, tmp_path):
+    for name, pitch in (("bell", 2000.0), ("rain", 300.0)):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "one.wav", 0.3 * np.sin(pitch * np.arange(8000) / 8000), 8000)
+    path, other = minute(model, tmp_path, tmp_path / "out", each=0.3, around=(-0.1, 0.2), size=SIZE)
+    assert (path.name, other.name) == ("minute-1.jpg", "minute-2.jpg")  # eleven changes
+    with Image.open(path) as picture:
+        assert picture.width == 2 * 320 + 3 * 6 and np.asarray(picture).std() > 5
+    shutil.rmtree(tmp_path / "rain")
+    with pytest.raises(ValueError, match="has clips of bell of bell, rain: give clips of two at least"):
+        next(minute(model, tmp_path, tmp_path / "out"))
 
 
 def test_other_weights_dream_another_picture_through_the_same_code(model, tmp_path):

@@ -48,7 +48,7 @@ def run_models(options):
 
 
 def gallery_flags(command):
-    command.add_argument("--sheets", nargs="+", choices=("presets", "classes", "precisions", "networks"),
+    command.add_argument("--sheets", nargs="+", choices=("presets", "classes", "minute", "precisions", "networks"),
                          default=("presets", "classes"), help="which to draw (default presets and classes)")
     command.add_argument("--networks", nargs="+", default=("none", "urban"), metavar="START",
                          help="whose dreams the sheet of networks compares: runs, model folders, 'none' for random weights")
@@ -56,14 +56,17 @@ def gallery_flags(command):
     model_flag(command)
     command.add_argument("--presets", metavar="FOLDER", help="your presets")
     command.add_argument("--sound", metavar="CLASS", help="what all presets hear (default dog_bark)")
+    command.add_argument("--data", metavar="DIR", help="labelled clips that a minute is made of")
     command.add_argument("--seed", type=whole(0, SEEDS), default=1, metavar="N", help="seed of the dream")
 
 
 def run_gallery(options):
-    from ..gallery import comparison, gallery
+    from ..gallery import comparison, gallery, minute
     from ..model.card import DEFAULT, load_model
     from ..presets import open_bank, read
 
+    if "minute" in options.sheets and not options.data:
+        raise ValueError("--sheets minute needs --data DIR: a folder of labelled clips")
     Path(options.out).mkdir(parents=True, exist_ok=True)
     model = load_model(options.model or DEFAULT)
     presets = [read(path) for path in open_bank(options.presets).paths()]
@@ -73,6 +76,8 @@ def run_gallery(options):
     if {"presets", "classes"} & set(options.sheets):  # these need OpenGL
         for path in gallery(model, presets, options.out, options.seed, sound, sheets=options.sheets):
             print(path)
+    for path in minute(model, options.data, options.out, options.seed) if "minute" in options.sheets else ():
+        print(path)
     for kind in ("precisions", "networks"):
         for path in comparison(model, kind, options.out, options.networks) if kind in options.sheets else ():
             print(path)
