@@ -1,15 +1,15 @@
-"""What a show was asked for."""
+"""What `perform` and `listen` were asked for; the flags are those of cli/playing.py."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .audio.source import is_path
-from .params import SHOW, TOUCHDESIGNER
+from .params import EAR, SHOW, TOUCHDESIGNER
 
 
 @dataclass(frozen=True)
 class PerformOptions:
-    """What `hearsee perform` was asked for; the flags are those of cli/playing.py."""
+    """What `hearsee perform` was asked for."""
 
     audio: str | None = None
     loop: bool = False
@@ -52,6 +52,30 @@ class PerformOptions:
     def is_demo(self):
         """Whether nobody sees or has asked for more than a first look."""
         return self.headless and not (self.send or self.no_listen or self.ends_by_itself)
+
+
+@dataclass(frozen=True)
+class ListenOptions:
+    """What `hearsee listen` was asked for."""
+
+    audio: str | None = None
+    channels: tuple = ()  # of the input device or file that are heard; all
+    loop: bool = False
+    mute: bool = False
+    model: str | None = None
+    device: str = "auto"  # to hear on
+    scene_seed: int = 1
+    target: list = field(default_factory=lambda: [("127.0.0.1", TOUCHDESIGNER), ("127.0.0.1", SHOW)])
+    host: str = "127.0.0.1"
+    port: int = EAR
+    json: bool = False
+    wek: bool = False
+    ring: str | None = None
+    parent: int | None = None
+    steered: int | None = None  # the port from which the show sends, whose ear it is
+    eager: bool = False  # do not let a file wait for the network
+    taught: str | None = None  # folder for classes taught here; where it is there already, it goes on from it
+    values: dict = field(default_factory=dict)
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from instrument.audio.engine import DECISION
 from instrument.bench.hear import stage_rows
 from instrument.cli import main
-from instrument.listen import load_network
+from instrument.hearing import load_network
 from instrument.model import ear
 from instrument.model.card import load_model
 from instrument.model.ear import Ear, open_ear

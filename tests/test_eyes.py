@@ -18,8 +18,8 @@ from instrument.dream.dreamer import Scene
 from instrument.dream.loop import DreamLoop
 from instrument.eyes import Eyes, Loaded
 from instrument.files import QUIET, photograph
+from instrument.hearing import load_network
 from instrument.latest import Latest
-from instrument.listen import load_network
 from instrument.model import cpu
 from instrument.model.card import load_model, save_model
 from instrument.model.eye import IMAGENET_ANSWERS

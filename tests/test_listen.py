@@ -23,11 +23,14 @@ from instrument.audio.engine import DECISION
 from instrument.audio.ring import _path as ring_path
 from instrument.audio.source import open_source
 from instrument.heard import DEAF, FIRST, Watch, quiet
-from instrument.listen import BACK, Listener, ListenOptions, Network, Reach, Still, run
+from instrument.hearing import Network
+from instrument.listen import Listener, run
+from instrument.options import ListenOptions
 from instrument.osc import Receiver, Remote, Sender
 from instrument.osc.wire import encode
 from instrument.parent import Parent
 from instrument.rates import Rates
+from instrument.reach import BACK, Reach, Still
 from instrument.supervisor import Supervisor
 
 CLASSES = ("low", "high")
@@ -287,7 +290,7 @@ def test_whoever_asks_an_ear_alone_is_answered_and_so_is_its_terminal(clip, free
 def test_a_button_without_a_name_takes_no_model_away(clip, free_port, argument):
     with Listener(options(clip, free_port, loop=True), lambda: Network(*network())) as listener:
         with pytest.raises(ValueError, match="takes the name or the folder of a model"):
-            listener._command("show.model", argument)
+            listener._school.command("show.model", argument)
 
 
 def told_of(asking, address):
@@ -328,7 +331,7 @@ def test_what_is_refused_is_published_as_news_of_teaching(clip, free_port):
             listener.receiver.receive(encode("/hs/hear/gain", "loud"), ("127.0.0.1", 9), 1e9)
             until_told(heard, "teach.note", "/hs/hear/gain: takes one number")
             for _ in range(2):
-                listener._note("listening: rain")
+                listener._school.note("listening: rain")
             until_told(heard, "teach.note", "listening: rain (again)")
 
 

@@ -21,6 +21,7 @@ from instrument.cli import main, parser
 from instrument.dream.loop import Frame
 from instrument.features import REFUSED
 from instrument.files import put
+from instrument.hearing import Network
 from instrument.latest import Latest
 from instrument.learn import teach
 from instrument.learn.dataset import find_clips
@@ -36,9 +37,10 @@ from instrument.learn.teach import (
     views,
 )
 from instrument.lesson import Lesson
-from instrument.listen import Listener, ListenOptions, Network
+from instrument.listen import Listener
 from instrument.model.card import load_model, save_model
 from instrument.model.net import AVERAGES, WIDTHS, HearSee
+from instrument.options import ListenOptions
 from instrument.osc import Receiver, Remote
 from instrument.params import DEFAULTS, HELD
 from instrument.teaching import Teaching
@@ -671,16 +673,20 @@ def test_what_is_too_long_for_an_example_is_said(taught, free_port):
     network = Network(*taught.heard(), taught)
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
         listener._take(network)
+        school = listener._school
+        school.hear(np.zeros(1, np.float32), listener.source.rate)
         long = int(31 * listener.source.rate)
         for samples, cut in ((crackle(4), False), (np.resize(crackle(4), long), True)):
-            assert ("only the first 30 s" in listener._learn("crackle", samples, "")) == cut
+            assert ("only the first 30 s" in school.learn("crackle", samples)) == cut
 
 
 def test_a_lesson_that_cannot_be_kept_is_learnt_all_the_same_and_the_answer_says_both(taught, free_port, monkeypatch):
     network = Network(*taught.heard(), taught)
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
         listener._take(network)
-        told = listener._learn("Crackle!", crackle(4), "nothing.png")
+        school = listener._school
+        school.hear(np.zeros(1, np.float32), listener.source.rate)
+        told = school.learn("Crackle!", crackle(4), "nothing.png")
         assert told.startswith("crackle: 4 examples, with the picture of the class most like it: picture nothing.png: ")
         assert (taught.folder / "card.json").exists()
 
@@ -688,9 +694,9 @@ def test_a_lesson_that_cannot_be_kept_is_learnt_all_the_same_and_the_answer_says
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(taught, "save", full)
-        told = listener._learn("crackle", crackle(5), "")
+        told = school.learn("crackle", crackle(5))
         assert told.startswith(f"crackle: 5 examples, for this show only: {taught.folder} cannot be written (No space left")
-        assert "crackle" in listener._network.classes and listener._forget("crackle").startswith("crackle is forgotten, for this show")
+        assert "crackle" in school.network.classes and school.forget("crackle").startswith("crackle is forgotten, for this show")
 
 
 def test_an_ear_alone_is_taught_by_taps_too(taught, free_port):
@@ -698,25 +704,25 @@ def test_an_ear_alone_is_taught_by_taps_too(taught, free_port):
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
         listener._take(network)
         for name, goes_on in (("teach.start", True), ("teach.release", True), ("teach.start", False), ("teach.release", False)):
-            listener._command(name, None)
-            assert listener._lesson.goes_on == goes_on
+            listener._school.command(name, None)
+            assert listener._school.lesson.goes_on == goes_on
         for _ in range(2):  # with a name it is begun anew
-            listener._command("teach.start", "crackle")
-        assert listener._lesson.goes_on
+            listener._school.command("teach.start", "crackle")
+        assert listener._school.lesson.goes_on
 
 
 def test_whoever_taps_one_pad_after_the_other_has_taught_both(taught, free_port, monkeypatch):
     network, told = Network(*taught.heard(), taught), queue.SimpleQueue()
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
         listener._take(network)
-        monkeypatch.setattr(listener, "_note", told.put)
-        listener._command("teach.start", "Rustle!")
-        listener._lesson.push(crackle(4), RATE)
-        listener._command("teach.start", "hum")  # a class of the model itself: refused, and the other goes on
-        listener._command("teach.start", "clink")
+        monkeypatch.setattr(listener._school, "_say", told.put)
+        listener._school.command("teach.start", "Rustle!")
+        listener._school.lesson.push(crackle(4), RATE)
+        listener._school.command("teach.start", "hum")  # a class of the model itself: refused, and the other goes on
+        listener._school.command("teach.start", "clink")
         said = [told.get(timeout=60) for _ in range(4)]
-        assert said[0] == "listening: rustle" and said[1].startswith(REFUSED) and listener._lesson.goes_on
-        assert sorted(said[2:]) == ["listening: clink", "rustle: 1 example"] and "rustle" in listener._network.classes
+        assert said[0] == "listening: rustle" and said[1].startswith(REFUSED) and listener._school.lesson.goes_on
+        assert sorted(said[2:]) == ["listening: clink", "rustle: 1 example"] and "rustle" in listener._school.network.classes
 
 
 @pytest.mark.parametrize("level, gain, end", [(1.0, 0.0, "teach.stop"), (0.003, 48.0, "teach.release")])

@@ -133,5 +133,6 @@ def listen_flags(command):
 
 def run_listen(options):
     from .. import listen
+    from ..options import ListenOptions
 
-    return listen.run(listen.ListenOptions(**fields_given(options, listen.ListenOptions), values=row_values(options)))
+    return listen.run(ListenOptions(**fields_given(options, ListenOptions), values=row_values(options)))
