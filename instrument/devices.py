@@ -18,7 +18,7 @@ def report():
 
 
 def _audio():
-    from .audio.source import devices
+    from .audio.inputs import devices
 
     return [device.text for device in devices()]
 

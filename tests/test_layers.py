@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "instrument"
 # Who wires things together, and may import across.
-ACROSS = {"listen", "hearing", "school", "perform", "eyes", "offline", "film", "gallery", "prerender", "learn", "bench", "cli", "devices", "deck",
-          "teaching", "__main__"}
+ACROSS = {"listen", "hearing", "school", "perform", "eyes", "offline", "film", "gallery", "prerender", "learn", "bench", "cli",
+          "devices", "deck", "teaching", "__main__"}
 TABLES = {"latest": set(), "params": set(), "features": set(), "files": set(), "errors": set(), "names": set(), "motion": {"params"}}
 PARTS = {"audio", "dream", "render", "midi"}
 NEVER = PARTS | {"osc", "control", "presets"}

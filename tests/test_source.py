@@ -10,11 +10,13 @@ import pytest
 import soundfile
 from pulse import pulse  # noqa: F401  a fixture
 
+from instrument.audio import inputs
 from instrument.audio import source as sources
 from instrument.audio.files import decode, open_sound
+from instrument.audio.inputs import Device
 from instrument.audio.player import AHEAD, Player
 from instrument.audio.ring import Ring
-from instrument.audio.source import Device, Microphone, Paced, open_source
+from instrument.audio.source import Microphone, Paced, open_source
 from instrument.devices import report
 
 
@@ -332,9 +334,9 @@ def test_a_sound_system_that_has_gone_is_tried_again_and_has_no_devices(monkeypa
     for name in ("_initialize", "query_hostapis", "query_devices"):
         monkeypatch.setattr(sounddevice, name, gone)
     monkeypatch.setattr(sounddevice, "_initialized", 0)
-    assert sources.devices() == []
+    assert inputs.devices() == []
     with pytest.raises(OSError, match="does not answer"):
-        sources._open_input(lambda listed: sources.pick_input("mic", listed), 44100, lambda *_: None)
+        inputs.open_input(lambda listed: inputs.pick_input("mic", listed), 44100, lambda *_: None)
 
 
 def test_a_device_that_opens_but_says_nothing_is_tried_again():
@@ -427,7 +429,7 @@ def test_no_device_at_the_start_is_an_error():
 # choosing
 
 def device(index, name, inputs=2, default=False, api="ALSA"):
-    return sources.Device(index, name, api, inputs, 0, 48000.0, default, False)
+    return Device(index, name, api, inputs, 0, 48000.0, default, False)
 
 
 THREE = [device(0, "Scarlett 2i2 USB"), device(1, "Loopback", default=True), device(2, "Loopback 2"),
@@ -437,33 +439,33 @@ THREE = [device(0, "Scarlett 2i2 USB"), device(1, "Loopback", default=True), dev
 @pytest.mark.parametrize("spec, index", [("mic", 1), ("0", 0), ("2", 2), ("scarlett", 0), ("Loopback", 1),
                                          ("Loopback 2, ALSA", 2), ("oopback 2", 2)])
 def test_devices_are_found_by_number_and_name(spec, index):
-    assert sources.pick_input(spec, THREE).index == index
+    assert inputs.pick_input(spec, THREE).index == index
 
 
 def test_the_same_device_under_two_host_systems():
     twice = [device(0, "Mic", api="Core Audio"), device(1, "Mic", api="ALSA")]
-    assert sources.pick_input("Mic", twice).index == 0
-    assert sources.pick_input(twice[1].full_name, twice).index == 1
+    assert inputs.pick_input("Mic", twice).index == 0
+    assert inputs.pick_input(twice[1].full_name, twice).index == 1
 
 
 TWINS = [device(4, "USB PnP Sound Device", api="Core Audio"), device(5, "USB PnP Sound Device", api="Core Audio")]
 
 
 def test_of_two_of_one_name_a_number_chooses():
-    assert [sources.same(sources.pick_input(spec, TWINS), TWINS).index for spec in ("4", "5")] == [4, 5]
+    assert [inputs.same(inputs.pick_input(spec, TWINS), TWINS).index for spec in ("4", "5")] == [4, 5]
 
 
 def test_a_device_is_found_again_under_another_number():
     moved = [device(0, "Webcam"), device(1, "Scarlett 2i2 USB")]
-    assert sources.same(THREE[0], moved).index == 1
+    assert inputs.same(THREE[0], moved).index == 1
     with pytest.raises(OSError, match="no audio input"):
-        sources.same(THREE[1], moved)
+        inputs.same(THREE[1], moved)
 
 
 @pytest.mark.parametrize("listed, spec, again", [
     (THREE, None, "mic"), (THREE, "0", THREE[0].full_name), (THREE, "scarlett", THREE[0].full_name), (TWINS, "5", "5"), ([], None, "demo")])
 def test_a_source_tells_how_to_open_it_again(monkeypatch, listed, spec, again):
-    monkeypatch.setattr(sources, "devices", lambda: listed)
+    monkeypatch.setattr(inputs, "devices", lambda: listed)
     source = open_source(spec)
     source.ring.close()
     assert source.spec == again
@@ -478,7 +480,7 @@ WINDOWS = [device(0, "Microsoft Sound Mapper - Input", api="MME"), device(1, LON
 @pytest.mark.parametrize("spec, index", [("scarlett", 4), (LONG, 4), (WINDOWS[1].full_name, 1), ("line", 3), ("2", 2), ("mic", 1)])
 def test_windows_lists_a_device_once_for_each_host_system_and_one_of_them_is_taken(spec, index):
     """A name, or a part of one, takes the quickest; a number or a full name takes what it says."""
-    assert sources.pick_input(spec, WINDOWS).index == index
+    assert inputs.pick_input(spec, WINDOWS).index == index
 
 
 def test_the_sockets_that_windows_lists_once_more_are_no_devices(monkeypatch):
@@ -486,13 +488,13 @@ def test_the_sockets_that_windows_lists_once_more_are_no_devices(monkeypatch):
 
     rows = [("PC Speaker (Realtek)", "Windows WDM-KS"), ("CABLE Output (VB-Audio)", "Windows WASAPI"), ("CABLE Output", "Windows WDM-KS")]
     apis = sorted({api for _, api in rows})
-    monkeypatch.setattr(sources, "_default", lambda kind: None)
+    monkeypatch.setattr(inputs, "_default", lambda kind: None)
     monkeypatch.setattr(sounddevice, "query_hostapis", lambda: [{"name": api} for api in apis])
     monkeypatch.setattr(sounddevice, "query_devices", lambda: [
         {"name": name, "hostapi": apis.index(api), "max_input_channels": 2, "max_output_channels": 0, "default_samplerate": 48000.0}
         for name, api in rows])
-    assert [device.index for device in sources.devices()] == [1]
-    assert sources.pick_input("CABLE Output", sources.devices()).index == 1
+    assert [device.index for device in inputs.devices()] == [1]
+    assert inputs.pick_input("CABLE Output", inputs.devices()).index == 1
 
 
 def test_on_windows_the_default_is_that_of_the_quickest_host_system(monkeypatch):
@@ -503,14 +505,14 @@ def test_on_windows_the_default_is_that_of_the_quickest_host_system(monkeypatch)
             for at in range(3)]
     monkeypatch.setattr(sounddevice, "query_hostapis", lambda: [{"default_output_device": -1, **api} for api in apis])
     monkeypatch.setattr(sounddevice, "query_devices", lambda kind=None: {"index": 0} if kind else rows)
-    assert [device.index for device in sources.devices() if device.default_input] == [2]
+    assert [device.index for device in inputs.devices() if device.default_input] == [2]
 
 
 @pytest.mark.parametrize("spec, again", [("mic", "Scarlett 2i2 USB"), ("loopback", "Loopback")])
 def test_a_device_that_is_opened_again_is_the_same_and_the_microphone_the_one_that_is_it_then(monkeypatch, spec, again):
     opened = []
-    monkeypatch.setattr(sources, "devices", lambda: THREE[:2])
-    monkeypatch.setattr(sources, "_open_input", lambda choose, *_: opened.append(choose) or SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(inputs, "devices", lambda: THREE[:2])
+    monkeypatch.setattr(inputs, "open_input", lambda choose, *_: opened.append(choose) or SimpleNamespace(close=lambda: None))
     with open_source(spec):
         pass
     plugged = [device(0, "Webcam"), device(1, "Scarlett 2i2 USB", default=True), device(2, "Loopback")]
@@ -540,12 +542,12 @@ def streams(monkeypatch):
     for name in ("_terminate", "_initialize"):
         monkeypatch.setattr(sounddevice, name, lambda: None)
     monkeypatch.setattr(sounddevice, "InputStream", Stream)
-    monkeypatch.setattr(sources, "devices", lambda: WINDOWS)
+    monkeypatch.setattr(inputs, "devices", lambda: WINDOWS)
     return Stream
 
 
 def open_scarlett(heard):
-    return sources._open_input(lambda listed: sources.pick_input("scarlett", listed), 48000, heard)
+    return inputs.open_input(lambda listed: inputs.pick_input("scarlett", listed), 48000, heard)
 
 
 def test_on_windows_a_way_that_does_not_open_leaves_it_to_the_next(streams):
@@ -563,19 +565,19 @@ def test_a_stream_that_does_not_start_is_closed_and_the_next_one_tried(streams):
 
 
 def test_a_device_of_an_absurd_rate_is_one_line(streams, monkeypatch):
-    monkeypatch.setattr(sources, "devices", lambda: [replace(each, rate=1e6) for each in WINDOWS])
+    monkeypatch.setattr(inputs, "devices", lambda: [replace(each, rate=1e6) for each in WINDOWS])
     streams.refuses = lambda asked: "Invalid sample rate"
     with pytest.raises(OSError, match="cannot be opened"):
         open_scarlett(lambda *_: None)
 
 
-@pytest.mark.parametrize("name, inputs, channels, opened, level", [
+@pytest.mark.parametrize("name, count, channels, opened, level", [
     ("Scarlett", 2, (), 2, 0.15), ("Delta", 8, (), 8, 0.45), ("X32", 32, (), 2, 0.15), ("X32", 32, (5,), 32, 0.5),
     ("pulse", 32, (), 2, 0.15), ("pulse", 32, (1,), 2, 0.1), ("pulse", 32, (5,), 5, 0.5)])
-def test_so_many_channels_are_opened_and_those_chosen_are_heard(streams, monkeypatch, name, inputs, channels, opened, level):
-    monkeypatch.setattr(sources, "devices", lambda: [device(0, name, inputs)])
+def test_so_many_channels_are_opened_and_those_chosen_are_heard(streams, monkeypatch, name, count, channels, opened, level):
+    monkeypatch.setattr(inputs, "devices", lambda: [device(0, name, count)])
     heard = []
-    sources._open_input(lambda listed: listed[0], 48000, lambda block, overflowed: heard.append(float(block[0])), channels)
+    inputs.open_input(lambda listed: listed[0], 48000, lambda block, overflowed: heard.append(float(block[0])), channels)
     assert streams.asked[-1]["channels"] == opened
     block = np.tile(np.arange(1, opened + 1, dtype=np.float32) / 10, (480, 1))
     streams.asked[-1]["callback"](block, 480, None, SimpleNamespace(input_overflow=False))
@@ -583,7 +585,7 @@ def test_so_many_channels_are_opened_and_those_chosen_are_heard(streams, monkeyp
 
 
 def test_a_device_that_comes_back_with_another_rate_is_heard_at_the_one_it_had(streams, monkeypatch):
-    monkeypatch.setattr(sources, "devices", lambda: [replace(each, rate=44100.0) for each in WINDOWS])
+    monkeypatch.setattr(inputs, "devices", lambda: [replace(each, rate=44100.0) for each in WINDOWS])
     streams.refuses = lambda asked: "Invalid sample rate" * (asked["samplerate"] == 48000)
     heard = []
     assert open_scarlett(lambda block, overflowed: heard.append(block))
@@ -607,7 +609,7 @@ def test_why_a_device_does_not_open_is_said(monkeypatch):
 @pytest.mark.parametrize("system, told", (("darwin", True), ("win32", True), ("linux", True), ("other", False)))
 def test_a_microphone_of_nothing_but_zeros_is_told_where_to_look(monkeypatch, system, told):
     """macOS gives silence, and no error, to a program that may not hear; PipeWire where nothing is plugged in."""
-    monkeypatch.setattr(sources.sys, "platform", system)
+    monkeypatch.setattr(inputs.sys, "platform", system)
     jack = Jack()
     with microphone(jack) as source:
         for now in (0.0, 4.0, 6.0):
@@ -623,21 +625,21 @@ def test_a_microphone_of_nothing_but_zeros_is_told_where_to_look(monkeypatch, sy
 @pytest.mark.parametrize("spec", ["7", "3", "HDMI", "loop", "nothing"])
 def test_a_device_that_is_not_there_lists_those_that_are(spec):
     with pytest.raises(OSError, match="inputs are: .*Loopback") as refusal:
-        sources.pick_input(spec, THREE)
+        inputs.pick_input(spec, THREE)
     assert_one_line(refusal.value)
 
 
 def test_devices_are_listed_in_words(monkeypatch):
-    monkeypatch.setattr(sources, "devices", lambda: THREE)
+    monkeypatch.setattr(inputs, "devices", lambda: THREE)
     lines = report()
     assert lines[1:1 + len(THREE)] == [f"  {device.text}" for device in THREE]
 
 
 def test_without_a_microphone_it_is_the_demo():
-    assert sources.automatic(THREE) == "mic"
-    assert sources.automatic(THREE[3:]) == "demo"
+    assert inputs.automatic(THREE) == "mic"
+    assert inputs.automatic(THREE[3:]) == "demo"
     with pytest.raises(OSError, match="inputs are: none"):
-        sources.pick_input("mic", [])
+        inputs.pick_input("mic", [])
 
 
 def test_of_the_demo_no_channels_can_be_chosen():
@@ -698,7 +700,7 @@ def test_a_file_is_played_aloud(pulse):  # noqa: F811
 @pytest.mark.parametrize("spec, file", [("Line 1/2", False), ("songs/none.wav", True)])
 def test_an_input_may_have_a_slash_in_its_name(monkeypatch, spec, file):
     line = Device(3, "Line 1/2 (M-Audio Delta)", "ALSA", 2, 0, 44100.0, False, False)
-    monkeypatch.setattr("instrument.audio.source.devices", lambda: [line])
+    monkeypatch.setattr("instrument.audio.inputs.devices", lambda: [line])
     opened = []
     monkeypatch.setattr("instrument.audio.source._microphone", lambda spec, *_: opened.append(spec))
     if file:
