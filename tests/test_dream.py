@@ -868,6 +868,19 @@ def test_the_dream_returns_to_the_spectrogram_whatever_is_known(weights):
     assert below_above(after) > below_above(before) + 0.2
 
 
+def test_nothing_is_dreamt_where_the_spectrogram_is_silent():
+    rough = lambda picture: float(picture.diff(dim=3).abs().mean())
+    dream = sounding(1.0, {"b": 1.0}, 12, step=0.3, **{"return": 0.0, "zoom.speed": 0.0})
+    above, below = dream.split(dream.shape[2] // 2, 2)
+    assert rough(below) > 8 * rough(above[:, :, :-4])  # but for the seam
+    assert rough(above) < 0.5 * rough(sounding(0.0, {"b": 1.0}, 12, step=0.3, **{"return": 0.0, "zoom.speed": 0.0}))
+
+
+def test_a_sound_of_few_and_dim_lines_stays_a_dark_picture():
+    dim = step.tones(0.1 * torch.rand(3, 32, 32))
+    assert change.natural(dim, least=0.0)[1][0] == dim[1][0] < 0.1 < change.natural(dim)[1][0]
+
+
 def test_every_weight_at_zero_only_moves(dreamer):
     nothing = dict.fromkeys(("guided", "energy", "channel", "class", "return"), 0.0)
     still = {"zoom.speed": 0, "zoom.mode": MODES.index("centre")}

@@ -15,6 +15,7 @@ from .territory import divided
 COLOURFUL = 0.24  # most spread of a colour, as a share of the spread of brightness
 SETTLE = (0.3, 0.15, 0.15)  # s in which brightness and the two opponent colours come back
 GREY = 0.45  # of a picture of nothing
+SILENT, CLEAR = 0.1, 0.45  # brightest colour in a spectrogram of what is silent, and of what is heard clearly
 COARSE = 8  # px of a picture for one of the map of who guides where
 
 
@@ -93,7 +94,8 @@ class Change:
             picture = _leaked(picture, memory, numbers, parts)
         if form.ascent:
             lands = self._carried(lands, form, numbers, parts, copies)
-            picture, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts, lands)
+            climbed, missed = yield from self._climbed(picture, form.ascent[0], numbers.climb[0], parts, lands)
+            picture = audible(picture, climbed, parts.sound[0], numbers.sound) if parts.sound else climbed
             lost = lost.long() + missed
         return self._settled(picture, numbers, parts), lost
 
@@ -106,7 +108,7 @@ class Change:
         """The picture, its brightness, contrast and colour pulled towards those of what it is made of."""
         wanted = vector((*numbers.tones[0], *numbers.tones[1]), self._device).view(2, 3)
         if parts.sound:
-            wanted = wanted.lerp(natural(step.tones(parts.sound[0], self._axes)), numbers.sound[0])
+            wanted = wanted.lerp(natural(step.tones(parts.sound[0], self._axes), least=0.0), numbers.sound[0])
         share = 1 - torch.exp(-numbers.seconds / self._settle_times)
         return step.tone(picture, wanted, share, self._axes)
 
@@ -180,9 +182,16 @@ def sounding(picture, sound, loudness):
     return picture.lerp(sound, loudness[1] + loudness[2] * sound.amax(1, keepdim=True))
 
 
-def natural(tones):
-    """Tones (2, 3) of a class picture, its contrast and colour kept to what nature has."""
+def audible(before, climbed, sound, loudness):
+    """The picture `climbed` where a spectrogram sounds; where that is silent, by its share, what it was `before`: of nothing
+    the network dreams dust."""
+    clear = octaves.resize(sound.amax(1, keepdim=True), before.shape[2:]).sub_(SILENT).div_(CLEAR - SILENT).clamp_(0, 1)
+    return before.lerp(climbed, 1 - loudness[1] * (1 - clear))
+
+
+def natural(tones, least=0.36):
+    """Tones (2, 3) of a picture, its contrast and colour kept to what nature has; `least` 0: what is dark all over may be so."""
     spread = tones[1].clone()
-    spread[0] = spread[0].clamp(0.36, 0.42)
+    spread[0] = spread[0].clamp(least, 0.42)
     spread[1:] = spread[1:].clamp(max=COLOURFUL * spread[0])
     return torch.stack((tones[0], spread))
