@@ -22,7 +22,7 @@ from .eyes import picture_files_of
 from .loopfiles import close, finished, keep, length, made, movie_path, ours, place, write_card
 from .params import BY_NAME, DEFAULTS
 from .parent import Parent
-from .signals import as_before, ended_in_order, undisturbed
+from .signals import as_before, ended_in_order, ignored
 
 SETTLE = 2.0  # s dreamed before the first frame is kept
 
@@ -131,7 +131,7 @@ def _processes(jobs):
         for job in jobs:
             here, there = context.Pipe(duplex=False)
             running[here] = context.Process(target=_work, args=(there, *job), daemon=True)
-            with undisturbed():  # Ctrl-C goes to all of them: who has asked for them ends them
+            with ignored():  # Ctrl-C goes to all of them: who has asked for them ends them
                 running[here].start()
             there.close()  # so that the end of the process is the end of the pipe
         yield running

@@ -8,10 +8,13 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 
+from .console import complain
+
 BROKEN_OFF = 130  # exit status after Ctrl-C, as a shell gives it
 ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 CLOSING = (2, 5, 6)  # what Windows tells a console that is closed, whose user logs off, whose machine is shut down,
 PATIENCE = 4.5  # s; and how long it lets it wait
+ENOUGH = 5  # presses of Ctrl-C while something is saved, of which the last one ends that
 
 
 @contextmanager
@@ -86,9 +89,37 @@ def leave(status):
 
 @contextmanager
 def undisturbed():
-    """Within, Ctrl-C is passed over: what is finished here takes a moment, and would be lost. The main thread only."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Within, Ctrl-C is passed over: what is finished here takes a moment, and would be lost. Whoever presses it ENOUGH times
+    leaves without: a disk may have been pulled out. The main thread only."""
+    with _on_ctrl_c(_Impatience()):
+        yield
+
+
+@contextmanager
+def ignored():
+    """Within, Ctrl-C is ignored, also by processes that are started here. The main thread only."""
+    with _on_ctrl_c(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _on_ctrl_c(handler):
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class _Impatience:
+    """Counts how often Ctrl-C was pressed, and says how often more it takes."""
+
+    def __init__(self):
+        self._left = ENOUGH
+
+    def __call__(self, *_):
+        self._left -= 1
+        if not self._left:
+            os._exit(BROKEN_OFF)
+        often = f"{self._left} times" if self._left > 1 else "once"
+        complain(f"what was made is being saved; Ctrl-C {often} more leaves without it")

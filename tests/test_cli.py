@@ -25,7 +25,7 @@ from instrument.learn.train import Settings
 from instrument.osc import Receiver
 from instrument.params import DEFAULTS, PARAMS
 from instrument.presets import open_bank
-from instrument.signals import BROKEN_OFF, ENDS
+from instrument.signals import BROKEN_OFF, ENDS, ENOUGH
 
 ROOT = Path(__file__).parents[1]
 PORT = port_pair()
@@ -259,6 +259,15 @@ def test_ctrl_c_while_the_program_leaves_is_passed_over():
                "atexit.register(signal.raise_signal, signal.SIGINT); leave(7)")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+
+
+@pytest.mark.parametrize("presses, status", [(1, 0), (ENOUGH - 1, 0), (ENOUGH, BROKEN_OFF)])
+def test_what_is_being_saved_survives_an_impatient_ctrl_c_and_gives_way_to_a_desperate_one(presses, status):
+    program = ("import signal; from instrument.signals import undisturbed\nwith undisturbed():\n"
+               f"    for _ in range({presses}): signal.raise_signal(signal.SIGINT)\n    print('saved')")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == status and ("saved" in done.stdout) == (status == 0)
+    assert done.stderr.splitlines()[0] == f"what was made is being saved; Ctrl-C {ENOUGH - 1} times more leaves without it"
 
 
 def test_a_port_in_use(capfd):
