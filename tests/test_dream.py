@@ -26,7 +26,7 @@ from instrument.dream.pace import SIDE, pace
 from instrument.latest import Latest
 from instrument.model.eye import Eye, MeanHead
 from instrument.motion import Motion, Place, added, motion
-from instrument.params import DEFAULTS, MODES
+from instrument.params import BY_NAME, DEFAULTS, MODES
 from instrument.rates import Rates
 
 torch.set_num_threads(1)
@@ -990,6 +990,20 @@ def test_the_colours_of_a_class_picture_are_kept_to_a_share_of_its_contrast():
 # --- the governor
 
 WANTED = {**DEFAULTS, "dream.octaves": 3.0, "dream.iterations": 2.0, "dream.size": 256.0, "dream.rate": 10.0}
+
+
+def test_a_plan_of_fewer_steps_goes_further_by_each():
+    steps = [Plan(octaves, iterations, 256, 256).step(WANTED) for octaves, iterations in ((3, 2), (2, 2), (1, 1))]
+    assert steps == pytest.approx([DEFAULTS["dream.step"] * times for times in (1, 1.5**0.5, 6**0.5)])
+    assert Plan(1, 1, 256, 256).step({**WANTED, "dream.step": 0.2}) == BY_NAME["dream.step"].hi
+
+
+def test_a_show_dreams_by_the_plan(dreamer):
+    loop = DreamLoop(dreamer, Latest())
+    loop._governor = SimpleNamespace(plan=lambda *_: Plan(1, 2, 160, 192))
+    scene = loop._affordable(Scene(WANTED, {"a": 1.0}, 0.0, 1.25))
+    changed = {name: value for name, value in scene.values.items() if value != WANTED[name]}
+    assert changed == {"dream.octaves": 1, "dream.size": 192, "dream.step": Plan(1, 2, 160, 192).step(WANTED)} and scene.sight == 160
 
 
 def spend(governor, seconds, count):

@@ -250,7 +250,8 @@ class DreamLoop(Loop):
         """The scene with what the governor and the network's smallest input allow."""
         values = scene.values
         plan = self._governor.plan(values, self._dreamer.shape(scene.aspect))
-        changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations, "dream.size": plan.size}
+        changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations, "dream.size": plan.size,
+                   "dream.step": plan.step(values)}
         return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
     def _free(self):
