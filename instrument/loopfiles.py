@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .dream.playback import CARD, FOLDER, blend, frame_path, open_picture, read_card, read_picture
+from .dream.playback import CARD, FOLDER, frame_path, open_picture, read_card, read_picture, side_by_side
+from .dream.territory import Territories
 from .errors import one_line
 from .files import encoded, held, put, write_whole
 from .params import DEFAULTS, checked
@@ -238,11 +239,12 @@ def close(settings, name):
 
 
 def _seam(settings, name, number):
-    """Frame `number` of the fade: at 0 all of the tail, which goes on from the last frame."""
+    """Frame `number` of the fade: at 0 all of the tail, which goes on from the last frame, and place by place more of the head."""
     share = number / settings.fade
-    tail = open_picture(place(settings, name, settings.frames + number))
-    head = open_picture(place(settings, name, number))
-    return np.asarray(blend([(tail, 1 - share), (head, share)]))
+    pictures = {"tail": open_picture(place(settings, name, settings.frames + number))}
+    if share:
+        pictures["head"] = open_picture(place(settings, name, number))
+    return np.asarray(side_by_side(pictures, {"tail": 1 - share, "head": share}, Territories(settings.seed)))
 
 
 def write_movie(path, pictures, size, fps):

@@ -31,13 +31,14 @@ from instrument.dream.playback import (
     Loops,
     Pace,
     Playback,
-    blend,
     cut,
     following,
     frame_path,
     open_picture,
     read_picture,
+    side_by_side,
 )
+from instrument.dream.territory import Territories
 from instrument.errors import left_out
 from instrument.eyes import picture_files_of
 from instrument.latest import Latest
@@ -495,22 +496,18 @@ def test_loops_are_mixed_by_class_weights(made):
     assert abs(means[2] - (means[0] + means[-1]) / 2) < 2
 
 
-def test_a_mixture_keeps_contrast():
-    dice = np.random.default_rng(0)
-    parts = [Image.fromarray(dice.integers(60, 190, (40, 60, 3), np.uint8)) for _ in range(3)]
-    for shares in ((0.5, 0.5), (0.2, 0.8), (0.5, 0.3, 0.2)):
-        mixed = np.asarray(blend([*zip(parts, shares)]))
-        assert mixed.std() == pytest.approx(np.asarray(parts[0]).std(), rel=0.05)
-        assert far(mixed, plainly_blended(parts, shares)) < 1
-    assert blend([(parts[0], 1.0)]) is parts[0]
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.15, 0.85), (0.5, 0.3, 0.2), (0.001, 0.999)])
+def test_in_a_mixture_each_picture_has_land_of_its_own_by_its_share(shares):
+    colours = dict(zip("abc"[:len(shares)], np.eye(3, dtype=np.uint8) * 255))
+    pictures = {name: Image.new("RGB", (160, 90), tuple(colour)) for name, colour in colours.items()}
+    mixed = np.asarray(side_by_side(pictures, dict(zip(pictures, shares)), Territories(4))) / 255
+    assert mixed.mean((0, 1))[:len(shares)] == pytest.approx(shares, abs=0.02)
+    assert (mixed.max(2) > 0.9).mean() > 0.5  # there one is seen alone: a plain mixture of halves has 0.5 everywhere
 
 
-def plainly_blended(parts, shares):
-    """The same in float, as it is meant."""
-    pictures = [np.asarray(part).astype(float) for part in parts]
-    mixed = sum(picture * share for picture, share in zip(pictures, shares))
-    gain = sum(picture.std() * share for picture, share in zip(pictures, shares)) / mixed.std()
-    return ((mixed - mixed.mean((0, 1))) * max(gain, 1) + mixed.mean((0, 1))).clip(0, 255)
+def test_one_picture_is_no_mixture():
+    alone = Image.new("RGB", (16, 9))
+    assert side_by_side({"a": alone}, {"a": 1.0}, Territories(4)) is alone
 
 
 def test_playback_follows_time_and_goes_round(made):

@@ -25,6 +25,7 @@ from ..heard import FADE
 from ..motion import NOWHERE
 from .loop import Frame, Loop
 from .objective import FEWEST
+from .territory import Territories, divided
 
 FOLDER = Path("out") / "loops"  # where loops are unless told otherwise
 CARD = "loops.json"
@@ -48,7 +49,7 @@ class Loops:
                         if frame_path(path.with_suffix(""), self.frames - 1).exists()]
         if not self.classes:
             raise ValueError(f"{self.folder}: no loop is finished; run `hearsee prerender --out {self.folder}` again")
-        self.kept = Kept(MEMORY)
+        self.kept, self.territories = Kept(MEMORY), Territories(random.random())
 
     def picture(self, name, number):
         """One frame of a class, a picture of Pillow's."""
@@ -66,10 +67,11 @@ class Loops:
         return picture
 
     def mixture(self, shares, number):
-        """The frames `number` of loops {class: share} blended."""
+        """The frames `number` of loops {class: share} side by side."""
         shown = {name: share for name, share in shares.items() if share >= FEWEST}
         self.kept.show(shown)
-        return blend([(self.picture(name, number), share / sum(shown.values())) for name, share in shown.items()])
+        shares = {name: share / sum(shown.values()) for name, share in shown.items()}
+        return side_by_side({name: self.picture(name, number) for name in shown}, shares, self.territories)
 
 
 class Kept:
@@ -214,7 +216,7 @@ class Playback(Loop):
         began = self._clock()
         if self._fresh.is_set():
             self._fresh.clear()
-            self._offset = random.randrange(self._loops.frames)
+            self._offset, self._loops.territories = random.randrange(self._loops.frames), Territories(random.random())
         now = scene.place.time if scene.place else scene.now
         if now != self._played:  # else time stands still
             self._number = following(self._number, now * self._loops.fps, self._pace.stride)
@@ -256,32 +258,17 @@ def following(number, due, stride=1):
     return number + stride + (-1 if ahead < -LOOSE else 1 if ahead > LOOSE else 0)
 
 
-def blend(parts):
-    """Pictures [(picture of Pillow's, share)] mixed, shares adding up to 1, with the contrast that the parts have.
-
-    A plain mean of unlike pictures is flat, so it is spread about its mean again.
-    """
-    (mixed, total), *others = parts
-    for picture, share in others:
-        total += share
-        mixed = Image.blend(mixed, picture, share / total)
-    return _spread(mixed, parts) if others else mixed
-
-
-def _spread(mixed, parts):
-    """The mixture with the mean and the contrast of the parts."""
-    found, wanted = _tones(mixed), [(share, *_tones(picture)) for picture, share in parts]
-    mean, contrast = (sum(share * tones[axis] for share, *tones in wanted) for axis in range(2))
-    gain = max(1.0, contrast / max(found[1], 1e-3))
-    levels = (np.arange(256) - found[0][:, None]) * gain + mean[:, None]
-    return mixed.point(levels.clip(0, 255).round().astype(int).ravel().tolist())
-
-
-def _tones(picture):
-    """(means (3) of red, green and blue, deviation of all from the mean of all), by how often each level is there."""
-    shares = np.reshape(picture.histogram(), (3, 256)) / (picture.width * picture.height)
-    means, squares = shares @ np.arange(256), (shares @ np.arange(256) ** 2).mean()
-    return means, math.sqrt(max(0.0, squares - means.mean() ** 2))
+def side_by_side(pictures, shares, territories):
+    """Pictures {name: one of Pillow's} of one size as one, each in land of its own by its share (of 1 in all), as in a live dream:
+    what shines through each other is murk."""
+    (_, whole), *others = pictures.items()
+    if not others:
+        return whole
+    lands = divided(territories.fields(pictures, whole.size[::-1], "cpu"), territories.odds(shares))[:, 0].numpy()
+    for land, so_far, (_, picture) in zip(lands[1:], lands.cumsum(0)[1:], others, strict=True):
+        mask = Image.fromarray((255 * land / so_far).round().astype(np.uint8))
+        whole = Image.composite(picture, whole, mask.resize(whole.size, Image.Resampling.BILINEAR))
+    return whole
 
 
 def cut(picture, aspect):
