@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from instrument.console import SHOWN
 from instrument.dream import Dreamer, DreamLoop, Scene, change, flow, objective, octaves, step
 from instrument.dream import loop as loop_module
-from instrument.dream.budget import PATIENCE, SLOW, TRUST, WAIT, Governor, Plan, Room, ladder
+from instrument.dream.budget import FURTHEST, PATIENCE, SLOW, TRUST, WAIT, Governor, Plan, Room, ladder
 from instrument.dream.graphs import Graphs, Plain, whole
 from instrument.dream.loop import Inbox, rgba
 from instrument.dream.memory import Framing
@@ -994,8 +994,8 @@ WANTED = {**DEFAULTS, "dream.octaves": 3.0, "dream.iterations": 2.0, "dream.size
 
 def test_a_plan_of_fewer_steps_goes_further_by_each():
     steps = [Plan(octaves, iterations, 256, 256).step(WANTED) for octaves, iterations in ((3, 2), (2, 2), (1, 1))]
-    assert steps == pytest.approx([DEFAULTS["dream.step"] * times for times in (1, 1.5**0.5, 6**0.5)])
-    assert Plan(1, 1, 256, 256).step({**WANTED, "dream.step": 0.2}) == BY_NAME["dream.step"].hi
+    assert steps == pytest.approx([DEFAULTS["dream.step"] * times for times in (1, 1.5**0.5, FURTHEST)])
+    assert Plan(1, 1, 256, 256).step({**WANTED, "dream.step": 0.25}) == BY_NAME["dream.step"].hi
 
 
 def test_a_show_dreams_by_the_plan(dreamer):

@@ -18,6 +18,7 @@ HANDSOME = 192  # px; above it sight is given up first
 SHRINK = 0.87  # one step of sight
 FINER = (2, 1.5, 1)  # how many times as high as the sight a picture may be; given up one after the other
 PLAIN = 0.1  # what a pixel of the picture costs beside one that the network looks at (docs/benchmarks.md)
+FURTHEST = 1.5  # times as far as was asked for that a step goes where there are fewer
 SLOW = 1.1  # a dream may take this much longer than its share
 ROOMY = 0.85  # what is given back must fit this share of the time
 PATIENCE = 4  # dreams over the budget before something is given up
@@ -58,8 +59,8 @@ class Plan(NamedTuple):
         way in so few steps shows in the picture.
         """
         fewer = int(values["dream.octaves"]) * int(values["dream.iterations"]) / (self.octaves * self.iterations)
-        step = values["dream.step"]
-        return min(step * math.sqrt(max(1.0, fewer)), max(step, BY_NAME["dream.step"].hi))
+        step, further = values["dream.step"], min(math.sqrt(max(1.0, fewer)), FURTHEST)
+        return min(step * further, max(step, BY_NAME["dream.step"].hi))
 
     def _areas(self, scale, times):
         return times * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves)) + PLAIN * self.size**2
