@@ -79,7 +79,6 @@ class Listener:
         self._done, self._due = threading.Event(), threading.Event()
         self._error = None
         self._control = Control(options.values)
-        self._school = School(self._take, self._tell_news, lambda: self.engine.values["hear.gate"], options.taught, options.device)
         self._lines = queue.SimpleQueue()  # to report: whoever reads them may be slow
         self._taking = threading.Lock()
         self._told = ""
@@ -102,6 +101,8 @@ class Listener:
                                   ring_name=options.ring, seed=options.scene_seed, channels=options.channels)
         stack.callback(self.source.ring.close)  # also when what follows fails
         self.engine = Engine(self.source.rate, None, (), self._publish, self._control.frame())
+        self._school = School(self.source.rate, self._take, self._tell_news, lambda: self.engine.values["hear.gate"], options.taught,
+                              options.device)
         self.receiver = stack.enter_context(self._open_port())
         if isinstance(self.source, Paced) and not options.eager:
             self._load = _given(self._load())  # a file can wait until all of it can be heard
@@ -179,7 +180,7 @@ class Listener:
 
     def _analyse(self, block):
         self.engine.values = values = self._control.frame()
-        self._school.hear(amplified(block, values["hear.gain"]), self.source.rate)  # what is learnt is what is heard
+        self._school.hear(amplified(block, values["hear.gain"]))  # what is learnt is what is heard
         self.engine.overflows = self.source.overflows
         if self.engine.analyse(block, time.perf_counter()):
             self._due.set()

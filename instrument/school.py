@@ -13,28 +13,26 @@ ASKED = tuple(command for command in COMMANDS if command.name.startswith("teach.
 
 
 class School:
-    """Carries out the commands of ASKED. `take(network)` has `listen` hear with another `Network`, `say(text)` publishes news;
-    `loudness()` gives the level in dBFS below which nothing is an example.
+    """Carries out the commands of ASKED on what hears a sound of `rate` Hz. `take(network)` has `listen` hear with another
+    `Network`, `say(text)` publishes news; `loudness()` gives the level in dBFS below which nothing is an example.
 
     `folder`: where what is taught is saved (None: beside the model, in a new one); `device`: of model/ear.py.
     """
 
-    def __init__(self, take, say, loudness, folder=None, device="cpu"):
+    def __init__(self, rate, take, say, loudness, folder=None, device="cpu"):
         self.network, self.lesson = None, Lesson()  # what is heard with, None before there is one; the example that goes on
         self._take, self._say, self._loudness = take, say, loudness
         self._folder, self._device = folder, device
-        self._rate = 0  # Hz, of the sound
-        self._jobs = queue.SimpleQueue()
+        self._rate, self._jobs = rate, queue.SimpleQueue()
         self._noted = ""
 
     @property
     def _pupil(self):
         return self.network and self.network.pupil
 
-    def hear(self, block, rate):
-        """Take sound (n,) at `rate` Hz, of which an example is made while one goes on."""
-        self._rate = rate
-        self.lesson.push(block, rate)
+    def hear(self, block):
+        """Take sound (n,), of which an example is made while one goes on."""
+        self.lesson.push(block, self._rate)
 
     def command(self, name, argument):
         """Begin or end an example at once; what takes time is left to `work`. ValueError in one line where it cannot be done."""

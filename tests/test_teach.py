@@ -674,7 +674,6 @@ def test_what_is_too_long_for_an_example_is_said(taught, free_port):
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
         listener._take(network)
         school = listener._school
-        school.hear(np.zeros(1, np.float32), listener.source.rate)
         long = int(31 * listener.source.rate)
         for samples, cut in ((crackle(4), False), (np.resize(crackle(4), long), True)):
             assert ("only the first 30 s" in school.learn("crackle", samples)) == cut
@@ -685,7 +684,6 @@ def test_a_lesson_that_cannot_be_kept_is_learnt_all_the_same_and_the_answer_says
     with Listener(ListenOptions(audio="demo", mute=True, port=free_port), lambda: network) as listener:
         listener._take(network)
         school = listener._school
-        school.hear(np.zeros(1, np.float32), listener.source.rate)
         told = school.learn("Crackle!", crackle(4), "nothing.png")
         assert told.startswith("crackle: 4 examples, with the picture of the class most like it: picture nothing.png: ")
         assert (taught.folder / "card.json").exists()
