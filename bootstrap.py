@@ -75,6 +75,8 @@ def main(arguments):
     if not arguments or arguments[0] not in COMMANDS:
         print(f"bootstrap: say one of {', '.join(COMMANDS)}, as in `python3 bootstrap.py run`", file=sys.stderr)
         return 2
+    if set_up_by_another():
+        return hand_over([venv_python(), __file__, *arguments])
     if sys.version_info[:2] not in PYTHONS:
         return other_python(arguments)
     python = found_python(lambda version: version < BUILT) if lacks_midi() and not VENV.exists() else None
@@ -91,6 +93,15 @@ def main(arguments):
         return hand_over([venv_python(), "-m", "instrument", "perform", *rest])
     os.chdir(ROOT)
     return hand_over([venv_python(), "-m", "pytest", *(rest or side_by_side())]) if command == "test" else 0
+
+
+def set_up_by_another():
+    """Whether a finished set-up is that of another Python than this one, and works: what it has made stays."""
+    version = noted().get("python")
+    if version in (None, list(sys.version_info[:2])) or tuple(version) not in PYTHONS:
+        return False
+    done = quiet([venv_python(), "-c", "import sys; print(*sys.version_info[:2])"])
+    return done.stdout.split() == [str(number) for number in version]
 
 
 def side_by_side():
@@ -160,11 +171,15 @@ def setup(test):
     system_libraries(LIBRARIES + (TEST_PACKAGES if test else ()))
     if is_ready(test):
         return
-    stamp_file().unlink(missing_ok=True)
     say(f"installing the Python packages into {VENV} (PyTorch is large: some minutes the first time)")
     if not has_this_python():
         make_venv()
-    install(test)
+    elif noted().get("root", str(ROOT)) != str(ROOT):
+        quiet([sys.executable, "-m", "venv", VENV])  # its scripts name the folder where it was
+    if failed := install(test):
+        if noted() and not test and not check():  # a stage may have no network, and what is there plays
+            return say(f"{failed}; going on with what is there")
+        raise SystemExit(f"bootstrap: {failed}")
     trouble = check()
     if any(sign in trouble for sign in TOO_OLD):
         raise SystemExit(f"bootstrap: PyTorch does not load ({trouble}): Windows' Visual C++ runtime is too old for it; install "
@@ -172,7 +187,8 @@ def setup(test):
     if trouble:  # a set-up that was cut short: begin again, once
         say(f"{trouble}: making .venv afresh")
         make_venv()
-        install(test)
+        if failed := install(test):
+            raise SystemExit(f"bootstrap: {failed}")
         trouble = check()
     if trouble:
         raise SystemExit(f"bootstrap: the Python packages do not work: {trouble}. If pip's settings offer a CPU-only "
@@ -202,12 +218,17 @@ def has_cuda():
     return shutil.which("nvidia-smi") is not None
 
 
+def noted():
+    """What the last finished set-up depended on, see `stamp`; empty where there is none."""
+    try:
+        return json.loads(stamp_file().read_text())
+    except (OSError, ValueError):
+        return {}
+
+
 def is_ready(test):
     """Whether the venv was finished for the present pyproject.toml, with the test packages if `test`."""
-    try:
-        found = json.loads(stamp_file().read_text())
-    except (OSError, ValueError):
-        return False
+    found = noted()
     wanted = json.loads(json.dumps(stamp(test or found.get("test", False))))
     new_card = has_cuda() and not found.get("cuda", sys.platform != "win32")  # set-ups of before did not note it
     return {**found, "cuda": wanted["cuda"]} == wanted and not new_card and venv_python().exists()
@@ -223,20 +244,22 @@ def make_venv():
     """An empty venv in place of whatever is there."""
     done = quiet([sys.executable, "-m", "venv", "--clear", VENV])
     if done.returncode:
-        raise SystemExit(f"bootstrap: cannot make {VENV}: {last_line(done)} "
-                         f"(on Debian and Ubuntu: sudo apt-get install {venv_package()})")
+        cure = ("is the folder writable, is there room, does a show still run from it?" if loads_ensurepip()
+                else f"on Debian and Ubuntu: sudo apt-get install {venv_package()}")
+        raise SystemExit(f"bootstrap: cannot make {VENV}: {last_line(done)} ({cure})")
 
 
 def install(test):
-    """One pip command, so that torch and torchvision are chosen to fit each other."""
+    """One pip command, so that torch and torchvision are chosen to fit each other; a line about what failed, or ""."""
     extras = ["test"] * test + ["cuda"] * has_cuda()
     if has_cuda() and sys.platform == "win32" and not computes_on_gpu():
         install_for_gpu()
     if pip_install("-e", f".[{','.join(extras)}]" if extras else "."):
-        raise SystemExit("bootstrap: pip could not install the packages (its reason stands above); is there a network?")
+        return "pip could not install the packages (its reason stands above); is there a network, and room on the disk?"
     if sys.version_info >= BUILT and not builds_midi():
         say(f"no MIDI: {MIDI} has to be built for this Python, which failed; install {build_tools()}, delete {VENV} and run this "
             "again, or run it by Python 3.12")
+    return ""
 
 
 def builds_midi():
@@ -304,7 +327,13 @@ def pip_install(*what):
     """Have pip install it and say how far it is; its exit status."""
     # Without a terminal there is nobody to look at bars and at warnings about pip's own settings.
     quietness = [] if sys.stdout.isatty() else ["-qq"]
-    return subprocess.call([*map(str, pip()), *quietness, *what], cwd=ROOT, stdin=subprocess.DEVNULL)
+    parts = VENV / "tmp"  # gigabytes, for which the system's own folder, often in memory, has no room
+    parts.mkdir(exist_ok=True)
+    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(parts))
+    try:
+        return subprocess.call([*map(str, pip()), *quietness, *what], cwd=ROOT, stdin=subprocess.DEVNULL, env={**os.environ, **places})
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def check():

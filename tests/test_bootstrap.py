@@ -101,6 +101,50 @@ def test_a_changed_project_is_installed_again(project):
     assert "installing" in start(project, "setup").stdout
 
 
+def test_without_a_network_what_is_there_plays(project):
+    start(project, "setup")
+    before = (project / "pyproject.toml").read_text()
+    (project / "pyproject.toml").write_text(PROJECT.replace('"backend"', '"no_such_backend"') + "# pulled\n")
+    played, tested = start(project, "run"), start(project, "test")
+    assert "performing ['perform']" in played.stdout and "going on with what is there" in played.stdout
+    assert tested.returncode == 1 and tested.stderr.splitlines()[-1].startswith("bootstrap: pip could not install")
+    (project / "pyproject.toml").write_text(before)
+    assert "installing" not in start(project, "run").stdout  # nothing was lost by it
+
+
+def test_what_pip_unpacks_lies_where_there_is_room_and_goes_again(bootstrap, monkeypatch, tmp_path):
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    seen = []
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda *_, env, **__: seen.append((env["TMPDIR"], Path(env["TEMP"]).is_dir())) or 0)
+    assert bootstrap.pip_install("nothing") == 0 and seen == [(str(tmp_path / "tmp"), True)] and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stamped, starts, handed", [((3, 12), True, True), ((3, 12), False, False), (None, True, False),
+                                                     ((3, 9), True, False)])
+def test_a_set_up_stays_with_the_python_that_has_made_it(bootstrap, monkeypatch, tmp_path, stamped, starts, handed):
+    """Else the second start, by the usual Python, would throw gigabytes away and fetch others."""
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 13, 0))
+    if stamped:
+        bootstrap.stamp_file().write_text(json.dumps({"python": stamped}))
+    monkeypatch.setattr(bootstrap, "quiet", lambda command: SimpleNamespace(returncode=0, stdout="3 12\n" if starts else ""))
+    monkeypatch.setattr(bootstrap, "unfit_machine", lambda: "")
+    monkeypatch.setattr(bootstrap, "lacks_midi", lambda: False)
+    monkeypatch.setattr(bootstrap, "setup", lambda test: None)
+    commands = []
+    monkeypatch.setattr(bootstrap, "hand_over", lambda command: commands.append(command) or 0)
+    assert bootstrap.main(["setup"]) == 0
+    assert commands == [[bootstrap.venv_python(), bootstrap.__file__, "setup"]] * handed
+
+
+@pytest.mark.parametrize("there, cure", [(True, "is the folder writable"), (False, "sudo apt-get install python3")])
+def test_a_venv_that_cannot_be_made_names_debians_package_only_where_that_is_missing(bootstrap, monkeypatch, there, cure):
+    monkeypatch.setattr(bootstrap, "quiet", lambda command: SimpleNamespace(returncode=1, stdout="", stderr="no"))
+    monkeypatch.setattr(bootstrap, "loads_ensurepip", lambda: there)
+    with pytest.raises(SystemExit, match=cure):
+        bootstrap.make_venv()
+
+
 def test_an_unknown_command_is_one_line():
     done = start(ROOT, "play")
     assert (done.returncode, done.stdout) == (2, "")
