@@ -18,9 +18,9 @@ def report():
 
 
 def _audio():
-    from .audio.inputs import devices
+    from .audio.inputs import devices, lacking
 
-    return [device.text for device in devices()]
+    return [device.text for device in devices()] or [text for text in (lacking(),) if text]
 
 
 def _midi():

@@ -42,6 +42,12 @@ def left_out(steps):
     return f"; {steps} dream steps were left out, as a gradient was not finite: another layer or network may do" if steps else ""
 
 
+def show_taken(problem):
+    """What to say where a `listen` of its own finds its port taken, as beside a show."""
+    return OSError(f"{problem}. A show (`hearsee perform`) that runs has it? That hears by itself, and sends the same: receive from it, or "
+                   "start it with --no-listen")
+
+
 def ear_taken(problem):
     """What to say where the port of the show's own `listen` cannot be opened."""
     return OSError(f"the ear of the show: {problem}. A `hearsee listen` that runs already has it? End that, or start the show with "

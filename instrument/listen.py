@@ -17,7 +17,7 @@ from .audio.ring import forget_own
 from .audio.source import Paced, open_source
 from .console import aside, complain, tell
 from .control import Control
-from .errors import ear_taken
+from .errors import ear_taken, show_taken
 from .features import CLASS
 from .hearing import Network, load_network
 from .osc import Receiver, Sender
@@ -119,9 +119,7 @@ class Listener:
             return Receiver(options.port, submit=self._control.submit, values=lambda: self.engine.values, rows=HEAR,
                             command=self._school.command, commands=ASKED, host=options.host, notice=self._school.note, only=options.steered)
         except OSError as problem:
-            if not options.parent:
-                raise
-            raise ear_taken(problem) from None
+            raise (ear_taken if options.parent else show_taken)(problem) from None
 
     def _start(self, stack, work, end, patience):
         """Do `work` in a thread; on the way out, however early that is, `end()` it and wait."""

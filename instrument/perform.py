@@ -96,7 +96,7 @@ class Show:
         self.orders, self.talk = Orders(self), Talk(self)
         self._failing, self._fault = None, ""  # since when frames fail, and why the last one did
         hindered = self._open_presets(stack)
-        first = self.bank.load(options.preset) if options.preset else None  # a mistake ends it before it begins
+        first = self._first(options.preset)  # a mistake ends it before it begins
         self._load_eyes()
         self.screen, self.options = open_stage(options, stack)
         if first:
@@ -121,6 +121,13 @@ class Show:
         self.deck = Deck(self.bank, self.control, self.clock, self.say, self.options.keep and not hindered)
         stack.callback(self._save_presets)
         return hindered
+
+    def _first(self, name):
+        """The preset to begin with, or None."""
+        if name and self.bank.lacks_last(name):  # of a shortcut on a new machine
+            self.say(f"no look is kept for --preset {name} yet (one is as soon as it has been changed): begins with the defaults")
+            return None
+        return self.bank.load(name) if name else None
 
     def _tell_of_presets(self, hindered):
         if self.options.presets and not self.bank.folders[-1].exists():

@@ -271,6 +271,10 @@ class Bank:
                 return self.last
         return None
 
+    def lacks_last(self, name):
+        """Whether a name is that of the look as it last was, and none has been kept yet."""
+        return bool(self.last) and _slug(name) == LAST.stem and not self.called(name)
+
     def _where(self):
         return ", ".join(map(str, self.folders))
 

@@ -232,7 +232,8 @@ def test_a_terminal_is_told_what_is_heard_and_a_show_not(clip, free_port, capsys
 
 
 def test_an_ear_of_the_show_whose_port_is_taken_says_by_whom_it_may_be(clip, free_port):
-    for parent, words in ((None, "^OSC port"), (os.getpid(), "^the ear of the show: OSC port .* start the show with --no-listen")):
+    for parent, words in ((None, "^OSC port .* A show .* start it with --no-listen"),
+                          (os.getpid(), "^the ear of the show: OSC port .* start the show with --no-listen")):
         with Receiver(free_port), pytest.raises(OSError, match=words):
             Listener(options(clip, free_port, parent=parent), network).__enter__()
 

@@ -131,6 +131,14 @@ def test_a_value_sent_behind_a_preset_in_one_packet_is_the_preset_changed(show, 
     show.control.apply({"show.morph": 0.0})
 
 
+def test_a_shortcut_that_begins_with_the_last_look_begins_where_none_was_kept_yet(show, monkeypatch, tmp_path):
+    monkeypatch.setattr(show.bank, "last", tmp_path / LAST.name)
+    assert show._first("last") is None
+    assert any("no look is kept for --preset last yet" in text for text in show.messages.fresh(time.perf_counter()))
+    with pytest.raises(ValueError, match="no preset 'lats'"):
+        show._first("lats")
+
+
 def test_an_unknown_preset_is_said_and_the_look_stays(show):
     before = dict(show.values)
     tell("/hs/preset/load", "no such look")

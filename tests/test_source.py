@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -427,6 +428,27 @@ def test_no_device_at_the_start_is_an_error():
 
 
 # choosing
+
+def test_without_portaudio_it_is_said_what_is_missing_and_not_that_there_is_no_microphone(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setattr(inputs, "lacking", lambda: "PortAudio is missing: get it")
+    monkeypatch.setattr(inputs, "devices", list)
+    assert "PortAudio is missing: get it" in open_source().description
+    with pytest.raises(OSError, match="PortAudio is missing: get it"):
+        inputs.pick_input("Scarlett", [])
+    soundfile.write(tmp_path / "a.wav", np.zeros(800, np.float32), 8000)
+    monkeypatch.setattr(sources, "open_player", lambda *_: None)
+    assert "PortAudio is missing" in open_source(str(tmp_path / "a.wav"), aloud=True).note
+    assert not open_source(str(tmp_path / "a.wav")).note
+
+
+def test_what_is_missing_is_portaudio_where_its_library_does_not_load(monkeypatch, tmp_path):
+    assert inputs.lacking() == ""
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "sounddevice")
+    assert inputs.lacking().startswith("PortAudio is missing")
+
 
 def device(index, name, inputs=2, default=False, api="ALSA"):
     return Device(index, name, api, inputs, 0, 48000.0, default, False)

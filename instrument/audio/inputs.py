@@ -44,8 +44,19 @@ class Device:
         return f"{self.index}: {self.full_name}, {', '.join(kinds)}, {self.rate:g} Hz{marks}"
 
 
+def lacking():
+    """What keeps this system from having any input or output, with the cure; "" where nothing does."""
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        cure = "sudo apt-get install libportaudio2 libasound2-plugins, or what this system calls them" if sys.platform == "linux" else \
+            "set up anew (bootstrap.py)"
+        return f"PortAudio is missing, without which nothing is heard or played: {cure}"
+    return ""
+
+
 def devices():
-    """All audio inputs and outputs, as PortAudio numbers them; none where there is no PortAudio."""
+    """All audio inputs and outputs, as PortAudio numbers them; none where there is no PortAudio, see `lacking`."""
     try:
         import sounddevice
     except OSError:
@@ -126,7 +137,7 @@ def pick_input(spec, listed):
     if fitting and len(ways(fitting[0], fitting)) == len(fitting):
         return ways(fitting[0], fitting)[0]
     problem = "several audio inputs fit" if fitting else "no audio input or file"
-    listed = "; ".join(device.text for device in fitting or inputs) or "none"
+    listed = "; ".join(device.text for device in fitting or inputs) or lacking() or "none"
     raise OSError(f"{problem} {spec!r}; inputs are: {listed}. Name one of them, a file, or demo")
 
 

@@ -210,7 +210,7 @@ def open_source(spec=None, loop=False, aloud=False, ring_name=None, seed=demo.SE
     if spec == "demo" and channels and not chosen:
         raise ValueError("the demo has one channel: leave --channels out, or name an input or a file with --audio")
     if spec == "demo":
-        return _demo(loop, aloud, ring_name, seed, " (no audio input was found)" if chosen else "")
+        return _demo(loop, aloud, ring_name, seed, f" ({inputs.lacking() or 'no audio input was found'})" if chosen else "")
     if spec != "mic" and is_path(spec) and (Path(spec).exists() or not inputs.is_input(spec)):
         return _file(spec, loop, aloud, ring_name, channels)
     return _microphone(spec, ring_name, channels)
@@ -231,6 +231,7 @@ def _file(path, loop, aloud, ring_name, channels):
         raise OSError(f"{path} has no channel {max(channels)}: give --channels from 1 to {sound.channels}")
     player = open_player(sound.rate, sound.channels) if aloud else None
     source = Paced(sound.blocks, sound.path.name, sound.description, sound.rate, loop, player, ring_name, channels=channels)
+    source.note = inputs.lacking() if aloud and not player else ""
     source.spec = str(path)
     return source
 

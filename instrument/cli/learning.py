@@ -177,7 +177,7 @@ def run_teach(options):
     if options.remember and not (options.files or options.forget):
         return
     if not options.name:
-        raise ValueError("name the class: hearsee teach NAME --from FILE...")
+        raise ValueError("name the class: hearsee teach NAME, by ear while the instrument runs, or hearsee teach NAME --from FILE...")
     folder = Path(options.out or teach.own_folder(model))
     if options.forget:
         print(f"{teach.forget(model, options.name, folder)} is forgotten: --model {folder}")

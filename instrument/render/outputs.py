@@ -7,6 +7,7 @@ Each is an optional package, imported when it is opened. An output takes `frame(
 import importlib.util
 import logging
 import queue
+import shlex
 import sys
 import threading
 from fractions import Fraction
@@ -270,7 +271,8 @@ def trouble(kind):
 
 
 def _install(kind):
-    return f'{sys.executable} -m pip install "{kind.package}"'  # quoted, because some shells expand brackets
+    python = f'& "{sys.executable}"' if sys.platform == "win32" else shlex.quote(sys.executable)  # & is for PowerShell
+    return f'{python} -m pip install "{kind.package}"'  # quoted, because some shells expand brackets
 
 
 def report():
