@@ -491,9 +491,10 @@ def scene(weights, now, **changes):
 
 def test_loops_are_mixed_by_class_weights(made):
     loops = Loops(made)
+    loops.territories = Territories(1)
     means = [np.asarray(loops.mixture({"bell": 1 - share, "rain": share}, 3)).mean() for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert means == sorted(means) and means[0] < means[-1] - 20
-    assert abs(means[2] - (means[0] + means[-1]) / 2) < 2
+    assert abs(means[2] - (means[0] + means[-1]) / 2) < 8  # each has half, but not of every part of its picture
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.15, 0.85), (0.5, 0.3, 0.2), (0.001, 0.999)])
