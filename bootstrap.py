@@ -221,9 +221,10 @@ def has_cuda():
 def noted():
     """What the last finished set-up depended on, see `stamp`; empty where there is none."""
     try:
-        return json.loads(stamp_file().read_text())
+        found = json.loads(stamp_file().read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def is_ready(test):

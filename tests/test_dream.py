@@ -993,17 +993,25 @@ WANTED = {**DEFAULTS, "dream.octaves": 3.0, "dream.iterations": 2.0, "dream.size
 
 
 def test_a_plan_of_fewer_steps_goes_further_by_each():
-    steps = [Plan(octaves, iterations, 256, 256).step(WANTED) for octaves, iterations in ((3, 2), (2, 2), (1, 1))]
-    assert steps == pytest.approx([DEFAULTS["dream.step"] * times for times in (1, 1.5**0.5, FURTHEST)])
-    assert Plan(1, 1, 256, 256).step({**WANTED, "dream.step": 0.25}) == BY_NAME["dream.step"].hi
+    full = Plan(3, 2, 256, 256)
+    assert [Plan(*each, 256, 256).further(full) for each in ((3, 2), (2, 2), (1, 1))] == pytest.approx([1, 1.5**0.5, FURTHEST])
+
+
+def test_steps_go_further_where_octaves_were_given_up_and_not_where_there_is_no_room_for_them():
+    governor, asked = Governor(), DEFAULTS["dream.step"]
+    assert governor.plan(WANTED) == Plan(3, 2, 256, 256) and governor.step(WANTED) == asked
+    assert spend(governor, 0.3, 30).octaves == 1 and asked < governor.step(WANTED) <= FURTHEST * asked
+    assert governor.step({**WANTED, "dream.step": 0.25}) == BY_NAME["dream.step"].hi
+    small = Governor()
+    assert small.plan(WANTED, octaves.Shape(16 / 9, 200)).octaves < 3 and small.step(WANTED) == asked
 
 
 def test_a_show_dreams_by_the_plan(dreamer):
     loop = DreamLoop(dreamer, Latest())
-    loop._governor = SimpleNamespace(plan=lambda *_: Plan(1, 2, 160, 192))
+    loop._governor = SimpleNamespace(plan=lambda *_: Plan(1, 2, 160, 192), step=lambda values: 0.5)
     scene = loop._affordable(Scene(WANTED, {"a": 1.0}, 0.0, 1.25))
     changed = {name: value for name, value in scene.values.items() if value != WANTED[name]}
-    assert changed == {"dream.octaves": 1, "dream.size": 192, "dream.step": Plan(1, 2, 160, 192).step(WANTED)} and scene.sight == 160
+    assert changed == {"dream.octaves": 1, "dream.size": 192, "dream.step": 0.5} and scene.sight == 160
 
 
 def spend(governor, seconds, count):

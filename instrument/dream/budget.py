@@ -52,15 +52,13 @@ class Plan(NamedTuple):
         """What compares their memory, which is free again after each iteration."""
         return self._areas(scale, 1)
 
-    def step(self, values):
-        """`dream.step` with which a plan of fewer octaves and iterations than `values` ask for keeps most of the dream's strength.
+    def further(self, full):
+        """How much further each step of this plan goes than one of the plan `full`, which has more, to keep most of the dream's strength.
 
         One octave of two leads two thirds as far; so much further by the root 0.84 as far (docs/benchmarks.md). To go all of the
         way in so few steps shows in the picture.
         """
-        fewer = int(values["dream.octaves"]) * int(values["dream.iterations"]) / (self.octaves * self.iterations)
-        step, further = values["dream.step"], min(math.sqrt(max(1.0, fewer)), FURTHEST)
-        return min(step * further, max(step, BY_NAME["dream.step"].hi))
+        return min(math.sqrt(max(1.0, full.octaves * full.iterations / (self.octaves * self.iterations))), FURTHEST)
 
     def _areas(self, scale, times):
         return times * self.sight**2 * sum(scale ** (-2 * k) for k in range(self.octaves)) + PLAIN * self.size**2
@@ -139,6 +137,11 @@ class Governor:
             self._wish = wish
             self._turn_to(*wish, first)
         return self._plans[self._rung]
+
+    def step(self, values):
+        """`dream.step` for the plan of now: further where octaves or iterations were given up, but no further than the row goes."""
+        step = values["dream.step"]
+        return min(step * self._plans[self._rung].further(self._plans[0]), max(step, BY_NAME["dream.step"].hi))
 
     def _turn_to(self, wanted, scale, shape, first):
         """Other wishes: keep what was learnt about this machine's speed and memory; `first`: the rung to begin at."""

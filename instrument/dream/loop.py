@@ -251,7 +251,7 @@ class DreamLoop(Loop):
         values = scene.values
         plan = self._governor.plan(values, self._dreamer.shape(scene.aspect))
         changed = {"dream.octaves": plan.octaves, "dream.iterations": plan.iterations, "dream.size": plan.size,
-                   "dream.step": plan.step(values)}
+                   "dream.step": self._governor.step(values)}
         return replace(scene, values={**values, **changed}, sight=min(plan.sight, scene.sight or plan.sight))
 
     def _free(self):
