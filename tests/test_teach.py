@@ -43,6 +43,7 @@ from instrument.model.net import AVERAGES, WIDTHS, HearSee
 from instrument.options import ListenOptions
 from instrument.osc import Receiver, Remote
 from instrument.params import DEFAULTS, HELD
+from instrument.school import School
 from instrument.teaching import Teaching
 
 RATE = 22050
@@ -677,6 +678,20 @@ def test_what_is_too_long_for_an_example_is_said(taught, free_port):
         long = int(31 * listener.source.rate)
         for samples, cut in ((crackle(4), False), (np.resize(crackle(4), long), True)):
             assert ("only the first 30 s" in school.learn("crackle", samples)) == cut
+
+
+def test_an_example_that_ends_before_any_sound_has_come_is_refused_and_the_next_one_learnt(taught):
+    said = []
+    school = School(RATE, lambda network: None, said.append, lambda: -60.0)
+    school.network = Network(*taught.heard(), taught)
+    school.command("teach.start", "rattle")
+    school.command("teach.stop", None)
+    school.command("teach.start", "rattle")
+    school.hear(crackle(4))
+    school.command("teach.stop", None)
+    school.stop()
+    school.work()
+    assert said[0].startswith("listening: rattle") and said[-1] == "rattle: 1 example" and len(said) == 4, said
 
 
 def test_a_lesson_that_cannot_be_kept_is_learnt_all_the_same_and_the_answer_says_both(taught, free_port, monkeypatch):
