@@ -60,6 +60,12 @@ class Deck:
         """The look that the show before left, a preset, or None."""
         return self._last and self._last.left
 
+    def begin(self, preset, values):
+        """The show begins with this preset, or None, and this look; what is turned from here on is worth keeping."""
+        self.preset = preset
+        if self._last:
+            self._last.begin(values)
+
     def ask(self, name, argument, now, values):
         """Carry out one of the preset commands; ValueError or OSError in one line, and nothing has changed."""
         self.message = ""

@@ -30,10 +30,14 @@ class LastLook:
         self._kept = self._due = self._writing = None
         self._fault = ""
 
+    def begin(self, values):
+        """The look that the show begins with is nobody's work; without this that of the first update is."""
+        self._kept = _look(values)
+
     def update(self, now, values):
-        """Save the look every EVERY s where it has changed; the one that the show begins with is nobody's work."""
+        """Save the look every EVERY s where it has changed."""
         if self._due is None:
-            self._kept, self._due = _look(values), now + EVERY
+            self._kept, self._due = self._kept or _look(values), now + EVERY
         if now >= self._due:
             self._due = now + EVERY
             if not self._writing or self._writing.done():

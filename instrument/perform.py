@@ -100,8 +100,8 @@ class Show:
         self._load_eyes()
         self.screen, self.options = open_stage(options, stack)
         if first:
-            self.deck.preset = first
             self.control.apply({**first.values, **options.values})
+        self.deck.begin(first, self.values)  # before anything comes over OSC or MIDI
         self.talk.of_screen()
         self._tell_of_presets(hindered)
         self._open_hands(stack)

@@ -186,7 +186,6 @@ def test_a_morph_of_a_pad_that_names_none_goes_to_the_next_preset(deck):
     assert deck.name == "fast" and values_after(deck, 9.0)["zoom.speed"] == 2.0
 
 
-
 def test_next_and_previous_go_round(deck):
     for name, wanted in (("preset.next", "slow"), ("preset.next", "fast"), ("preset.next", "slow"),
                          ("preset.previous", "fast")):
@@ -205,6 +204,15 @@ def show(tmp_path):
         return deck
 
     return begin
+
+
+def test_what_came_before_the_first_frame_is_kept_too(show):
+    deck = show()
+    deck.begin(None, DEFAULTS)
+    deck.update(0.0, {**DEFAULTS, "post.hue": 77.0})
+    deck._control.apply({"post.hue": 77.0})
+    deck.close()
+    assert show().left.values["post.hue"] == 77.0
 
 
 def turn(deck, values, seconds):
