@@ -74,12 +74,13 @@ def _console_held():
         windows.SetConsoleCtrlHandler(handler, False)
 
 
-def leave(status):
+def leave(status, at_once=False):
     """End the process with this exit status, now that all is closed. A thread that is in the midst of a library, loading a
     network or waiting for a sound server, would abort Python's own end, or hold it for ever: then it ends without that.
-    A second Ctrl-C is passed over: it would only leave a traceback of what libraries do at the end."""
+    A second Ctrl-C is passed over: it would only leave a traceback of what libraries do at the end. `at_once`: without all that
+    too, which takes seconds on a busy machine, for who would be taken for one that hangs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not any(thread.daemon for thread in threading.enumerate()):
+    if not at_once and not any(thread.daemon for thread in threading.enumerate()):
         sys.exit(status)
     with suppress(OSError, ValueError, AttributeError):  # a pipe whose reader has left; none, on Windows
         sys.stdout.flush()

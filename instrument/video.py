@@ -24,12 +24,12 @@ class Video:
     """Records the screen to files; attaches to the shared ring `ring_name` (None: no sound). Main thread.
 
     `notice(text)` is told, in one line, what nobody asked for: a recording that fails, a file that was kept. `over()`: there
-    will be no more sound, so that a recording need not wait for it.
+    will be no more sound, so that a recording need not wait for it. `clock` is that of the times of frames.
     Nothing but `stop` waits for the encoder, or for a screenshot.
     """
 
-    def __init__(self, screen, ring_name, notice=print, over=lambda: False):
-        self._screen, self._ring_name, self._notice, self._over = screen, ring_name, notice, over
+    def __init__(self, screen, ring_name, notice=print, over=lambda: False, clock=time.perf_counter):
+        self._screen, self._ring_name, self._notice, self._over, self._clock = screen, ring_name, notice, over, clock
         self._ring = self._recorder = self._asked = self._track = None
         self._ending = []  # recorders that finish their files
         self._shoots = False  # whether the next frame is to be saved as a picture
@@ -82,7 +82,8 @@ class Video:
     def _record(self, now):
         self._last = now
         self._recorder.frame(self._screen.framebuffer, now)
-        samples, first = self._track.read(now) if self._track else ((), 0)
+        # Not the time of the frame: to draw it, and to open the encoder, may have taken long, in which sound came.
+        samples, first = self._track.read(self._clock()) if self._track else ((), 0)
         if len(samples):
             self._sound(samples, first)
         if self._recorder.error:

@@ -261,6 +261,24 @@ def test_ctrl_c_while_the_program_leaves_is_passed_over():
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
 
 
+@pytest.mark.parametrize("at_once, told", [(False, "torn down\n"), (True, "")])
+def test_who_is_waited_for_leaves_without_what_libraries_do_at_the_end(at_once, told):
+    program = f"import atexit; from instrument.signals import leave; atexit.register(print, 'torn down'); leave(3, {at_once})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (3, told)
+
+
+@pytest.mark.parametrize("flags, at_once", [((), False), (("--parent", "1"), True)])
+def test_the_ear_of_a_show_leaves_at_once(monkeypatch, flags, at_once):
+    """Else a show on a busy machine took it for one that hangs, and the file that had ended was played again."""
+    left = []
+    monkeypatch.setattr("sys.argv", ["hearsee", "listen", *flags])
+    monkeypatch.setattr("instrument.cli._status", lambda options: 0)
+    monkeypatch.setattr("instrument.cli.leave", lambda status, at_once: left.append((status, at_once)))
+    main()
+    assert left == [(0, at_once)]
+
+
 @pytest.mark.parametrize("presses, status", [(1, 0), (ENOUGH - 1, 0), (ENOUGH, BROKEN_OFF)])
 def test_what_is_being_saved_survives_an_impatient_ctrl_c_and_gives_way_to_a_desperate_one(presses, status):
     program = ("import signal; from instrument.signals import undisturbed\nwith undisturbed():\n"

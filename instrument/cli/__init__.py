@@ -32,7 +32,10 @@ def main(arguments=None):
     if "" in arguments:
         before = ["", *arguments][arguments.index("")]
         command.error(f"an empty argument '' after {before}: is a variable of your shell not set?")
-    (leave if alone else sys.exit)(_status(options))
+    status = _status(options)
+    if not alone:
+        sys.exit(status)
+    leave(status, at_once=bool(getattr(options, "parent", None)))  # the show waits for its `listen`
 
 
 def _status(options):
